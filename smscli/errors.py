@@ -1,0 +1,129 @@
+"""Everything that can go wrong, as values with a meaning; `cli` turns them into text and an exit code.
+
+Exception
+├── ReaderGone               the reader of our output has closed it: silent, exit 141
+└── SmscliError
+    ├── UsageError           usage        2
+    ├── ConfigError          config       1   the configuration can't be read or written
+    │   └── NotConfigured    config       4   nothing says which server
+    ├── AuthError            auth         4   no usable secret
+    │   ├── SignInRefused    auth         4   the server does not take the secret
+    │   └── NotPermitted     auth         4   the server takes it, and forbids the read
+    ├── NotFound             not_found    5
+    ├── ServerError          server       1   the server answered with an error
+    │   └── Throttled        server       1   429 or 503: come back later
+    ├── WireError            wire         1   the server answered with something that is no answer
+    ├── Unreachable          unreachable  3   no answer at all
+    │   ├── TimedOut         unreachable  3
+    │   └── Untrusted        unreachable  3   TLS refused; never retried
+    ├── LocalError           io           1   a local file or the output
+    └── InternalError        internal     1   a fault of our own
+"""
+
+from typing import ClassVar
+
+
+class ReaderGone(Exception):
+    """Nobody reads our output any more (a closed pipe)."""
+
+
+class SmscliError(Exception):
+    """One line for a person (`message`), its next step (`hint`) and what a script can tell it by.
+
+    `http_status` and `status_code` are the server's, where it answered; `status_code` is the
+    `statusCode` of the Return Values page.
+    """
+
+    kind: ClassVar[str] = "internal"
+    exit_code: ClassVar[int] = 1
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str | None = None,
+        http_status: int | None = None,
+        status_code: int | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.http_status = http_status
+        self.status_code = status_code
+
+
+class UsageError(SmscliError):
+    kind = "usage"
+    exit_code = 2
+
+
+class ConfigError(SmscliError):
+    kind = "config"
+    exit_code = 1
+
+
+class NotConfigured(ConfigError):
+    exit_code = 4
+
+
+class AuthError(SmscliError):
+    kind = "auth"
+    exit_code = 4
+
+
+class SignInRefused(AuthError):
+    pass
+
+
+class NotPermitted(AuthError):
+    pass
+
+
+class NotFound(SmscliError):
+    kind = "not_found"
+    exit_code = 5
+
+
+class ServerError(SmscliError):
+    kind = "server"
+
+
+class Throttled(ServerError):
+    """429 or 503. `retry_after` is in seconds, None where the server named no time."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str | None = None,
+        http_status: int | None = None,
+        status_code: int | None = None,
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(message, hint=hint, http_status=http_status, status_code=status_code)
+        self.retry_after = retry_after
+
+
+class WireError(SmscliError):
+    kind = "wire"
+
+
+class Unreachable(SmscliError):
+    kind = "unreachable"
+    exit_code = 3
+
+
+class TimedOut(Unreachable):
+    pass
+
+
+class Untrusted(Unreachable):
+    pass
+
+
+class LocalError(SmscliError):
+    kind = "io"
+
+
+class InternalError(SmscliError):
+    kind = "internal"

@@ -1,0 +1,246 @@
+"""What the server knows, as frozen records, and the events a feed yields.
+
+Types, states and roles are plain strings, compared with the names below: the server's documents list no
+complete set of any, so one we have never heard of passes through unchanged.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+Json = Mapping[str, object]
+"""A JSON object as the server sent it; nobody changes it."""
+
+_NOTHING: Json = {}
+
+
+class MessageType(StrEnum):
+    """Message types of the SMS Session Resource page; the last two are of the pages beside it."""
+
+    TEXT = "Text"
+    JOINED = "ParticipantJoined"
+    LEFT = "ParticipantLeft"
+    REJOINED = "ParticipantRejoined"
+    TYPING_STARTED = "TypingStarted"
+    TYPING_STOPPED = "TypingStopped"
+    PUSH_URL = "PushUrl"
+    NOTICE = "Notice"
+    TRANSCRIPT_SAVE_DONE = "TranscriptSaveDone"
+    CUSTOM_NOTICE = "CustomNotice"
+    SYSTEM_COMMAND = "SystemCommand"
+
+
+class Role(StrEnum):
+    """What a participant is. A supervisor is an Agent too: only `visibility` tells."""
+
+    AGENT = "Agent"
+    CUSTOMER = "Customer"
+
+
+class State(StrEnum):
+    """States named on the SMS pages; any other one is live."""
+
+    INVITED = "Invited"
+    CHATTING = "Chatting"
+    LEFT_CHAT = "LeftChat"
+    COMPLETED = "Completed"
+    REVOKED = "Revoked"
+
+
+ENDED_STATES = frozenset({State.LEFT_CHAT, State.COMPLETED, State.REVOKED})
+TYPING_TYPES = frozenset({MessageType.TYPING_STARTED, MessageType.TYPING_STOPPED})
+VISIBLE_TO_ALL = "All"
+
+
+@dataclass(frozen=True, slots=True)
+class Participant:
+    """Somebody in a session, or the `from` of a message."""
+
+    type: str | None = None
+    nickname: str | None = None
+    participant_id: str | None = None
+    visibility: str | None = None
+    sent: Json = field(default_factory=lambda: _NOTHING, compare=False, repr=False)
+
+    @property
+    def person(self) -> tuple[str | None, str | None]:
+        """Who this is for people and colours: type and nickname, else the participantId."""
+        return (self.type, self.nickname if self.nickname else self.participant_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One SMS session. Everything but the id may be missing (SMSComplete sends three fields)."""
+
+    id: str
+    state: str | None = None
+    uri: str | None = None
+    participants: tuple[Participant, ...] = ()
+    capabilities: tuple[str, ...] = ()
+    user_data: Json = field(default_factory=lambda: _NOTHING)
+    received: datetime | None = None
+    comment: str | None = None
+    sent: Json = field(default_factory=lambda: _NOTHING, compare=False, repr=False)
+
+    @property
+    def ended(self) -> bool:
+        """Whether its state says that nothing more will be said in it."""
+        return self.state in ENDED_STATES
+
+    def nicknames(self, role: str) -> list[str]:
+        """The nicknames of its participants of one type, in the server's order."""
+        return [one.nickname for one in self.participants if one.type == role and one.nickname]
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One line of a session's log.
+
+    `index` is None where the server sent none; -1 (TranscriptSaveDone) has no place in the order. `at` is
+    aware and in UTC, None when absent or unreadable. `sent` is the server's own object, for export.
+    """
+
+    session_id: str
+    index: int | None
+    type: str
+    sender: Participant | None = None
+    visibility: str | None = None
+    at: datetime | None = None
+    text: str | None = None
+    url: str | None = None
+    notice: str | None = None
+    attachment: Json | None = None
+    late: bool = False
+    sent: Json = field(default_factory=lambda: _NOTHING, compare=False, repr=False)
+
+    @property
+    def order(self) -> int | None:
+        """Its place in the log; None for one that has none."""
+        return self.index if self.index is not None and self.index >= 0 else None
+
+    @property
+    def participant_id(self) -> str | None:
+        return self.sender.participant_id if self.sender else None
+
+    @property
+    def body(self) -> str:
+        """What it says, whatever field that stands in: text, url, notice or the attachment's name."""
+        if self.text or self.url or self.notice:
+            return self.text or self.url or self.notice or ""
+        name = self.attachment.get("name") if self.attachment else None
+        return name if isinstance(name, str) else ""
+
+    @property
+    def identity(self) -> int:
+        """A 64-bit hash of session, index, type, time, participant and body; for one process only."""
+        timestamp = self.at or self.sent.get("timestamp")
+        attachment = repr(self.attachment) if self.attachment else None
+        return hash(
+            (
+                self.session_id,
+                self.index,
+                self.type,
+                timestamp if isinstance(timestamp, datetime) else repr(timestamp),
+                self.participant_id,
+                self.text,
+                self.url,
+                self.notice,
+                attachment,
+            )
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One answer of the messages resource, and the server's clock (`Date`) when it gave it."""
+
+    messages: tuple[Message, ...]
+    at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """One answer of the session list; `uris_only`: the server ignored `fields` and sent no more than ids."""
+
+    sessions: tuple[Session, ...]
+    at: datetime | None = None
+    uris_only: bool = False
+
+    def find(self, session_id: str) -> Session | None:
+        return next((one for one in self.sessions if one.id == session_id), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """New messages of one session, in the log's order; `first` while its log is read for the first time,
+    `done` with the last page of a read. `at` is the server's clock."""
+
+    session_id: str
+    messages: tuple[Message, ...]
+    at: datetime | None = None
+    first: bool = False
+    done: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A good list read."""
+
+    listing: Listing
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A session that is followed from now on; `announce` is off for those that were there at the start."""
+
+    session: Session
+    announce: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A session is over and its log was read to the end."""
+
+    session_id: str
+    state: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """Something about following itself that a person wants to know, once: `kind` is a notice kind."""
+
+    kind: str
+    message: str
+    session_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Idle:
+    """Nothing to do before `seconds` have passed or something wakes the feed: time to flush."""
+
+    seconds: float
+
+
+Event = Read | Listed | Started | Ended | Turn | Idle
+
+
+class WakeKind(StrEnum):
+    """What a wake-up asks for, or what became of the channel that brings them."""
+
+    MESSAGES = "messages"
+    LIST = "list"
+    EVERYTHING = "everything"
+    OFF = "off"
+
+
+@dataclass(frozen=True, slots=True)
+class Wake:
+    """A hint that the server pushed: read one session's messages, the list, or everything after a break.
+
+    `OFF`: there is no push at this server, `reason` says why.
+    """
+
+    kind: WakeKind
+    session_id: str | None = None
+    reason: str | None = None

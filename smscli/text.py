@@ -1,0 +1,55 @@
+"""A stranger's text made harmless: control, escape, bidi, invisible and surrogate characters become visible.
+
+Nothing is dropped: each such character is shown as `\\u{HEX}`, a newline as `\\n`, a tab as `\\t`.
+"""
+
+_BIDI = (0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
+# Unicode's own line ends would break a line; the blanks without width hide what is there.
+# The zero-width joiners stay: emoji and several scripts are written with them.
+_UNSEEN = (0x00AD, 0x180E, 0x200B, 0x2028, 0x2029, *range(0x2060, 0x2065), 0xFEFF, *range(0xFFF9, 0xFFFC))
+_NAMED = {0x09: "\\t", 0x0A: "\\n", 0x0D: "\\r"}
+
+
+class _Table(dict[int, str]):
+    """A table for `str.translate`: filled as characters are met, since surrogates alone are 2,048."""
+
+    def __missing__(self, code: int) -> str:
+        if not 0xD800 <= code <= 0xDFFF:
+            raise LookupError(code)
+        return f"\\u{{{code:X}}}"
+
+
+def _visible() -> dict[int, str]:
+    shown = {code: f"\\u{{{code:X}}}" for code in (*range(0x20), *range(0x7F, 0xA0), *_BIDI, *_UNSEEN)}
+    return shown | _NAMED
+
+
+_PEOPLE = _Table(_visible())
+_PIPE = _Table(_visible() | {0x5C: "\\\\"})
+_JOINED = _Table(_visible() | {0x5C: "\\\\", 0x2C: "\\,"})
+
+
+def clean(text: str) -> str:
+    """`text` on one line for a person, harmless on a terminal."""
+    if text.isascii() and text.isprintable():
+        return text
+    return text.translate(_PEOPLE)
+
+
+def clean_lines(text: str) -> list[str]:
+    """`text` for a person, one item for each line it has (`\\n` or `\\r\\n`); one empty item at the least."""
+    if text.isascii() and text.isprintable():
+        return [text]
+    return [clean(line) for line in text.replace("\r\n", "\n").split("\n")]
+
+
+def pipe_value(text: str) -> str:
+    """`text` as one value of a tab-separated line: `\\t`, `\\n`, `\\r`, `\\\\`, else `\\u{HEX}`."""
+    if text.isascii() and text.isprintable() and "\\" not in text:
+        return text
+    return text.translate(_PIPE)
+
+
+def pipe_joined(texts: list[str]) -> str:
+    """Several values as one, joined with `,`; a comma inside one is `\\,`."""
+    return ",".join(text.translate(_JOINED) for text in texts)
