@@ -1,0 +1,1 @@
+"""The built-in demo server: Genesys Web Services on loopback, with live scripted conversations."""

@@ -1,0 +1,60 @@
+"""The one session that the SMSResources page prints, value for value: all that the user `sample` sees."""
+
+import json
+
+from smscli.demo.world import Json, Log, Session, World
+
+USER = "sample"
+LIST_ID = "0000Na9B26EF002G"
+# The page's messages URL names another id than its list.
+MESSAGES_ID = "009052BDEE39003A"
+_AGENT = {"type": "Agent", "nickname": "Agent1", "participantId": "009052BDEE4A003E"}
+_CUSTOMER = {"type": "Customer", "nickname": "PersonP", "participantId": "009052BDEE39003C"}
+_RESOURCE: Json = {
+    "state": "Chatting",
+    "uri": f"http://localhost:8080/api/v2/smsessions/{LIST_ID}",
+    "participants": [_AGENT, _CUSTOMER],
+    "capabilities": [
+        "AttachUserData",
+        "UpdateUserData",
+        "DeleteUserData",
+        "Leave",
+        "LeaveAndComplete",
+        "Transfer",
+        "Invite",
+        "Consult",
+    ],
+    "userData": {},
+}
+
+
+def _message(index: int, kind: str, sender: Json, seconds: str, **body: str) -> Json:
+    timestamp = f"2013-12-27T13:16:{seconds}-0800"
+    return {"index": index, "type": kind, "from": sender, **body, "visibility": "All", "timestamp": timestamp}
+
+
+_MESSAGES = (
+    _message(1, "ParticipantJoined", _CUSTOMER, "41.000"),
+    _message(2, "ParticipantJoined", _AGENT, "41.018"),
+    _message(3, "TypingStarted", _CUSTOMER, "41.186"),
+    _message(4, "Text", _CUSTOMER, "41.187", text="dddd"),
+)
+
+
+def add_sample(world: World) -> None:
+    """Put the printed session and its four messages into the world."""
+    log = Log()
+    for message in _MESSAGES:
+        log.add(dict(message))
+    world.sessions[LIST_ID] = Session(LIST_ID, dict(_RESOURCE), owner=USER)
+    world.logs[LIST_ID] = log
+    world.aliases[MESSAGES_ID] = LIST_ID
+
+
+def printed() -> str:
+    """The four messages as the page prints them, which is no JSON: stray commas, no array."""
+    first, *rest = (json.dumps(message, indent=2) for message in _MESSAGES)
+    messages = first.replace("\n", "\n    ")
+    opening = f'{{\n  "messages": [\n    {messages},\n  ],\n}}\n'
+    others = ",\n".join(f"  {message}".replace("\n", "\n  ") for message in rest)
+    return f"{opening}\n{{\n{others}\n}}\n"

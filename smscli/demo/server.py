@@ -1,0 +1,125 @@
+"""The demo server itself: a world, its REST interface and a loopback port; also a program."""
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from types import TracebackType
+from typing import Self
+
+from smscli.demo.api import Api
+from smscli.demo.bulk import add_bulk, trickle
+from smscli.demo.connection import Listener
+from smscli.demo.conversations import timeline
+from smscli.demo.options import Options
+from smscli.demo.sample import add_sample
+from smscli.demo.signin import BUILT_IN_PASSWORD
+from smscli.demo.world import Cue, World
+
+# How often a clock that was set by hand is looked at.
+_PULSE = 0.25
+
+
+class DemoServer:
+    """A server on 127.0.0.1; `clock` gives epoch seconds and drives the world, its times and the Date header.
+
+    `user` and `password` sign in; `sample` has the same password. `world` is what it serves.
+    """
+
+    user = "demo"
+    password = BUILT_IN_PASSWORD
+
+    def __init__(self, options: Options | None = None, clock: Callable[[], float] = time.time) -> None:
+        options = options or Options()
+        self.world = build_world(options, clock)
+        self._clock = clock
+        self._api = Api(options, self.world, clock)
+        self._listener = Listener(self._api.respond, options.port)
+        self.url = f"http://127.0.0.1:{self._listener.port}"
+        self._api.base = f"{self.url}/api/v2"
+        self._closing = threading.Event()
+        self._pump = threading.Thread(target=self._keep_going, name="demo-pump", daemon=True)
+
+    @property
+    def options(self) -> Options:
+        """The switches; set one, or all of them, while the server runs."""
+        return self._api.options
+
+    @options.setter
+    def options(self, options: Options) -> None:
+        self._api.options = options
+
+    @property
+    def requests(self) -> deque[tuple[str, str, str | None]]:
+        """Each request so far as (method, path with query, user; None if not signed in)."""
+        return self._api.requests
+
+    def fail_next(self, kind: str, path_part: str = "", times: int = 1) -> None:
+        """Let the next `times` requests whose path and query hold `path_part` go wrong; kinds in `faults`."""
+        self._api.faults.fail_next(kind, path_part, times)
+
+    def expire_sessions(self) -> None:
+        """Forget every cookie and CSRF token."""
+        self._api.http_sessions.expire()
+
+    def start(self) -> Self:
+        """Begin to serve; returns at once."""
+        self._listener.start()
+        self._pump.start()
+        return self
+
+    def close(self) -> None:
+        """Stop, cutting whatever is open; every thread has ended on return."""
+        self._closing.set()
+        self._listener.close()
+        if self._pump.is_alive():
+            self._pump.join()
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _keep_going(self) -> None:
+        """Let the world happen on time, for those who subscribed to it; reads do so by themselves."""
+        while (due := self.world.advance()) is not None:
+            if self._closing.wait(min(max(due - self._clock(), 0.0), _PULSE)):
+                return
+
+
+def build_world(options: Options, clock: Callable[[], float]) -> World:
+    """The world of the options' scene, as it is at the clock's time."""
+    start = clock()
+    world = World(clock, first_index=options.first_index, gaps=options.gaps, cues=_cues(options, start))
+    add_sample(world)
+    if options.scene == "bulk":
+        add_bulk(world, options, start)
+    world.advance()
+    return world
+
+
+def _cues(options: Options, start: float) -> Iterator[Cue]:
+    if options.scene == "live":
+        return timeline(start)
+    return trickle(options, start) if options.scene == "bulk" else iter(())
+
+
+def main() -> None:
+    """Serve until interrupted or terminated, with the options of the command line."""
+    import signal
+
+    from smscli.demo.arguments import parse
+
+    ended = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: ended.set())
+    with DemoServer(parse()) as server:
+        print(f"listening on {server.url}", flush=True)
+        ended.wait()
+
+
+if __name__ == "__main__":
+    main()
