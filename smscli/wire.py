@@ -1,0 +1,367 @@
+"""The server's JSON to records: every envelope, spelling, timestamp layout and oddity its pages print.
+
+Nobody else knows a field name. A value that can't be read is None in the record and stays as it came in
+`sent`; an answer that is none raises `WireError`, which names what was met instead.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from urllib.parse import unquote
+
+from smscli.errors import WireError
+from smscli.model import Json, Message, Participant, Session
+
+# smsession, smssession and smsssession, one or many: the pages of the SMS section print them all.
+_SESSION_KEY = re.compile(r"sms+essions?", re.IGNORECASE)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_LAYOUTS = re.compile(
+    r"(\d{4}-\d\d-\d\d) *T? *(\d\d) *: *(\d\d) *: *(\d\d)(?:[.,](\d{1,9}))? *(Z|[+-]\d\d:?\d\d)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """A refusal: `statusCode` and `statusMessage` of the Return Values page, the latter on one short line."""
+
+    code: int
+    message: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """Who signed in. `features` is None where the server sent no list of them."""
+
+    name: str | None
+    id: str | None = None
+    roles: tuple[str, ...] = ()
+    features: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """One server behind the Web Services, as the Services page lists it; `Media` carries SMS."""
+
+    name: str | None
+    type: str | None
+    status: str | None
+    id: str | None = None
+
+
+def decode(body: bytes) -> object:
+    """The JSON value in `body`, strict UTF-8; raises WireError where it holds none."""
+    if not body or body.isspace():
+        raise WireError("the server's answer is empty")
+    try:
+        # A byte order mark is no JSON, but some proxies put one there.
+        return _DECODER.decode(body.decode("utf-8-sig"))
+    except (ValueError, RecursionError) as error:
+        if body.lstrip()[:1] == b"<":
+            raise WireError(
+                "the server's answer is a web page, not JSON",
+                hint="is a login page or a proxy in the way? `smscli doctor` looks",
+            ) from error
+        raise WireError(f"the server's answer {_fault(error)}") from error
+
+
+def _fault(error: Exception) -> str:
+    if isinstance(error, RecursionError):
+        return "is nested too deeply"
+    if isinstance(error, UnicodeDecodeError):
+        return f"is not UTF-8 text (byte {error.start + 1})"
+    if not isinstance(error, json.JSONDecodeError):
+        return "has a number that is too large or none at all"
+    if error.pos >= len(error.doc.rstrip()) or error.msg.startswith("Unterminated"):
+        return f"is cut short (after {len(error.doc)} characters)"
+    return f"is not JSON (line {error.lineno}, column {error.colno})"
+
+
+def _refuse_constant(literal: str) -> float:
+    raise ValueError(f"{literal} is no number")
+
+
+def _finite(literal: str) -> float:
+    number = float(literal)
+    return number if abs(number) != float("inf") else _refuse_constant(literal)
+
+
+_DECODER = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_finite)
+
+
+def status_from_json(body: object) -> Status | None:
+    """What the server refuses and why; None where `statusCode` is 0, absent or no number (Return Values)."""
+    if not isinstance(body, dict):
+        return None
+    code = _integer(body.get("statusCode"))
+    if not code:
+        return None
+    message = _text(body.get("statusMessage"))
+    return Status(code, _one_line(message) if message else None)
+
+
+def sessions_from_json(body: object) -> tuple[tuple[Session, ...], bool]:
+    """The sessions of a list answer, and whether the server sent no more than their uris.
+
+    Read are the bare object SMSResources prints, a bare array, and the envelopes of Return Values with the
+    collection's name, the singular's or `uris`. Raises WireError for anything else.
+    """
+    entries = _session_entries(body)
+    sessions = tuple(session_from_json(one, f"session {n} of the list") for n, one in enumerate(entries, 1))
+    return sessions, any(isinstance(one, str) for one in entries)
+
+
+def _session_entries(body: object) -> list[object]:
+    if isinstance(body, list):
+        return body
+    if isinstance(body, dict):
+        for key, value in body.items():
+            if _SESSION_KEY.fullmatch(key):
+                return _entries(value, key)
+        if "uris" in body:
+            return _entries(body["uris"], "uris")
+        if "id" in body or "uri" in body:
+            return [body]
+    raise WireError(f"no session list in the server's answer, but {_met(body)}")
+
+
+def session_from_json(value: object, place: str = "the session") -> Session:
+    """One session, from its object or its uri alone. Raises WireError, naming `place`, when it has no id."""
+    if isinstance(value, str):
+        value = {"uri": value}
+    if not isinstance(value, dict):
+        raise WireError(f"{place} is no object, but {_met(value)}")
+    uri = _text(value.get("uri"))
+    session_id = _text(value.get("id")) or (session_id_from_uri(uri) if uri else "")
+    if not session_id:
+        raise WireError(f"{place} has no id, but {_met(value)}")
+    user_data = value.get("userData")
+    return Session(
+        id=session_id,
+        state=_text(value.get("state")),
+        uri=uri,
+        participants=_participants(value.get("participants")),
+        capabilities=_texts(value.get("capabilities")),
+        user_data=user_data if isinstance(user_data, dict) else {},
+        received=_time(value.get("receivedDate")),
+        comment=_text(value.get("comment")),
+        sent=value,
+    )
+
+
+def session_id_from_uri(uri: str) -> str:
+    """The last segment of a `uri` or `path`; empty where there is none."""
+    path = re.split(r"[?#]", uri, maxsplit=1)[0]
+    return unquote(path.strip().rstrip("/").rpartition("/")[2])
+
+
+def messages_from_json(body: object, session_id: str) -> tuple[Message, ...]:
+    """The messages of one session's log, in the order sent.
+
+    Read are `{"messages": [...]}` with or without a status (SMSResources, SMSSendMessage), a bare array and a
+    single bare message. Raises WireError for anything else and for an entry that is no object.
+    """
+    known: dict[str, Participant] = {}
+    try:
+        return tuple([message_from_json(one, session_id, known) for one in _message_entries(body)])
+    except RecursionError as error:
+        raise WireError("the server's answer is nested too deeply") from error
+
+
+def _message_entries(body: object) -> list[object]:
+    if isinstance(body, list):
+        return body
+    if isinstance(body, dict):
+        if "messages" in body:
+            return _entries(body["messages"], "messages")
+        if "type" in body or "index" in body:
+            return [body]
+    raise WireError(f"no messages in the server's answer, but {_met(body)}")
+
+
+def message_from_json(value: object, session_id: str, known: dict[str, Participant] | None = None) -> Message:
+    """One message. `known` keeps the participants met so far by id, so that equal ones are one record.
+
+    Raises WireError when `value` is no object; a field of it that can't be read is None.
+    """
+    if not isinstance(value, dict):
+        raise WireError(f"a message of session {session_id} is no object, but {_met(value)}")
+    get = value.get
+    index, sender, attachment = get("index"), get("from"), get("attachment")
+    return Message(
+        session_id,
+        index if type(index) is int and -_WIDEST <= index < _WIDEST else _integer(index),
+        _text(get("type")) or "",
+        _sender(sender, known) if isinstance(sender, dict) else None,
+        _text(get("visibility")),
+        _message_time(get("timestampSeconds"), get("timestamp")),
+        _text(get("text")),
+        _text(get("url")),
+        _text(get("noticeText")),
+        attachment if isinstance(attachment, dict) else None,
+        False,
+        value,
+    )
+
+
+def _sender(value: Json, known: dict[str, Participant] | None) -> Participant:
+    participant_id = value.get("participantId")
+    if known is None or not isinstance(participant_id, str):
+        return _participant(value)
+    met = known.get(participant_id)
+    # The nickname or the visibility of a participant can change within a log: all of it must be equal.
+    if met is None or met.sent != value:
+        met = known[participant_id] = _participant(value)
+    return met
+
+
+def _participant(value: Json) -> Participant:
+    return Participant(
+        type=_text(value.get("type")),
+        nickname=_text(value.get("nickname")),
+        participant_id=_text(value.get("participantId")),
+        visibility=_text(value.get("visibility")),
+        sent=value,
+    )
+
+
+def _participants(value: object) -> tuple[Participant, ...]:
+    entries = value if isinstance(value, list) else [value]
+    return tuple(_participant(one) for one in entries if isinstance(one, dict))
+
+
+def parse_time(literal: str) -> datetime | None:
+    """A timestamp in any layout the pages print, aware and in UTC; None when it can't be read.
+
+    The date and the time may stand together without a separator, with blanks after the colons
+    (SMSSendUrl, SMSSwitchtoCoach, CHGetInteractionContent). One without an offset can't be placed.
+    """
+    try:
+        # The layout of the messages resource, which a long transcript has a million times.
+        if len(literal) == 28 and literal[10] == "T":
+            return datetime.fromisoformat(literal[:23] + "+00:00") - _offset(literal[23:])
+        return _parse_loosely(literal)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _parse_loosely(literal: str) -> datetime | None:
+    match = _LAYOUTS.fullmatch(literal.strip())
+    if match is None:
+        return None
+    day, hour, minute, second, fraction, offset = match.groups()
+    micro = (fraction or "").ljust(3, "0")[:3]  # as much as we write, so that it reads back equal
+    return datetime.fromisoformat(f"{day}T{hour}:{minute}:{second}.{micro}+00:00") - _offset(offset)
+
+
+@lru_cache
+def _offset(literal: str) -> timedelta:
+    """How far `Z`, `+0200` or `+02:00` is ahead of UTC."""
+    return datetime.fromisoformat(f"2000-01-01T00:00{literal}").utcoffset() or timedelta()
+
+
+def _message_time(milliseconds: object, literal: object) -> datetime | None:
+    """`timestampSeconds`, which holds milliseconds whatever its name says, else `timestamp`."""
+    if milliseconds is not None and (number := _integer(milliseconds)) and number > 0:
+        try:
+            return _EPOCH + timedelta(milliseconds=number)
+        except OverflowError:
+            pass
+    return parse_time(literal) if isinstance(literal, str) else None
+
+
+def _time(literal: object) -> datetime | None:
+    return parse_time(literal) if isinstance(literal, str) else None
+
+
+def user_from_json(body: object) -> User:
+    """The answer of `GET me`, with its features where `subresources` asked for them."""
+    user = body.get("user", body) if isinstance(body, dict) else None
+    if not isinstance(user, dict) or not ("userName" in user or "id" in user):
+        raise WireError(f"no user in the server's answer, but {_met(body)}")
+    features = user.get("features")
+    return User(
+        name=_text(user.get("userName")),
+        id=_text(user.get("id")),
+        roles=_texts(user.get("roles")),
+        features=tuple(map(_feature, features)) if isinstance(features, list) else None,
+    )
+
+
+def _feature(value: object) -> str:
+    """A feature's id: sent as itself, as its uri or as an object."""
+    if isinstance(value, dict):
+        value = value.get("id") or value.get("name") or value.get("uri")
+    return session_id_from_uri(_text(value) or "")
+
+
+def services_from_json(body: object) -> tuple[Service, ...]:
+    """The answer of `GET services?fields=*` (Services page)."""
+    listed = body if isinstance(body, list) else body.get("services") if isinstance(body, dict) else None
+    if not isinstance(listed, list):
+        raise WireError(f"no services in the server's answer, but {_met(body)}")
+    return tuple(
+        Service(
+            name=_text(one.get("name")),
+            type=_text(one.get("type")),
+            # The page is cut before it names this field.
+            status=_text(one.get("status")) or _text(one.get("state")),
+            id=_text(one.get("id")),
+        )
+        for one in listed
+        if isinstance(one, dict)
+    )
+
+
+# An index wider than this is no place in a log, and would break whoever packs it.
+_WIDEST = 2**63
+
+
+def _integer(value: object) -> int | None:
+    """A whole number of 64 bits, however it was sent; null, text and fractions are None."""
+    if isinstance(value, str) and re.fullmatch(r"-?[0-9]{1,19}", value):
+        value = int(value)
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int):
+        return None
+    return value if -_WIDEST <= value < _WIDEST else None
+
+
+def _text(value: object) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    return json.dumps(value) if isinstance(value, int | float) else None
+
+
+def _texts(value: object) -> tuple[str, ...]:
+    entries = value if isinstance(value, list) else [value]
+    return tuple(text for one in entries if (text := _text(one)) is not None)
+
+
+def _entries(value: object, key: str) -> list[object]:
+    """What stands in a list's place: the list, one object alone, or null for none."""
+    if isinstance(value, list):
+        return value
+    if value is None or isinstance(value, dict):
+        return [value] if value is not None else []
+    raise WireError(f"{_one_line(key)} in the server's answer is no list, but {_met(value)}")
+
+
+def _met(value: object) -> str:
+    """What a value is, in words, for an error."""
+    if isinstance(value, Mapping):
+        names = ", ".join(_one_line(key) for key in list(value)[:6])
+        return f"an object with {names}" if names else "an empty object"
+    if value is None or isinstance(value, bool):
+        return json.dumps(value)
+    return "a list" if isinstance(value, list) else "a text" if isinstance(value, str) else "a number"
+
+
+def _one_line(text: str) -> str:
+    """A server's words for an error: one line, at most 200 characters, what can't be seen made visible."""
+    line = " ".join(text.split())
+    shown = "".join(one if one.isprintable() else f"\\u{{{ord(one):X}}}" for one in line[:200])
+    return shown + "..." if len(line) > 200 else shown

@@ -1,0 +1,791 @@
+"""What the server's documents print, and what they might have meant, as records."""
+
+import json
+import re
+from dataclasses import fields
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from smscli import wire
+from smscli.errors import WireError
+from smscli.model import Message, Participant, Session
+from smscli.wire import Service, Status, User
+
+FIXTURES = Path(__file__).parent / "fixtures" / "wire"
+ID = "0000Na9B26EF002G"
+AGENT = Participant("Agent", "Agent1", "009052BDEE4A003E")
+CUSTOMER = Participant("Customer", "PersonP", "009052BDEE39003C")
+NOON = datetime(2013, 12, 27, 21, 16, 41, tzinfo=UTC)
+NEW_YEAR = datetime(2014, 1, 9, 9, 58, 12, 35000, tzinfo=UTC)
+
+
+def body(name: str) -> bytes:
+    """A fixture's bytes; a name without a suffix is JSON."""
+    return (FIXTURES / (name if name.endswith(".txt") else f"{name}.json")).read_bytes()
+
+
+def sessions(name: str) -> tuple[tuple[Session, ...], bool]:
+    return wire.sessions_from_json(wire.decode(body(name)))
+
+
+def session(name: str) -> Session:
+    (only,), _ = sessions(name)
+    return only
+
+
+def messages(name: str) -> tuple[Message, ...]:
+    return wire.messages_from_json(wire.decode(body(name)), ID)
+
+
+def at(hour: int, minute: int, second: int, milli: int = 0) -> datetime:
+    return datetime(2013, 12, 27, hour, minute, second, milli * 1000, tzinfo=UTC)
+
+
+# --- the samples of the SMS Session Resource page ---
+
+
+def test_the_session_sample_is_read_as_a_list_of_one() -> None:
+    assert sessions("session_sample") == (
+        (
+            Session(
+                id=ID,
+                state="Chatting",
+                uri="http://localhost:8080/api/v2/smsessions/0000Na9B26EF002G",
+                participants=(AGENT, CUSTOMER),
+                capabilities=(
+                    "AttachUserData",
+                    "UpdateUserData",
+                    "DeleteUserData",
+                    "Leave",
+                    "LeaveAndComplete",
+                    "Transfer",
+                    "Invite",
+                    "Consult",
+                ),
+                user_data={},
+            ),
+        ),
+        False,
+    )
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "messages_sample_as_printed.txt",
+        "messages_sample_first_block.txt",
+        "notification_complete_as_printed.txt",
+        "notification_send_message_as_printed.txt",
+        "notification_error_as_printed.txt",
+    ],
+)
+def test_a_sample_as_printed_is_no_json(name: str) -> None:
+    """Where exactly it stops being JSON is told differently by newer Pythons."""
+    with pytest.raises(WireError) as raised:
+        wire.decode(body(name))
+    assert re.fullmatch(r"the server's answer is not JSON \(line \d+, column \d+\)", raised.value.message)
+
+
+def test_the_message_sample_mended_into_one_array_is_read() -> None:
+    assert messages("messages_sample_mended") == (
+        Message(ID, 1, "ParticipantJoined", CUSTOMER, "All", at(21, 16, 41)),
+        Message(ID, 2, "ParticipantJoined", AGENT, "All", at(21, 16, 41, 18)),
+        Message(ID, 3, "TypingStarted", CUSTOMER, "All", at(21, 16, 41, 186)),
+        Message(ID, 4, "Text", CUSTOMER, "All", at(21, 16, 41, 187), text="dddd"),
+    )
+
+
+# --- envelopes and spellings ---
+
+FIRST, SECOND = Session("s1", "Chatting"), Session("s2", "Invited")
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("list_bare_array", ((FIRST, SECOND), False)),
+        ("list_smssessions", ((FIRST, SECOND), False)),
+        ("list_smsessions", ((FIRST, SECOND), False)),
+        ("list_smsssessions_three_s", ((FIRST, SECOND), False)),
+        ("list_smssession_singular", ((FIRST,), False)),
+        ("list_smsession_singular", ((FIRST,), False)),
+        ("list_smsssession_singular_three_s", ((FIRST,), False)),
+        ("list_SMSsessions_capitals", ((FIRST,), False)),
+        ("list_empty", ((), False)),
+        ("list_null", ((), False)),
+        ("list_uris_empty", ((), False)),
+        (
+            "list_uris",
+            (
+                (
+                    Session("s1", uri="http://gws.example/api/v2/smsessions/s1"),
+                    Session("s 2", uri="http://gws.example/api/v2/smssessions/s%202/"),
+                ),
+                True,
+            ),
+        ),
+    ],
+)
+def test_every_envelope_of_the_list_is_read(name: str, expected: object) -> None:
+    assert sessions(name) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("list_status_alone", "no session list in the server's answer, but an object with statusCode"),
+        (
+            "list_other_resource",
+            "no session list in the server's answer, but an object with statusCode, chats",
+        ),
+        ("list_entry_no_object", "session 2 of the list is no object, but a number"),
+        ("list_entry_without_id", "session 2 of the list has no id, but an object with state"),
+        (
+            "notification_error",
+            "no session list in the server's answer, but an object with notificationType, errorMessage,"
+            " referenceId",
+        ),
+    ],
+)
+def test_an_answer_without_a_session_list_says_what_it_is(name: str, why: str) -> None:
+    with pytest.raises(WireError) as raised:
+        sessions(name)
+    assert raised.value.message == why
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("messages_object", (Message(ID, 1, "Text", text="hello"),)),
+        ("messages_with_status", (Message(ID, 1, "Text", text="hello"),)),
+        ("messages_bare_array", (Message(ID, 1, "Text", text="hello"),)),
+        ("messages_bare_message", (Message(ID, 1, "Text", text="hello"),)),
+        ("messages_empty", ()),
+        ("messages_null", ()),
+        ("status_null", ()),
+        ("byte_order_mark", (Message(ID, 1, "Text", text="hello"),)),
+    ],
+)
+def test_every_envelope_of_messages_is_read(name: str, expected: object) -> None:
+    assert messages(name) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("messages_missing", "no messages in the server's answer, but an object with statusCode"),
+        ("messages_entry_no_object", f"a message of session {ID} is no object, but a text"),
+    ],
+)
+def test_an_answer_without_messages_says_what_it_is(name: str, why: str) -> None:
+    with pytest.raises(WireError) as raised:
+        messages(name)
+    assert raised.value.message == why
+
+
+@pytest.mark.parametrize(
+    ("value", "met"),
+    [
+        (None, "null"),
+        (True, "true"),
+        (7, "a number"),
+        ("sessions", "a text"),
+        ({}, "an empty object"),
+        ({"smssessions": 7}, "smssessions in the server's answer is no list, but a number"),
+        ({"a\x1bb": 1}, "an object with a\\u{1B}b"),
+    ],
+)
+def test_what_was_met_is_told_in_words(value: object, met: str) -> None:
+    with pytest.raises(WireError) as raised:
+        wire.sessions_from_json(value)
+    assert raised.value.message.endswith(met)
+
+
+# --- messages of each type ---
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("type_text", Message(ID, 1, "Text", CUSTOMER, "All", NOON, text="is my order on its way?")),
+        ("type_participant_joined", Message(ID, 1, "ParticipantJoined", CUSTOMER, "All", NOON)),
+        ("type_participant_left", Message(ID, 1, "ParticipantLeft", CUSTOMER, "All", NOON)),
+        ("type_participant_rejoined", Message(ID, 1, "ParticipantRejoined", CUSTOMER, "All", NOON)),
+        ("type_typing_started", Message(ID, 1, "TypingStarted", CUSTOMER, "All", NOON)),
+        (
+            "type_typing_started_with_preview",
+            Message(ID, 1, "TypingStarted", CUSTOMER, "All", NOON, text="is my or"),
+        ),
+        ("type_typing_stopped", Message(ID, 1, "TypingStopped", CUSTOMER, "All", NOON)),
+        (
+            "type_push_url",
+            Message(ID, 1, "PushUrl", AGENT, "All", NOON, url="https://shop.example/track?n=7"),
+        ),
+        ("type_notice", Message(ID, 1, "Notice", AGENT, "All", NOON, text="transfer to billing")),
+        ("type_notice_without_text_or_sender", Message(ID, 1, "Notice", None, "All", NOON)),
+        ("type_transcript_save_done", Message(ID, -1, "TranscriptSaveDone", at=NOON)),
+        ("type_custom_notice", Message(ID, 1, "CustomNotice", AGENT, "Agents", NOON, notice="on hold")),
+        ("type_unknown", Message(ID, 1, "Sticker", CUSTOMER, "All", NOON, text="thumbs up")),
+        ("type_missing", Message(ID, 1, "", CUSTOMER, None, NOON, text="hello")),
+    ],
+)
+def test_a_message_of_each_type(name: str, expected: Message) -> None:
+    assert messages(name) == (expected,)
+
+
+@pytest.mark.parametrize("done", ["uploaded", "deleted"])
+def test_a_file_is_a_notice_with_an_attachment(done: str) -> None:
+    attachment = {
+        "fileId": "f-1",
+        "id": "f-1",
+        "name": "receipt.pdf",
+        "path": "/files/f-1",
+        "size": 2048,
+        "uri": "http://gws.example/api/v2/files/f-1",
+    }
+    (message,) = messages(f"type_system_command_file_{done}")
+    assert message == Message(
+        ID, 1, "SystemCommand", CUSTOMER, "All", NOON, notice=f"file-{done}", attachment=attachment
+    )
+
+
+def test_transcript_save_done_has_no_place_in_the_order_wherever_it_stands() -> None:
+    read = messages("type_transcript_save_done_in_the_middle")
+    assert [(one.index, one.order, one.type) for one in read] == [
+        (1, 1, "Text"),
+        (-1, None, "TranscriptSaveDone"),
+        (2, 2, "Text"),
+    ]
+
+
+# --- missing, unknown and odd fields ---
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("message_without_index", Message(ID, None, "Text", text="hello")),
+        ("message_index_as_text", Message(ID, 12, "Text", text="hello")),
+        ("message_index_no_number", Message(ID, None, "Text", text="hello")),
+        ("message_index_beyond_64_bits", Message(ID, None, "Text", text="hello")),
+        ("message_nothing_but_braces", Message(ID, None, "")),
+        ("message_unknown_fields", Message(ID, 1, "Text", text="hello")),
+        ("message_numbers_for_text", Message(ID, 1, "Text", text="42", url="true", notice="1.5")),
+        ("message_objects_for_text", Message(ID, 1, "")),
+        ("message_lone_surrogate", Message(ID, 1, "Text", text="\ud83d")),
+        (
+            "message_visibility_agents",
+            Message(ID, 1, "Text", AGENT, "Agents", NOON, text="can you take over?"),
+        ),
+        (
+            "message_visibility_unknown",
+            Message(ID, 1, "Text", AGENT, "Supervisors", NOON, text="careful here"),
+        ),
+        (
+            "message_sender_fullest",
+            Message(
+                ID,
+                1,
+                "CustomNotice",
+                Participant("Agent", "Agent1", "009052BDEE4A003E", "All"),
+                "Agents",
+                NEW_YEAR,
+                notice="on hold",
+            ),
+        ),
+    ],
+)
+def test_a_message_is_kept_whatever_its_fields(name: str, expected: Message) -> None:
+    assert messages(name) == (expected,)
+
+
+@pytest.mark.parametrize(
+    ("index", "read"),
+    [(3, 3), (3.0, 3), ("3", 3), (-1, -1), (3.5, None), (True, None), ("three", None), (None, None)],
+)
+def test_an_index_is_a_whole_number_however_it_was_sent(index: object, read: int | None) -> None:
+    message = wire.message_from_json({"index": index, "from": {"participantId": "p"}}, ID)
+    assert (message.index, type(message.index)) == (read, type(read))
+    assert message == Message(ID, read, "", Participant(participant_id="p"))
+
+
+def test_a_message_keeps_the_servers_own_object() -> None:
+    (message,) = messages("message_unknown_fields")
+    assert message.sent == {
+        "index": 1,
+        "type": "Text",
+        "text": "hello",
+        "intendedFor": "someone",
+        "treatAs": {"a": [1, 2]},
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("session_id_alone", Session(ID)),
+        ("session_id_as_number", Session("4711")),
+        ("session_uri_alone", Session(ID, uri=f"http://gws.example/api/v2/smssessions/{ID}")),
+        ("session_unknown_fields", Session(ID)),
+        ("session_odd_fields", Session(ID, capabilities=("Leave", "7"), comment="5")),
+        ("session_participants_odd", Session(ID, participants=(AGENT, Participant()))),
+        (
+            "session_user_data",
+            Session(
+                ID,
+                user_data={
+                    "PegAGChat distribution for processing": "1",
+                    "CBR-Interaction_cost": None,
+                    "PegAG?:2>1": 3,
+                    "_data_id": "x",
+                    "OccuredAt": "2015-11-26T16:39:41Z",
+                    "RVQDBID": "",
+                },
+            ),
+        ),
+        (
+            "session_received_date_no_separator",
+            Session(ID, received=datetime(2014, 5, 5, 18, 8, 45, tzinfo=UTC)),
+        ),
+        ("session_received_date_unreadable", Session(ID)),
+    ],
+)
+def test_a_session_is_kept_whatever_its_fields(name: str, expected: Session) -> None:
+    assert session(name) == expected
+
+
+@pytest.mark.parametrize(
+    ("state", "ended"),
+    [
+        ("Invited", False),
+        ("Chatting", False),
+        ("LeftChat", True),
+        ("Completed", True),
+        ("Revoked", True),
+        ("WaitingForAgent", False),
+        ("Idle", False),
+        ("Initiating", False),
+        ("Talking", False),
+        ("Alerting", False),
+        ("Paused", False),
+    ],
+)
+def test_every_state_passes_through_and_three_are_the_end(state: str, ended: bool) -> None:
+    read = session(f"state_{state}")
+    assert (read, read.ended) == (Session(ID, state), ended)
+
+
+# --- timestamps ---
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("time_basic_offset", NOON),
+        ("time_blank", NEW_YEAR),
+        ("time_no_separator", datetime(2014, 5, 15, 9, 24, tzinfo=UTC)),
+        ("time_blanks_after_colons", datetime(2013, 11, 25, 19, 2, 22, tzinfo=UTC)),
+        ("time_blank_history", datetime(2013, 11, 25, 19, 2, 22, tzinfo=UTC)),
+        ("time_utc", datetime(2015, 11, 26, 16, 39, 41, tzinfo=UTC)),
+        ("time_colon_in_offset", datetime(2013, 12, 27, 21, 16, 41, 500000, tzinfo=UTC)),
+        ("time_seconds_are_milliseconds", NEW_YEAR),
+        ("time_seconds_alone", NEW_YEAR),
+        ("time_seconds_as_text", NEW_YEAR),
+        ("time_seconds_beyond_the_calendar", datetime(2015, 11, 26, 16, 39, 41, tzinfo=UTC)),
+        ("time_unreadable", None),
+        ("time_without_offset", None),
+        ("time_no_text", None),
+        ("time_thirteenth_month", None),
+    ],
+)
+def test_every_layout_of_a_timestamp(name: str, expected: datetime | None) -> None:
+    (message,) = messages(name)
+    assert message.at == expected
+    assert message.at is None or message.at.tzinfo is UTC
+
+
+def test_a_timestamp_that_cannot_be_read_keeps_its_message() -> None:
+    assert messages("time_unreadable") == (Message(ID, 1, "Text", text="still here"),)
+
+
+@pytest.mark.parametrize(
+    "literal",
+    [
+        "",
+        "T",
+        "2013-12-27",
+        "2013-W52-5T13:16:41.00-08:00",
+        "0001-01-01T00:00:00.000+2359",
+        "9999-12-31T23:59:59.999-2359",
+        "2013-12-27T13:16:41.000-9999",
+        "2013-12-27T25:16:41.000-0800",
+        "2013-12-27T13:16:60.000-0800",
+        "٢٠١٣-12-27T13:16:41.000-0800",
+        "٢٠١٣-12-27 13:16:41.000-0800",
+    ],
+)
+def test_what_is_no_time_is_none(literal: str) -> None:
+    assert wire.parse_time(literal) is None
+
+
+# --- what the operation pages print as notifications ---
+
+URI = f"http://localhost:8080/api/v2/smssessions/{ID}"
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        (
+            "notification_accept_participants",
+            Session(
+                ID,
+                "Chatting",
+                URI,
+                (AGENT, CUSTOMER),
+                (
+                    "Transfer",
+                    "Complete",
+                    "Leave",
+                    "InFocus",
+                    "SendMessage",
+                    "SendStartTypingNotification",
+                    "SendStopTypingNotification",
+                ),
+            ),
+        ),
+        (
+            "notification_accept_status",
+            Session(ID, "Chatting", URI, (), ("Transfer", "Complete", "Leave", "InFocus")),
+        ),
+        (
+            "notification_reject",
+            Session(ID, "Completed", f"http: //localhost: 8080/api/v2/smssessions/{ID}"),
+        ),
+        ("notification_complete", Session(ID, "Completed", URI)),
+        (
+            "notification_leave",
+            Session(ID, "LeftChat", URI, (), ("Transfer", "Complete", "Leave", "InFocus")),
+        ),
+        (
+            "notification_switch_to_barge_in",
+            Session(
+                ID,
+                "Chatting",
+                f"http://gws.example:9090/api/v2/smssessions/{ID}",
+                (
+                    Participant("Agent", "Agent1", "009052BDEE4A003E", "All"),
+                    Participant("Agent", "Lead", "009052BDEE4B003F", "All"),
+                    Participant("Customer", "PersonP", "009052BDEE39003C", "All"),
+                ),
+                ("SendMessage", "SwitchToMonitor", "SwitchToCoach"),
+                received=datetime(2014, 5, 5, 18, 8, 45, tzinfo=UTC),
+            ),
+        ),
+        ("notification_add_comment", Session(ID, "Chatting", URI, comment="calls back on Monday")),
+        (
+            "notification_set_disposition",
+            Session(
+                ID,
+                "Chatting",
+                f"http://localhost:8080/api/v2/smsessions/{ID}",
+                user_data={"DispositionCode": "sold"},
+            ),
+        ),
+        (
+            "notification_attach_user_data",
+            Session(
+                ID,
+                "Chatting",
+                URI,
+                (AGENT,),
+                ("AttachUserData",),
+                {"tier": "gold", "score": 7, "note": None},
+            ),
+        ),
+    ],
+)
+def test_the_session_in_a_notification_is_read(name: str, expected: Session) -> None:
+    assert session(name) == expected
+
+
+FULL_AGENT = Participant("Agent", "Agent1", "009052BDEE4A003E", "All")
+LATER = datetime(2014, 1, 9, 9, 58, 13, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        (
+            "notification_send_message",
+            Message(ID, 3, "Text", AGENT, "All", NEW_YEAR, text="good morning"),
+        ),
+        (
+            "notification_send_url",
+            Message(
+                ID,
+                4,
+                "PushUrl",
+                FULL_AGENT,
+                "All",
+                datetime(2014, 5, 15, 9, 24, tzinfo=UTC),
+                url="https://shop.example/help",
+            ),
+        ),
+        ("notification_typing_started", Message(ID, 4, "TypingStarted", AGENT, "All", LATER)),
+        ("notification_typing_stopped", Message(ID, 5, "TypingStopped", AGENT, "All", LATER)),
+        (
+            "notification_send_to_agents",
+            Message(ID, 5, "Text", AGENT, "Agents", NEW_YEAR, text="please help"),
+        ),
+        (
+            "notification_custom_notice",
+            Message(ID, 6, "CustomNotice", FULL_AGENT, "All", NEW_YEAR, notice="on hold"),
+        ),
+    ],
+)
+def test_the_messages_in_a_notification_are_read(name: str, expected: Message) -> None:
+    assert messages(name) == (expected,)
+
+
+@pytest.mark.parametrize(
+    ("uri", "session_id"),
+    [
+        ("http://localhost:8080/api/v2/smsessions/abc", "abc"),
+        ("/smssessions/abc", "abc"),
+        ("/smssessions/abc/", "abc"),
+        ("http: //localhost: 8080/api/v2/smssessions/abc ", "abc"),
+        ("/smssessions/a%2Fb?fields=*#top", "a/b"),
+        ("abc", "abc"),
+        ("", ""),
+        ("/", ""),
+    ],
+)
+def test_a_session_is_named_by_the_last_segment_of_its_uri(uri: str, session_id: str) -> None:
+    assert wire.session_id_from_uri(uri) == session_id
+
+
+# --- statuses ---
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("status_ok", None),
+        ("status_null", None),
+        ("status_no_number", None),
+        ("session_sample", None),
+        ("messages_bare_array", None),
+        ("status_not_found", Status(6, "Resource not found")),
+        ("status_not_authenticated", Status(20, "Not authenticated")),
+        ("status_as_text", Status(20, "Not authenticated")),
+        ("status_without_message", Status(4, None)),
+        ("status_unknown_code", Status(99, "flux")),
+        ("status_hostile_message", Status(4, "two lines\\u{1B}[31m\\u{202E}red")),
+    ],
+)
+def test_a_status_is_read(name: str, expected: Status | None) -> None:
+    assert wire.status_from_json(wire.decode(body(name))) == expected
+
+
+def test_a_long_status_message_is_cut_to_one_short_line() -> None:
+    status = wire.status_from_json({"statusCode": 4, "statusMessage": "x" * 1000})
+    assert status == Status(4, "x" * 200 + "...")
+
+
+# --- me and services ---
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("me", User("agent.one", "u1", ("ROLE_AGENT",))),
+        ("me_bare", User("agent.one", "u1")),
+        ("me_features_objects", User("agent.one", "u1", features=("api-multimedia-chat", "api-voice"))),
+        ("me_features_texts", User("agent.one", features=("api-multimedia-chat",))),
+        ("me_features_uris", User("agent.one", features=("api-multimedia-chat",))),
+    ],
+)
+def test_the_user_is_read(name: str, expected: User) -> None:
+    assert wire.user_from_json(wire.decode(body(name))) == expected
+
+
+def test_an_answer_without_a_user_says_what_it_is() -> None:
+    with pytest.raises(WireError) as raised:
+        wire.user_from_json(wire.decode(body("me_no_user")))
+    assert raised.value.message == "no user in the server's answer, but an object with statusCode"
+
+
+def test_the_services_are_read() -> None:
+    assert wire.services_from_json(wire.decode(body("services"))) == (
+        Service("TServer", "Voice", "Active", "v1"),
+        Service("IxnServer", "Media", "Inactive", "m1"),
+    )
+
+
+def test_an_answer_without_services_says_what_it_is() -> None:
+    with pytest.raises(WireError) as raised:
+        wire.services_from_json(wire.decode(body("services_none")))
+    assert raised.value.message == "no services in the server's answer, but an object with statusCode, uris"
+
+
+# --- what is no JSON ---
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("no_json_empty.txt", "is empty"),
+        ("no_json_blank.txt", "is empty"),
+        ("no_json_login_page.txt", "is a web page, not JSON"),
+        ("no_json_cut.txt", "is cut short (after 38 characters)"),
+        ("no_json_cut_between_values.txt", "is cut short (after 28 characters)"),
+        ("no_json_latin_1.txt", "is not UTF-8 text (byte 28)"),
+        ("no_json_not_a_number.txt", "has a number that is too large or none at all"),
+        ("no_json_infinite.txt", "has a number that is too large or none at all"),
+        ("no_json_word.txt", "is not JSON (line 1, column 14)"),
+    ],
+)
+def test_what_is_no_json_is_told_apart(name: str, why: str) -> None:
+    with pytest.raises(WireError) as raised:
+        wire.decode(body(name))
+    assert raised.value.message == f"the server's answer {why}"
+
+
+def test_a_web_page_hints_at_what_may_be_in_the_way() -> None:
+    with pytest.raises(WireError) as raised:
+        wire.decode(body("no_json_login_page.txt"))
+    assert raised.value.hint == "is a login page or a proxy in the way? `smscli doctor` looks"
+
+
+@pytest.mark.parametrize("bomb", [b"[" * 1_000_000, b'{"a":' * 1_000_000, b"[" * 100_000 + b"]" * 100_000])
+def test_a_nesting_bomb_is_refused(bomb: bytes) -> None:
+    with pytest.raises(WireError) as raised:
+        wire.decode(bomb)
+    assert raised.value.message == "the server's answer is nested too deeply"
+
+
+def test_senders_nested_too_deeply_to_compare_are_refused() -> None:
+    def deep() -> object:
+        value: object = None
+        for _ in range(100_000):
+            value = [value]
+        return {"from": {"participantId": "p", "more": value}}
+
+    with pytest.raises(WireError) as raised:
+        wire.messages_from_json([deep(), deep()], ID)
+    assert raised.value.message == "the server's answer is nested too deeply"
+
+
+def test_a_number_of_ten_thousand_digits_is_refused() -> None:
+    with pytest.raises(WireError) as raised:
+        wire.decode(b"[" + b"9" * 10_000 + b"]")
+    assert raised.value.message == "the server's answer has a number that is too large or none at all"
+
+
+def test_large_numbers_stay_exact() -> None:
+    assert wire.decode(b"[1389261492035123456789, 0.1]") == [1389261492035123456789, 0.1]
+
+
+# --- anything at all ---
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+)
+KEYS = st.sampled_from(
+    ["id", "uri", "uris", "state", "participants", "capabilities", "userData", "receivedDate", "comment"]
+    + ["smssessions", "smsession", "messages", "index", "type", "from", "nickname", "participantId", "text"]
+    + ["url", "noticeText", "attachment", "visibility", "timestamp", "timestampSeconds", "statusCode"]
+    + ["statusMessage", "user", "userName", "roles", "features", "services", "name", "status"]
+)
+ALMOST = st.recursive(
+    JSON, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=8)
+)
+
+
+def read_everything(document: object) -> None:
+    """Each reader gives records or says in a WireError why not; any other exception fails the test."""
+    for read in (
+        wire.status_from_json,
+        wire.sessions_from_json,
+        wire.user_from_json,
+        wire.services_from_json,
+    ):
+        try:
+            read(document)
+        except WireError as error:
+            assert error.message
+    try:
+        for message in wire.messages_from_json(document, ID):
+            check_types(message)
+    except WireError as error:
+        assert error.message
+
+
+def check_types(message: Message) -> None:
+    assert message.index is None or -(2**63) <= message.index < 2**63
+    for name in ("type", "visibility", "text", "url", "notice"):
+        assert isinstance(getattr(message, name), str | None), name
+    assert message.at is None or message.at.tzinfo is UTC
+    assert isinstance(message.identity, int)
+    assert json.dumps(message.sent) is not None
+
+
+@given(ALMOST)
+def test_any_json_value_gives_records_or_our_error(document: object) -> None:
+    read_everything(document)
+
+
+@given(st.binary() | st.text().map(str.encode))
+def test_any_bytes_give_records_or_our_error(given_bytes: bytes) -> None:
+    try:
+        document = wire.decode(given_bytes)
+    except WireError as error:
+        assert error.message
+    else:
+        read_everything(document)
+
+
+@given(st.data())
+def test_a_sample_with_a_damaged_byte_gives_records_or_our_error(data: st.DataObject) -> None:
+    whole = body(data.draw(st.sampled_from(["session_sample", "messages_sample_mended", "me", "services"])))
+    place = data.draw(st.integers(0, len(whole) - 1))
+    damaged = whole[:place] + data.draw(st.binary(max_size=3)) + whole[place + 1 :]
+    try:
+        document = wire.decode(damaged)
+    except WireError:
+        return
+    read_everything(document)
+
+
+def test_equal_senders_of_a_page_are_one_record() -> None:
+    first, _, third, fourth = messages("messages_sample_mended")
+    assert first.sender is third.sender is fourth.sender
+
+
+def test_a_sender_who_changes_the_nickname_is_not_taken_for_the_old_one() -> None:
+    renamed = [{"from": {"participantId": "p", "nickname": name}} for name in ("one", "two", "one")]
+    read = wire.messages_from_json(renamed, ID)
+    assert [one.sender.nickname for one in read if one.sender] == ["one", "two", "one"]
+
+
+def test_every_fixture_is_named_by_a_test() -> None:
+    named = Path(__file__).read_text(encoding="utf-8")
+    counted = {"type_system_command_file_uploaded", "type_system_command_file_deleted"}
+    for path in FIXTURES.iterdir():
+        name = path.name.removesuffix(".json")
+        named_by_parts = name in counted or f'"{name.removeprefix("state_")}"' in named
+        assert named_by_parts or f'"{name}"' in named, f"nothing reads {path.name}"
+
+
+def test_a_record_has_no_field_that_wire_never_fills() -> None:
+    (full,) = messages("type_system_command_file_uploaded")
+    (text,) = messages("type_text")
+    (link,) = messages("type_push_url")
+    filled = {one.name for one in fields(Message) if any(getattr(m, one.name) for m in (full, text, link))}
+    assert {one.name for one in fields(Message)} - filled == {"late"}
