@@ -1,0 +1,183 @@
+"""A small HTTP server on loopback that says exactly what a test scripts, and keeps what it was asked."""
+
+import json
+import socket
+import ssl
+import struct
+import threading
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from types import TracebackType
+from urllib.parse import parse_qsl, urlsplit
+
+
+@dataclass(frozen=True)
+class Request:
+    """One request as it came; `connection` counts the connections from 1, header names are in lower case."""
+
+    target: str
+    headers: Mapping[str, str]
+    connection: int
+
+    @property
+    def path(self) -> str:
+        return urlsplit(self.target).path
+
+    @property
+    def query(self) -> dict[str, str]:
+        return dict(parse_qsl(urlsplit(self.target).query))
+
+
+class Line:
+    """One connection, for a reply to speak on; `over` is set when the test is."""
+
+    def __init__(self, connection: socket.socket, over: threading.Event) -> None:
+        self._connection = connection
+        self.over = over
+
+    def send(self, data: bytes) -> None:
+        self._connection.sendall(data)
+
+    def cut(self) -> None:
+        self._connection.shutdown(socket.SHUT_RDWR)
+
+    def reset(self) -> None:
+        linger = struct.pack("ii", 1, 0)
+        self._connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+        self._connection.close()
+
+
+Reply = Callable[[Line], None]
+
+
+def whole(data: bytes) -> Reply:
+    return lambda line: line.send(data)
+
+
+def answer(body: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Reply:
+    """A whole answer on a connection that stays open: bytes as they are, anything else as JSON."""
+    content = body if isinstance(body, bytes) else json.dumps(body).encode()
+    named = {"Content-Length": str(len(content)), **(headers or {})}
+    head = "".join(f"{name}: {value}\r\n" for name, value in named.items())
+    return whole(f"HTTP/1.1 {status} Said\r\n{head}\r\n".encode() + content)
+
+
+def cut_after(data: bytes) -> Reply:
+    """Some bytes, and an end of the connection."""
+
+    def say(line: Line) -> None:
+        line.send(data)
+        line.cut()
+
+    return say
+
+
+def reset(line: Line) -> None:
+    """No byte, and the connection is reset."""
+    line.reset()
+
+
+def hang(line: Line) -> None:
+    """No byte, while the test lasts."""
+    line.over.wait(30)
+
+
+def drip(head: bytes, drop: bytes, pause: float) -> Reply:
+    """A head, then one small piece after another while the test lasts."""
+
+    def say(line: Line) -> None:
+        line.send(head)
+        while not line.over.wait(pause):
+            line.send(drop)
+
+    return say
+
+
+def in_turn(*replies: Reply) -> Callable[[Request], Reply]:
+    """The replies one after the other, the last one again and again."""
+    left = list(replies)
+    return lambda _: left.pop(0) if len(left) > 1 else left[0]
+
+
+class WireServer:
+    """Serves `choose` from the start of a `with` block to its end."""
+
+    def __init__(self, choose: Callable[[Request], Reply], tls: ssl.SSLContext | None = None) -> None:
+        self.requests: list[Request] = []
+        self._choose = choose
+        self._tls = tls
+        self._over = threading.Event()
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listener.getsockname()[1]
+        self._threads: list[threading.Thread] = []
+        self._open: list[socket.socket] = []
+
+    @property
+    def base_url(self) -> str:
+        return f"{'https' if self._tls else 'http'}://localhost:{self.port}/api/v2"
+
+    @property
+    def targets(self) -> list[str]:
+        """What was asked, in order, without the part that all of it begins with."""
+        return [one.target.removeprefix("/api/v2/") for one in self.requests]
+
+    def __enter__(self) -> "WireServer":
+        self._start(self._accept)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._over.set()
+        # A blocked accept does not notice a close; a connection wakes it.
+        socket.create_connection(("127.0.0.1", self.port)).close()
+        for connection in self._open:
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+        for thread in self._threads:
+            thread.join(10)
+        self._listener.close()
+
+    def _start(self, target: Callable[..., None], *arguments: object) -> None:
+        thread = threading.Thread(target=target, args=arguments, daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def _accept(self) -> None:
+        number = 0
+        while True:
+            connection, _ = self._listener.accept()
+            if self._over.is_set():
+                connection.close()
+                return
+            number += 1
+            self._start(self._serve, connection, number)
+
+    def _serve(self, connection: socket.socket, number: int) -> None:
+        connection.settimeout(30)
+        # Whatever the client does to the connection is its own affair.
+        with connection, suppress(OSError, ValueError):
+            if self._tls:
+                connection = self._tls.wrap_socket(connection, server_side=True)
+            self._open.append(connection)
+            with connection:
+                while request := _read(connection, number):
+                    self.requests.append(request)
+                    self._choose(request)(Line(connection, self._over))
+
+
+def _read(connection: socket.socket, number: int) -> Request | None:
+    data = b""
+    while b"\r\n\r\n" not in data:
+        more = connection.recv(65536)
+        if not more:
+            return None
+        data += more
+        # A TLS greeting gets what a plain server says to it.
+        if not data[:1].isalpha():
+            connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+            return None
+    first, *lines = data.decode("latin-1").split("\r\n\r\n")[0].split("\r\n")
+    pairs = [line.split(": ", 1) for line in lines]
+    return Request(first.split(" ")[1], {name.lower(): value for name, value in pairs}, number)
