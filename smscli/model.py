@@ -173,8 +173,8 @@ class Listing:
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """New messages of one session, in the log's order; `first` while its log is read for the first time,
-    `done` with the last page of a read. `at` is the server's clock."""
+    """New messages of one session, in the log's order; `first` while its log is read for the first time, and
+    then `done` with the last page, which may be empty. `at` is the server's clock."""
 
     session_id: str
     messages: tuple[Message, ...]

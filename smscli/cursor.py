@@ -1,0 +1,249 @@
+"""Where a reader stands in one session's log: what it has seen, what to ask for next, which answers are new.
+
+Pure: times are handed in, in seconds of any clock that does not run backwards.
+"""
+
+from array import array
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from operator import itemgetter
+from typing import NamedTuple
+
+from smscli.model import Message, Page
+
+PAGE = 500
+RECENT = timedelta(seconds=60)
+_REREAD_AFTER = (2.0, 10.0)
+_BEFORE_ALL = -1
+_RESUMED_WITHIN = timedelta(days=1)
+_WORD = 0xFFFF_FFFF_FFFF_FFFF
+
+
+class Seen:
+    """A set of 64-bit identities in 12 to 24 bytes each, where a `set` of integers takes about 70.
+
+    Open addressing: an identity stands in the first free place at or after its own low bits.
+    """
+
+    __slots__ = ("_count", "_table")
+
+    def __init__(self) -> None:
+        self._table = array("Q", bytes(8 * 16))
+        self._count = 0
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __contains__(self, identity: int) -> bool:
+        return self._table[self._place(identity)] != 0
+
+    def add(self, identity: int) -> bool:
+        """Whether it is new."""
+        place = self._place(identity)
+        if self._table[place]:
+            return False
+        self._table[place] = _key(identity)
+        self._count += 1
+        if self._count * 3 > len(self._table) * 2:
+            self._grow()
+        return True
+
+    def _place(self, identity: int) -> int:
+        table, key = self._table, _key(identity)
+        last = len(table) - 1
+        place = key & last
+        while table[place] and table[place] != key:
+            place = (place + 1) & last
+        return place
+
+    def _grow(self) -> None:
+        old = self._table
+        self._table = array("Q", bytes(16 * len(old)))
+        for key in old:
+            if key:
+                self._table[self._place(key)] = key
+
+
+def _key(identity: int) -> int:
+    return identity & _WORD or 1  # 0 marks a free place
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """What to ask the messages resource for (`startIndex`, `count`).
+
+    `anchor` is the index of a message that must come back; None in a read of the whole log, where none must.
+    `first`: no read of the log has ended yet. `at`: when it was asked.
+    """
+
+    start: int
+    count: int | None
+    anchor: int | None
+    first: bool
+    at: float
+
+    @property
+    def whole(self) -> bool:
+        return self.anchor is None
+
+
+class Taken(NamedTuple):
+    """What an answer brought: new messages in the log's order, and gaps as the indices on both sides.
+
+    `done` when nothing more is to be asked for at once; `reset` when the anchor did not come back: the
+    answer is dropped and the log is read from its start.
+    """
+
+    messages: tuple[Message, ...]
+    gaps: tuple[tuple[int, int], ...] = ()
+    done: bool = True
+    reset: bool = False
+
+
+class Cursor:
+    """One session's place: `ask` says what to read next, `take` what came of it.
+
+    `paging`: a read of the whole log is under way. `doubtful`: an anchor was missed, and no read that started
+    at one has brought it back since.
+    """
+
+    __slots__ = ("_rereads", "_upper", "doubtful", "first", "highest", "last_at", "paging", "seen")
+
+    def __init__(self) -> None:
+        self.seen = Seen()
+        self.highest: int | None = None
+        self.paging = True
+        self.first = True
+        self.doubtful = False
+        self.last_at: datetime | None = None
+        self._rereads: list[tuple[float, int]] = []
+        self._upper: deque[tuple[datetime, int]] = deque()
+
+    def recall(self, message: Message) -> None:
+        """Count as seen a message that an earlier run kept; they are given in the order of arrival."""
+        self.seen.add(message.identity)
+        self.first = self.paging = False
+        if message.at is not None and (self.last_at is None or message.at > self.last_at):
+            self.last_at = message.at
+        if message.order is None or message.late:
+            return
+        if self.highest is not None and message.order < self.highest:
+            self._upper.clear()  # It is not late, and so of a new log: there was a reset.
+        elif message.at is not None and self._leaves_gap(message.order):
+            self._upper.append((message.at, self._below()))
+        self.highest = message.order
+        while self._upper and self.last_at is not None and self.last_at - self._upper[0][0] > RECENT:
+            self._upper.popleft()
+
+    def settle(self, end: datetime | None, now: float) -> None:
+        """After the last `recall`: gaps of the last 60 s before `end`, the end of the earlier run, count."""
+        lows = [low for at, low in self._upper if end is not None and end - at <= RECENT]
+        self._upper.clear()
+        if lows:
+            self._rereads.append((now, min(lows)))
+            self._read_again(min(lows), now)
+
+    def may_be_live(self, end: datetime | None) -> bool:
+        """Whether the session was active in the last day before `end`, the end of the earlier run."""
+        return end is not None and self.last_at is not None and end - self.last_at <= _RESUMED_WITHIN
+
+    @property
+    def reread_due(self) -> float | None:
+        """When a gap is to be read again next."""
+        return min(self._rereads)[0] if self._rereads else None
+
+    def ask(self, now: float) -> Ask:
+        if self.paging or self.highest is None:
+            self.paging = True
+            return Ask(1 if self.highest is None else self.highest, PAGE, None, self.first, now)
+        low = min((low for due, low in self._rereads if due <= now), default=self.highest)
+        if low == _BEFORE_ALL:
+            return Ask(1, None, self.highest, False, now)
+        return Ask(low, None, low, False, now)
+
+    def take(self, ask: Ask, page: Page, now: float) -> Taken:
+        """What `page`, the answer to `ask`, brought."""
+        messages = _in_order(page.messages)
+        identities = [message.identity for message in messages]
+        known = [
+            message.order
+            for message, identity in zip(messages, identities, strict=True)
+            if message.order is not None and identity in self.seen
+        ]
+        if not ask.whole and ask.anchor not in known:
+            self._start_again()
+            return Taken((), done=False, reset=True)
+        top = max(known, default=-1)
+        if self.highest is not None:
+            top = max(top, self.highest)
+        new = tuple(
+            replace(message, late=True) if message.order is not None and message.order < top else message
+            for message, identity in zip(messages, identities, strict=True)
+            if self.seen.add(identity)
+        )
+        reached = self.highest
+        gaps = self._advance(ask, messages, page.at, now)
+        if ask.whole:
+            self.paging = len(messages) >= PAGE and self.highest != reached
+            self.first = self.first and self.paging
+        else:
+            self.doubtful = self.doubtful and ask.start != ask.anchor
+            self._rereads = [one for one in self._rereads if one[0] > ask.at]
+        return Taken(new, gaps, done=not self.paging)
+
+    def stop(self) -> None:
+        """End a read of the whole log where it stands: the server has no more of it to give."""
+        self.paging = self.first = False
+
+    def _start_again(self) -> None:
+        self.highest = None
+        self.paging = self.doubtful = True
+        self._rereads.clear()
+
+    def _leaves_gap(self, order: int) -> bool:
+        return order > (1 if self.highest is None else self.highest + 1)
+
+    def _below(self) -> int:
+        return _BEFORE_ALL if self.highest is None else self.highest
+
+    def _advance(
+        self, ask: Ask, messages: Sequence[Message], at: datetime | None, now: float
+    ) -> tuple[tuple[int, int], ...]:
+        """Move `highest` to the last of `messages`; the gaps passed, and those worth it noted for later."""
+        gaps: list[tuple[int, int]] = []
+        lows: list[int] = []
+        for message in messages:
+            order = message.order
+            if order is None or (self.highest is not None and order <= self.highest):
+                continue
+            if self._leaves_gap(order):
+                gaps.append((self._below(), order))
+                if not ask.whole or _is_recent(message.at, at):
+                    lows.append(self._below())
+            self.highest = order
+        if lows:
+            self._read_again(min(lows), now)
+        return tuple(gaps)
+
+    def _read_again(self, low: int, now: float) -> None:
+        self._rereads += [(now + after, low) for after in _REREAD_AFTER]
+
+
+def _is_recent(at: datetime | None, now: datetime | None) -> bool:
+    return at is not None and now is not None and now - at < RECENT
+
+
+def _in_order(messages: tuple[Message, ...]) -> tuple[Message, ...]:
+    """By index; a message without a place in the order stays behind the one that it came after."""
+    places: list[int] = []
+    place = -1
+    for message in messages:
+        order = message.order
+        place = place if order is None else order
+        places.append(place)
+    if places == sorted(places):
+        return messages
+    pairs = sorted(zip(places, messages, strict=True), key=itemgetter(0))
+    return tuple(message for _, message in pairs)

@@ -1,0 +1,134 @@
+"""How fast to read: the request rate, the polling rhythm, back-off, and whether push is trusted.
+
+All of it is arithmetic on times that are handed in, in seconds of a clock that does not run backwards.
+"""
+
+from collections import deque
+from math import inf
+
+LIMIT = 20
+# A little over one, so that no rounding lets a 21st read into a second.
+_SECOND = 1.01
+_HALVED_FOR = 60.0
+_ACTIVE = 60.0
+_SLOWER = 1.5
+_SLOWEST = 5.0
+_SHORTEST_INTERVAL = 0.05
+_FIRST_DELAY = 1.0
+_LONGEST_DELAY = 30.0
+_LONGEST_RETRY_AFTER = 3600.0
+_AROUND = 5.0
+_WON_AGAIN_AFTER = 60.0
+
+
+class Window:
+    """At most 20 reads in any one second, 10 for a minute after the server asked for fewer.
+
+    A read counts from its answer: a server that saw it late still never sees a 21st within the second.
+    """
+
+    def __init__(self) -> None:
+        self._answers: deque[float] = deque(maxlen=LIMIT)
+        self._halved_until = -inf
+
+    def limit(self, now: float) -> int:
+        return LIMIT // 2 if now < self._halved_until else LIMIT
+
+    def free_at(self, now: float) -> float:
+        """When the next read may start; in the past when it may at once."""
+        limit = self.limit(now)
+        return self._answers[-limit] + _SECOND if len(self._answers) >= limit else -inf
+
+    def count(self, now: float) -> None:
+        self._answers.append(now)
+
+    def halve(self, now: float) -> None:
+        self._halved_until = now + _HALVED_FOR
+
+
+class Backoff:
+    """Exponential, with jitter, from about 1 s to 30 s; `Retry-After` is obeyed up to an hour."""
+
+    def __init__(self) -> None:
+        self.failures = 0
+        self.until = -inf
+
+    def failed(self, now: float, jitter: float, retry_after: float | None = None) -> None:
+        """`jitter` is from 0 to 1, and takes up to half of the delay away."""
+        delay = min(_FIRST_DELAY * 2 ** min(self.failures, 10), _LONGEST_DELAY) * (1 - jitter / 2)
+        self.failures += 1
+        self.until = now + max(delay, min(retry_after or 0.0, _LONGEST_RETRY_AFTER))
+
+    def passed(self) -> None:
+        self.failures = 0
+        self.until = -inf
+
+
+class Rhythm:
+    """The interval of polling: the base one while something was found in the last 60 s, then 1.5 times longer
+    at each empty read, up to five times."""
+
+    def __init__(self, base: float) -> None:
+        self._base = max(base, _SHORTEST_INTERVAL)
+        self.interval = self._base
+        self.active_at = -inf
+
+    def found(self, now: float, age: float = 0.0) -> None:
+        """Something came that is `age` seconds old; below 0 (two clocks that disagree) is 0."""
+        self.active_at = max(self.active_at, now - max(age, 0.0))
+        self.interval = self._base
+
+    def missed(self, now: float) -> None:
+        if now - self.active_at >= _ACTIVE:
+            self.interval = min(self.interval * _SLOWER, self._base * _SLOWEST)
+
+
+class Trust:
+    """Whether wake-ups can be relied on, judged by what wake-ups and reads find, session by session."""
+
+    def __init__(self, trusted: bool) -> None:
+        self.trusted = trusted
+        self._lost_at = -inf
+        self._wakes: dict[str, float] = {}
+        self._broke_at = -inf
+        self._doubts: dict[str, float] = {}
+
+    @property
+    def deadline(self) -> float:
+        """When the next doubt turns into distrust."""
+        return min(self._doubts.values(), default=inf)
+
+    def woken(self, session_id: str, now: float) -> None:
+        self._wakes[session_id] = now
+        self._doubts.pop(session_id, None)
+
+    def broke(self, now: float) -> None:
+        """The channel says that wake-ups may be lost: that excuses all that are."""
+        self._broke_at = now
+        self._doubts.clear()
+
+    def found(self, session_id: str, now: float, last_read: float) -> bool:
+        """A read found messages: whether that wins the trust, a wake-up having come since the last read."""
+        announced = self._wakes.get(session_id, -inf) >= last_read
+        if self.trusted or not announced or now - self._lost_at < _WON_AGAIN_AFTER:
+            return False
+        self.trusted = True
+        return True
+
+    def found_in_background(self, session_id: str, now: float) -> None:
+        """A background read found messages, for which a wake-up should come or have come."""
+        woken_at = max(self._wakes.get(session_id, -inf), self._broke_at)
+        if self.trusted and now - woken_at > _AROUND:
+            self._doubts.setdefault(session_id, now + _AROUND)
+
+    def judge(self, now: float) -> bool:
+        """Whether the trust ends now."""
+        if now < self.deadline:
+            return False
+        self.lose(now)
+        return True
+
+    def lose(self, now: float) -> None:
+        self.trusted = False
+        self._lost_at = now
+        self._doubts.clear()
