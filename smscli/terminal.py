@@ -1,0 +1,373 @@
+"""Where a command writes: what stdout and stderr can show, and writes that fail as errors of ours.
+
+On a terminal a live line can stand under everything that was written. It is shorter than the terminal is
+wide and the cursor waits at its first column, so that one erase removes it even after the terminal was made
+narrower and broke it in two; it never gets into the scrollback.
+"""
+
+import codecs
+import errno
+import locale
+import os
+import select
+import sys
+from collections import deque
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from io import BytesIO
+from typing import Protocol, Self, TextIO
+
+from smscli.errors import LocalError, ReaderGone
+from smscli.interrupts import held
+
+Line = Callable[[int], str]
+"""A live line: the most cells it may fill -> one line of text without control characters."""
+
+_CHUNK = 64 * 1024
+# A pipe that has room has it for so much.
+_AT_ONCE = getattr(select, "PIPE_BUF", 512)
+_WIDTH = 80
+_GONE = frozenset({errno.EPIPE, errno.ECONNRESET, errno.ESHUTDOWN})
+_SHAPES = "▶◆■·●○─│╭…"
+_ERASE = "\r\x1b[J"
+_DIM, _PLAIN = "\x1b[2m", "\x1b[0m"
+
+
+def _visible(error: UnicodeError) -> tuple[str, int]:
+    """Write what an encoding lacks as `\\u{HEX}`."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    lacking = error.object[error.start : error.end]
+    return "".join(f"\\u{{{ord(one):X}}}" for one in lacking), error.end
+
+
+codecs.register_error("smscli.visible", _visible)
+
+
+class Raw(Protocol):
+    """The part of an unbuffered binary file that a stream needs."""
+
+    def write(self, data: bytes, /) -> int | None: ...
+    def fileno(self) -> int: ...
+
+
+class Stream:
+    """One way out: text in, bytes written whole. `raw` is None where the process was started without it."""
+
+    def __init__(self, raw: Raw | None, *, tty: bool, encoding: str = "utf-8") -> None:
+        self.tty = tty
+        self.encoding = encoding
+        self._raw = raw
+        self._fd = _selectable(raw)
+        self._rest = b""
+        self._failed = False
+
+    @classmethod
+    def of(cls, file: TextIO | None) -> Self:
+        """The stream under one of `sys`'s text files. A pipe is UTF-8 whatever the locale says."""
+        if file is None:
+            return cls(None, tty=False)
+        raw: Raw = getattr(file.buffer, "raw", file.buffer)
+        tty = file.isatty()
+        return cls(raw, tty=tty, encoding=_terminal_encoding(file) if tty else "utf-8")
+
+    def shows(self, characters: str) -> bool:
+        """Whether its encoding has all of these."""
+        try:
+            characters.encode(self.encoding)
+        except UnicodeEncodeError:
+            return False
+        return True
+
+    def width(self) -> int:
+        """Cells in a line, as the terminal says now."""
+        if self._raw is None or not self.tty:
+            return _WIDTH
+        try:
+            return os.get_terminal_size(self._raw.fileno()).columns or _WIDTH
+        except (OSError, ValueError):
+            return _WIDTH
+
+    def add(self, text: str) -> None:
+        """Take `text` on; `drain` writes it. After a failure, what follows is dropped."""
+        if not self._failed:
+            self._rest += text.encode(self.encoding, "smscli.visible")
+
+    def drain(self) -> None:
+        """Write what was taken on. A signal may end it; what it leaves is written by the next call."""
+        while self._rest:
+            self._await_room()
+            with held():
+                self._rest = self._rest[self._write_some() :]
+
+    def check(self) -> None:
+        """Raise `ReaderGone` where a pipe has no reader any more, without having to write to it."""
+        if self._fd is None or self.tty:
+            return
+        poll = select.poll()
+        poll.register(self._fd, 0)
+        if any(events & select.POLLERR for _, events in poll.poll(0)):
+            raise ReaderGone
+
+    def _await_room(self) -> None:
+        """Wait, open to signals, until a write won't: then what is written is noted as written."""
+        if self._fd is not None:
+            select.select([], [self._fd], [])
+
+    def _write_some(self) -> int:
+        try:
+            if self._raw is None:
+                raise OSError(errno.EBADF, "it is closed")
+            return self._raw.write(self._rest[:_AT_ONCE]) or 0
+        except OSError as error:
+            self._failed, self._rest = True, b""
+            if error.errno in _GONE:
+                raise ReaderGone from error
+            raise LocalError(f"output can't be written: {error.strerror or error}") from error
+
+
+def _selectable(raw: Raw | None) -> int | None:
+    """The number under which the system tells whether a write would wait; None where it can't."""
+    try:
+        return raw.fileno() if raw is not None and sys.platform != "win32" else None
+    except (OSError, ValueError):
+        return None
+
+
+def _terminal_encoding(file: TextIO) -> str:
+    """What the terminal takes. Python itself writes UTF-8 in the C locale, which promises ASCII only."""
+    if file.encoding.lower().replace("_", "-") != "utf-8" or sys.platform == "win32":
+        return file.encoding
+    named = locale.getencoding()
+    try:
+        return codecs.lookup(named).name
+    except LookupError:
+        return "ascii"
+
+
+class Terminal:
+    """stdout and stderr as one command sees them.
+
+    `color` is the user's choice, `auto`, `always` or `never`, and may be set until the first write.
+    """
+
+    def __init__(self, out: Stream, err: Stream, environ: Mapping[str, str], *, color: str = "auto") -> None:
+        self.color = color
+        self._out = out
+        self._err = err
+        self._environment_color = _environment_color(environ)
+        self._dumb = environ.get("TERM") == "dumb"
+        self._columns = _columns(environ)
+        self._waiting: list[str] = []
+        self._size = 0
+        self._failure: ReaderGone | LocalError | None = None
+        self._bottom = out
+        self._line: Line | None = None
+        self._painted = ""
+        self._within_line = False
+        self._parts: deque[tuple[Stream, str]] = deque()
+
+    @classmethod
+    def of_process(cls, environ: Mapping[str, str]) -> "Terminal":
+        """The terminal of this process's own stdout and stderr."""
+        return cls(Stream.of(sys.stdout), Stream.of(sys.stderr), environ)
+
+    @staticmethod
+    def for_test(
+        *,
+        width: int = _WIDTH,
+        tty: bool = True,
+        err_tty: bool | None = None,
+        color: str = "auto",
+        encoding: str = "utf-8",
+        environ: Mapping[str, str] | None = None,
+    ) -> "CapturedTerminal":
+        """One that keeps what is written; `err_tty` is as `tty` where it isn't given."""
+        return CapturedTerminal(
+            width, tty, tty if err_tty is None else err_tty, encoding, environ or {}, color=color
+        )
+
+    @property
+    def pipe(self) -> bool:
+        """Whether stdout gets the form for programs."""
+        return not self._out.tty and self._choice() != "always"
+
+    @property
+    def colour(self) -> bool:
+        """Whether stdout gets colour."""
+        return self._coloured(self._out)
+
+    @property
+    def err_colour(self) -> bool:
+        """Whether stderr gets colour."""
+        return self._coloured(self._err)
+
+    @property
+    def ascii(self) -> bool:
+        """Whether shapes and box lines have to be ASCII."""
+        return not self._out.shows(_SHAPES)
+
+    @property
+    def lively(self) -> bool:
+        """Whether stdout can have a live line."""
+        return self._out.tty and not self._dumb
+
+    @property
+    def err_tty(self) -> bool:
+        """Whether somebody is looking at stderr."""
+        return self._err.tty
+
+    @property
+    def width(self) -> int:
+        """Cells in a line of stdout, asked for anew each time."""
+        return self._columns or self._out.width()
+
+    def write(self, text: str) -> None:
+        """Add data to stdout; it goes out in chunks and on `flush`."""
+        self._waiting.append(text)
+        self._size += len(text)
+        if self._size >= _CHUNK:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write out what waits. `ReaderGone`: nobody reads it; `LocalError`: it can't be written."""
+        if self._failure is not None:
+            failure, self._failure = self._failure, None
+            raise failure
+        with held():
+            self._send(self._out, "".join(self._waiting))
+            self._waiting.clear()
+            self._size = 0
+        self._drain()
+
+    def check(self) -> None:
+        """Raise `ReaderGone` where nobody reads stdout any more, for one who waits and does not write."""
+        self._out.check()
+
+    def say(self, text: str) -> None:
+        """Write a line to stderr, after all data before it. Never fails: a failure of stdout keeps until the
+        next `flush`, and for one of stderr there is nobody to tell."""
+        self._say(f"{text}\n")
+
+    def ask(self, prompt: str) -> None:
+        """Write a prompt to stderr and leave the cursor behind it."""
+        self._say(prompt)
+
+    def live(self, line: Line | None) -> None:
+        """Let `line` stand under everything that is written to stdout from now on; None takes it away."""
+        if self.lively:
+            self._stand(self._out, line)
+
+    def progress(self, line: Line | None) -> None:
+        """The same on stderr, for a person who waits; nothing where stderr is no terminal."""
+        if self._err.tty and not self._dumb:
+            self._stand(self._err, line)
+
+    def close(self) -> None:
+        """Take the live line away and write out what waits; fails as `flush` does."""
+        self._line = None
+        self.flush()
+
+    def _say(self, text: str) -> None:
+        try:
+            self.flush()
+        except (ReaderGone, LocalError) as failure:
+            self._failure = failure
+        with suppress(ReaderGone, LocalError):
+            self._send(self._err, text)
+            self._drain()
+
+    def _stand(self, bottom: Stream, line: Line | None) -> None:
+        if bottom is not self._bottom:
+            self._line = None
+            self.flush()
+        self._bottom, self._line = bottom, line
+        self.flush()
+
+    def _send(self, stream: Stream, text: str) -> None:
+        """Take text on for one stream, with the live line taken away before and painted again below."""
+        if stream.tty and text:
+            self._within_line = not text.endswith("\n")
+        shown = self._paint()
+        if not (text and stream.tty) and shown == self._painted:
+            self._parts.append((stream, text))
+            return
+        erase = _ERASE if self._painted else ""
+        self._painted = shown
+        self._parts += [(self._bottom, erase), (stream, text), (self._bottom, f"{shown}\r" if shown else "")]
+
+    def _drain(self) -> None:
+        """Write all that was taken on, in its order."""
+        while self._parts:
+            stream, text = self._parts[0]
+            with held():
+                stream.add(text)
+                self._parts.popleft()
+            stream.drain()
+
+    def _paint(self) -> str:
+        """The live line as it should stand now; none below a line that isn't finished."""
+        if self._line is None or self._within_line:
+            return ""
+        shown = self._line((self._columns or self._bottom.width()) - 1)
+        return f"{_DIM}{shown}{_PLAIN}" if shown and self._coloured(self._bottom) else shown
+
+    def _choice(self) -> str:
+        return self._environment_color if self.color == "auto" else self.color
+
+    def _coloured(self, stream: Stream) -> bool:
+        choice = self._choice()
+        return choice == "always" or (choice == "auto" and stream.tty)
+
+
+class CapturedTerminal(Terminal):
+    """A terminal for tests, with what was written to it."""
+
+    def __init__(
+        self,
+        width: int,
+        tty: bool,
+        err_tty: bool,
+        encoding: str,
+        environ: Mapping[str, str],
+        *,
+        color: str = "auto",
+    ) -> None:
+        self._out_bytes = BytesIO()
+        self._err_bytes = BytesIO()
+        super().__init__(
+            Stream(self._out_bytes, tty=tty, encoding=encoding),
+            Stream(self._err_bytes, tty=err_tty, encoding=encoding),
+            {"COLUMNS": str(width), **environ},
+            color=color,
+        )
+
+    @property
+    def out_text(self) -> str:
+        """Everything written to stdout so far."""
+        self.flush()
+        return self._out_bytes.getvalue().decode(self._out.encoding)
+
+    @property
+    def err_text(self) -> str:
+        """Everything said so far."""
+        return self._err_bytes.getvalue().decode(self._err.encoding)
+
+    def resize(self, width: int) -> None:
+        """Make it wider or narrower."""
+        self._columns = width
+
+
+def _environment_color(environ: Mapping[str, str]) -> str:
+    """What the environment chooses: `NO_COLOR` before `CLICOLOR_FORCE`, as both conventions ask."""
+    if environ.get("NO_COLOR"):
+        return "never"
+    if environ.get("CLICOLOR_FORCE", "0") not in ("", "0"):
+        return "always"
+    return "never" if environ.get("TERM") == "dumb" else "auto"
+
+
+def _columns(environ: Mapping[str, str]) -> int:
+    """`COLUMNS` where it makes sense, else 0."""
+    value = environ.get("COLUMNS", "")
+    return int(value) if value.isascii() and value.isdigit() and len(value) < 5 else 0
