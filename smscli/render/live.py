@@ -1,0 +1,25 @@
+"""The live line: how following goes, how many sessions are followed, and who is typing what."""
+
+from collections.abc import Sequence
+
+from smscli.render.layout import cut
+from smscli.text import clean
+from smscli.transcript import Typing
+
+
+def live_line(
+    status: str, sessions: int, typing: Sequence[Typing], width: int, *, ascii: bool, connected: bool = True
+) -> str:
+    """One line of at most `width` cells, such as `● live · 2 sessions · PersonP is typing: hello th…`.
+
+    `status` is in plain words (`live`, `retrying in 4 s`); `connected` chooses the shape before it.
+    """
+    shape = "*o"[not connected] if ascii else "●○"[not connected]
+    count = "1 session" if sessions == 1 else f"{sessions} sessions"
+    parts = [f"{shape} {clean(status)}", count, *map(_typing, typing)]
+    return cut((" - " if ascii else " · ").join(parts), width, "..." if ascii else "…")
+
+
+def _typing(one: Typing) -> str:
+    who = clean(one.participant.nickname or one.participant.participant_id or "somebody")
+    return f"{who} is typing: {clean(one.wording)}" if one.wording else f"{who} is typing"

@@ -1,0 +1,54 @@
+"""The live line."""
+
+import pytest
+
+from smscli.model import Participant
+from smscli.render.layout import cells
+from smscli.render.live import live_line
+from smscli.transcript import Typing
+
+PERSON = Participant("Customer", "PersonP", "009052BDEE39003C")
+AGENT = Participant("Agent", None, "A1")
+HOSTILE = Participant("Agent", "a\tb")
+
+
+def typing(wording: str | None = None, who: Participant = PERSON) -> Typing:
+    return Typing(who, wording, None)
+
+
+def line(*who: Typing, width: int = 79, ascii: bool = False) -> str:
+    return live_line("live", 2, who, width, ascii=ascii)
+
+
+def test_how_it_goes_and_how_many_are_followed() -> None:
+    assert live_line("live", 1, [], 79, ascii=False) == "● live · 1 session"
+    assert live_line("live", 0, [], 79, ascii=True) == "* live - 0 sessions"
+    lost = live_line("retrying in 4 s", 3, [], 79, ascii=False, connected=False)
+    assert lost == "○ retrying in 4 s · 3 sessions"
+    assert live_line("lost", 3, [], 79, ascii=True, connected=False) == "o lost - 3 sessions"
+
+
+@pytest.mark.parametrize(
+    ("who", "seen"),
+    [
+        ([typing()], "PersonP is typing"),
+        ([typing("hello")], "PersonP is typing: hello"),
+        ([typing("hello"), typing(who=AGENT)], "PersonP is typing: hello · A1 is typing"),
+        ([typing(who=Participant())], "somebody is typing"),
+        ([typing("\x1b[2J\u202e", HOSTILE)], "a\\tb is typing: \\u{1B}[2J\\u{202E}"),
+    ],
+)
+def test_who_is_typing_what(who: list[Typing], seen: str) -> None:
+    assert line(*who) == f"● live · 2 sessions · {seen}"
+
+
+def test_what_does_not_fit_gives_way_to_an_ellipsis() -> None:
+    assert line(typing("a long preview"), width=42) == "● live · 2 sessions · PersonP is typing: …"
+    assert (
+        line(typing("a long preview"), width=42, ascii=True) == "* live - 2 sessions - PersonP is typing..."
+    )
+
+
+@pytest.mark.parametrize("width", range(60))
+def test_it_never_fills_more_cells_than_it_may(width: int) -> None:
+    assert cells(line(typing("客户李👩‍🚒 " * 20), width=width)) <= width
