@@ -1,0 +1,28 @@
+"""The program: answers a sole `--version` before anything else is loaded, else hands over to `cli`."""
+
+import sys
+
+
+def main() -> None:
+    """Run smscli with the process's own arguments and end with its exit code."""
+    if sys.argv[1:] == ["--version"]:
+        sys.exit(_version())
+    from smscli.cli import run
+
+    sys.exit(run(sys.argv[1:]))
+
+
+def _version() -> int:
+    from smscli import __version__
+
+    try:
+        sys.stdout.write(f"smscli {__version__}\n")
+        sys.stdout.flush()
+        return 0
+    except OSError as error:
+        sys.stdout = None
+        return 141 if isinstance(error, BrokenPipeError) else 1
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,235 @@
+"""The command line as a whole: the tree of commands, the options that stand in any place, and the one edge
+where an error becomes a line of text and an exit code."""
+
+import inspect
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields
+from functools import wraps
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from smscli import options
+from smscli.commands import auth, demo, sessions, tail
+from smscli.config import Given
+from smscli.context import AppContext
+from smscli.errors import InternalError, LocalError, ReaderGone, SmscliError, UsageError
+from smscli.interrupts import Stopped, heeded
+from smscli.terminal import Terminal
+
+_MACHINE_FLAGS = frozenset({"--json", "--jsonl"})
+_READER_GONE = 141
+
+
+def _write_help(command: Any, ctx: Any, formatter: Any) -> None:
+    """The parameters of a command, those that every command takes apart at the end."""
+    sections: dict[str, list[tuple[str, str]]] = {
+        "Arguments": [],
+        "Options": [],
+        "Options of every command": [],
+    }
+    for parameter in command.get_params(ctx):
+        record = parameter.get_help_record(ctx)
+        is_argument = parameter.param_type_name == "argument"
+        title = "Arguments" if is_argument else "Options"
+        if record is not None:
+            sections["Options of every command" if parameter.name in _EVERYWHERE else title].append(record)
+    for title, records in sections.items():
+        if records:
+            with formatter.section(title):
+                formatter.write_dl(records)
+
+
+class Verb(TyperCommand):
+    """A command whose own options come first in its help."""
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        _write_help(self, ctx, formatter)
+
+
+class Group(TyperGroup):
+    """A group whose commands come first in its help."""
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        self.format_commands(ctx, formatter)
+        _write_help(self, ctx, formatter)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from smscli import __version__
+
+        typer.echo(f"smscli {__version__}")
+        raise typer.Exit
+
+
+VersionOption = Annotated[
+    bool, typer.Option("--version", is_eager=True, callback=_show_version, help="Show the version and exit.")
+]
+
+
+def _everywhere(
+    profile: options.ProfileOption = None,
+    url: options.UrlOption = None,
+    user: options.UserOption = None,
+    demo: options.DemoOption = None,
+    timeout: options.TimeoutOption = None,
+    ca_bundle: options.CaBundleOption = None,
+    client_cert: options.ClientCertOption = None,
+    color: options.ColorOption = None,
+    debug: options.DebugOption = None,
+    version: VersionOption = False,
+) -> None:
+    """The options that every command and every group takes."""
+
+
+_GLOBAL = inspect.signature(_everywhere).parameters
+_GIVEN = tuple(one.name for one in fields(Given))
+_EVERYWHERE = {*_GLOBAL, "help"}
+
+
+def with_globals(verb: Callable[..., None]) -> Callable[..., None]:
+    """`verb(app, ...)` as typer is to see it: its own options, then those that every command takes."""
+    own = [one for one in inspect.signature(verb).parameters.values() if one.name != "app"]
+    context = inspect.Parameter("ctx", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)
+    seen = [one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for one in (context, *own, *_GLOBAL.values())]
+
+    @wraps(verb)
+    def command(ctx: typer.Context, **values: Any) -> None:
+        values.pop("version")
+        ctx.obj.take(Given(**{name: values.pop(name) for name in _GIVEN}))
+        verb(ctx.obj, **values)
+        if isinstance(ctx.command, Group) and ctx.invoked_subcommand is None:
+            typer.echo(ctx.get_help())
+
+    typed: Any = command
+    typed.__signature__ = inspect.Signature(seen)
+    typed.__annotations__ = {one.name: one.annotation for one in seen}
+    return command
+
+
+def _smscli(app: AppContext) -> None:
+    """See live SMS sessions on Genesys Web Services: who is in them, what is said, who is typing.
+
+    It only looks: no session and no agent's state is ever changed.
+
+    \b
+    Try it without a server:   smscli --demo tail --all
+    Sign in to a real one:     smscli auth login
+    """
+
+
+def _sessions(app: AppContext) -> None:
+    """The same four, under their full names."""
+
+
+def _auth(app: AppContext) -> None:
+    """Sign in to a server, and out.
+
+    The secret lives in the system's keyring, the rest in the config file.
+    """
+
+
+def _group(doc: Callable[..., None]) -> typer.Typer:
+    group = typer.Typer(
+        cls=Group,
+        add_completion=False,
+        rich_markup_mode=None,
+        invoke_without_command=True,
+        pretty_exceptions_enable=False,
+        pretty_exceptions_show_locals=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    group.callback()(with_globals(doc))
+    return group
+
+
+def _tree() -> typer.Typer:
+    app, sessions_group, auth_group = _group(_smscli), _group(_sessions), _group(_auth)
+    reading: dict[str, Callable[..., None]] = {
+        "list": sessions.list_,
+        "show": sessions.show,
+        "messages": sessions.messages,
+        "tail": tail.tail,
+    }
+    for name, verb in reading.items():
+        seen = with_globals(verb)
+        app.command(name, cls=Verb)(seen)
+        sessions_group.command(name, cls=Verb)(seen)
+    signing: dict[str, Callable[..., None]] = {
+        "login": auth.login,
+        "logout": auth.logout,
+        "status": auth.status,
+    }
+    for name, verb in signing.items():
+        auth_group.command(name, cls=Verb)(with_globals(verb))
+    app.add_typer(sessions_group, name="sessions")
+    app.add_typer(auth_group, name="auth")
+    app.command("demo", cls=Verb)(with_globals(demo.demo))
+    return app
+
+
+def _usage(error: typer.TyperException) -> UsageError:
+    """A usage error of typer's own in our words."""
+    message = error.format_message().strip().rstrip(".")
+    context = getattr(error, "ctx", None)
+    hint = f"see `{context.command_path} --help`" if context else None
+    return UsageError(message[:1].lower() + message[1:], hint=hint)
+
+
+def _translated(error: Exception) -> SmscliError:
+    """Any error as one of ours."""
+    if isinstance(error, SmscliError):
+        return error
+    if isinstance(error, typer.TyperException):
+        return _usage(error)
+    if isinstance(error, OSError):
+        return LocalError(f"{error.strerror or error}, {error.filename or 'output'}")
+    return InternalError(
+        f"internal error: {type(error).__name__}", hint="run it again with --debug and report what it prints"
+    )
+
+
+def _run(app: AppContext, arguments: Sequence[str]) -> int:
+    command = typer.main.get_command(_tree())
+    try:
+        result = command.main(list(arguments), prog_name="smscli", standalone_mode=False, obj=app)
+    except SystemExit as error:
+        # typer ends the process itself only where the reader of its help has gone.
+        raise ReaderGone from error
+    return result if isinstance(result, int) else 0
+
+
+def _close(app: AppContext) -> int:
+    app.close()
+    return 0
+
+
+def _ended(app: AppContext, step: Callable[[], int]) -> int:
+    """The exit code of a step, its error told."""
+    try:
+        return step()
+    except ReaderGone:
+        return _READER_GONE
+    except Stopped as stopped:
+        return stopped.exit_code
+    except Exception as error:
+        return app.report(_translated(error), error)
+
+
+def run(
+    arguments: Sequence[str],
+    environ: Mapping[str, str] = os.environ,
+    terminal: Terminal | None = None,
+) -> int:
+    """Run one command line and return the exit code; every error has been told on stderr."""
+    app = AppContext(environ, machine=not _MACHINE_FLAGS.isdisjoint(arguments), terminal=terminal)
+    try:
+        with heeded():
+            code = _ended(app, lambda: _run(app, arguments))
+            closed = _ended(app, lambda: _close(app))
+    except Stopped as stopped:
+        return stopped.exit_code
+    return code or closed

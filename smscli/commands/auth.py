@@ -1,0 +1,146 @@
+"""`smscli auth`: sign in to a server, sign out, see how things stand."""
+
+import sys
+
+from smscli.config import Given, Profile, Settings, to_save
+from smscli.context import AppContext
+from smscli.credentials import Credential, account
+from smscli.errors import AuthError, SmscliError, UsageError
+from smscli.export import json_text, pair_rows
+from smscli.options import EveryProfileOption, JsonOption, PasswordStdinOption, TokenStdinOption
+
+# A secret is a line; of what is piped in no more is read.
+_LONGEST_SECRET = 65536
+
+
+def login(
+    app: AppContext, password_stdin: PasswordStdinOption = False, token_stdin: TokenStdinOption = False
+) -> None:
+    """Sign in, and keep the secret in the keyring.
+
+    The secret is checked with the server before anything is kept. Asks for the server, the user and the
+    password where no option says them; an empty user asks for a token. The rest goes to the config file, with
+    the options given.
+    """
+    if password_stdin and token_stdin:
+        raise UsageError("--password-stdin and --token-stdin exclude each other")
+    piped = "token" if token_stdin else "password" if password_stdin else None
+    credential = _credential(app, piped)
+    name = app.connect(credential).me().name or credential.user or "the token's user"
+    _keep(app, credential)
+    app.terminal.say(f"signed in to {app.host} as {name}, profile {app.settings.profile}")
+
+
+def _credential(app: AppContext, piped: str | None) -> Credential:
+    """Who wants to sign in, and with what, asked for where nothing says it."""
+    app.begin_login()
+    if app.settings.demo:
+        raise UsageError("auth login is for a real server; --demo signs in by itself")
+    if app.settings.base_url is None:
+        app.take(Given(url=_ask(app, "server URL", "--url", piped)))
+    user = app.settings.user
+    if user is None and piped != "token":
+        user = _ask(app, "user (empty for a token)", "--user", piped)
+        app.take(Given(user=user or None))
+    scheme = "token" if piped == "token" or not user else "basic"
+    secret = _piped() if piped else _typed(app, scheme)
+    return Credential(user or None, "token" if scheme == "token" else "basic", secret, "login")
+
+
+def _ask(app: AppContext, what: str, option: str, piped: str | None) -> str:
+    if piped or not (sys.stdin.isatty() and app.terminal.err_tty):
+        raise UsageError(f"auth login needs {option} where nobody can be asked")
+    app.terminal.ask(f"{what}: ")
+    return sys.stdin.readline().strip()
+
+
+def _typed(app: AppContext, scheme: str) -> str:
+    import getpass
+
+    what = "token" if scheme == "token" else "password"
+    if not (sys.stdin.isatty() and app.terminal.err_tty):
+        raise UsageError(f"auth login needs --{what}-stdin where nobody can be asked")
+    try:
+        return getpass.getpass(f"{what}: ")
+    except EOFError as error:
+        raise AuthError(f"no {what} was given") from error
+
+
+def _piped() -> str:
+    """The first line of standard input, whatever its encoding."""
+    line = sys.stdin.buffer.readline(_LONGEST_SECRET)
+    return line.rstrip(b"\r\n").decode("utf-8", "surrogateescape")
+
+
+def _keep(app: AppContext, credential: Credential) -> None:
+    """The secret first: a profile without one would only look signed in."""
+    settings, name = app.settings, app.settings.profile or "default"
+    previous = app.config.profiles.get(name, Profile(name))
+    app.store.set(_account(credential.scheme, credential.user, name, settings), credential.secret)
+    saved = to_save(app.given, previous, url=app.base_url, user=credential.user, auth=credential.scheme)
+    app.config.save(saved)
+
+
+def _account(scheme: str, user: str | None, profile: str, settings: Settings) -> str:
+    return account(scheme, user, profile, settings.origin) or ""
+
+
+def logout(app: AppContext, every: EveryProfileOption = False) -> None:
+    """Forget a secret.
+
+    This profile's, or every profile's; the rest of the profile stays.
+    """
+    profiles = list(app.config.profiles.values()) if every else [_this(app)]
+    for profile in profiles:
+        named = account(profile.auth, profile.user, profile.name, profile.origin)
+        forgotten = app.store.delete(named) if named else False
+        app.terminal.say(
+            f"signed out of {profile.url}, profile {profile.name}"
+            if forgotten
+            else f"no secret was kept for profile {profile.name}"
+        )
+
+
+def _this(app: AppContext) -> Profile:
+    name = app.settings.profile
+    if name is None:
+        raise AuthError("no profile is saved: there is nothing to forget")
+    return app.config.profile(name)
+
+
+def status(app: AppContext, json: JsonOption = False) -> None:
+    """Show who is signed in where.
+
+    Which profile, server and user, where the secret comes from, and whether the server takes it.
+    """
+    found: dict[str, object] = {
+        "profile": app.settings.profile,
+        "url": app.base_url,
+        "user": app.settings.user,
+        "secretSource": None,
+        "accepted": None,
+    }
+    problem: SmscliError | None = None
+    try:
+        credential = app.signed_in
+        found |= {"user": credential.user, "secretSource": credential.source}
+        app.client.me()
+        found["accepted"] = True
+    except AuthError as error:
+        found["accepted"] = False if found["secretSource"] else None
+        problem = error
+    except SmscliError as error:
+        problem = error
+    app.terminal.write(_status_text(app, found, json=json))
+    if problem:
+        raise problem
+
+
+def _status_text(app: AppContext, found: dict[str, object], *, json: bool) -> str:
+    if json:
+        return json_text(found) + "\n"
+    if app.terminal.pipe:
+        return "".join(f"{row}\n" for row in pair_rows(found))
+    from smscli.render.tables import pairs_table
+
+    return pairs_table(found, app.terminal)

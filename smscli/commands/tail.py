@@ -1,0 +1,165 @@
+"""`smscli sessions tail`: follow sessions live."""
+
+import time
+from collections import deque
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+
+from smscli.commands.writers import EntryWriter, entry_writer
+from smscli.context import AppContext
+from smscli.errors import UsageError
+from smscli.feed import Following, follow
+from smscli.model import Ended, Event, Idle, Read, Started, Turn, Wake
+from smscli.options import (
+    AllOption,
+    IdsArgument,
+    IntervalOption,
+    TailJsonOption,
+    TailLastOption,
+    interval_seconds,
+    last_entries,
+)
+from smscli.transcript import Entry, Transcript, Typing, transcript_for
+
+# How long a resize or the end of somebody's typing may wait to be seen in the live line.
+_REPAINT_SECONDS = 0.25
+
+
+class Followed:
+    """One session on the screen: its transcript, and the end of its history until that has been read."""
+
+    def __init__(self, transcript: Transcript, keep: int | None) -> None:
+        self.transcript = transcript
+        self._history: deque[Entry] | None = deque(maxlen=keep)
+
+    def entries(self, read: Read) -> Iterable[Entry]:
+        """What to write now: nothing of the history before it is read, and of that no more than asked for."""
+        fresh = [entry for message in read.messages for entry in self.transcript.add(message)]
+        if self._history is None:
+            return fresh
+        self._history.extend(fresh)
+        if not read.done:
+            return ()
+        history, self._history = self._history, None
+        return history
+
+
+class Screen:
+    """What is seen of a follow: the stream of entries, the notices, the live line at the bottom."""
+
+    def __init__(self, app: AppContext, writer: EntryWriter, typing: str, keep: int | None) -> None:
+        self._app = app
+        self._writer = writer
+        self._way = transcript_for(typing)
+        self._keep = keep
+        self._followed: dict[str, Followed] = {}
+        self._status = "connecting"
+        self._server_time: tuple[datetime, float] | None = None
+
+    def take(self, event: Event) -> None:
+        match event:
+            case Read():
+                self._read(event)
+            case Started():
+                self._started(event)
+            case Ended():
+                self._ended(event)
+            case Turn():
+                self._turn(event)
+            case Idle():
+                self._idle()
+
+    def wait(self, seconds: float) -> Sequence[Wake]:
+        """Sleep, the live line kept true meanwhile, and no longer than somebody reads."""
+        until = time.monotonic() + seconds
+        while (left := until - time.monotonic()) > 0:
+            time.sleep(min(left, _REPAINT_SECONDS))
+            self._app.terminal.check()
+            self._paint()
+        return ()
+
+    def _read(self, read: Read) -> None:
+        if read.at:
+            self._server_time = (read.at, self._app.clock())
+        self._status = "live"
+        followed = self._followed.setdefault(read.session_id, Followed(self._way(), self._keep))
+        self._writer.write(followed.entries(read))
+
+    def _started(self, event: Started) -> None:
+        session = event.session
+        # All that is said in a session that begins now is news.
+        self._followed[session.id] = Followed(self._way(), None if event.announce else self._keep)
+        if event.announce:
+            who = ", ".join(session.nicknames("Customer"))
+            self._app.notice(
+                "session-started", f"session {session.id} started" + (f": {who}" if who else ""), session.id
+            )
+
+    def _ended(self, event: Ended) -> None:
+        followed = self._followed.pop(event.session_id, None)
+        if followed:
+            self._writer.write(followed.transcript.end(self._now()))
+        how = f" ({event.state})" if event.state else ""
+        self._app.notice("session-ended", f"session {event.session_id} ended{how}", event.session_id)
+
+    def _turn(self, event: Turn) -> None:
+        if event.kind == "lost":
+            self._status = "connection lost, retrying"
+        elif event.kind == "reconnected":
+            self._status = "live"
+        self._app.notice(event.kind, event.message, event.session_id)
+
+    def _idle(self) -> None:
+        now = self._now()
+        for followed in self._followed.values():
+            self._writer.write(followed.transcript.expire(now))
+        self._writer.flush()
+        self._paint()
+
+    def _now(self) -> datetime | None:
+        """The server's clock, carried on from its last answer."""
+        if self._server_time is None:
+            return None
+        at, read = self._server_time
+        return at + timedelta(seconds=max(0.0, self._app.clock() - read))
+
+    def _typing(self) -> list[Typing]:
+        now = self._now()
+        return [one for followed in self._followed.values() for one in followed.transcript.typing(now)]
+
+    def _paint(self) -> None:
+        if self._app.terminal.lively:
+            self._app.terminal.live(self._live_line)
+
+    def _live_line(self, width: int) -> str:
+        from smscli.render.live import live_line
+
+        ascii, up = self._app.terminal.ascii, self._status == "live"
+        return live_line(self._status, len(self._followed), self._typing(), width, ascii=ascii, connected=up)
+
+
+def tail(
+    app: AppContext,
+    ids: IdsArgument = None,
+    every: AllOption = False,
+    json: TailJsonOption = False,
+    last: TailLastOption = "10",
+    interval: IntervalOption = 2.0,
+) -> None:
+    """Follow sessions live, message by message.
+
+    Begins with what was said last. Ends when every named session has ended; with --all it goes on until
+    Ctrl-C.
+    """
+    if bool(ids) == every:
+        raise UsageError("tail takes the ids of sessions, or --all", hint="`smscli list` shows the ids")
+    keep = last_entries(last)
+    following = Following(interval=interval_seconds(interval))
+    client = app.connect(retries=0)
+    typing = "show" if json else "fold"
+    writer = entry_writer(app.terminal, typing, json=False, jsonl=json, many=every or len(ids or ()) > 1)
+    screen = Screen(app, writer, typing, keep)
+    app.notice("whose", f"following the SMS sessions of {app.user} at {app.host}")
+    for event in follow(client, ids, wait=screen.wait, clock=app.clock, settings=following):
+        screen.take(event)
+    writer.close()

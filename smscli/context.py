@@ -1,0 +1,184 @@
+"""What a command works with, each made when first asked for: settings, terminal, the client and, for
+`--demo`, the server inside this process; and how a notice or an error is told."""
+
+import time
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import fields, replace
+from functools import cached_property
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from smscli.config import Config, Given, Settings, resolve
+from smscli.errors import NotConfigured, SmscliError
+from smscli.terminal import Terminal
+from smscli.text import clean
+
+if TYPE_CHECKING:
+    from smscli.client import GwsClient
+    from smscli.credentials import Credential, Store
+    from smscli.demo.server import DemoServer
+
+
+class AppContext:
+    """Everything one run of one command shares. `machine`: stderr speaks JSON objects, for a script."""
+
+    def __init__(
+        self, environ: Mapping[str, str], *, machine: bool, terminal: Terminal | None = None
+    ) -> None:
+        self.environ = environ
+        self.machine = machine
+        self.clock: Callable[[], float] = time.monotonic
+        self.given = Given()
+        self._new_profile = False
+        self._closing: list[Callable[[], None]] = []
+        if terminal is not None:
+            self.__dict__["terminal"] = terminal
+
+    def take(self, given: Given) -> None:
+        """Add what options said; what comes later on the command line wins."""
+        said = {one.name: value for one in fields(given) if (value := getattr(given, one.name)) is not None}
+        self.given = replace(self.given, **said)
+        self.__dict__.pop("settings", None)
+        if self.given.color:
+            self.terminal.color = self.given.color
+
+    def begin_login(self) -> None:
+        """From now on the profile may be one that is not saved yet."""
+        self._new_profile = True
+        self.__dict__.pop("settings", None)
+
+    @cached_property
+    def config(self) -> Config:
+        return Config.load(self.environ)
+
+    @cached_property
+    def settings(self) -> Settings:
+        return resolve(self.given, self.environ, self.config, new_profile=self._new_profile)
+
+    @cached_property
+    def terminal(self) -> Terminal:
+        return Terminal.of_process(self.environ)
+
+    @cached_property
+    def server(self) -> "DemoServer":
+        """The demo server inside this process, started."""
+        from smscli.demo.server import DemoServer
+
+        server = DemoServer()
+        server.start()
+        self._closing.append(server.close)
+        return server
+
+    @property
+    def base_url(self) -> str:
+        """The server's address up to and with `/api/v2`."""
+        if self.settings.demo:
+            return f"{self.server.url}/api/v2"
+        if self.settings.base_url is None:
+            raise NotConfigured(
+                "no server is configured",
+                hint="sign in with `smscli auth login`, or try `smscli --demo list`",
+            )
+        return self.settings.base_url
+
+    @property
+    def host(self) -> str:
+        return urlsplit(self.base_url).hostname or ""
+
+    @cached_property
+    def store(self) -> "Store":
+        """The system's keyring."""
+        from smscli.credentials import Store
+
+        on_terminal = self.terminal.err_tty
+        return Store(on_terminal=on_terminal, notice=lambda message: self.notice("keyring", message))
+
+    def credential(self) -> "Credential":
+        """The secret for this server and user, read from its source at each call."""
+        from smscli.credentials import Credential, find
+
+        if self.settings.demo:
+            user = self.settings.user or self.server.user
+            return Credential(user, "basic", self.server.password, "demo")
+        _ = self.base_url  # says so where nothing is configured, before any keyring is asked
+        return find(self.settings, self.store)
+
+    @cached_property
+    def signed_in(self) -> "Credential":
+        return self.credential()
+
+    @property
+    def user(self) -> str:
+        """Whose sessions these are, as far as is known without asking the server."""
+        return self.signed_in.user or self.settings.profile or "the token's user"
+
+    def connect(self, credential: "Credential | None" = None, *, retries: int = 2) -> "GwsClient":
+        """A client that signs in with `credential`, else with what is found, and found again when it signs in
+        anew. `retries=0` is for a follower, which has a patience of its own."""
+        from smscli.client import GwsClient, Server
+
+        settings = self.settings
+        server = Server(self.base_url, settings.timeout, settings.ca_bundle, settings.client_cert)
+        known = [credential or self.signed_in]
+        client = GwsClient(
+            server,
+            lambda: (known.pop() if known else credential or self.credential()).header(),
+            retries=retries,
+            debug=self.debug if settings.debug else None,
+            environ=self.environ,
+        )
+        self._closing.append(client.close)
+        return client
+
+    @cached_property
+    def client(self) -> "GwsClient":
+        return self.connect()
+
+    def debug(self, line: str) -> None:
+        self.terminal.say(self._object("debug", line) if self.machine else f"debug: {line}")
+
+    def notice(self, kind: str, message: str, session_id: str | None = None) -> None:
+        """Tell a person, or a script, something about the run; `kind` is one of the notice kinds."""
+        said = {"kind": kind, "sessionId": session_id, "message": message}
+        self.terminal.say(self._object("notice", said) if self.machine else clean(message))
+
+    def report(self, error: SmscliError, cause: Exception) -> int:
+        """Tell an error and its next step; the exit code."""
+        if error.kind == "internal" and self._debugging():
+            self.terminal.say("".join(traceback.format_exception(cause)).rstrip("\n"))
+        if self.machine:
+            self.terminal.say(self._object("error", _fields(error)))
+            return error.exit_code
+        self.terminal.say(f"error: {clean(error.message)}")
+        if error.hint:
+            self.terminal.say(f"hint: {clean(error.hint)}")
+        return error.exit_code
+
+    def _debugging(self) -> bool:
+        try:
+            return self.settings.debug
+        except SmscliError:
+            return bool(self.given.debug)
+
+    def _object(self, key: str, value: object) -> str:
+        from smscli.export import json_text
+
+        return json_text({key: value})
+
+    def close(self) -> None:
+        """End what was started, the last first, and leave the terminal in order."""
+        while self._closing:
+            self._closing.pop()()
+        self.terminal.close()
+
+
+def _fields(error: SmscliError) -> dict[str, object]:
+    return {
+        "kind": error.kind,
+        "exitCode": error.exit_code,
+        "message": error.message,
+        "hint": error.hint,
+        "httpStatus": error.http_status,
+        "statusCode": error.status_code,
+    }

@@ -1,0 +1,97 @@
+"""The options and arguments of the commands, each a type defined once, and the parsers of their values."""
+
+from typing import Annotated
+
+import typer
+
+from smscli.errors import UsageError
+
+# The server counts in Java integers.
+_MOST = 2**31 - 1
+
+ProfileOption = Annotated[
+    str | None, typer.Option("--profile", "-p", metavar="NAME", help="Which saved server to use.")
+]
+UrlOption = Annotated[
+    str | None, typer.Option("--url", metavar="URL", help="The server, such as https://gws.example.com.")
+]
+UserOption = Annotated[str | None, typer.Option("--user", metavar="NAME", help="The user for HTTP Basic.")]
+DemoOption = Annotated[
+    bool | None, typer.Option("--demo", help="Talk to a demo server that runs inside this command.")
+]
+TimeoutOption = Annotated[
+    float | None,
+    typer.Option("--timeout", metavar="SECONDS", help="Patience with each request (default 10)."),
+]
+CaBundleOption = Annotated[
+    str | None,
+    typer.Option("--ca-bundle", metavar="FILE", help="Trust this CA beside the operating system's."),
+]
+ClientCertOption = Annotated[
+    str | None,
+    typer.Option("--client-cert", metavar="FILE", help="PEM file with a client certificate and its key."),
+]
+ColorOption = Annotated[
+    str | None, typer.Option("--color", metavar="auto|always|never", help="Colour and the terminal's form.")
+]
+DebugOption = Annotated[
+    bool | None, typer.Option("--debug", help="Name each request on stderr; never a secret.")
+]
+
+IdArgument = Annotated[str, typer.Argument(metavar="ID", help="A session's id, as `smscli list` shows it.")]
+IdsArgument = Annotated[
+    list[str] | None, typer.Argument(metavar="[ID]...", help="The ids of the sessions to follow.")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document.")]
+TailJsonOption = Annotated[bool, typer.Option("--json", "--jsonl", help="One JSON object a line.")]
+JsonlOption = Annotated[bool, typer.Option("--jsonl", help="One JSON object a line.")]
+AllOption = Annotated[bool, typer.Option("--all", help="Follow every session, those that come later too.")]
+EveryProfileOption = Annotated[bool, typer.Option("--all", help="Every profile.")]
+IntervalOption = Annotated[
+    float, typer.Option("--interval", metavar="SECONDS", help="How often to ask a session that is talking.")
+]
+StartIndexOption = Annotated[
+    int | None, typer.Option("--start-index", metavar="N", help="Only from this index on: one request.")
+]
+CountOption = Annotated[
+    int | None, typer.Option("--count", metavar="N", help="Only so many messages: one request.")
+]
+LastOption = Annotated[
+    str | None, typer.Option("--last", metavar="N", help="Only the last N entries, or `all`.")
+]
+TailLastOption = Annotated[
+    str,
+    typer.Option("--last", metavar="N", help="Begin with the last N entries of each session, `all` or 0."),
+]
+PasswordStdinOption = Annotated[
+    bool, typer.Option("--password-stdin", help="Read the password from standard input.")
+]
+TokenStdinOption = Annotated[bool, typer.Option("--token-stdin", help="Read a token from standard input.")]
+PortOption = Annotated[
+    int,
+    typer.Option("--port", metavar="N", min=0, max=65535, help="The port to listen on; 0 takes a free one."),
+]
+
+
+def last_entries(value: str | None) -> int | None:
+    """How many entries `--last` asks for: a number from 0, None for `all` and for nothing given."""
+    if value is None or value == "all":
+        return None
+    if value.isascii() and value.isdigit() and len(value) < 10:
+        return int(value)
+    raise UsageError(f"--last takes a whole number or `all`, not {value!r}")
+
+
+def window(start: int | None, count: int | None) -> None:
+    """Refuse a `--start-index` or `--count` that no server could mean."""
+    if start is not None and not 0 <= start <= _MOST:
+        raise UsageError(f"--start-index takes a number from 0 to {_MOST}, not {start}")
+    if count is not None and not 1 <= count <= _MOST:
+        raise UsageError(f"--count takes a number from 1 to {_MOST}, not {count}")
+
+
+def interval_seconds(value: float) -> float:
+    """A polling interval. A shorter one only meets the request limit; one over a day is a slip."""
+    if not 0.1 <= value <= 86400:
+        raise UsageError(f"--interval takes 0.1 to 86400 seconds, not {value:g}")
+    return value

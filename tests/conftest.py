@@ -1,0 +1,70 @@
+"""What whole-command tests share: a command line run in this process, against a demo server."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from smscli.demo.options import Options
+from smscli.demo.server import DemoServer
+from smscli.terminal import Terminal
+
+
+@dataclass(frozen=True)
+class Outcome:
+    code: int
+    out: str
+    err: str
+
+
+Smscli = Callable[..., Outcome]
+
+
+@pytest.fixture(autouse=True)
+def in_utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Local time is UTC, whatever the machine says."""
+    import time
+
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> dict[str, str]:
+    """The environment of a user who has never used the tool."""
+    return {"HOME": str(tmp_path), "PATH": "/usr/bin:/bin", "TERM": "xterm-256color"}
+
+
+@pytest.fixture
+def smscli(home: dict[str, str]) -> Smscli:
+    """Runs one command line: `smscli("list", "--json", server=server, tty=True, width=40)`."""
+    from smscli.cli import run
+
+    def call(
+        *arguments: str,
+        server: DemoServer | None = None,
+        tty: bool = False,
+        width: int = 80,
+        color: str = "auto",
+        **environ: str,
+    ) -> Outcome:
+        own = {**home, **environ}
+        if server:
+            signed_in = {"SMSCLI_URL": server.url, "SMSCLI_USERNAME": "demo", "SMSCLI_PASSWORD": "demo"}
+            own = {**home, **signed_in, **environ}
+        terminal = Terminal.for_test(width=width, tty=tty, color=color, environ=own)
+        code = run(list(arguments), own, terminal)
+        return Outcome(code, terminal.out_text, terminal.err_text)
+
+    return call
+
+
+@pytest.fixture
+def empty_server() -> Iterator[DemoServer]:
+    """A server with no sessions, its clock standing at 2026-03-02T10:00:00Z."""
+    with DemoServer(Options(scene="empty"), clock=lambda: 1772445600.0) as server:
+        yield server

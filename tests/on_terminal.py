@@ -1,0 +1,106 @@
+"""A command on a real pseudo-terminal, and what a person would see of it through a terminal emulator."""
+
+import fcntl
+import os
+import pty
+import select
+import signal
+import struct
+import sys
+import termios
+import time
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Self
+
+import pyte
+
+_PATIENCE = 20.0
+
+
+class OnTerminal:
+    """`smscli ARGUMENTS` in a process of its own; `screen` and `scrolled` lines lack trailing blanks."""
+
+    def __init__(
+        self, *arguments: str, environ: Mapping[str, str], columns: int = 80, lines: int = 24
+    ) -> None:
+        self._screen = pyte.HistoryScreen(columns, lines, history=10_000)
+        self._stream = pyte.ByteStream(self._screen)
+        self.pid, self._fd = pty.fork()
+        if self.pid == 0:
+            command = [sys.executable, "-m", "smscli", *arguments]
+            os.execve(sys.executable, command, {"TERM": "xterm-256color", "LANG": "C.UTF-8", **environ})
+        self.resize(columns, lines)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            os.kill(self.pid, signal.SIGKILL)
+            os.waitpid(self.pid, 0)
+        except (ProcessLookupError, ChildProcessError):
+            pass
+        os.close(self._fd)
+
+    def resize(self, columns: int, lines: int) -> None:
+        fcntl.ioctl(self._fd, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
+        self._screen.resize(lines, columns)
+
+    def press(self, keys: str) -> None:
+        os.write(self._fd, keys.encode())
+
+    def look(self, seconds: float = 0.05) -> bool:
+        """Take in what comes within `seconds`; False at the end of the program."""
+        ready, _, _ = select.select([self._fd], [], [], seconds)
+        if not ready:
+            return True
+        try:
+            data = os.read(self._fd, 65536)
+        except OSError:
+            return False
+        self._stream.feed(data)
+        return bool(data)
+
+    def until(self, text: str) -> None:
+        """Look until `text` is to be seen."""
+        end = time.monotonic() + _PATIENCE
+        while not any(text in line for line in [*self.scrolled, *self.screen]):
+            assert time.monotonic() < end and self.look(), "\n".join([*self.scrolled, *self.screen])
+
+    def without(self, text: str) -> None:
+        """Look until `text` is no longer on the screen."""
+        end = time.monotonic() + _PATIENCE
+        while any(text in line for line in self.screen):
+            assert time.monotonic() < end and self.look(), "\n".join(self.screen)
+
+    def ended(self) -> int:
+        """Look until the program has ended; its exit code, as a shell counts it."""
+        end = time.monotonic() + _PATIENCE
+        while self.look():
+            assert time.monotonic() < end, "\n".join(self.screen)
+        code = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+        return 128 - code if code < 0 else code
+
+    @property
+    def screen(self) -> list[str]:
+        return [line.rstrip() for line in self._screen.display]
+
+    @property
+    def scrolled(self) -> list[str]:
+        columns = self._screen.columns
+        return [
+            "".join(row[column].data for column in range(columns)).rstrip()
+            for row in self._screen.history.top
+        ]
+
+    @property
+    def cursor(self) -> tuple[int, int]:
+        """Line and column, from 0."""
+        return self._screen.cursor.y, self._screen.cursor.x
+
+    @property
+    def cursor_hidden(self) -> bool:
+        return bool(self._screen.cursor.hidden)
