@@ -1,16 +1,16 @@
-"""The demo server's REST end points under /api/v2: routes, envelopes, paging, and refusals."""
+"""The demo server's end points under /api/v2: routes, envelopes, paging, and refusals."""
 
-import json
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from itertools import chain, islice
 
-from smscli.demo.connection import Answer, Request
+from smscli.demo.cometd import Push
+from smscli.demo.connection import Answer, Request, json_bytes
 from smscli.demo.faults import Faults, damage
 from smscli.demo.options import Options
 from smscli.demo.sample import printed
-from smscli.demo.signin import HttpSessions, user_of
+from smscli.demo.signin import HttpSession, HttpSessions, user_of
 from smscli.demo.variants import is_plain, key_for, message_json, service_message, session_json
 from smscli.demo.world import Json, Log, Session, World
 
@@ -30,7 +30,6 @@ _MOST_LOGGED = 200_000
 # Above this many messages an answer is streamed rather than built.
 _STREAMED_ABOVE = 5000
 _PIECE = 500
-_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 class Refusal(Exception):
@@ -62,6 +61,7 @@ class Api:
         self.base = ""
         self.faults = Faults()
         self.http_sessions = HttpSessions()
+        self.push = Push(world, lambda: self.options, self._base)
         self.requests: deque[tuple[str, str, str | None]] = deque(maxlen=_MOST_LOGGED)
         self._clock = clock
 
@@ -80,21 +80,24 @@ class Api:
     def _answer(self, request: Request, user: str | None) -> Answer:
         if user is None:
             return self._unauthenticated()
-        headers = self.http_sessions.headers(request, self.options)
+        session = self.http_sessions.enter(request)
         try:
-            answer = self._routed(request, user)
+            answer = self._routed(request, user, session)
         except NotFound as refusal:
             answer = self._not_found(refusal)
         except Refusal as refusal:
             answer = _refused(refusal)
-        answer.headers += headers
+        answer.headers += session.headers(request, self.options)
         return answer
 
-    def _routed(self, request: Request, user: str) -> Answer:
-        if request.method != "GET":
-            return self._operation(request)
+    def _routed(self, request: Request, user: str, session: HttpSession) -> Answer:
         before, _, path = request.path.partition(f"{PREFIX}/")
-        match path.rstrip("/").split("/") if not before else []:
+        segments = path.rstrip("/").split("/") if not before else []
+        if segments[:1] == ["notifications"]:
+            return self._notifications(request, user, session)
+        if request.method != "GET":
+            return self._operation(request, session)
+        match segments:
             case ["me"]:
                 return self._me(user, request)
             case ["services"]:
@@ -107,11 +110,20 @@ class Api:
                 return self._messages(user, session_id, request)
         raise NotFound
 
-    def _operation(self, request: Request) -> Answer:
+    def _operation(self, request: Request, session: HttpSession) -> Answer:
         """Operations are recorded and refused: nothing that inspects may send one."""
-        if self.options.csrf and self.http_sessions.forged(request):
-            return Answer(403, b"Missing or invalid Csrf token", "text/plain")
+        if self.options.csrf and session.forged(request):
+            return _forged()
         raise Refusal(3, "Operation forbidden")
+
+    def _notifications(self, request: Request, user: str, session: HttpSession) -> Answer:
+        """CometD's requests, to this path or below it as its clients like."""
+        options = self.options
+        if options.push == "off":
+            raise NotFound
+        if options.csrf and options.csrf_connect == "demanded" and session.forged(request):
+            return _forged()
+        return self.push.answer(request, user, session.cookie)
 
     def _me(self, user: str, request: Request) -> Answer:
         resource: Json = {
@@ -236,19 +248,15 @@ class Api:
         return answer
 
 
-def json_bytes(value: object) -> bytes:
-    """Compact JSON in UTF-8; where a lone surrogate forbids that, in ASCII."""
-    try:
-        return _encode(value).encode()
-    except UnicodeEncodeError:
-        return json.dumps(value).encode()
-
-
 def http_date(seconds: float) -> str:
     """Epoch seconds as a Date header, whatever the locale."""
     moment = time.gmtime(seconds)
     day, month = _DAYS[moment.tm_wday], _MONTHS[moment.tm_mon - 1]
     return f"{day}, {moment.tm_mday:02d} {month} {moment.tm_year} {time.strftime('%H:%M:%S', moment)} GMT"
+
+
+def _forged() -> Answer:
+    return Answer(403, b"Missing or invalid Csrf token", "text/plain")
 
 
 def _json_answer(value: object) -> Answer:

@@ -1,5 +1,6 @@
 """HTTP/1.1 on loopback: reads requests, writes answers, and can break either as a bad network would."""
 
+import json
 import socket
 import struct
 import threading
@@ -18,11 +19,13 @@ _REASONS = {
     401: "Unauthorized",
     403: "Forbidden",
     404: "Not Found",
+    408: "Request Timeout",
     429: "Too Many Requests",
     500: "Server Error",
     502: "Bad Gateway",
     503: "Service Unavailable",
 }
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 class Request(NamedTuple):
@@ -99,6 +102,14 @@ def bytes_of(answer: Answer) -> bytes:
     if not isinstance(answer.body, bytes):
         answer.body = b"".join(answer.body)
     return answer.body
+
+
+def json_bytes(value: object) -> bytes:
+    """Compact JSON in UTF-8; where a lone surrogate forbids that, in ASCII."""
+    try:
+        return _encode(value).encode()
+    except UnicodeEncodeError:
+        return json.dumps(value).encode()
 
 
 class Gone(Exception):
@@ -188,16 +199,36 @@ class _Incoming:
             headers[name.lower()] = value.strip()
         try:
             method, target, _ = line.split(" ")
-            # A chunked request has no length here and so no end.
-            size = int(headers.get("content-length", headers.get("transfer-encoding", "0")))
+            chunked = headers.get("transfer-encoding", "").lower() == "chunked"
+            body = self._chunks() if chunked else self._bytes(int(headers.get("content-length", "0")))
         except ValueError as error:
             self._connection.sendall(Answer(400, framing="close").head())
             raise Gone from error
         path, _, query = target.partition("?")
         parameters = dict(parse_qsl(query, keep_blank_values=True)) if query else {}
-        return Request(method, target, unquote(path), parameters, headers, self._body(size))
+        return Request(method, target, unquote(path), parameters, headers, body)
 
-    def _body(self, size: int) -> bytes:
+    def _chunks(self) -> bytes:
+        """A chunked body, which ends with an empty chunk and an empty line, perhaps after trailers."""
+        body = b""
+        while size := int(self._line().partition(b";")[0], 16):
+            body += self._bytes(size)
+            self._line()
+            if len(body) > _BODY_LIMIT:
+                raise Gone
+        while self._line():
+            continue
+        return body
+
+    def _line(self) -> bytes:
+        while (end := self._buffer.find(b"\r\n")) < 0:
+            if len(self._buffer) > _HEAD_LIMIT:
+                raise Gone
+            self._receive()
+        line, self._buffer = self._buffer[:end], self._buffer[end + 2 :]
+        return line
+
+    def _bytes(self, size: int) -> bytes:
         if not 0 <= size <= _BODY_LIMIT:
             raise Gone
         while len(self._buffer) < size:

@@ -55,7 +55,7 @@ class Faults:
 
     def _by_chance(self, options: Options) -> str | None:
         if self._chance is None:
-            self._chance = _chances(options.fault_seed)
+            self._chance = chances(options.fault_seed)
         if next(self._chance) >= options.fault_rate:
             return None
         return options.fault[int(next(self._chance) * len(options.fault))]
@@ -67,7 +67,8 @@ def damage(kind: str, answer: Answer) -> Answer:
     return _known(kind)(answer, value)
 
 
-def _chances(seed: int) -> Iterator[float]:
+def chances(seed: int) -> Iterator[float]:
+    """Numbers from 0 up to 1, the same ones for the same seed."""
     from random import Random
 
     random = Random(seed)

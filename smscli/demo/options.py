@@ -3,6 +3,18 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
+SMS_TOPICS = ("/v2/me/smssession", "/v2/me/smssessions", "/v2/me/smsessions")
+TOPICS = (
+    "/**",
+    "/v2/me/*",
+    *SMS_TOPICS,
+    "/v2/me/calls",
+    "/v2/me/channels",
+    "/v2/me/chats",
+    "/v2/me/devices",
+    "/notifications/services",
+)
+
 
 @dataclass(slots=True)
 class Options:
@@ -77,6 +89,47 @@ class Options:
     """Types, states and keys that no page documents."""
     printed_sample: bool = False
     """Messages come as the documentation prints them, which is not JSON."""
+
+    push: Literal["on", "off"] = "on"
+    """Off, the notifications' path is not found."""
+    hold: float = 30.0
+    """The longest that a connect is held, told to clients as the advice's timeout."""
+    push_interval: int = 0
+    """Milliseconds to wait between connects, as the advice says."""
+    push_reconnect: Literal["retry", "handshake", "none"] = "retry"
+    """What the advice tells a client to do after a connect."""
+    push_expiry: float = 10.0
+    """A client is forgotten when it sends no connect for so long."""
+    push_cookies: Literal["demanded", "free"] = "demanded"
+    """Whether a client is known only together with the cookies it was made under."""
+    browser_sessions: int = 1
+    """How many connects are held for one browser cookie."""
+    crowded_interval: int = 2000
+    """Milliseconds between connects advised to clients beyond that; 0 refuses them."""
+    csrf_connect: Literal["demanded", "none"] = "demanded"
+    """With `csrf`, whether the notifications' path needs the token too."""
+    push_refuse: Literal["nothing", "handshake", "subscribe", "topics"] = "nothing"
+    """What is refused: handshakes, every subscription, or those to topics made for SMS."""
+    topic: str = "/v2/me/smssession"
+    """Where SMS notifications are published."""
+    topics: tuple[str, ...] = TOPICS
+    """The subscriptions that are accepted."""
+    push_keys: Literal["single", "double"] = "double"
+    push_address: Literal["uri", "path", "both"] = "uri"
+    """Which key of a message notification names its session: `smssessionUri`, `smssessionPath`."""
+    push_lost: float = 0.0
+    """The share of notifications that never arrive; the next four are shares too."""
+    push_repeated: float = 0.0
+    push_reordered: float = 0.0
+    """These change places with the next one."""
+    push_foreign: float = 0.0
+    """These come with one about a chat, a call, a failed operation or a stranger's session."""
+    push_malformed: float = 0.0
+    """These come with one that is no notification."""
+    silence: bool = False
+    """Connects are not answered at all."""
+    flood: float = 0.0
+    """Further copies of its latest notifications that a client gets, a second."""
 
     delay_ms: float = 0.0
     """Added to each answer."""

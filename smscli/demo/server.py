@@ -14,7 +14,7 @@ from smscli.demo.conversations import timeline
 from smscli.demo.options import Options
 from smscli.demo.sample import add_sample
 from smscli.demo.signin import BUILT_IN_PASSWORD
-from smscli.demo.world import Cue, World
+from smscli.demo.world import Cue, Json, Log, World
 
 # How often a clock that was set by hand is looked at.
 _PULSE = 0.25
@@ -62,6 +62,37 @@ class DemoServer:
         """Forget every cookie and CSRF token."""
         self._api.http_sessions.expire()
 
+    @property
+    def bayeux(self) -> deque[Json]:
+        """The Bayeux messages that clients have sent."""
+        return self._api.push.received
+
+    def await_listeners(self, count: int = 1, timeout: float = 10.0) -> bool:
+        """Wait until so many clients would hear of a change at once; False after `timeout` seconds."""
+        return self._api.push.await_listeners(count, timeout)
+
+    def lose_notifications(self, times: int = 1) -> None:
+        """Let the next `times` notifications get lost."""
+        self._api.push.lose(times)
+
+    def cut_push(self) -> None:
+        """Reset the connections that hold a connect; the clients are still known."""
+        self._api.push.cut()
+
+    def drop_push(self) -> None:
+        """Forget every CometD client; each is told at its next message, or at once where it waits."""
+        self._api.push.drop()
+
+    def restart(self) -> dict[str, Log]:
+        """Come back as after a crash: message logs, HTTP sessions and CometD clients are gone.
+
+        Returns the old logs.
+        """
+        self.cut_push()
+        self.drop_push()
+        self.expire_sessions()
+        return self.world.restart()
+
     def start(self) -> Self:
         """Begin to serve; returns at once."""
         self._listener.start()
@@ -71,6 +102,7 @@ class DemoServer:
     def close(self) -> None:
         """Stop, cutting whatever is open; every thread has ended on return."""
         self._closing.set()
+        self._api.push.close()
         self._listener.close()
         if self._pump.is_alive():
             self._pump.join()

@@ -4,6 +4,7 @@ import os
 import threading
 from base64 import b64decode
 from binascii import Error as NotBase64
+from typing import NamedTuple
 
 from smscli.demo.connection import Request
 from smscli.demo.options import Options
@@ -35,8 +36,27 @@ def user_of(request: Request, options: Options) -> str | None:
     return None
 
 
+class HttpSession(NamedTuple):
+    """One HTTP session: its cookie, its CSRF token, and whether this request has opened it."""
+
+    cookie: str
+    token: str
+    new: bool
+
+    def headers(self, request: Request, options: Options) -> tuple[tuple[str, str], ...]:
+        """What an answer adds: the cookie of a new session and, on a GET, the CSRF headers."""
+        headers = [("Set-Cookie", f"{_COOKIE}={self.cookie};Path=/;HttpOnly")] if self.new else []
+        if options.csrf and request.method == "GET":
+            headers += [("X-CSRF-HEADER", _CSRF_HEADER), ("X-CSRF-TOKEN", self.token)]
+        return tuple(headers)
+
+    def forged(self, request: Request) -> bool:
+        """Whether a writing request lacks its session's cookie, and so its session, or the token."""
+        return request.headers.get(_CSRF_HEADER.lower()) != self.token
+
+
 class HttpSessions:
-    """The HTTP sessions by cookie, each with its CSRF token (CSRFProtection)."""
+    """The HTTP sessions by cookie (CSRFProtection)."""
 
     def __init__(self) -> None:
         self._tokens: dict[str, str] = {}
@@ -47,27 +67,20 @@ class HttpSessions:
         with self._lock:
             self._tokens.clear()
 
-    def headers(self, request: Request, options: Options) -> tuple[tuple[str, str], ...]:
-        """What an answer adds: the cookie of a new session and, on a GET, the CSRF headers."""
-        headers = []
-        token = self._tokens.get(request.cookie(_COOKIE) or "")
-        if token is None:
-            cookie, token = self._open()
-            headers.append(("Set-Cookie", f"{_COOKIE}={cookie};Path=/;HttpOnly"))
-        if options.csrf and request.method == "GET":
-            headers += [("X-CSRF-HEADER", _CSRF_HEADER), ("X-CSRF-TOKEN", token)]
-        return tuple(headers)
+    def enter(self, request: Request) -> HttpSession:
+        """The session whose cookie the request carries, else a new one."""
+        cookie = request.cookie(_COOKIE)
+        with self._lock:
+            if cookie is not None and (token := self._tokens.pop(cookie, None)):
+                # Put back as the latest, so that only those no one uses are forgotten.
+                self._tokens[cookie] = token
+                return HttpSession(cookie, token, new=False)
+            return self._open()
 
-    def forged(self, request: Request) -> bool:
-        """Whether a writing request lacks its session's cookie or token."""
-        token = self._tokens.get(request.cookie(_COOKIE) or "")
-        return token is None or request.headers.get(_CSRF_HEADER.lower()) != token
-
-    def _open(self) -> tuple[str, str]:
+    def _open(self) -> HttpSession:
         cookie, raw = f"node0{os.urandom(12).hex()}", os.urandom(16).hex()
         token = f"{raw[:8]}-{raw[8:12]}-{raw[12:16]}-{raw[16:20]}-{raw[20:]}"
-        with self._lock:
-            self._tokens[cookie] = token
-            if len(self._tokens) > _MOST_SESSIONS:
-                del self._tokens[next(iter(self._tokens))]
-        return cookie, token
+        self._tokens[cookie] = token
+        if len(self._tokens) > _MOST_SESSIONS:
+            del self._tokens[next(iter(self._tokens))]
+        return HttpSession(cookie, token, new=True)

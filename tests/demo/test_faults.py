@@ -221,7 +221,7 @@ def test_what_has_no_messages_is_neither_reordered_nor_repeated(server: DemoServ
 
 @pytest.mark.parametrize("kind", sorted(KINDS))
 def test_the_server_goes_on_after_every_kind(server: DemoServer, kind: str) -> None:
-    server.fail_next(kind)
+    server.fail_next(kind, LIST)
     port = int(server.url.rpartition(":")[2])
     with socket.create_connection(("127.0.0.1", port)) as raw:
         raw.sendall(f"GET {LIST} HTTP/1.1\r\nAuthorization: {DEMO['Authorization']}\r\n\r\n".encode())

@@ -72,7 +72,7 @@ def test_small_answers_are_not_held_back(serve: Serve) -> None:
     [
         b"nonsense\r\n\r\n",
         b"GET / HTTP/1.1\r\nContent-Length: x\r\n\r\n",
-        b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nx\r\n\r\n",
     ],
 )
 def test_what_is_no_request_is_refused_and_the_server_goes_on(serve: Serve, nonsense: bytes) -> None:
@@ -86,7 +86,17 @@ def test_what_is_no_request_is_refused_and_the_server_goes_on(serve: Serve, nons
 
 
 @pytest.mark.parametrize(
-    "start", [b"GET / HTTP/1.1\r\nX: " + b"x" * 70_000, b"GET / HTTP/1.1\r\nContent-Length: -1\r\n\r\n"]
+    "start",
+    [
+        b"GET / HTTP/1.1\r\nX: " + b"x" * 70_000,
+        b"GET / HTTP/1.1\r\nContent-Length: -1\r\n\r\n",
+        b"GET / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n" + b"x" * 70_000,
+        b"GET / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nffffffff\r\n",
+        b"GET / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"
+        + b"100000\r\n"
+        + b"x" * 0x100000
+        + b"\r\n1\r\nx\r\n0\r\n\r\n",
+    ],
 )
 def test_a_request_without_bounds_ends_its_connection(serve: Serve, start: bytes) -> None:
     server = serve()
@@ -105,6 +115,16 @@ def test_a_body_is_read_past_so_that_the_next_request_is_understood(serve: Serve
     connection.request("POST", LIST, body=b"x" * 100_000, headers=DEMO)
     assert connection.getresponse().read() == b'{"statusCode":3,"statusMessage":"Operation forbidden"}'
     connection.request("GET", LIST, headers={**DEMO, "Connection": "Close"})
+    assert connection.getresponse().read() == b'{"statusCode":0,"smsessions":[]}'
+    connection.close()
+
+
+def test_a_chunked_body_is_read_past_too(serve: Serve) -> None:
+    connection = connect(serve())
+    chunks = iter([b"{", b"}" * 70_000, b" "])
+    connection.request("POST", LIST, body=chunks, headers=DEMO, encode_chunked=True)
+    assert connection.getresponse().read() == b'{"statusCode":3,"statusMessage":"Operation forbidden"}'
+    connection.request("GET", LIST, headers=DEMO)
     assert connection.getresponse().read() == b'{"statusCode":0,"smsessions":[]}'
     connection.close()
 
