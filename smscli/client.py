@@ -3,7 +3,6 @@
 A refusal is one of our errors, told by the HTTP status or, with HTTP 200 too, by the body's `statusCode`.
 """
 
-import base64
 import http.client
 import os
 import time
@@ -31,7 +30,7 @@ from smscli.model import Listing, Page
 from smscli.paging import Paging
 from smscli.transport import Answer, Server, TooLong, Transport
 
-__all__ = ["GwsClient", "Server", "basic"]
+__all__ = ["GwsClient", "Server"]
 
 # The pages contradict each other; the newest one has the first.
 SPELLINGS = ("smsessions", "smssessions")
@@ -83,16 +82,6 @@ _HINTS: dict[type[SmscliError], str] = {
 _T = TypeVar("_T")
 
 
-def basic(user: str, password: str) -> str:
-    """The Authorization value of HTTP Basic: Latin-1, as the server's own clients send it, else UTF-8."""
-    pair = f"{user}:{password}"
-    try:
-        raw = pair.encode("latin-1")
-    except UnicodeEncodeError:
-        raw = pair.encode("utf-8", "surrogateescape")
-    return "Basic " + base64.b64encode(raw).decode("ascii")
-
-
 class GwsClient:
     """Reads the sessions of the user that signs in.
 
@@ -120,7 +109,7 @@ class GwsClient:
         self.host = self._transport.host
         self.spelling = spelling
         self.now: datetime | None = None
-        self._retries = retries
+        self.retries = retries
         self._wait = wait
         self._learn = learn
 
@@ -276,7 +265,7 @@ class GwsClient:
             except (Unreachable, ServerError) as error:
                 tried += 1
                 pause = _pause(error, tried)
-                if pause is None or tried > self._retries or waited + pause > _WAITED_AT_MOST:
+                if pause is None or tried > self.retries or waited + pause > _WAITED_AT_MOST:
                     raise
             waited += pause
             self._wait(pause)

@@ -113,9 +113,9 @@ class AppContext:
         """Whose sessions these are, as far as is known without asking the server."""
         return self.signed_in.user or self.settings.profile or "the token's user"
 
-    def connect(self, credential: "Credential | None" = None, *, retries: int = 2) -> "GwsClient":
+    def connect(self, credential: "Credential | None" = None) -> "GwsClient":
         """A client that signs in with `credential`, else with what is found, and found again when it signs in
-        anew. `retries=0` is for a follower, which has a patience of its own."""
+        anew."""
         from smscli.client import GwsClient, Server
 
         settings = self.settings
@@ -124,7 +124,6 @@ class AppContext:
         client = GwsClient(
             server,
             lambda: (known.pop() if known else credential or self.credential()).header(),
-            retries=retries,
             debug=self.debug if settings.debug else None,
             environ=self.environ,
         )

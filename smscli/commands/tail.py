@@ -4,12 +4,13 @@ import time
 from collections import deque
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from smscli.commands.writers import EntryWriter, entry_writer
 from smscli.context import AppContext
 from smscli.errors import UsageError
 from smscli.feed import Following, follow
-from smscli.model import Ended, Event, Idle, Read, Started, Turn, Wake
+from smscli.model import Ended, Event, Idle, Listing, Read, Role, Started, Turn, Wake
 from smscli.options import (
     AllOption,
     IdsArgument,
@@ -21,8 +22,25 @@ from smscli.options import (
 )
 from smscli.transcript import Entry, Transcript, Typing, transcript_for
 
+if TYPE_CHECKING:
+    from smscli.client import GwsClient
+
 # How long a resize or the end of somebody's typing may wait to be seen in the live line.
 _REPAINT_SECONDS = 0.25
+
+
+class Reads:
+    """A follower's reads: as patient as a one-shot command's until the first list, then without retries."""
+
+    def __init__(self, client: "GwsClient") -> None:
+        self._client = client
+        self.page = client.page
+        self.renew = client.renew
+
+    def sessions(self) -> Listing:
+        listing = self._client.sessions()
+        self._client.retries = 0
+        return listing
 
 
 class Followed:
@@ -125,7 +143,9 @@ class Screen:
 
     def _typing(self) -> list[Typing]:
         now = self._now()
-        return [one for followed in self._followed.values() for one in followed.transcript.typing(now)]
+        typing = [one for followed in self._followed.values() for one in followed.transcript.typing(now)]
+        # What a customer is writing is what one waits for.
+        return sorted(typing, key=lambda one: one.participant.type != Role.CUSTOMER)
 
     def _paint(self) -> None:
         if self._app.terminal.lively:
@@ -155,11 +175,12 @@ def tail(
         raise UsageError("tail takes the ids of sessions, or --all", hint="`smscli list` shows the ids")
     keep = last_entries(last)
     following = Following(interval=interval_seconds(interval))
-    client = app.connect(retries=0)
     typing = "show" if json else "fold"
     writer = entry_writer(app.terminal, typing, json=False, jsonl=json, many=every or len(ids or ()) > 1)
     screen = Screen(app, writer, typing, keep)
     app.notice("whose", f"following the SMS sessions of {app.user} at {app.host}")
-    for event in follow(client, ids, wait=screen.wait, clock=app.clock, settings=following):
+    debug = app.debug if app.settings.debug else None
+    reads = Reads(app.client)
+    for event in follow(reads, ids, wait=screen.wait, clock=app.clock, settings=following, debug=debug):
         screen.take(event)
     writer.close()

@@ -16,7 +16,7 @@ def live_line(
     """
     shape = "*o"[not connected] if ascii else "●○"[not connected]
     count = "1 session" if sessions == 1 else f"{sessions} sessions"
-    parts = [f"{shape} {clean(status)}", count, *map(_typing, typing)]
+    parts = [f"{shape} {clean(status)}", count, *dict.fromkeys(map(_typing, typing))]
     return cut((" - " if ascii else " · ").join(parts), width, "..." if ascii else "…")
 
 
