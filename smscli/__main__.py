@@ -19,9 +19,15 @@ def _version() -> int:
         sys.stdout.write(f"smscli {__version__}\n")
         sys.stdout.flush()
         return 0
-    except OSError as error:
+    except BrokenPipeError:
         sys.stdout = None
-        return 141 if isinstance(error, BrokenPipeError) else 1
+        return 141
+    except (OSError, AttributeError) as error:  # a process may be started without a stdout at all
+        sys.stdout = None
+        if sys.stderr:
+            reason = getattr(error, "strerror", "it is closed")
+            sys.stderr.write(f"error: output can't be written: {reason}\n")
+        return 1
 
 
 if __name__ == "__main__":

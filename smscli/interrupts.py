@@ -33,7 +33,9 @@ def _stop(number: int, frame: FrameType | None) -> None:
 @contextmanager
 def heeded() -> Iterator[None]:
     """Let Ctrl-C, SIGTERM and SIGHUP end what is inside by raising `Stopped`."""
-    before = {number: signal.signal(number, _stop) for number in _ENDING}
+    # What is ignored from the start stays so: under nohup a hang-up ends nothing.
+    heard = [number for number in _ENDING if signal.getsignal(number) != signal.SIG_IGN]
+    before = {number: signal.signal(number, _stop) for number in heard}
     try:
         yield
     finally:

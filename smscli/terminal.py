@@ -80,13 +80,13 @@ class Stream:
         return True
 
     def width(self) -> int:
-        """Cells in a line, as the terminal says now."""
+        """Cells in a line, as the terminal says now; 0 where none says so."""
         if self._raw is None or not self.tty:
-            return _WIDTH
+            return 0
         try:
-            return os.get_terminal_size(self._raw.fileno()).columns or _WIDTH
+            return os.get_terminal_size(self._raw.fileno()).columns
         except (OSError, ValueError):
-            return _WIDTH
+            return 0
 
     def add(self, text: str) -> None:
         """Take `text` on; `drain` writes it. After a failure, what follows is dropped."""
@@ -220,7 +220,11 @@ class Terminal:
     @property
     def width(self) -> int:
         """Cells in a line of stdout, asked for anew each time."""
-        return self._columns or self._out.width()
+        return self._cells(self._out)
+
+    def _cells(self, stream: Stream) -> int:
+        # The terminal first: COLUMNS in the environment stays as it was when the window's size changes.
+        return stream.width() or self._columns or _WIDTH
 
     def write(self, text: str) -> None:
         """Add data to stdout; it goes out in chunks and on `flush`."""
@@ -309,7 +313,7 @@ class Terminal:
         """The live line as it should stand now; none below a line that isn't finished."""
         if self._line is None or self._within_line:
             return ""
-        shown = self._line((self._columns or self._bottom.width()) - 1)
+        shown = self._line(self._cells(self._bottom) - 1)
         return f"{_DIM}{shown}{_PLAIN}" if shown and self._coloured(self._bottom) else shown
 
     def _choice(self) -> str:

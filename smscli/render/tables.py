@@ -128,13 +128,19 @@ def _people(
     present: Sequence[Participant], counted: Sequence[PersonActivity], look: Look
 ) -> list[Sequence[str]]:
     """Who is in the session, then who was."""
-    figures = {one.participant_id: one for one in counted}
+    figures = {_key(one): one for one in counted}
     rows = [
-        _person(one.type, one.nickname, one.participant_id, one.visibility, figures, look) for one in present
+        _person(one.type, one.nickname, one.participant_id, one.visibility, figures.get(_key(one)), look)
+        for one in present
     ]
-    here = {one.participant_id for one in present}
-    gone = [one for one in counted if one.participant_id not in here]
-    return rows + [_person(one.type, one.nickname, one.participant_id, "left", figures, look) for one in gone]
+    here = {_key(one) for one in present}
+    gone = [one for one in counted if _key(one) not in here]
+    return rows + [_person(one.type, one.nickname, one.participant_id, "left", one, look) for one in gone]
+
+
+def _key(one: Participant | PersonActivity) -> object:
+    """As the activity counts people: those without a participantId by type and nickname."""
+    return one.participant_id or (one.type, one.nickname)
 
 
 def _person(
@@ -142,10 +148,9 @@ def _person(
     nickname: str | None,
     participant_id: str | None,
     remark: str | None,
-    figures: Mapping[str | None, PersonActivity],
+    figure: PersonActivity | None,
     look: Look,
 ) -> Sequence[str]:
-    figure = figures.get(participant_id)
     remark = f" ({remark})" if remark and remark != VISIBLE_TO_ALL else ""
     composing = figure.composing_seconds if figure else None
     return (
@@ -153,7 +158,7 @@ def _person(
         role or _NOTHING,
         participant_id or _NOTHING,
         str(figure.messages) if figure else "0",
-        duration(composing) if composing else _NOTHING,
+        duration(composing) if composing and composing >= 1 else _NOTHING,
     )
 
 
