@@ -101,13 +101,16 @@ class Config:
     @classmethod
     def load(cls, environ: Mapping[str, str]) -> "Config":
         """Read the config file; a missing one is empty. ConfigError: unreadable, no TOML, wrong types."""
-        own = environ.get("SMSCLI_CONFIG_DIR")
-        folder = Path(os.path.expanduser(own)) if own else our_folder(environ, "XDG_CONFIG_HOME", ".config")
-        path = folder / "config.toml"
+        path = _path(environ)
         try:
             return _parsed(path, _text(path))
         except OSError as error:
             raise ConfigError(f"{path} can't be read: {error.strerror}") from error
+
+    @classmethod
+    def none(cls, environ: Mapping[str, str]) -> "Config":
+        """A config file that says nothing, whatever stands in it."""
+        return cls(_path(environ), {}, None)
 
     def profile(self, name: str) -> Profile:
         """The profile of that name. UsageError names the nearest one there is."""
@@ -143,6 +146,12 @@ class Config:
         return _edited(self.path, lambda document, now: document.update(default=now.profile(name).name))
 
 
+def _path(environ: Mapping[str, str]) -> Path:
+    own = environ.get("SMSCLI_CONFIG_DIR")
+    folder = Path(os.path.expanduser(own)) if own else our_folder(environ, "XDG_CONFIG_HOME", ".config")
+    return folder / "config.toml"
+
+
 def resolve(
     given: Given, environ: Mapping[str, str], config: Config, *, new_profile: bool = False
 ) -> Settings:
@@ -151,7 +160,7 @@ def resolve(
     `new_profile` is for signing in: the profile may be one that does not exist yet, `default` where none is
     named. UsageError and ConfigError name the option, variable or key that is wrong.
     """
-    demo = _demo(given, environ)
+    demo = is_demo(given, environ)
     profile = Profile("") if demo else _profile(given, environ, config, new_profile)
     base_url = None if demo else _base_url(given, environ, config, profile)
     origin = origin_of(base_url) if base_url else None
@@ -331,7 +340,8 @@ def _truth(value: str | None) -> bool:
     return (value or "").lower() not in ("", "0", "false", "no", "off")
 
 
-def _demo(given: Given, environ: Mapping[str, str]) -> bool:
+def is_demo(given: Given, environ: Mapping[str, str]) -> bool:
+    """Whether the demo server is meant, for which the config file does not matter."""
     if given.demo and given.url:
         raise UsageError("--demo and --url exclude each other")
     if given.demo is not None:

@@ -5,11 +5,12 @@ import time
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import fields, replace
+from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from smscli.config import Config, Given, Settings, resolve
+from smscli.config import Config, Given, Settings, is_demo, resolve
 from smscli.errors import NotConfigured, SmscliError
 from smscli.terminal import Terminal
 from smscli.text import clean
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from smscli.client import GwsClient
     from smscli.credentials import Credential, Store
     from smscli.demo.server import DemoServer
+    from smscli.push import Push
 
 
 class AppContext:
@@ -54,6 +56,8 @@ class AppContext:
 
     @cached_property
     def settings(self) -> Settings:
+        if is_demo(self.given, self.environ):
+            return resolve(self.given, self.environ, Config.none(self.environ))
         return resolve(self.given, self.environ, self.config, new_profile=self._new_profile)
 
     @cached_property
@@ -67,7 +71,7 @@ class AppContext:
 
         server = DemoServer()
         server.start()
-        self._closing.append(server.close)
+        self.at_close(server.close)
         return server
 
     @property
@@ -127,15 +131,32 @@ class AppContext:
             debug=self.debug if settings.debug else None,
             environ=self.environ,
         )
-        self._closing.append(client.close)
+        self.at_close(client.close)
         return client
 
     @cached_property
     def client(self) -> "GwsClient":
         return self.connect()
 
+    @cached_property
+    def push(self) -> "Push":
+        """The server's wake-ups, listened to from the first time this is asked for."""
+        from smscli.push import Push
+
+        push = Push(self.client.transport, debug=self.debug if self.settings.debug else None)
+        self.at_close(push.close)
+        push.start()
+        return push
+
+    @property
+    def server_time(self) -> datetime | None:
+        """The server's clock at its last answer; None where it was not asked, or told none."""
+        client: GwsClient | None = self.__dict__.get("client")
+        return client.now if client else None
+
     def debug(self, line: str) -> None:
-        self.terminal.say(self._object("debug", line) if self.machine else f"debug: {line}")
+        """Tell one of `--debug`'s lines."""
+        self.notice("debug", line if self.machine else f"debug: {line}")
 
     def notice(self, kind: str, message: str, session_id: str | None = None) -> None:
         """Tell a person, or a script, something about the run; `kind` is one of the notice kinds."""
@@ -145,7 +166,8 @@ class AppContext:
     def report(self, error: SmscliError, cause: Exception) -> int:
         """Tell an error and its next step; the exit code."""
         if error.kind == "internal" and self._debugging():
-            self.terminal.say("".join(traceback.format_exception(cause)).rstrip("\n"))
+            for line in "".join(traceback.format_exception(cause)).splitlines():
+                self.debug(line)
         if self.machine:
             self.terminal.say(self._object("error", _fields(error)))
             return error.exit_code
@@ -164,6 +186,10 @@ class AppContext:
         from smscli.export import json_text
 
         return json_text({key: value})
+
+    def at_close(self, end: Callable[[], None]) -> None:
+        """Have `end` called when the command is over, however it ends; the last one first."""
+        self._closing.append(end)
 
     def close(self) -> None:
         """End what was started, the last first, and leave the terminal in order."""

@@ -39,6 +39,10 @@ DebugOption = Annotated[
 ]
 
 IdArgument = Annotated[str, typer.Argument(metavar="ID", help="A session's id, as `smscli list` shows it.")]
+TranscriptArgument = Annotated[
+    str | None,
+    typer.Argument(metavar="[ID|@FILE|-]", help="A session's id; or a recording, `-` on standard input."),
+]
 IdsArgument = Annotated[
     list[str] | None, typer.Argument(metavar="[ID]...", help="The ids of the sessions to follow.")
 ]
@@ -49,6 +53,17 @@ AllOption = Annotated[bool, typer.Option("--all", help="Follow every session, th
 EveryProfileOption = Annotated[bool, typer.Option("--all", help="Every profile.")]
 IntervalOption = Annotated[
     float, typer.Option("--interval", metavar="SECONDS", help="How often to ask a session that is talking.")
+]
+FromFileOption = Annotated[
+    str | None,
+    typer.Option("--from-file", metavar="FILE", help="Read a recording instead of the server."),
+]
+RecordOption = Annotated[
+    str | None,
+    typer.Option("--record", metavar="FILE", help="Keep the whole log too, each message exactly once."),
+]
+PushOption = Annotated[
+    str, typer.Option("--push", metavar="auto|off", help="Whether the server may wake us.")
 ]
 StartIndexOption = Annotated[
     int | None, typer.Option("--start-index", metavar="N", help="Only from this index on: one request.")
@@ -88,6 +103,20 @@ def window(start: int | None, count: int | None) -> None:
         raise UsageError(f"--start-index takes a number from 0 to {_MOST}, not {start}")
     if count is not None and not 1 <= count <= _MOST:
         raise UsageError(f"--count takes a number from 1 to {_MOST}, not {count}")
+
+
+def recording_named(argument: str | None, from_file: str | None) -> str | None:
+    """The recording to read, if any: `--from-file FILE`, else `@FILE` or `-` in place of an id."""
+    if from_file is not None or argument is None:
+        return from_file
+    return argument[1:] if argument.startswith("@") else "-" if argument == "-" else None
+
+
+def wants_push(value: str) -> bool:
+    """Whether `--push` lets the server wake us."""
+    if value not in ("auto", "off"):
+        raise UsageError(f"--push takes auto or off, not {value!r}")
+    return value == "auto"
 
 
 def interval_seconds(value: float) -> float:

@@ -5,12 +5,13 @@ goes wrong becomes one of our errors, in words.
 through a proxy, and trust a CA bundle of its own beside the operating system's store.
 """
 
+import copy
 import http.client
-import ipaddress
 import socket
 import ssl
 import zlib
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -23,8 +24,6 @@ from urllib3.exceptions import HTTPError, InvalidHeader
 
 from smscli import __version__
 from smscli.errors import (
-    AuthError,
-    ConfigError,
     LocalError,
     SmscliError,
     TimedOut,
@@ -32,6 +31,8 @@ from smscli.errors import (
     Untrusted,
     WireError,
 )
+from smscli.proxy import proxy_for
+from smscli.signin import SharedCookies, SignIn
 
 BODY_LIMIT = 64 * 2**20
 # A body that drips in for ever never meets the time-out of a single read.
@@ -68,9 +69,11 @@ class Answer:
 
 
 class Transport:
-    """Sends GETs below a server's base URL, on kept connections and with its cookies; `debug` hears of each.
+    """Sends requests below a server's base URL, on kept connections and with its cookies; `debug` hears of
+    each.
 
-    Raises LocalError or ConfigError when the CA bundle, the client certificate or the proxy can't be used.
+    It is one thread's own; `beside` makes another thread's. Raises LocalError or ConfigError when the CA
+    bundle, the client certificate or the proxy can't be used.
     """
 
     def __init__(
@@ -82,58 +85,96 @@ class Transport:
         clock: Callable[[], float],
         debug: Callable[[str], None] | None = None,
     ) -> None:
-        parts = urlsplit(server.base_url)
-        self.host = parts.netloc
+        self.host = urlsplit(server.base_url).netloc
         self._server = server
         self._clock = clock
         self._debug = debug
-        self._sign_in = _SignIn(authorization)
-        self._session = _Session()
-        self._session.trust_env = False
-        self._session.auth = self._sign_in
+        self._sign_in = SignIn(authorization)
+        self._cookies = SharedCookies()
+        self._proxy = proxy_for(server.base_url, environ)
+        self._session = self._open()
+
+    def _open(self) -> requests.Session:
+        session = _Session()
+        session.trust_env = False
+        session.auth = self._sign_in
+        session.cookies = self._cookies
         # Packed, a transcript is a tenth of its size; requests would ask for whatever is installed.
-        self._session.headers.update(
+        session.headers.update(
             {"User-Agent": f"smscli/{__version__}", "Accept": "application/json", "Accept-Encoding": "gzip"}
         )
-        self._proxy = proxy_for(server.base_url, environ)
+        scheme = urlsplit(self._server.base_url).scheme
         if self._proxy:
-            self._session.proxies = {parts.scheme: self._proxy}
-        if parts.scheme == "https":
-            self._session.mount("https://", _SystemTrust(_tls_context(server)))
+            session.proxies = {scheme: self._proxy}
+        if scheme == "https":
+            session.mount("https://", _SystemTrust(_tls_context(self._server)))
+        return session
+
+    def beside(self, debug: Callable[[str], None] | None = None) -> "Transport":
+        """One for another thread: the same sign-in, cookies and CSRF token, on connections of its own.
+
+        The secret is asked for here where that has not happened yet, so that the other thread never asks.
+        """
+        self._sign_in.read()
+        other = copy.copy(self)
+        other._debug = debug
+        other._session = other._open()
+        return other
 
     def get(self, path: str, query: Mapping[str, str]) -> Answer:
         """One GET, whatever status it brings. Raises Unreachable or WireError where no whole answer comes."""
+        wait = self._server.timeout
+        return self._send("GET", path, query, None, wait, wait * _TIMEOUTS_A_BODY)
+
+    def post(self, path: str, body: bytes, timeout: float | None = None) -> Answer:
+        """One POST of JSON, with the CSRF token where one is known (CSRFProtection); otherwise like `get`.
+
+        After `timeout` seconds without an answer, by default the server's, it is given up.
+        """
+        wait = self._server.timeout if timeout is None else timeout
+        return self._send("POST", path, {}, body, wait, wait)
+
+    def _send(
+        self, method: str, path: str, query: Mapping[str, str], body: bytes | None, wait: float, whole: float
+    ) -> Answer:
+        """`wait` is for the answer to begin and go on, `whole` for its body, in seconds."""
         url = f"{self._server.base_url}/{path}"
         # Asking for the secret may take a person's time: it is no part of the request.
         self._sign_in.read()
         started, answer = self._clock(), None
         try:
-            answer = self._exchange(f"{url}?{urlencode(query, safe='*,')}" if query else url)
+            full = f"{url}?{urlencode(query, safe='*,')}" if query else url
+            answer = self._exchange(method, full, body, wait, whole)
         except (requests.RequestException, HTTPError, OSError, ValueError, zlib.error) as error:
-            raise self._failure(error) from error
+            raise self._failure(error, wait) from error
         finally:
             if self._debug:
-                self._debug(_trace(urlsplit(url).path, query, answer, self._clock() - started))
+                self._debug(_trace(method, urlsplit(url).path, query, answer, self._clock() - started))
         return answer
 
-    def _exchange(self, url: str) -> Answer:
-        with self._session.get(url, timeout=self._server.timeout, stream=True) as response:
+    def _exchange(self, method: str, url: str, body: bytes | None, wait: float, whole: float) -> Answer:
+        timeouts = (min(self._server.timeout, wait), wait)
+        headers = {} if body is None else {"Content-Type": "application/json;charset=UTF-8"}
+        with self._session.request(
+            method, url, data=body, headers=headers, timeout=timeouts, stream=True
+        ) as response:
             at = http_date(response.headers.get("Date"))
+            self._sign_in.learn(response.headers)
             return Answer(
                 response.status_code,
-                b"".join(self._body(response)),
+                b"".join(self._body(response, whole)),
                 at,
                 response.headers.get("Location"),
                 _seconds(response.headers.get("Retry-After"), at),
             )
 
-    def _body(self, response: requests.Response) -> Iterator[bytes]:
+    def _body(self, response: requests.Response, whole: float) -> Iterator[bytes]:
         """The body as it comes, unpacked, while it keeps to the limits of size and time."""
         length = response.headers.get("Content-Length", "")
         if length.isdecimal() and int(length) > BODY_LIMIT:
             raise self._too_long()
         inflate = self._inflater(response.headers.get("Content-Encoding", ""))
-        deadline = self._clock() + self._server.timeout * _TIMEOUTS_A_BODY
+        deadline = self._clock() + whole
         size = 0
         # `iter_content` would fill a whole chunk before anyone can look at the clock.
         while data := response.raw.read1(65536, decode_content=False):
@@ -159,7 +200,7 @@ class Transport:
     def _too_long(self) -> TooLong:
         return TooLong(f"the answer of {self.host} is over {BODY_LIMIT >> 20} MiB")
 
-    def _failure(self, error: Exception) -> SmscliError:
+    def _failure(self, error: Exception, wait: float) -> SmscliError:
         """What went wrong, without the libraries' own wording."""
         causes = list(_causes(error))
         behind_proxy = any(isinstance(one, requests.exceptions.ProxyError) for one in causes)
@@ -171,14 +212,22 @@ class Transport:
         why = _why(causes[-1])
         for kinds, failure, words, hint in _FAILURES:
             if any(isinstance(one, kinds) for one in causes):
-                said = words.format(host=host, timeout=self._server.timeout, why=why)
+                said = words.format(host=host, timeout=wait, why=why)
                 return failure(said, hint=hint)
         return Unreachable(f"{host} can't be reached: {why}")
 
     def renew(self) -> None:
-        """Forget what belongs to the old sign-in, cookies included; the secret is asked for again."""
-        self._session.cookies.clear()
-        self._sign_in.value = None
+        """Ask for the secret again, and forget what belongs to the old sign-in: cookies and CSRF token."""
+        self._sign_in.renew()
+        self._cookies.clear()
+
+    def forget_cookies(self, prefix: str) -> None:
+        """Drop the cookies whose names begin so."""
+        for cookie in self._cookies:
+            if cookie.name.startswith(prefix):
+                # Another thread's renewal may have been faster.
+                with suppress(KeyError):
+                    self._cookies.clear(cookie.domain, cookie.path, cookie.name)
 
     def close(self) -> None:
         self._session.close()
@@ -187,27 +236,6 @@ class Transport:
 class _Session(requests.Session):
     def get_redirect_target(self, resp: requests.Response) -> None:
         """None: no redirect is followed. Told so at a request, requests would still read its whole body."""
-
-
-class _SignIn(requests.auth.AuthBase):
-    """Puts the Authorization header on each request; the secret is asked for once."""
-
-    def __init__(self, authorization: Callable[[], str]) -> None:
-        self._authorization = authorization
-        self.value: str | None = None
-
-    def read(self) -> str:
-        if self.value is None:
-            value = self._authorization()
-            # http.client would quote the whole secret in its error.
-            if not (value.isascii() and value.isprintable()):
-                raise AuthError("the secret has a character that an HTTP header can't carry")
-            self.value = value
-        return self.value
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        request.headers["Authorization"] = self.read()
-        return request
 
 
 class _SystemTrust(HTTPAdapter):
@@ -309,10 +337,10 @@ def _why(cause: BaseException) -> str:
     return "no reason given"
 
 
-def _trace(path: str, query: Mapping[str, str], answer: Answer | None, seconds: float) -> str:
+def _trace(method: str, path: str, query: Mapping[str, str], answer: Answer | None, seconds: float) -> str:
     told = [f"{key}={query[key]}" for key in _TOLD if key in query]
     came = f"{answer.status} {len(answer.body)} bytes" if answer else "no answer"
-    return " ".join(["GET", path, *told, came, f"{seconds * 1000:.0f} ms"])
+    return " ".join([method, path, *told, came, f"{seconds * 1000:.0f} ms"])
 
 
 def http_date(literal: str | None) -> datetime | None:
@@ -335,56 +363,3 @@ def _seconds(retry_after: str | None, at: datetime | None) -> float | None:
     else:
         return None
     return min(max(seconds, 0.0), _A_DAY)
-
-
-def proxy_for(base_url: str, environ: Mapping[str, str]) -> str | None:
-    """The proxy that HTTPS_PROXY or HTTP_PROXY names for a server, unless NO_PROXY or loopback spares it.
-
-    Raises ConfigError for a proxy that is no http or https address.
-    """
-    parts = urlsplit(base_url)
-    host = parts.hostname or ""
-    name = f"{parts.scheme.upper()}_PROXY"
-    proxy = environ.get(name) or environ.get(name.lower())
-    spared = environ.get("NO_PROXY") or environ.get("no_proxy") or ""
-    if not proxy or _is_loopback(host) or _is_spared(host, parts.port or _PORTS[parts.scheme], spared):
-        return None
-    proxy = proxy if "://" in proxy else f"http://{proxy}"
-    try:
-        given = urlsplit(proxy)
-        if given.scheme in _PORTS and given.hostname and given.port != 0:
-            return proxy
-    except ValueError:
-        pass
-    raise ConfigError(f"the proxy that {name} names is no http:// or https:// address")
-
-
-_PORTS = {"http": 80, "https": 443}
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
-
-
-def _is_spared(host: str, port: int, spared: str) -> bool:
-    """Whether NO_PROXY has the host: `*`, a name and all below it, an address, a network; `:PORT` narrows."""
-    for entry in spared.lower().replace(",", " ").split():
-        name, _, its_port = entry.rpartition(":")
-        if not its_port.isdecimal() or (":" in name and not name.endswith("]")):
-            name, its_port = entry, ""
-        if its_port and int(its_port) != port:
-            continue
-        name = name.strip("[]").removeprefix("*.").lstrip(".")
-        if name == "*" or host == name or host.endswith(f".{name}") or _in_network(host, name):
-            return True
-    return False
-
-
-def _in_network(host: str, network: str) -> bool:
-    try:
-        return ipaddress.ip_address(host) in ipaddress.ip_network(network, strict=False)
-    except ValueError:
-        return False

@@ -13,10 +13,14 @@ from functools import lru_cache
 from urllib.parse import unquote
 
 from smscli.errors import WireError
-from smscli.model import Json, Message, Participant, Session
+from smscli.model import Json, Message, Participant, Session, Wake, WakeKind
 
 # smsession, smssession and smsssession, one or many: the pages of the SMS section print them all.
 _SESSION_KEY = re.compile(r"sms+essions?", re.IGNORECASE)
+_ADDRESS_KEY = re.compile(r"(?:(sms+ession)|.+)(?:uri|path)", re.IGNORECASE)
+_STATE_CHANGE = re.compile(r"\s*sms+essionstatechangemessage\s*", re.IGNORECASE)
+# Every id printed has 16 characters; what is much longer is none, and not worth keeping.
+_LONGEST_ID = 200
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LAYOUTS = re.compile(
     r"(\d{4}-\d\d-\d\d) *T? *(\d\d) *: *(\d\d) *: *(\d\d)(?:[.,](\d{1,9}))? *(Z|[+-]\d\d:?\d\d)"
@@ -62,7 +66,7 @@ def decode(body: bytes) -> object:
         if body.lstrip()[:1] == b"<":
             raise WireError(
                 "the server's answer is a web page, not JSON",
-                hint="is a login page or a proxy in the way? `smscli doctor` looks",
+                hint="is a login page or a proxy in the way?",
             ) from error
         raise WireError(f"the server's answer {_fault(error)}") from error
 
@@ -99,7 +103,7 @@ def status_from_json(body: object) -> Status | None:
     if not code:
         return None
     message = _text(body.get("statusMessage"))
-    return Status(code, _one_line(message) if message else None)
+    return Status(code, one_line(message) if message else None)
 
 
 def sessions_from_json(body: object) -> tuple[tuple[Session, ...], bool]:
@@ -149,6 +153,31 @@ def session_from_json(value: object, place: str = "the session") -> Session:
         comment=_text(value.get("comment")),
         sent=value,
     )
+
+
+def wake_from_json(data: object) -> Wake | None:
+    """What a notification's `data` asks for: a session's messages, the list, or nothing of ours.
+
+    Read are all forms of the operation pages: a new message with `...Uri`, `...Path` or both (SMSSendMessage,
+    SMSSendCustomNotice), a state change whatever its type (SMSAccept prints `test_accept `). Another medium's
+    news and an operation's failure (SMSCancelConsult) are nothing; an SMS session not named is the list.
+    """
+    if not isinstance(data, dict) or data.get("notificationType") == "Error":
+        return None
+    kind = _text(data.get("messageType")) or ""
+    if kind == "MessageLogUpdated":
+        return _log_wake(data)
+    ours = _STATE_CHANGE.fullmatch(kind) or any(map(_SESSION_KEY.fullmatch, data))
+    return Wake(WakeKind.LIST) if ours else None
+
+
+def _log_wake(data: Json) -> Wake | None:
+    addresses = [(key[1], data[key[0]]) for key in map(_ADDRESS_KEY.fullmatch, data) if key]
+    ours = [address if isinstance(address, str) else "" for medium, address in addresses if medium]
+    if addresses and not ours:
+        return None
+    ids = [one for one in map(session_id_from_uri, ours) if 0 < len(one) <= _LONGEST_ID]
+    return Wake(WakeKind.MESSAGES, ids[0]) if ids else Wake(WakeKind.LIST)
 
 
 def session_id_from_uri(uri: str) -> str:
@@ -347,20 +376,20 @@ def _entries(value: object, key: str) -> list[object]:
         return value
     if value is None or isinstance(value, dict):
         return [value] if value is not None else []
-    raise WireError(f"{_one_line(key)} in the server's answer is no list, but {_met(value)}")
+    raise WireError(f"{one_line(key)} in the server's answer is no list, but {_met(value)}")
 
 
 def _met(value: object) -> str:
     """What a value is, in words, for an error."""
     if isinstance(value, Mapping):
-        names = ", ".join(_one_line(key) for key in list(value)[:6])
+        names = ", ".join(one_line(key) for key in list(value)[:6])
         return f"an object with {names}" if names else "an empty object"
     if value is None or isinstance(value, bool):
         return json.dumps(value)
     return "a list" if isinstance(value, list) else "a text" if isinstance(value, str) else "a number"
 
 
-def _one_line(text: str) -> str:
+def one_line(text: str) -> str:
     """A server's words for an error: one line, at most 200 characters, what can't be seen made visible."""
     line = " ".join(text.split())
     shown = "".join(one if one.isprintable() else f"\\u{{{ord(one):X}}}" for one in line[:200])

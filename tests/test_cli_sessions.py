@@ -110,7 +110,7 @@ def test_an_empty_list_as_json_is_an_empty_array_and_a_notice(smscli: Smscli, se
 def test_a_server_that_sends_addresses_only_still_lists_ids_and_says_so(smscli: Smscli) -> None:
     with DemoServer(Options(scene="empty", envelope="uris")) as server:
         code, out, err = sample(smscli, server, "list")
-    told = "the server sent nothing but addresses: the ids are all there is to list\n"
+    told = "the server sent addresses in place of sessions: of those only the ids are known\n"
     assert (code, out, err) == (0, f"{LISTED}\t\t\t\t\n", told)
 
 
@@ -179,7 +179,7 @@ def test_messages_as_json_lines_are_the_same_one_a_line(smscli: Smscli, server: 
 
 
 def test_last_keeps_the_last_entries_only(smscli: Smscli, server: DemoServer) -> None:
-    code, out, err = sample(smscli, server, "messages", READ, "--last", "1")
+    code, out, err = sample(smscli, server, "messages", LISTED, "--last", "1")
     assert (code, out.split("\t")[2:4], err) == (0, ["4", "Text"], "")
 
 
@@ -220,7 +220,7 @@ def test_an_unknown_id_is_no_such_session(smscli: Smscli, server: DemoServer) ->
         (["--count", "-5"], "--count takes a number from 1 to 2147483647, not -5"),
         (["--count", "99999999999"], "--count takes a number from 1 to 2147483647, not 99999999999"),
         (["--start-index", "-1"], "--start-index takes a number from 0 to 2147483647, not -1"),
-        (["--last", "2", "--count", "5"], "--last goes with neither --start-index nor --count"),
+        (["--last", "2", "--count", "5"], "--start-index and --count go with neither --last nor a recording"),
         (["--last", "-1"], "--last takes a whole number or `all`, not '-1'"),
     ],
 )
@@ -244,3 +244,35 @@ def test_a_json_array_cut_short_by_an_error_is_closed(smscli: Smscli) -> None:
         "server",
         500,
     )
+
+
+@pytest.mark.parametrize("beyond_end", ["empty", "error", "404"])
+def test_however_a_server_says_that_the_log_is_over_it_is_read(
+    smscli: Smscli, server: DemoServer, beyond_end: str
+) -> None:
+    server.options.beyond_end = beyond_end
+    code, out, err = sample(smscli, server, "messages", LISTED, "--last", "1")
+    assert (code, out.split("\t")[2:4], err) == (0, ["4", "Text"], "")
+
+
+def test_a_card_tells_who_said_how_much_but_no_composing_under_a_second(
+    smscli: Smscli, server: DemoServer
+) -> None:
+    code, out, _ = sample(smscli, server, "show", LISTED, tty=True, color="never")
+    people = [line for line in out.splitlines() if "0090" in line]
+    assert code == 0
+    assert people == [
+        "│ ◆ Agent1  │ Agent    │ 009052BDEE4A003E │ 0        │ -     │",
+        "│ ▶ PersonP │ Customer │ 009052BDEE39003C │ 1        │ -     │",
+    ]
+
+
+def test_people_without_a_participant_id_are_told_apart(smscli: Smscli, server: DemoServer) -> None:
+    server.world.add_session("0000Na9B26EF0042", customer="Mika", agents=())
+    for nickname in ("A", "B"):
+        sender = {"type": "Agent", "nickname": nickname}
+        message = {"type": "Text", "from": sender, "text": "hello", "visibility": "All"}
+        server.world.append("0000Na9B26EF0042", message)
+    out = smscli("show", "0000Na9B26EF0042", server=server, tty=True, color="never").out
+    rows = [[cell.strip() for cell in line.split("│")[1:4]] for line in out.splitlines() if "(left)" in line]
+    assert rows == [["◆ A (left)", "Agent", "-"], ["◆ B (left)", "Agent", "-"]]

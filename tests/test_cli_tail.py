@@ -180,3 +180,43 @@ def test_neither_ids_nor_all_is_wrong_usage(smscli: Smscli, server: DemoServer, 
     outcome = smscli(*arguments, server=server)
     told = "error: tail takes the ids of sessions, or --all\nhint: `smscli list` shows the ids\n"
     assert (outcome.code, outcome.out, outcome.err, list(server.requests)) == (2, "", told, [])
+
+
+def test_a_long_history_is_folded_by_its_own_time(smscli: Smscli) -> None:
+    with DemoServer(Options(scene="bulk", sessions=1, messages=12_000)) as server:
+        session_id = next(one for one in server.world.sessions if one.startswith("0000Nb"))
+        read = smscli("messages", session_id, server=server).out
+        server.world.end(session_id)
+        followed = smscli("tail", session_id, "--last", "all", "--push", "off", server=server)
+        last = smscli("tail", session_id, "--last", "2", "--push", "off", server=server)
+    assert followed.out.splitlines() == read.splitlines()
+    assert last.out.splitlines() == read.splitlines()[-2:]
+
+
+def test_one_sessions_trouble_is_no_lost_connection(server: DemoServer, environ: dict[str, str]) -> None:
+    server.world.add_session(SECOND, customer="Noor", agents=())
+    server.options.fault, server.options.fault_path = ("500",), SECOND
+    with OnTerminal("tail", FIRST, SECOND, "--interval", "0.1", "--push", "off", environ=environ) as seen:
+        seen.until(f"session {SECOND}")
+        seen.until("● live · 2 sessions")
+        assert not [line for line in seen.screen if "retrying" in line and "○" in line]
+
+
+def test_without_sessions_it_is_live_all_the_same(environ: dict[str, str], server: DemoServer) -> None:
+    server.world.remove(FIRST)
+    with OnTerminal("tail", "--all", environ=environ) as seen:
+        seen.until("● live · 0 sessions")
+
+
+def test_under_nohup_a_hang_up_ends_nothing(server: DemoServer, environ: dict[str, str]) -> None:
+    command = f"trap '' HUP; exec {sys.executable} -m smscli tail {FIRST} --json --interval 0.1"
+    pipe = subprocess.PIPE
+    with subprocess.Popen(["bash", "-c", command], env=environ, stdout=pipe, stderr=pipe, text=True) as child:
+        assert child.stdout
+        for _ in range(3):
+            child.stdout.readline()
+        child.send_signal(signal.SIGHUP)
+        server.world.say(FIRST, "question 4", by="Mika")
+        assert json.loads(child.stdout.readline())["text"] == "question 4"
+        child.send_signal(signal.SIGTERM)
+        assert child.wait(20) == 143

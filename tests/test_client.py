@@ -31,7 +31,8 @@ from smscli.errors import (
     WireError,
 )
 from smscli.model import Listing, Message, Page, Session
-from smscli.transport import http_date, proxy_for
+from smscli.proxy import proxy_for
+from smscli.transport import http_date
 from smscli.wire import Service, User
 from tests.wire_server import (
     Reply,

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from smscli import wire
 from smscli.errors import WireError
-from smscli.model import Message, Participant, Session
+from smscli.model import Message, Participant, Session, Wake, WakeKind
 from smscli.wire import Service, Status, User
 
 FIXTURES = Path(__file__).parent / "fixtures" / "wire"
@@ -659,7 +659,7 @@ def test_what_is_no_json_is_told_apart(name: str, why: str) -> None:
 def test_a_web_page_hints_at_what_may_be_in_the_way() -> None:
     with pytest.raises(WireError) as raised:
         wire.decode(body("no_json_login_page.txt"))
-    assert raised.value.hint == "is a login page or a proxy in the way? `smscli doctor` looks"
+    assert raised.value.hint == "is a login page or a proxy in the way?"
 
 
 @pytest.mark.parametrize("bomb", [b"[" * 1_000_000, b'{"a":' * 1_000_000, b"[" * 100_000 + b"]" * 100_000])
@@ -691,6 +691,102 @@ def test_large_numbers_stay_exact() -> None:
     assert wire.decode(b"[1389261492035123456789, 0.1]") == [1389261492035123456789, 0.1]
 
 
+# --- what notifications ask for ---
+
+LIST = Wake(WakeKind.LIST)
+
+
+def log_update(**fields: object) -> dict[str, object]:
+    return {"messageType": "MessageLogUpdated", "notificationType": "NewMessages", "messages": []} | fields
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("notification_accept_participants", LIST),
+        ("notification_accept_status", LIST),
+        ("notification_reject", LIST),
+        ("notification_complete", LIST),
+        ("notification_leave", LIST),
+        ("notification_switch_to_barge_in", LIST),
+        ("notification_add_comment", LIST),
+        ("notification_set_disposition", LIST),
+        ("notification_attach_user_data", LIST),
+        ("notification_send_message", Wake(WakeKind.MESSAGES, ID)),
+        ("notification_send_url", Wake(WakeKind.MESSAGES, ID)),
+        ("notification_send_to_agents", Wake(WakeKind.MESSAGES, ID)),
+        ("notification_typing_started", Wake(WakeKind.MESSAGES, ID)),
+        ("notification_typing_stopped", Wake(WakeKind.MESSAGES, ID)),
+        ("notification_custom_notice", Wake(WakeKind.MESSAGES, ID)),
+        ("notification_error", None),
+    ],
+)
+def test_a_printed_notification_is_a_wake_up(name: str, expected: Wake | None) -> None:
+    assert wire.wake_from_json(wire.decode(body(name))) == expected
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        {"smssessionUri": f"https://gws.example/api/v2/smssessions/{ID}"},
+        {"smsessionUri": f"https://gws.example/api/v2/smsessions/{ID}"},
+        {"smsssessionUri": f"https://gws.example/api/v2/smsssessions/{ID}"},
+        {"SMSsessionUri": f"http: //localhost: 8080/api/v2/smssessions/{ID}"},
+        {"smssessionPath": f"/smssessions/{ID}"},
+        {"smsessionPath": f"/smsessions/{ID}/"},
+        {"smssessionUri": None, "smssessionPath": f"/smssessions/{ID}"},
+        {"chatUri": "/chats/1", "smssessionPath": f"/smssessions/{ID}"},
+    ],
+)
+def test_every_spelling_of_a_session_s_address_leads_to_its_messages(address: dict[str, object]) -> None:
+    assert wire.wake_from_json(log_update(**address)) == Wake(WakeKind.MESSAGES, ID)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        log_update(),
+        log_update(smssessionUri=""),
+        log_update(smssessionUri=7),
+        log_update(smssessionUri=None),
+        log_update(smssessionUri="///"),
+        log_update(smssessionUri=f"/smssessions/{'0' * 201}"),
+        {"messageType": "SMSsessionStateChangeMessage"},
+        {"messageType": " smsSessionStateChangeMessage "},
+        {"messageType": "SMSsessionStateChangeMessage", "smssession": {"id": 7}},
+        {"messageType": None, "smsession": {"state": "Chatting"}},
+        {"messageType": ["MessageLogUpdated"], "smssession": None},
+        {"smssession": "0000Na9B26EF002G"},
+    ],
+)
+def test_news_of_a_session_that_is_not_named_ask_for_the_list(data: object) -> None:
+    assert wire.wake_from_json(data) == LIST
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        None,
+        17,
+        "MessageLogUpdated",
+        [],
+        {},
+        {"messageType": 5},
+        {"messageType": "ChatStateChangeMessage", "notificationType": "StatusChange", "chat": {"id": "1"}},
+        {"messageType": "FacebooksessionStateChangeMessage", "facebooksession": {"id": "1"}},
+        {"messageType": "IMLogUpdateMessage", "notificationType": "NewMessage"},
+        {"messageType": "CallStateChangeMessage", "call": {}},
+        {"messageType": "GetInteractionContentMessage", "interaction": {}, "messages": []},
+        {"notificationType": "Error", "messageType": "SMSsessionStateChangeMessage", "errorMessage": "no"},
+        log_update(chatUri="http://gws.example/api/v2/chats/1", chatPath="/chats/1"),
+        log_update(chatPath="/chats/1"),
+        log_update(facebooksessionUri="http://gws.example/api/v2/facebooksessions/1"),
+    ],
+)
+def test_what_is_no_news_of_sms_is_nothing(data: object) -> None:
+    assert wire.wake_from_json(data) is None
+
+
 # --- anything at all ---
 
 JSON = st.recursive(
@@ -702,6 +798,7 @@ KEYS = st.sampled_from(
     + ["smssessions", "smsession", "messages", "index", "type", "from", "nickname", "participantId", "text"]
     + ["url", "noticeText", "attachment", "visibility", "timestamp", "timestampSeconds", "statusCode"]
     + ["statusMessage", "user", "userName", "roles", "features", "services", "name", "status"]
+    + ["messageType", "notificationType", "smssessionUri", "smsessionPath", "chatUri"]
 )
 ALMOST = st.recursive(
     JSON, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=8)
@@ -710,6 +807,8 @@ ALMOST = st.recursive(
 
 def read_everything(document: object) -> None:
     """Each reader gives records or says in a WireError why not; any other exception fails the test."""
+    wake = wire.wake_from_json(document)
+    assert wake is None or wake.kind in (WakeKind.LIST, WakeKind.MESSAGES)
     for read in (
         wire.status_from_json,
         wire.sessions_from_json,

@@ -19,6 +19,8 @@ class Request:
     target: str
     headers: Mapping[str, str]
     connection: int
+    method: str = "GET"
+    body: bytes = b""
 
     @property
     def path(self) -> str:
@@ -178,6 +180,10 @@ def _read(connection: socket.socket, number: int) -> Request | None:
         if not data[:1].isalpha():
             connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
             return None
-    first, *lines = data.decode("latin-1").split("\r\n\r\n")[0].split("\r\n")
-    pairs = [line.split(": ", 1) for line in lines]
-    return Request(first.split(" ")[1], {name.lower(): value for name, value in pairs}, number)
+    head, _, body = data.partition(b"\r\n\r\n")
+    first, *lines = head.decode("latin-1").split("\r\n")
+    headers = {name.lower(): value for name, value in (line.split(": ", 1) for line in lines)}
+    while len(body) < int(headers.get("content-length", "0")):
+        body += connection.recv(65536)
+    method, target, _ = first.split(" ")
+    return Request(target, headers, number, method, body)

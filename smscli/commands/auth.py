@@ -51,7 +51,10 @@ def _ask(app: AppContext, what: str, option: str, piped: str | None) -> str:
     if piped or not (sys.stdin.isatty() and app.terminal.err_tty):
         raise UsageError(f"auth login needs {option} where nobody can be asked")
     app.terminal.ask(f"{what}: ")
-    return sys.stdin.readline().strip()
+    answer = sys.stdin.readline()
+    if not answer:
+        raise AuthError(f"no {what.partition(' (')[0]} was given")
+    return answer.strip()
 
 
 def _typed(app: AppContext, scheme: str) -> str:

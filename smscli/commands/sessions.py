@@ -1,7 +1,10 @@
 """`smscli sessions`: list them, show one, read its messages."""
 
-from collections import deque
-from collections.abc import Callable, Iterable
+import sys
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
+from itertools import islice
 
 from smscli.activity import Activity
 from smscli.commands.writers import EntryWriter, array, entry_writer
@@ -11,15 +14,20 @@ from smscli.export import pair_rows, session_json, session_object, session_row
 from smscli.model import Listing, Page, Session
 from smscli.options import (
     CountOption,
+    FromFileOption,
     IdArgument,
     JsonlOption,
     JsonOption,
     LastOption,
     StartIndexOption,
+    TranscriptArgument,
     last_entries,
+    recording_named,
     window,
 )
-from smscli.transcript import Entry, transcript_for
+from smscli.transcript import Entry, Transcript, transcript_for
+
+_PAGE = 500
 
 
 def list_(app: AppContext, json: JsonOption = False, jsonl: JsonlOption = False) -> None:
@@ -53,7 +61,7 @@ def _tell_whose(app: AppContext, listing: Listing) -> None:
             f"no live SMS sessions for {app.user} at {app.host}; the server shows a user's own sessions only",
         )
     if listing.uris_only:
-        app.notice("whose", "the server sent nothing but addresses: the ids are all there is to list")
+        app.notice("whose", "the server sent addresses in place of sessions: of those only the ids are known")
 
 
 def show(app: AppContext, session_id: IdArgument, json: JsonOption = False) -> None:
@@ -67,7 +75,7 @@ def show(app: AppContext, session_id: IdArgument, json: JsonOption = False) -> N
         for message in page.messages:
             for entry in transcript.add(message):
                 activity.add(entry.message, entry.composing)
-    now = app.client.now
+    now = app.server_time
     typing = [one.participant for one in transcript.typing(now)]
     summary = activity.summary(now, session.ended, typing)
     if json:
@@ -91,7 +99,8 @@ def _listed(app: AppContext, session_id: str) -> Session:
 
 def messages(
     app: AppContext,
-    session_id: IdArgument,
+    session_id: TranscriptArgument = None,
+    from_file: FromFileOption = None,
     json: JsonOption = False,
     jsonl: JsonlOption = False,
     last: LastOption = None,
@@ -100,37 +109,67 @@ def messages(
 ) -> None:
     """Read what was said in one session.
 
-    The whole transcript, with what was typed and never sent.
+    The whole transcript, with what was typed and never sent. A recording, as `tail --record` keeps them, is
+    read in place of the server: @FILE, or --from-file FILE with the ID of one of its sessions.
     """
+    recording = recording_named(session_id, from_file)
+    if recording is None and session_id is None:
+        raise UsageError("messages takes a session's id, or a recording", hint="`smscli list` shows the ids")
     only_window = start_index is not None or count is not None
-    if only_window and last is not None:
-        raise UsageError("--last goes with neither --start-index nor --count")
+    if only_window and (last is not None or recording is not None):
+        raise UsageError("--start-index and --count go with neither --last nor a recording")
     window(start_index, count)
-    keep = last_entries(last)
-    client = app.client
-    pages = [client.window(session_id, start_index, count)] if only_window else client.messages(session_id)
-    typing = "show" if json or jsonl else "fold"
-    writer = entry_writer(app.terminal, typing, json=json, jsonl=jsonl, many=False)
+    reading = Reading(app, "show" if json or jsonl else "fold", last_entries(last))
+    only = session_id if from_file is not None else None
+    many = recording is not None and only is None
+    writer = entry_writer(app.terminal, reading.typing, json=json, jsonl=jsonl, many=many)
     try:
-        found = _write(app, pages, writer, typing, keep)
+        if recording is not None:
+            reading.write(_recorded(app, recording, only), writer)
+        elif only_window:
+            reading.write([app.client.window(session_id or "", start_index, count)], writer)
+        else:
+            reading.write(app.client.messages(session_id or ""), writer)
     finally:
         writer.close()
-    if not found:
-        app.notice("whose", f"no messages yet in session {session_id}", session_id)
+    if not reading.found and not only_window:
+        what = f"session {session_id}" if recording is None else "the recording"
+        app.notice("whose", f"no messages yet in {what}", session_id if recording is None else None)
 
 
-def _write(
-    app: AppContext, pages: Iterable[Page], writer: EntryWriter, typing: str, keep: int | None
-) -> bool:
-    """Write entries as they are read, or the last `keep` of them at the end; whether there were messages."""
-    transcript, found = transcript_for(typing)(), False
-    kept: deque[Entry] = deque(maxlen=keep)
-    take: Callable[[Iterable[Entry]], None] = writer.write if keep is None else kept.extend
-    for page in pages:
-        for message in page.messages:
-            found = True
-            take(transcript.add(message))
-        writer.flush()
-    take(transcript.at_end(app.client.now))
-    writer.write(kept)
-    return found
+def _recorded(app: AppContext, source: str, session_id: str | None) -> Iterator[Page]:
+    """A recording as pages; what comes down a pipe is shown as it comes."""
+    from smscli.recording import read
+
+    found = read(source, session_id, stdin=sys.stdin.buffer, notice=lambda line: app.notice("lost", line))
+    at_once = 1 if source == "-" else _PAGE
+    while page := tuple(islice(found, at_once)):
+        yield Page(page)
+
+
+class Reading:
+    """One reading of a log, a recording's sessions told apart: messages in, entries to the writer."""
+
+    def __init__(self, app: AppContext, typing: str, keep: int | None) -> None:
+        self.typing = typing
+        self.found = False
+        self._app = app
+        self._keep = keep
+        self._transcripts: defaultdict[str, Transcript] = defaultdict(transcript_for(typing))
+
+    def write(self, pages: Iterable[Page], writer: EntryWriter) -> None:
+        """Write entries as they are read, or the last `keep` of them at the end."""
+        kept: deque[Entry] = deque(maxlen=self._keep)
+        take: Callable[[Iterable[Entry]], None] = writer.write if self._keep is None else kept.extend
+        for page in pages:
+            for message in page.messages:
+                take(self._transcripts[message.session_id].add(message))
+            self.found = self.found or bool(page.messages)
+            writer.flush()
+        for transcript in self._transcripts.values():
+            take(transcript.at_end(self._now()))
+        writer.write(kept)
+
+    def _now(self) -> datetime | None:
+        """The server's clock; None for a recording, which has none."""
+        return self._app.server_time
