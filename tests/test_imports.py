@@ -10,8 +10,8 @@ PACKAGE = Path(__file__).parent.parent / "smscli"
 MODEL = {"model"}
 RENDER = {"model", "text", "transcript", "activity"}
 COMMANDS = {
-    "activity", "client", "config", "context", "credentials", "demo", "errors", "export", "feed", "model",
-    "options", "render", "terminal", "text", "transcript",
+    "activity", "client", "config", "context", "credentials", "cursor", "demo", "errors", "export", "feed", "model",
+    "options", "recording", "render", "terminal", "text", "transcript",
 }  # fmt: skip
 
 # Our own modules that each module may import.
@@ -22,7 +22,11 @@ OURS: dict[str, set[str]] = {
     "model": set(),
     "text": set(),
     "wire": {"errors", "model"},
-    "transport": {"errors", ""},
+    "proxy": {"errors"},
+    "signin": {"errors"},
+    "transport": {"errors", "proxy", "signin", ""},
+    "bayeux": {"errors", "model", "transport", "wire"},
+    "push": {"bayeux", "errors", "model", "pace", "transport"},
     "paging": MODEL,
     "client": {"errors", "model", "paging", "transport", "wire"},
     "cursor": MODEL,
@@ -31,6 +35,9 @@ OURS: dict[str, set[str]] = {
     "feed": {"cursor", "errors", "followed", "model", "pace"},
     "transcript": MODEL,
     "activity": MODEL,
+    "pattern": {"errors"},
+    "selection": {"errors", "model", "pattern", "transcript"},
+    "state": {"errors", "files"},
     "files": set(),
     "origin": {"errors"},
     "config": {"errors", "files", "origin"},
@@ -40,7 +47,7 @@ OURS: dict[str, set[str]] = {
     "export": {"model", "text", "transcript", "activity"},
     "options": {"errors"},
     "recording": {"errors", "export", "files", "model", "wire"},
-    "context": {"client", "config", "credentials", "demo", "errors", "export", "terminal", "text", ""},
+    "context": {"client", "config", "credentials", "demo", "errors", "export", "push", "terminal", "text", ""},
     "cli": {"commands", "config", "context", "errors", "interrupts", "options", "terminal", ""},
     "commands": COMMANDS,
     "render": RENDER,
@@ -49,6 +56,7 @@ OURS: dict[str, set[str]] = {
 
 # Third parties that each module may import; the standard library is everybody's.
 THEIRS: dict[str, set[str]] = {
+    "signin": {"requests"},
     "transport": {"requests", "truststore", "urllib3"},
     "config": {"tomlkit"},
     "credentials": {"keyring"},
