@@ -162,6 +162,8 @@ def _tree() -> typer.Typer:
         "login": auth.login,
         "logout": auth.logout,
         "status": auth.status,
+        "list": auth.list_,
+        "use": auth.use,
     }
     for name, verb in signing.items():
         auth_group.command(name, cls=Verb)(with_globals(verb))

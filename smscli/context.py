@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from smscli.credentials import Credential, Store
     from smscli.demo.server import DemoServer
     from smscli.push import Push
+    from smscli.state import Learned, State
 
 
 class AppContext:
@@ -117,6 +118,25 @@ class AppContext:
         """Whose sessions these are, as far as is known without asking the server."""
         return self.signed_in.user or self.settings.profile or "the token's user"
 
+    @cached_property
+    def state(self) -> "State":
+        """What earlier runs have learned of servers."""
+        from smscli.state import State
+
+        return State.load(self.environ, self.debug if self.settings.debug else lambda line: None)
+
+    @property
+    def learned(self) -> "Learned":
+        """What is known of this server."""
+        from smscli.state import Learned
+
+        return self.state.of(self.settings.origin) if self.settings.origin else Learned()
+
+    def learn(self, *, spelling: str | None = None, trusted: bool | None = None) -> None:
+        """Keep for later runs what this server turned out to be; the demo server is new each time."""
+        if self.settings.origin:
+            self.state.learn(self.settings.origin, spelling=spelling, trusted=trusted)
+
     def connect(self, credential: "Credential | None" = None) -> "GwsClient":
         """A client that signs in with `credential`, else with what is found, and found again when it signs in
         anew."""
@@ -128,6 +148,8 @@ class AppContext:
         client = GwsClient(
             server,
             lambda: (known.pop() if known else credential or self.credential()).header(),
+            spelling=self.learned.spelling,
+            learn=lambda spelling: self.learn(spelling=spelling),
             debug=self.debug if settings.debug else None,
             environ=self.environ,
         )

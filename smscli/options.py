@@ -75,9 +75,52 @@ LastOption = Annotated[
     str | None, typer.Option("--last", metavar="N", help="Only the last N entries, or `all`.")
 ]
 TailLastOption = Annotated[
-    str,
-    typer.Option("--last", metavar="N", help="Begin with the last N entries of each session, `all` or 0."),
+    str | None,
+    typer.Option(
+        "--last", metavar="N", help="Begin with the last N entries of each session (10), `all` or 0."
+    ),
 ]
+StateOption = Annotated[
+    list[str] | None,
+    typer.Option("--state", metavar="S", help="Only sessions in this state; may be repeated."),
+]
+CustomerOption = Annotated[
+    str | None, typer.Option("--customer", metavar="TEXT", help="Only customers with this in their nickname.")
+]
+SortOption = Annotated[
+    str | None, typer.Option("--sort", metavar="KEY", help="Sort by a column, descending with -KEY.")
+]
+ColumnsOption = Annotated[
+    str | None, typer.Option("--columns", metavar="A,B", help="These columns, such as id,userData.KEY.")
+]
+SinceOption = Annotated[
+    str | None, typer.Option("--since", metavar="T", help="From then on: 90s, 5m, 2h30m, 1d, or an ISO time.")
+]
+UntilOption = Annotated[str | None, typer.Option("--until", metavar="T", help="Up to then, likewise.")]
+TypeOption = Annotated[
+    list[str] | None, typer.Option("--type", metavar="T", help="Only this type of message; may be repeated.")
+]
+FromOption = Annotated[
+    list[str] | None,
+    typer.Option("--from", metavar="NAME|ROLE", help="Only from this nickname or role; may be repeated."),
+]
+GrepOption = Annotated[
+    str | None, typer.Option("--grep", metavar="RE", help="Only what matches, the match marked.")
+]
+ExcludeOption = Annotated[str | None, typer.Option("--exclude", metavar="RE", help="Nothing that matches.")]
+HighlightOption = Annotated[
+    str | None, typer.Option("--highlight", metavar="RE", help="Mark what matches, show everything.")
+]
+ContextOption = Annotated[
+    int, typer.Option("--context", metavar="N", help="So many entries around each match too.")
+]
+TypingOption = Annotated[
+    str | None, typer.Option("--typing", metavar="fold|show|hide", help="Fold typing in (JSON: show it).")
+]
+UtcOption = Annotated[bool, typer.Option("--utc", help="Show times in UTC.")]
+TzOption = Annotated[str | None, typer.Option("--tz", metavar="ZONE", help="Show times in this zone.")]
+BellOption = Annotated[bool, typer.Option("--bell", help="Ring on a customer's message.")]
+NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="A profile's name.")]
 PasswordStdinOption = Annotated[
     bool, typer.Option("--password-stdin", help="Read the password from standard input.")
 ]
@@ -95,6 +138,13 @@ def last_entries(value: str | None) -> int | None:
     if value.isascii() and value.isdigit() and len(value) < 10:
         return int(value)
     raise UsageError(f"--last takes a whole number or `all`, not {value!r}")
+
+
+def typing_mode(value: str | None, *, json: bool) -> str:
+    """How typing is shown: as `--typing` says, else folded in, or in JSON as it came."""
+    if value not in (None, "fold", "show", "hide"):
+        raise UsageError(f"--typing takes fold, show or hide, not {value!r}")
+    return value or ("show" if json else "fold")
 
 
 def window(start: int | None, count: int | None) -> None:

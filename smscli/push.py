@@ -35,7 +35,7 @@ class Push:
 
     `EVERYTHING` comes when the channel is there and each time it is back, `OFF`, the last one, when there is
     none to be had. `rest(seconds)` is how the thread pauses, by default until it is over; `debug` hears of
-    each request, within `wait`.
+    each request, within `wait` and `close`.
     """
 
     def __init__(
@@ -63,8 +63,7 @@ class Push:
     def wait(self, seconds: float) -> list[Wake]:
         """The wake-ups that came since, each once; where there are none, those of the next `seconds`."""
         wakes = self._inbox.take(seconds)
-        while self._debug and self._lines:
-            self._debug(self._lines.popleft())
+        self._tell()
         return wakes
 
     def close(self) -> None:
@@ -75,10 +74,16 @@ class Push:
             farewell = threading.Thread(target=self._take_leave, name="push-farewell", daemon=True)
             farewell.start()
             farewell.join(_FAREWELL)
+            self._tell()
+
+    def _tell(self) -> None:
+        """Pass on what the other threads noted: whoever is told need not be ready for them."""
+        while self._debug and self._lines:
+            self._debug(self._lines.popleft())
 
     def _take_leave(self) -> None:
         with suppress(SmscliError):
-            second = self._transport.beside()
+            second = self._transport.beside(self._lines.append)
             try:
                 self._channel.leave(second, _FAREWELL)
             finally:

@@ -257,6 +257,11 @@ class Terminal:
         """Write a prompt to stderr and leave the cursor behind it."""
         self._say(prompt)
 
+    def ring(self) -> None:
+        """Ring the terminal's bell, where stdout is one."""
+        if self._out.tty:
+            self.write("\a")
+
     def live(self, line: Line | None) -> None:
         """Let `line` stand under everything that is written to stdout from now on; None takes it away."""
         if self.lively:

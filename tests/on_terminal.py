@@ -26,6 +26,7 @@ class OnTerminal:
     ) -> None:
         self._screen = pyte.HistoryScreen(columns, lines, history=10_000)
         self._stream = pyte.ByteStream(self._screen)
+        self.bells = 0
         self.pid, self._fd = pty.fork()
         if self.pid == 0:
             command = [sys.executable, "-m", "smscli", *arguments]
@@ -61,6 +62,7 @@ class OnTerminal:
             data = os.read(self._fd, 65536)
         except OSError:
             return False
+        self.bells += data.count(b"\a")
         self._stream.feed(data)
         return bool(data)
 

@@ -11,7 +11,7 @@ MODEL = {"model"}
 RENDER = {"model", "text", "transcript", "activity"}
 COMMANDS = {
     "activity", "client", "config", "context", "credentials", "cursor", "demo", "errors", "export", "feed", "model",
-    "options", "recording", "render", "terminal", "text", "transcript",
+    "options", "recording", "render", "selection", "terminal", "text", "transcript",
 }  # fmt: skip
 
 # Our own modules that each module may import.
@@ -47,7 +47,7 @@ OURS: dict[str, set[str]] = {
     "export": {"model", "text", "transcript", "activity"},
     "options": {"errors"},
     "recording": {"errors", "export", "files", "model", "wire"},
-    "context": {"client", "config", "credentials", "demo", "errors", "export", "push", "terminal", "text", ""},
+    "context": {"client", "config", "credentials", "demo", "errors", "export", "push", "state", "terminal", "text", ""},
     "cli": {"commands", "config", "context", "errors", "interrupts", "options", "terminal", ""},
     "commands": COMMANDS,
     "render": RENDER,

@@ -7,7 +7,8 @@ from smscli.context import AppContext
 from smscli.credentials import Credential, account
 from smscli.errors import AuthError, SmscliError, UsageError
 from smscli.export import json_text, pair_rows
-from smscli.options import EveryProfileOption, JsonOption, PasswordStdinOption, TokenStdinOption
+from smscli.options import EveryProfileOption, JsonOption, NameArgument, PasswordStdinOption, TokenStdinOption
+from smscli.text import pipe_value
 
 # A secret is a line; of what is piped in no more is read.
 _LONGEST_SECRET = 65536
@@ -97,6 +98,8 @@ def logout(app: AppContext, every: EveryProfileOption = False) -> None:
     for profile in profiles:
         named = account(profile.auth, profile.user, profile.name, profile.origin)
         forgotten = app.store.delete(named) if named else False
+        if profile.origin:
+            app.state.forget(profile.origin)
         app.terminal.say(
             f"signed out of {profile.url}, profile {profile.name}"
             if forgotten
@@ -109,6 +112,35 @@ def _this(app: AppContext) -> Profile:
     if name is None:
         raise AuthError("no profile is saved: there is nothing to forget")
     return app.config.profile(name)
+
+
+def list_(app: AppContext, json: JsonOption = False) -> None:
+    """List the profiles, the default one marked."""
+    profiles, default = app.config.profiles.values(), app.config.default
+    if json:
+        found = [
+            {"name": one.name, "url": one.url, "user": one.user, "default": one.name == default}
+            for one in profiles
+        ]
+        app.terminal.write(json_text(found) + "\n")
+        return
+    rows = [
+        (one.name, one.url or "", one.user or "", "yes" if one.name == default else "") for one in profiles
+    ]
+    if app.terminal.pipe:
+        app.terminal.write("".join("\t".join(map(pipe_value, row)) + "\n" for row in rows))
+    elif rows:
+        from smscli.render.tables import profiles_table
+
+        app.terminal.write(profiles_table(rows, app.terminal))
+    if not rows:
+        app.notice("whose", "no profile is saved yet: `smscli auth login` saves one")
+
+
+def use(app: AppContext, name: NameArgument) -> None:
+    """Make a profile the default."""
+    app.config.use(name)
+    app.terminal.say(f"the default profile is {name}")
 
 
 def status(app: AppContext, json: JsonOption = False) -> None:

@@ -1,74 +1,117 @@
 """`smscli sessions`: list them, show one, read its messages."""
 
 import sys
-from collections import defaultdict, deque
+import time
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from itertools import islice
 
+from smscli import selection
 from smscli.activity import Activity
+from smscli.commands.logs import Log, zone_of
 from smscli.commands.writers import EntryWriter, array, entry_writer
 from smscli.context import AppContext
 from smscli.errors import NotFound, UsageError
-from smscli.export import pair_rows, session_json, session_object, session_row
+from smscli.export import SESSION_COLUMNS, pair_rows, session_json, session_object, session_row
 from smscli.model import Listing, Page, Session
 from smscli.options import (
+    ColumnsOption,
+    ContextOption,
     CountOption,
+    CustomerOption,
+    ExcludeOption,
     FromFileOption,
+    FromOption,
+    GrepOption,
+    HighlightOption,
     IdArgument,
     JsonlOption,
     JsonOption,
     LastOption,
+    SinceOption,
+    SortOption,
     StartIndexOption,
+    StateOption,
     TranscriptArgument,
+    TypeOption,
+    TypingOption,
+    TzOption,
+    UntilOption,
+    UtcOption,
     last_entries,
     recording_named,
+    typing_mode,
     window,
 )
-from smscli.transcript import Entry, Transcript, transcript_for
+from smscli.terminal import Terminal
+from smscli.transcript import transcript_for
 
 _PAGE = 500
+# A read that takes no longer needs no progress.
+_SOON = 1.0
 
 
-def list_(app: AppContext, json: JsonOption = False, jsonl: JsonlOption = False) -> None:
+def list_(
+    app: AppContext,
+    json: JsonOption = False,
+    jsonl: JsonlOption = False,
+    state: StateOption = None,
+    customer: CustomerOption = None,
+    sort: SortOption = None,
+    columns: ColumnsOption = None,
+    utc: UtcOption = False,
+    tz: TzOption = None,
+) -> None:
     """List the live sessions: who is in them, since when.
 
     A server shows the sessions of the user that signs in, and no others.
     """
+    states, zone = selection.states(state or ()), zone_of(utc, tz)
+    order = selection.order(sort) if sort is not None else None
+    chosen = selection.columns(columns) if columns is not None else SESSION_COLUMNS
     listing = app.client.sessions()
+    sessions = selection.sessions(listing.sessions, states=states, customer=customer, order=order)
     if json:
-        app.terminal.write(array([session_json(session) for session in listing.sessions]))
+        app.terminal.write(array([session_json(session) for session in sessions]))
     elif jsonl:
-        app.terminal.write("".join(f"{session_json(session)}\n" for session in listing.sessions))
+        app.terminal.write("".join(f"{session_json(session)}\n" for session in sessions))
     elif app.terminal.pipe:
-        app.terminal.write("".join(f"{session_row(session)}\n" for session in listing.sessions))
-    elif listing.sessions:
-        app.terminal.write(_table(app, listing))
-    _tell_whose(app, listing)
+        app.terminal.write("".join(f"{session_row(session, chosen)}\n" for session in sessions))
+    elif sessions:
+        from smscli.render.tables import sessions_table
+
+        caption = f"SMS sessions of {app.user} at {app.host}"
+        app.terminal.write(sessions_table(sessions, caption, app.terminal, columns=chosen, zone=zone))
+    _tell_whose(app, listing, len(sessions))
 
 
-def _table(app: AppContext, listing: Listing) -> str:
-    from smscli.render.tables import sessions_table
-
-    return sessions_table(listing.sessions, f"SMS sessions of {app.user} at {app.host}", app.terminal)
-
-
-def _tell_whose(app: AppContext, listing: Listing) -> None:
+def _tell_whose(app: AppContext, listing: Listing, shown: int) -> None:
     """Say what a reader of a list may wonder about: why it is empty, or so bare."""
     if not listing.sessions:
         app.notice(
             "whose",
             f"no live SMS sessions for {app.user} at {app.host}; the server shows a user's own sessions only",
         )
+    elif not shown:
+        app.notice("whose", f"none of the {len(listing.sessions)} live SMS sessions is as asked for")
     if listing.uris_only:
         app.notice("whose", "the server sent addresses in place of sessions: of those only the ids are known")
 
 
-def show(app: AppContext, session_id: IdArgument, json: JsonOption = False) -> None:
+def show(
+    app: AppContext,
+    session_id: IdArgument,
+    json: JsonOption = False,
+    utc: UtcOption = False,
+    tz: TzOption = None,
+) -> None:
     """Show one session: who, what data, how active.
 
     Its participants, capabilities and user data, who said how much, who waits, who is typing.
     """
+    zone = zone_of(utc, tz)
     session = _listed(app, session_id)
     activity, transcript = Activity(), transcript_for("fold")()
     for page in app.client.messages(session.id):
@@ -85,7 +128,7 @@ def show(app: AppContext, session_id: IdArgument, json: JsonOption = False) -> N
     else:
         from smscli.render.tables import session_card
 
-        app.terminal.write(session_card(session, summary, app.terminal))
+        app.terminal.write(session_card(session, summary, app.terminal, zone=zone))
 
 
 def _listed(app: AppContext, session_id: str) -> Session:
@@ -106,35 +149,87 @@ def messages(
     last: LastOption = None,
     start_index: StartIndexOption = None,
     count: CountOption = None,
+    since: SinceOption = None,
+    until: UntilOption = None,
+    type_: TypeOption = None,
+    from_: FromOption = None,
+    grep: GrepOption = None,
+    exclude: ExcludeOption = None,
+    highlight: HighlightOption = None,
+    context: ContextOption = 0,
+    typing: TypingOption = None,
+    utc: UtcOption = False,
+    tz: TzOption = None,
 ) -> None:
     """Read what was said in one session.
 
     The whole transcript, with what was typed and never sent. A recording, as `tail --record` keeps them, is
     read in place of the server: @FILE, or --from-file FILE with the ID of one of its sessions.
     """
-    recording = recording_named(session_id, from_file)
-    if recording is None and session_id is None:
-        raise UsageError("messages takes a session's id, or a recording", hint="`smscli list` shows the ids")
-    only_window = start_index is not None or count is not None
-    if only_window and (last is not None or recording is not None):
-        raise UsageError("--start-index and --count go with neither --last nor a recording")
-    window(start_index, count)
-    reading = Reading(app, "show" if json or jsonl else "fold", last_entries(last))
-    only = session_id if from_file is not None else None
-    many = recording is not None and only is None
-    writer = entry_writer(app.terminal, reading.typing, json=json, jsonl=jsonl, many=many)
+    zone, mode = zone_of(utc, tz), typing_mode(typing, json=json or jsonl)
+    wanted = selection.wanted(
+        now=datetime.now(UTC),
+        zone=zone,
+        since=since,
+        until=until,
+        types=type_ or (),
+        people=from_ or (),
+        grep=grep,
+        exclude=exclude,
+        highlight=highlight,
+        context=context,
+    )
+    source = _source(session_id, from_file, last, start_index, count)
+    reading = Reading(app, mode, wanted, last_entries(last))
+    many = source.recording is not None and source.session_id is None
+    writer = entry_writer(app.terminal, mode, json=json, jsonl=jsonl, many=many, zone=zone)
     try:
-        if recording is not None:
-            reading.write(_recorded(app, recording, only), writer)
-        elif only_window:
-            reading.write([app.client.window(session_id or "", start_index, count)], writer)
-        else:
-            reading.write(app.client.messages(session_id or ""), writer)
+        reading.write(source.pages(app), writer)
     finally:
         writer.close()
-    if not reading.found and not only_window:
-        what = f"session {session_id}" if recording is None else "the recording"
-        app.notice("whose", f"no messages yet in {what}", session_id if recording is None else None)
+    if not reading.found:
+        source.tell_empty(app)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where messages are read from: a session's log, a window of it, or a recording."""
+
+    session_id: str | None
+    recording: str | None
+    start: int | None
+    count: int | None
+
+    @property
+    def is_window(self) -> bool:
+        return self.start is not None or self.count is not None
+
+    def pages(self, app: AppContext) -> Iterable[Page]:
+        if self.recording is not None:
+            return _recorded(app, self.recording, self.session_id)
+        if self.is_window:
+            return [app.client.window(self.session_id or "", self.start, self.count)]
+        return app.client.messages(self.session_id or "")
+
+    def tell_empty(self, app: AppContext) -> None:
+        if self.recording is not None:
+            app.notice("whose", "no messages in the recording")
+        elif not self.is_window:
+            app.notice("whose", f"no messages yet in session {self.session_id}", self.session_id)
+
+
+def _source(
+    argument: str | None, from_file: str | None, last: str | None, start: int | None, count: int | None
+) -> Source:
+    recording = recording_named(argument, from_file)
+    if recording is None and argument is None:
+        raise UsageError("messages takes a session's id, or a recording", hint="`smscli list` shows the ids")
+    session_id = argument if recording is None or from_file is not None else None
+    source = Source(session_id, recording, start, count)
+    if source.is_window and (last is not None or recording is not None):
+        raise UsageError("--start-index and --count go with neither --last nor a recording")
+    window(start, count)
+    return source
 
 
 def _recorded(app: AppContext, source: str, session_id: str | None) -> Iterator[Page]:
@@ -148,28 +243,50 @@ def _recorded(app: AppContext, source: str, session_id: str | None) -> Iterator[
 
 
 class Reading:
-    """One reading of a log, a recording's sessions told apart: messages in, entries to the writer."""
+    """One reading of a log, a recording's sessions told apart: messages in, what is wanted to the writer."""
 
-    def __init__(self, app: AppContext, typing: str, keep: int | None) -> None:
-        self.typing = typing
+    def __init__(self, app: AppContext, typing: str, wanted: selection.Wanted, keep: int | None) -> None:
         self.found = False
         self._app = app
         self._keep = keep
-        self._transcripts: defaultdict[str, Transcript] = defaultdict(transcript_for(typing))
+        self._last = selection.Last(keep, wanted.context)
+        self._logs: defaultdict[str, Log] = defaultdict(lambda: Log(typing, wanted))
+        self._progress = Progress(app.terminal, streams=keep is None)
 
     def write(self, pages: Iterable[Page], writer: EntryWriter) -> None:
-        """Write entries as they are read, or the last `keep` of them at the end."""
-        kept: deque[Entry] = deque(maxlen=self._keep)
-        take: Callable[[Iterable[Entry]], None] = writer.write if self._keep is None else kept.extend
+        """Write entries as they are read, or the last ones at the end."""
+        take: Callable[[Iterable[selection.Chosen]], None] = (
+            writer.write if self._keep is None else self._last.extend
+        )
         for page in pages:
             for message in page.messages:
-                take(self._transcripts[message.session_id].add(message))
+                take(self._logs[message.session_id].add(message))
             self.found = self.found or bool(page.messages)
             writer.flush()
-        for transcript in self._transcripts.values():
-            take(transcript.at_end(self._now()))
-        writer.write(kept)
+            self._progress.add(len(page.messages))
+        for log in self._logs.values():
+            take(log.at_end(self._app.server_time))
+        self._progress.end()
+        writer.write(self._last.release())
 
-    def _now(self) -> datetime | None:
-        """The server's clock; None for a recording, which has none."""
-        return self._app.server_time
+
+class Progress:
+    """Says on stderr how far a long read has come, to a person who sees nothing of it on stdout."""
+
+    def __init__(self, terminal: Terminal, *, streams: bool) -> None:
+        self._terminal = terminal
+        self._shows = terminal.err_tty and not (streams and terminal.lively)
+        self._since = time.monotonic()
+        self._read = 0
+
+    def add(self, messages: int) -> None:
+        self._read += messages
+        if self._shows and time.monotonic() - self._since >= _SOON:
+            self._terminal.progress(self._line)
+
+    def end(self) -> None:
+        if self._shows:
+            self._terminal.progress(None)
+
+    def _line(self, width: int) -> str:
+        return f"{self._read:,} messages read"[:width]

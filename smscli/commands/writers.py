@@ -1,12 +1,13 @@
 """In which form things are written: chosen once, before the first is read."""
 
 from collections.abc import Callable, Iterable, Sequence
+from datetime import tzinfo
 
 from smscli.export import entry_json, entry_row, message_json
+from smscli.selection import Chosen
 from smscli.terminal import Terminal
-from smscli.transcript import Entry
 
-Form = Callable[[Entry], str]
+Form = Callable[[Chosen], str]
 
 
 class EntryWriter:
@@ -16,9 +17,9 @@ class EntryWriter:
         self._terminal = terminal
         self._form = form
 
-    def write(self, entries: Iterable[Entry]) -> None:
-        for entry in entries:
-            self._terminal.write(self._form(entry))
+    def write(self, chosen: Iterable[Chosen]) -> None:
+        for one in chosen:
+            self._terminal.write(self._form(one))
 
     def flush(self) -> None:
         """Let the reader have what was written so far."""
@@ -35,9 +36,9 @@ class ArrayWriter(EntryWriter):
         super().__init__(terminal, form)
         self._before = "["
 
-    def write(self, entries: Iterable[Entry]) -> None:
-        for entry in entries:
-            self._terminal.write(self._before + self._form(entry))
+    def write(self, chosen: Iterable[Chosen]) -> None:
+        for one in chosen:
+            self._terminal.write(self._before + self._form(one))
             self._before = ",\n"
 
     def close(self) -> None:
@@ -45,26 +46,33 @@ class ArrayWriter(EntryWriter):
         super().close()
 
 
-def entry_writer(terminal: Terminal, typing: str, *, json: bool, jsonl: bool, many: bool) -> EntryWriter:
+def entry_writer(
+    terminal: Terminal, typing: str, *, json: bool, jsonl: bool, many: bool, zone: tzinfo | None
+) -> EntryWriter:
     """The writer for a transcript; `typing` is how typing is shown, `many`: lines say whose they are."""
-    as_json = entry_json if typing == "fold" else _message_json
+    as_json = _folded_json if typing == "fold" else _message_json
     if json:
         return ArrayWriter(terminal, as_json)
     if jsonl:
-        return EntryWriter(terminal, lambda entry: as_json(entry) + "\n")
+        return EntryWriter(terminal, lambda chosen: as_json(chosen) + "\n")
     if terminal.pipe:
-        return EntryWriter(terminal, lambda entry: entry_row(entry) + "\n")
-    return EntryWriter(terminal, _lines(terminal, many))
+        return EntryWriter(terminal, lambda chosen: entry_row(chosen.entry) + "\n")
+    return EntryWriter(terminal, _lines(terminal, many, zone))
 
 
-def _message_json(entry: Entry) -> str:
-    return message_json(entry.message)
+def _folded_json(chosen: Chosen) -> str:
+    return entry_json(chosen.entry)
 
 
-def _lines(terminal: Terminal, many: bool) -> Form:
+def _message_json(chosen: Chosen) -> str:
+    return message_json(chosen.entry.message)
+
+
+def _lines(terminal: Terminal, many: bool, zone: tzinfo | None) -> Form:
     from smscli.render.transcript import Lines
 
-    return Lines(terminal, many=many)
+    lines = Lines(terminal, zone=zone, many=many)
+    return lambda chosen: (lines.gap() if chosen.gap else "") + lines(chosen.entry, chosen.marks)
 
 
 def array(items: Sequence[str]) -> str:

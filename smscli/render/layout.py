@@ -1,16 +1,17 @@
 """What the writers for people share: cell widths, folding to a width, paint, and times in words."""
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, tzinfo
 from functools import lru_cache
+from itertools import accumulate, groupby, pairwise
 from typing import NamedTuple, Protocol
 
 from smscli.model import Role
 
 _WORDS = re.compile(" +|[^ ]+")
 _EMOJI_STYLE = "\ufe0f"
-
 
 _SHAPES = {Role.CUSTOMER.value: "▶>", Role.AGENT.value: "◆*"}
 
@@ -45,6 +46,9 @@ class Solid(str):
 PLAIN = Paint()
 Piece = tuple[str, Paint]
 """A text without line ends, and how it is painted."""
+
+Span = tuple[int, int]
+"""Where something begins in a text, and where it ends."""
 
 
 @lru_cache(maxsize=256)
@@ -88,68 +92,85 @@ def chop(text: str, first: int, width: int) -> Iterator[str]:
 def fold(pieces: Sequence[Piece], first: int, width: int) -> list[str]:
     """`pieces` one after the other, painted, in lines of at most `width` cells, the first of at most `first`.
 
-    Lines end between words where they can; the blanks there are dropped.
+    Lines end between words where they can, however the words are painted; the blanks there are dropped.
     """
-    lines = _Lines(first, width)
-    for text, ink in pieces:
-        for word in [text] if isinstance(text, Solid) else _WORDS.findall(text):
-            lines.add(word, ink)
-    return lines.done()
+    text = "".join(text for text, _ in pieces)
+    fits = len(text) <= first and cells(text) <= first
+    lines = [(0, len(text))] if fits else _Lines(text, first, width).filled(_words(pieces))
+    return [*_painted(text, pieces, lines)]
+
+
+def _words(pieces: Sequence[Piece]) -> Iterator[str]:
+    """The words, and the blanks between them; solid pieces are one word with those beside them."""
+    for solid, alike in groupby(pieces, lambda piece: isinstance(piece[0], Solid)):
+        text = "".join(text for text, _ in alike)
+        yield from [text] if solid else _WORDS.findall(text)
 
 
 class _Lines:
-    """Lines being filled word by word."""
+    """Where the lines of a text begin and end, found word by word."""
 
-    def __init__(self, first: int, width: int) -> None:
+    def __init__(self, text: str, first: int, width: int) -> None:
+        self._text = text
         self._width = width
         self._room = first
-        self._line: list[Piece] = []
-        self._lines: list[str] = []
+        self._begin = self._end = self._next = 0
+        self._lines: list[Span] = []
 
-    def add(self, word: str, ink: Paint) -> None:
+    def filled(self, words: Iterable[str]) -> list[Span]:
+        """The lines of these words, which are the text."""
+        for word in words:
+            self._add(word)
+        return [*self._lines, (self._begin, self._end)]
+
+    def _add(self, word: str) -> None:
         size = cells(word)
         if size <= self._room:
-            self._put(word, size, ink)
+            self._put(word, size)
         elif word[0] == " ":
-            self._end()
+            # Blanks at the end of a line are dropped, and whatever comes next begins another one.
+            self._next += len(word)
+            self._room = -1
         elif size <= self._width:
-            self._end()
-            self._put(word, size, ink)
+            self._break()
+            self._put(word, size)
         else:
-            self._add_long(word, ink)
+            self._add_long(word)
 
-    def done(self) -> list[str]:
-        return [*self._lines, _painted(self._line)]
-
-    def _add_long(self, word: str, ink: Paint) -> None:
+    def _add_long(self, word: str) -> None:
         if self._room < 2:
-            self._end()
+            self._break()
         for number, part in enumerate(chop(word, self._room, self._width)):
             if number:
-                self._end()
-            self._put(part, cells(part), ink)
+                self._break()
+            self._put(part, cells(part))
 
-    def _put(self, text: str, size: int, ink: Paint) -> None:
-        self._line.append((text, ink))
+    def _put(self, text: str, size: int) -> None:
+        self._end = self._next = self._next + len(text)
         self._room -= size
 
-    def _end(self) -> None:
-        while self._line and self._line[-1][0].isspace():
-            self._line.pop()
-        self._lines.append(_painted(self._line))
-        self._line = []
+    def _break(self) -> None:
+        line = self._text[self._begin : self._end].rstrip(" ")
+        self._lines.append((self._begin, self._begin + len(line)))
+        self._begin = self._end = self._next
         self._room = self._width
 
 
-def _painted(pieces: Sequence[Piece]) -> str:
-    """Neighbours of one paint are painted together."""
-    joined: list[tuple[Paint, list[str]]] = []
-    for text, ink in pieces:
-        if joined and joined[-1][0] is ink:
-            joined[-1][1].append(text)
+def _painted(text: str, pieces: Sequence[Piece], lines: Sequence[Span]) -> Iterator[str]:
+    """Each line by itself; neighbours of one paint are painted together."""
+    inks: list[Paint] = []
+    ends: list[int] = []
+    for (_, ink), end in zip(pieces, accumulate(len(text) for text, _ in pieces), strict=True):
+        if inks and inks[-1] is ink:
+            ends[-1] = end
         else:
-            joined.append((ink, [text]))
-    return "".join(ink("".join(texts)) for ink, texts in joined)
+            inks.append(ink)
+            ends.append(end)
+    for begin, end in lines:
+        first, last = bisect_right(ends, begin), bisect_left(ends, end)
+        bounds = pairwise((begin, *ends[first:last], end))
+        runs = zip(bounds, inks[first : last + 1], strict=False)
+        yield "".join(ink(text[start:stop]) for (start, stop), ink in runs)
 
 
 @lru_cache(maxsize=1)

@@ -6,18 +6,24 @@ from smscli.render.layout import cut
 from smscli.text import clean
 from smscli.transcript import Typing
 
+# In a shorter line the words about following leave no room for who is typing.
+_NARROW = 40
+
 
 def live_line(
     status: str, sessions: int, typing: Sequence[Typing], width: int, *, ascii: bool, connected: bool = True
 ) -> str:
     """One line of at most `width` cells, such as `● live · 2 sessions · PersonP is typing: hello th…`.
 
-    `status` is in plain words (`live`, `retrying in 4 s`); `connected` chooses the shape before it.
+    `status` is in plain words (`live`, `retrying in 4 s`); `connected` chooses the shape before it. Where it
+    is narrow and somebody is typing, that comes alone, behind a shape, or a status, that tells of trouble.
     """
     shape = "*o"[not connected] if ascii else "●○"[not connected]
-    count = "1 session" if sessions == 1 else f"{sessions} sessions"
-    parts = [f"{shape} {clean(status)}", count, *dict.fromkeys(map(_typing, typing))]
-    return cut((" - " if ascii else " · ").join(parts), width, "..." if ascii else "…")
+    who = [*dict.fromkeys(map(_typing, typing))]
+    parts = [clean(status), "1 session" if sessions == 1 else f"{sessions} sessions", *who]
+    if who and width < _NARROW:
+        parts = who if connected else [clean(status), *who]
+    return cut(f"{shape} " + (" - " if ascii else " · ").join(parts), width, "..." if ascii else "…")
 
 
 def _typing(one: Typing) -> str:

@@ -7,19 +7,35 @@ from json import dumps
 
 from smscli.activity import PersonActivity, Summary
 from smscli.model import VISIBLE_TO_ALL, Participant, Role, Session
-from smscli.render.layout import PLAIN, Look, cells, duration, fold, local_time, offset_words, paint, shape
+from smscli.render.layout import (
+    PLAIN,
+    Look,
+    Solid,
+    cells,
+    duration,
+    fold,
+    local_time,
+    offset_words,
+    paint,
+    shape,
+)
 from smscli.text import clean, clean_lines
 
 SESSION_COLUMNS = ("id", "state", "customer", "agents", "receivedDate")
 
 Pair = tuple[str, str]
-"""A name and a value, as strangers may have written them."""
+"""A name and a value, as strangers may have written them; a Solid value is copied by people: never folded."""
 
 # A column with less room would break most of its words.
 _LEAST_CELLS = 10
 _NOTHING = "-"
 # The families of the transcript: customers green to blue, agents yellow to red.
 _STYLES = {"id": "bold", "customer": "color(32)", "agents": "color(166)"}
+# Titles of ours, for which a key of the user data must not be taken.
+_TITLES = frozenset(
+    ("id", "state", "customer", "agents", "received", "receivedDate", "uri", "comment", "capabilities")
+)
+_USER_DATA = "userData."
 _ON_THE_CARD = frozenset(
     ("id", "state", "uri", "participants", "capabilities", "userData", "receivedDate", "comment")
 )
@@ -33,7 +49,10 @@ def sessions_table(
     columns: Sequence[str] = SESSION_COLUMNS,
     zone: tzinfo | None = None,
 ) -> str:
-    """The chosen columns of each session, `caption` below."""
+    """The chosen columns of each session, `caption` below.
+
+    Columns are fields of a session, or `userData.KEY`: its title is KEY alone where that is no field's name.
+    """
     times = _Times((session.received for session in sessions), zone)
     titles = [_title(column, times) for column in columns]
     rows = [[_cell(session, column, times) for column in columns] for session in sessions]
@@ -48,7 +67,7 @@ def session_card(session: Session, summary: Summary, look: Look, *, zone: tzinfo
     times = _Times((session.received, summary.first_message_at, summary.last_message_at), zone)
     people = _people(session.participants, summary.participants, look)
     parts = [
-        _heading(f"session {session.id}" + (f", times are {times.offset}" if times.offset else ""), look),
+        _card_heading(session, times, look),
         _pairs(_card(session, times), look),
         _heading("participants", look),
         _table(("who", "type", "id", "messages", "typed"), people, look, [2]) if people else "  none\n",
@@ -60,6 +79,12 @@ def session_card(session: Session, summary: Summary, look: Look, *, zone: tzinfo
         _pairs(_activity(summary, times), look),
     ]
     return "".join(parts)
+
+
+def profiles_table(profiles: Sequence[Sequence[str]], look: Look) -> str:
+    """Name, URL and user of each profile, and what marks the default one."""
+    rows = [[clean(value) for value in profile] for profile in profiles]
+    return _table(("name", "url", "user", "default"), rows, look, [0])
 
 
 def pairs_table(pairs: Mapping[str, object], look: Look) -> str:
@@ -87,7 +112,8 @@ class _Times:
 def _title(column: str, times: _Times) -> str:
     if column == "receivedDate":
         return f"received ({times.offset})" if times.offset else "received"
-    return column.removeprefix("userData.")
+    key = column.removeprefix(_USER_DATA)
+    return column if key in _TITLES else key
 
 
 def _cell(session: Session, column: str, times: _Times) -> str:
@@ -108,8 +134,15 @@ def _cell(session: Session, column: str, times: _Times) -> str:
             return session.comment or ""
         case "capabilities":
             return ", ".join(session.capabilities)
-    value = session.user_data.get(column.removeprefix("userData."))
+    value = session.user_data.get(column.removeprefix(_USER_DATA))
     return "" if value is None else _shown(value)
+
+
+def _card_heading(session: Session, times: _Times, look: Look) -> str:
+    """Which session, and how far its times are from UTC: on one line where there is room."""
+    words = [f"session {session.id}"] + ([f"times are {times.offset}"] if times.offset else [])
+    together = ", ".join(words)
+    return "".join(_heading(line, look) for line in ([together] if cells(together) <= look.width else words))
 
 
 def _card(session: Session, times: _Times) -> list[Pair]:
@@ -196,19 +229,25 @@ def _paragraph(text: str, look: Look) -> str:
 
 
 def _pairs(pairs: Sequence[Pair], look: Look) -> str:
-    """Names in a column, values folded beside it; a name too long for the column has a line to itself."""
+    """Names in a column, values beside it; a name too long for the column has a line to itself."""
     names = [clean(name) for name, _ in pairs]
-    column = max((size for size in map(cells, names) if size <= look.width * 2 // 5), default=look.width // 4)
+    most = min(look.width * 2 // 5, look.width - 4 - _LEAST_CELLS)
+    column = max((size for size in map(cells, names) if size <= most), default=max(look.width // 4, 0))
     quiet, room = paint("dim", look.colour), max(look.width - column - 4, _LEAST_CELLS)
     text = ""
     for name, (_, value) in zip(names, pairs, strict=True):
-        lines = [line for one in clean_lines(value) for line in fold([(one, PLAIN)], room, room)]
-        beside = cells(name) <= column
-        text += (
-            f"  {quiet(name)}" + (" " * (column - cells(name) + 2) + lines.pop(0) if beside else "") + "\n"
-        )
-        text += "".join(f"{' ' * (column + 4)}{line}\n" for line in lines)
+        lines = [clean(value)] if isinstance(value, Solid) else _folded(value, room)
+        wide = cells(lines[0]) > room
+        beside = cells(name) <= column and not wide
+        first = " " * (column - cells(name) + 2) + lines.pop(0) if beside else ""
+        title = "\n  ".join(fold([(name, quiet)], look.width - 2, look.width - 2))
+        text += f"  {title}{first}\n"
+        text += "".join(f"{' ' * (4 if wide else column + 4)}{line}\n" for line in lines)
     return text
+
+
+def _folded(value: str, room: int) -> list[str]:
+    return [line for one in clean_lines(value) for line in fold([(one, PLAIN)], room, room)]
 
 
 def _table(
@@ -226,7 +265,7 @@ def _table(
     longest = [max(map(cells, (title, *column))) for title, *column in zip(titles, *rows, strict=True)]
     least = [size if place in whole else min(size, _LEAST_CELLS) for place, size in enumerate(longest)]
     if sum(least) + 3 * len(titles) + 1 > look.width:
-        return _stack(titles, rows, look)
+        return _stack(titles, rows, look, whole)
     return _grid(titles, rows, look, whole, least, styles or [""] * len(titles))
 
 
@@ -270,10 +309,11 @@ def _grid(
     return out.getvalue()
 
 
-def _stack(titles: Sequence[str], rows: Sequence[Sequence[str]], look: Look) -> str:
+def _stack(titles: Sequence[str], rows: Sequence[Sequence[str]], look: Look, whole: Sequence[int]) -> str:
     """Each row as its first value and, below, the others that have one."""
     text = ""
-    for first, *others in rows:
-        named = [(title, value) for title, value in zip(titles[1:], others, strict=True) if value]
-        text += _heading(first, look) + _pairs(named, look)
+    for row in rows:
+        values = [Solid(value) if place in whole else value for place, value in enumerate(row)]
+        named = [(title, value) for title, value in zip(titles[1:], values[1:], strict=True) if value]
+        text += _heading(row[0] or _NOTHING, look) + _pairs(named, look)
     return text

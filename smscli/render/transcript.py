@@ -4,7 +4,7 @@ A line is when, a shape and a colour for who, then what. What nobody said (joins
 before it and is dim, so that no message can pass for it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import NamedTuple
 from zlib import crc32
@@ -13,8 +13,10 @@ from smscli.model import VISIBLE_TO_ALL, Message, MessageType, Participant, Role
 from smscli.render.layout import (
     PLAIN,
     Look,
+    Paint,
     Piece,
     Solid,
+    Span,
     cells,
     cut,
     duration,
@@ -40,11 +42,16 @@ _OTHERS = (98, 133, 97)
 _FAMILIES = {Role.CUSTOMER.value: _CUSTOMERS, Role.AGENT.value: _AGENTS}
 _DOTS = "·-"
 
+# What a marked span looks like: of a colour that no person has, or between signs that hardly anybody types
+# («these» are quotation marks in half of Europe).
+_MARKED = "bold underline color(162)"
+_SIGNS = (("⟦", "⟧"), ("[[", "]]"))
+
 # Sessions have a handful of people; only a hostile server sends so many that they would fill the memory.
 _MOST_PEOPLE = 4096
 
 _NARROW = 60
-_SHORTEST = 24
+_SHORTEST = 20
 _LONGEST_NAME = 16
 _ID_CELLS = 16
 
@@ -105,12 +112,19 @@ class Lines:
         self._offset_from = self._offset_until = datetime.min.replace(tzinfo=UTC)
         self._offset_words = self._offset_told = ""
         self._quiet = paint("dim", colour)
-        self._mark = paint("bold", colour)
+        self._strong = paint("bold", colour)
         self._link = paint("underline", colour)
         self._notice = paint("italic", colour)
+        self._marked = paint(_MARKED, colour)
+        self._signs = ("", "") if colour else _SIGNS[look.ascii]
 
-    def __call__(self, entry: Entry) -> str:
-        """The lines of one entry, each ending in a newline; above them the day or session if it changed."""
+    def __call__(self, entry: Entry, marks: Sequence[Span] = ()) -> str:
+        """The lines of one entry, each ending in a newline; above them the day or session if it changed.
+
+        `marks` are spans of its body, or of a draft's last wording, as they came: in code points, in order,
+        apart from each other. They are shown bold, underlined and coloured; without colour as `⟦marked⟧`, in
+        ASCII `[[marked]]`. Nothing else changes but, for the room that signs take, where lines end.
+        """
         if self._look.width != self._asked:
             self._measure()
         message = entry.message
@@ -119,8 +133,12 @@ class Lines:
             above += self._turn_to(message.session_id)
         sender = message.sender
         label = self._labels.get(sender.person if sender else None) or self._label(sender)
-        body = self._quick(entry, label) or self._full(entry, label)
+        body = (not marks and self._quick(entry, label)) or self._full(entry, label, marks)
         return f"{above}{self._whose}{self._quiet.before}{clock}{self._quiet.after}{body}"
+
+    def gap(self) -> str:
+        """The line that stands where entries were left out."""
+        return self._quiet("--") + "\n"
 
     def _quick(self, entry: Entry, label: _Label) -> str | None:
         """What `_full` says of a plain text that fits its line, in far less time; None for any other."""
@@ -142,13 +160,13 @@ class Lines:
             return None
         return f"{label.said}{text}{self._quiet(tail)}\n" if tail else f"{label.said}{text}\n"
 
-    def _full(self, entry: Entry, label: _Label) -> str:
+    def _full(self, entry: Entry, label: _Label, marks: Sequence[Span]) -> str:
         spoken = entry.message.type in _SPOKEN and not entry.draft
         start = label.said if spoken else label.happened
-        body = self._spoken(entry.message) if spoken else [[self._happened(entry)]]
-        body[0][:0] = [(f"{mark} ", self._mark) for mark in _marks(entry.message)]
-        for tail in _tails(entry):
-            body[-1] += [(" ", self._quiet), (Solid(tail), self._quiet)]
+        body = self._spoken(entry.message, marks) if spoken else [self._happened(entry, marks)]
+        body[0][:0] = [(f"{remark} ", self._strong) for remark in _remarks(entry.message)]
+        for tail in self._tails(entry, marks):
+            body[-1] += [(" ", self._quiet), *tail]
         room = self._layout.width - self._layout.indent
         lines = fold(body[0], self._layout.width - label.cells, room)
         for pieces in body[1:]:
@@ -157,31 +175,78 @@ class Lines:
         below = "".join(f"{indent}{line}\n" if line else "\n" for line in lines[1:])
         return f"{start}{lines[0]}\n{below}"
 
-    def _spoken(self, message: Message) -> list[list[Piece]]:
+    def _spoken(self, message: Message, marks: Sequence[Span]) -> list[list[Piece]]:
         """A message's own words, line by line."""
         if message.type == MessageType.PUSH_URL and message.url:
-            return [[("link: ", self._quiet), (clean(message.url), self._link)]]
-        words = _words(message).rstrip("\r\n")
-        if not words and not message.attachment:
+            # The words beside a link, where there are any, are what is marked.
+            link = self._cleaned(message.url, () if message.text else marks, self._link)
+            below = self._lines(message.text, marks) if message.text else []
+            return [[("link: ", self._quiet), *link], *below]
+        words = _words(message)
+        if not words.rstrip("\r\n") and not message.attachment:
             return [[("(no text)", self._quiet)]]
-        return [[(line, PLAIN)] for line in clean_lines(words)]
+        return self._lines(words, marks)
 
-    def _happened(self, entry: Entry) -> Piece:
-        """What is going on, in our words, and how that is painted."""
+    def _lines(self, text: str, marks: Sequence[Span]) -> list[list[Piece]]:
+        """`text` in its own lines, without the empty ones at its end."""
+        lines: list[list[Piece]] = [[]]
+        for part, ink in self._parts(text.rstrip("\r\n"), marks, PLAIN):
+            first, *others = clean_lines(part)
+            lines[-1].append((first, ink))
+            lines += [[(line, ink)] for line in others]
+        return lines
+
+    def _happened(self, entry: Entry, marks: Sequence[Span]) -> list[Piece]:
+        """What is going on, in our words, and what was said of it."""
         message = entry.message
-        words = clean(_words(message))
         if entry.draft:
-            return _draft_words(entry), self._quiet
+            return self._quoted(_draft_words(entry), entry.draft_text, marks)
         if message.type in _DONE:
-            return _DONE[message.type], self._quiet
+            return [(_DONE[message.type], self._quiet)]
         if message.type in _JOINED:
             role = message.sender.type if message.sender else None
-            return _JOINED[message.type] + (f" ({clean(role)})" if role else ""), self._quiet
+            return [(_JOINED[message.type] + (f" ({clean(role)})" if role else ""), self._quiet)]
+        words = _words(message)
         if message.type == MessageType.TYPING_STARTED:
-            return f'typing: "{words}"' if words else "typing", self._quiet
-        if message.type in _NOTICES:
-            return f"notice: {words}" if words else "notice", self._notice
-        return f"[{clean(message.type) or 'no type'}] {words}".rstrip(), self._notice
+            return self._quoted("typing", words, marks)
+        known = message.type in _NOTICES
+        what, colon = ("notice", ": ") if known else (f"[{clean(message.type) or 'no type'}]", " ")
+        said = self._cleaned(words, marks, self._notice)
+        return [(what + colon, self._notice), *said] if words else [(what, self._notice)]
+
+    def _quoted(self, what: str, words: str | None, marks: Sequence[Span]) -> list[Piece]:
+        """What somebody does, and the words in question."""
+        if not words:
+            return [(what, self._quiet)]
+        quoted = self._cleaned(words, marks, self._quiet)
+        return [(f'{what}: "', self._quiet), *quoted, ('"', self._quiet)]
+
+    def _tails(self, entry: Entry, marks: Sequence[Span]) -> Iterator[list[Piece]]:
+        """What follows a body: its attachment, and how long it took to type."""
+        message = entry.message
+        name = message.attachment.get("name") if message.attachment else None
+        if isinstance(name, str):
+            is_body = not entry.draft_text and not _words(message)
+            named = self._cleaned(name, marks if is_body else (), self._quiet)
+            yield [(Solid(text), ink) for text, ink in (("[file ", self._quiet), *named, ("]", self._quiet))]
+        if not entry.draft and (typed := _typed(entry)):
+            yield [(Solid(typed), self._quiet)]
+
+    def _cleaned(self, text: str, marks: Sequence[Span], ink: Paint) -> list[Piece]:
+        """`text` on one line."""
+        return [(clean(part), paint) for part, paint in self._parts(text, marks, ink)]
+
+    def _parts(self, text: str, marks: Sequence[Span], ink: Paint) -> Iterator[Piece]:
+        """`text` as it came, its marked parts with their paint or their signs."""
+        before, after = self._signs
+        place = 0
+        for begin, end in marks:
+            begin, end = _beside_line_end(text, begin), _beside_line_end(text, min(end, len(text)))
+            if begin < end:
+                yield text[place:begin], ink
+                yield f"{before}{text[begin:end]}{after}", self._marked
+                place = end
+        yield text[place:], ink
 
     def _clock(self, at: datetime | None) -> tuple[str, str]:
         """The time of day, and the line above it where a new day begins."""
@@ -214,7 +279,9 @@ class Lines:
         told = "" if self._offset_words == self._offset_told else f", times are {self._offset_words}"
         self._offset_told = self._offset_words
         rule = "-" if self._ascii else "─"
-        return self._mark(f"{rule} {_WEEKDAYS[day.weekday()]} {day.isoformat()}{told} {rule}") + "\n"
+        words, _, last = f"{rule} {_WEEKDAYS[day.weekday()]} {day.isoformat()}{told}".rpartition(" ")
+        pieces = [(f"{words} ", self._strong), (Solid(f"{last} {rule}"), self._strong)]
+        return "".join(f"{line}\n" for line in fold(pieces, self._layout.width, self._layout.width))
 
     def _turn_to(self, session_id: str) -> str:
         """Let the next lines belong to that session; a line that says so where they have no room for it."""
@@ -225,7 +292,7 @@ class Lines:
             self._whose = self._quiet(shown) + " " * blanks
             return ""
         self._whose = " " * self._layout.session
-        return self._mark(f"session {shown}") + "\n"
+        return self._strong(f"session {shown}") + "\n"
 
     def _measure(self) -> None:
         """Divide the lines anew."""
@@ -279,7 +346,7 @@ def _words(message: Message) -> str:
     return message.text or message.url or message.notice or ""
 
 
-def _marks(message: Message) -> Iterator[str]:
+def _remarks(message: Message) -> Iterator[str]:
     if message.visibility == "Agents":
         yield "[agents only]"
     elif message.visibility and message.visibility != VISIBLE_TO_ALL:
@@ -288,13 +355,10 @@ def _marks(message: Message) -> Iterator[str]:
         yield "[late]"
 
 
-def _tails(entry: Entry) -> Iterator[str]:
-    """What follows a body: its attachment, and how long it took to type."""
-    name = entry.message.attachment.get("name") if entry.message.attachment else None
-    if isinstance(name, str):
-        yield f"[file {clean(name)}]"
-    if not entry.draft and (typed := _typed(entry)):
-        yield typed
+def _beside_line_end(text: str, place: int) -> int:
+    """`place`, moved out of the middle of a `\\r\\n`."""
+    within = text.startswith("\n", place) and text.endswith("\r", 0, place)
+    return place - 1 if within else place
 
 
 def _typed(entry: Entry) -> str:
@@ -304,10 +368,9 @@ def _typed(entry: Entry) -> str:
 
 
 def _draft_words(entry: Entry) -> str:
-    wording = f': "{clean(entry.draft_text)}"' if entry.draft_text else ""
     if entry.draft == "typing":
-        return f"is typing{wording}"
+        return "is typing"
     if entry.at_end:
-        return f"was typing, not sent{wording}"
+        return "was typing, not sent"
     composing = entry.composing or 0.0
-    return "gave up a draft" + (f" after {duration(composing)}" if composing >= 1 else "") + wording
+    return "gave up a draft" + (f" after {duration(composing)}" if composing >= 1 else "")

@@ -1,5 +1,6 @@
 """Cells, folding, paint, and times in words."""
 
+import re
 from datetime import UTC, datetime, timedelta, timezone
 from zoneinfo import ZoneInfo
 
@@ -67,6 +68,8 @@ def test_cut_to_a_width(text: str, width: int, seen: str) -> None:
         ("a    b", 3, 3, ["a", "b"]),
         ("abcdefghij", 4, 4, ["abcd", "efgh", "ij"]),
         ("x abcdefghij", 4, 5, ["x ab", "cdefg", "hij"]),
+        ("abc   ", 3, 3, ["abc"]),
+        ("abc  d", 4, 4, ["abc", "d"]),
         ("客户李先生", 5, 5, ["客户", "李先", "生"]),
         ("abc 客户李先生", 5, 5, ["abc", "客户", "李先", "生"]),
         ("", 5, 5, [""]),
@@ -89,6 +92,35 @@ def test_each_line_is_painted_by_itself_and_neighbours_together() -> None:
     ]
 
 
+def test_a_word_of_many_pieces_is_one_word() -> None:
+    bold = Paint("<b>", "</b>")
+    assert fold([("one tw", PLAIN), ("o-thr", bold), ("ee four", PLAIN)], 9, 9) == [
+        "one",
+        "tw<b>o-thr</b>ee",
+        "four",
+    ]
+
+
+def test_a_piece_that_goes_on_in_the_next_line_is_painted_in_both() -> None:
+    bold = Paint("<b>", "</b>")
+    assert fold([("one ", PLAIN), ("two three fourfivesix", bold), (" 7", PLAIN)], 9, 9) == [
+        "one <b>two</b>",
+        "<b>three fou</b>",
+        "<b>rfivesix</b>",
+        "7",
+    ]
+
+
+INKS = st.sampled_from([PLAIN, Paint("<b>", "</b>"), Paint("<d>", "</d>")])
+
+
+@given(st.lists(st.tuples(WORDS, INKS), max_size=5), st.integers(2, 30), st.integers(2, 30))
+def test_paint_changes_no_line(pieces: list[tuple[str, Paint]], first: int, width: int) -> None:
+    plain = fold([("".join(text for text, _ in pieces), PLAIN)], first, width)
+    painted = [re.sub("</?[bd]>", "", line) for line in fold(pieces, first, width)]
+    assert painted == plain
+
+
 @given(WORDS, st.integers(2, 30), st.integers(2, 30))
 def test_folding_fits_and_loses_only_blanks(text: str, first: int, width: int) -> None:
     lines = fold([(text, PLAIN)], first, width)
@@ -105,6 +137,13 @@ def test_chopping_loses_nothing(text: str, first: int, width: int) -> None:
 def test_a_text_of_a_mebibyte_is_folded_at_once() -> None:
     lines = fold([("客" * 350_000, PLAIN)], 50, 50)
     assert (len(lines), lines[-1]) == (14_000, "客" * 25)
+
+
+def test_a_long_text_with_thousands_of_painted_pieces_is_folded_at_once() -> None:
+    bold = Paint("<b>", "</b>")
+    pieces = [(text, ink) for _ in range(4_000) for text, ink in (("a", PLAIN), ("b", bold))]
+    lines = fold([*pieces, (" word" * 200_000, PLAIN)], 50, 50)
+    assert (len(lines), lines[0]) == (20_160, "a<b>b</b>" * 25)
 
 
 def test_paint_is_the_codes_of_a_style_or_nothing() -> None:

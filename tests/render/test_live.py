@@ -49,6 +49,20 @@ def test_what_does_not_fit_gives_way_to_an_ellipsis() -> None:
     )
 
 
+def test_where_it_is_narrow_whoever_is_typing_comes_alone() -> None:
+    assert line(typing("a long preview"), width=39) == "● PersonP is typing: a long preview"
+    assert line(typing("a long preview"), width=19) == "● PersonP is typin…"
+    assert line(typing(), typing(who=AGENT), width=39, ascii=True) == "* PersonP is typing - A1 is typing"
+    assert line(width=19) == "● live · 2 sessions"
+    assert line(width=18, ascii=True) == "* live - 2 sess..."
+
+
+def test_where_it_is_narrow_trouble_is_still_told() -> None:
+    lost = live_line("retrying in 4 s", 3, [typing()], 39, ascii=False, connected=False)
+    assert lost == "○ retrying in 4 s · PersonP is typing"
+    assert live_line("lost", 3, [typing()], 19, ascii=True, connected=False) == "o lost - PersonP..."
+
+
 @pytest.mark.parametrize("width", range(60))
 def test_it_never_fills_more_cells_than_it_may(width: int) -> None:
     assert cells(line(typing("客户李👩‍🚒 " * 20), width=width)) <= width

@@ -2,8 +2,8 @@
 
 import re
 import unicodedata
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, timezone
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -77,6 +77,126 @@ def test_the_list_at_40_columns_is_a_stack_and_ids_are_whole() -> None:
         "SMS sessions of agent1 at\n"
         "gws.example.com\n"
     )
+
+
+def test_the_list_at_20_columns_is_a_stack_and_ids_are_whole() -> None:
+    assert sessions_table(SESSIONS, CAPTION, Paper(20), zone=PACIFIC) == (
+        "0000Na9B26EF002G\n"
+        "  state   Chatting\n"
+        "  customer\n"
+        "          PersonP\n"
+        "  agents  Agent1\n"
+        "  received\n"
+        "  (UTC-08:00)\n"
+        "          2013-12-27\n"
+        "          13:16:41\n"
+        "0000Na9B26EF003H\n"
+        "  state   Invited\n"
+        "  customer\n"
+        "          客户李\n"
+        "  agents  Agent1,\n"
+        "          Coach\n"
+        "0000Na9B26EF004J\n"
+        "SMS sessions of\n"
+        "agent1 at\n"
+        "gws.example.com\n"
+    )
+
+
+ANY_COLUMNS = (
+    "customer",
+    "id",
+    "userData.state",
+    "userData.Language",
+    "userData.DispositionCode",
+    "receivedDate",
+    "uri",
+    "capabilities",
+)
+OF_ANY_COLUMNS = [
+    Session(
+        "0000Na9B26EF002G",
+        "Chatting",
+        "http://gws.example.com/x/y",
+        (CUSTOMER,),
+        ("Leave", "Transfer"),
+        {"state": "MA", "Language": "en", "DispositionCode": "Sold"},
+        RECEIVED,
+    ),
+    Session("0000Na9B26EF003H"),
+]
+
+
+def test_many_columns_at_20_columns() -> None:
+    assert sessions_table(OF_ANY_COLUMNS, "mine", Paper(20), columns=ANY_COLUMNS, zone=UTC) == (
+        "PersonP\n"
+        "  id\n"
+        "    0000Na9B26EF002G\n"
+        "  userData.state\n"
+        "       MA\n"
+        "  Language\n"
+        "       en\n"
+        "  DispositionCode\n"
+        "       Sold\n"
+        "  received (UTC)\n"
+        "       2013-12-27\n"
+        "       21:16:41\n"
+        "  uri  http://gws.ex\n"
+        "       ample.com/x/y\n"
+        "  capabilities\n"
+        "       Leave,\n"
+        "       Transfer\n"
+        "-\n"
+        "  id\n"
+        "    0000Na9B26EF003H\n"
+        "mine\n"
+    )
+
+
+def test_many_columns_at_40_columns() -> None:
+    assert sessions_table(OF_ANY_COLUMNS, "mine", Paper(40), columns=ANY_COLUMNS, zone=UTC) == (
+        "PersonP\n"
+        "  id               0000Na9B26EF002G\n"
+        "  userData.state   MA\n"
+        "  Language         en\n"
+        "  DispositionCode  Sold\n"
+        "  received (UTC)   2013-12-27 21:16:41\n"
+        "  uri              http://gws.example.co\n"
+        "                   m/x/y\n"
+        "  capabilities     Leave, Transfer\n"
+        "-\n"
+        "  id  0000Na9B26EF003H\n"
+        "mine\n"
+    )
+
+
+def test_many_columns_with_room_for_them() -> None:
+    columns = [column for column in ANY_COLUMNS[:6] if column != "userData.Language"]
+    assert sessions_table(OF_ANY_COLUMNS, "mine", Paper(120), columns=columns, zone=UTC) == (
+        "╭──────────┬──────────────────┬────────────────┬─────────────────┬─────────────────────╮\n"
+        "│ customer │ id               │ userData.state │ DispositionCode │ received (UTC)      │\n"
+        "├──────────┼──────────────────┼────────────────┼─────────────────┼─────────────────────┤\n"
+        "│ PersonP  │ 0000Na9B26EF002G │ MA             │ Sold            │ 2013-12-27 21:16:41 │\n"
+        "│          │ 0000Na9B26EF003H │                │                 │                     │\n"
+        "╰──────────┴──────────────────┴────────────────┴─────────────────┴─────────────────────╯\n"
+        "mine\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("zone", "shown"),
+    [
+        (UTC, "  received (UTC)  2013-12-27 21:16:41\n"),
+        (ZoneInfo("Asia/Kathmandu"), "  received (UTC+05:45)\n          2013-12-28 03:01:41\n"),
+        (timezone(-timedelta(hours=3.5)), "  received (UTC-03:30)\n          2013-12-27 17:46:41\n"),
+    ],
+)
+def test_the_title_of_the_times_names_their_offset(zone: tzinfo, shown: str) -> None:
+    columns = ("id", "receivedDate", "agents")
+    shown_without_agents = sessions_table(
+        [replace(SESSIONS[0], participants=())], "mine", Paper(40), columns=columns, zone=zone
+    )
+    assert shown_without_agents == f"0000Na9B26EF002G\n{shown}mine\n"
 
 
 def test_the_columns_of_the_list_can_be_chosen() -> None:
@@ -223,6 +343,47 @@ def test_the_card_at_40_columns_in_ascii() -> None:
         "  first response  14 s\n"
         "  waiting         2 min 5 s\n"
         "  typing          PersonP\n"
+    )
+
+
+def test_the_card_at_20_columns() -> None:
+    session = Session("0000Na9B26EF002G", "Chatting", participants=(CUSTOMER,), received=RECEIVED)
+    summary = Summary(1, (), RECEIVED, None, None, None, ())
+    assert session_card(session, summary, Paper(20), zone=PACIFIC) == (
+        "session 0000Na9B26EF002G\n"
+        "times are UTC-08:00\n"
+        "  state  Chatting\n"
+        "  uri    -\n"
+        "  received\n"
+        "         2013-12-27\n"
+        "         13:16:41\n"
+        "  comment\n"
+        "         -\n"
+        "participants\n"
+        "▶ PersonP\n"
+        "  type   Customer\n"
+        "  id\n"
+        "    009052BDEE39003C\n"
+        "  messages\n"
+        "         0\n"
+        "  typed  -\n"
+        "capabilities\n"
+        "  none\n"
+        "user data\n"
+        "  none\n"
+        "activity\n"
+        "  messages\n"
+        "          1\n"
+        "  first message\n"
+        "          2013-12-27\n"
+        "          13:16:41\n"
+        "  last message\n"
+        "          -\n"
+        "  first response\n"
+        "          -\n"
+        "  waiting\n"
+        "          -\n"
+        "  typing  -\n"
     )
 
 
