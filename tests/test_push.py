@@ -461,16 +461,15 @@ def test_before_it_began_and_after_it_ended_there_is_nothing_to_end() -> None:
         assert [path for _, path, _ in server.requests] == ["/api/v2/notifications"]
 
 
-def test_requests_are_told_within_a_wait_and_without_what_they_say() -> None:
+def test_requests_are_told_to_whoever_waits_and_without_what_they_say() -> None:
     lines: list[tuple[str, str]] = []
     here = threading.current_thread().name
     script = CometdScript()
     with scripted(script, debug=lambda line: lines.append((threading.current_thread().name, line))) as ear:
         ear.next()
-        ear.push.wait(0)
-    assert [(thread, line.rpartition(" bytes ")[0].rstrip("0123456789")) for thread, line in lines] == [
-        (here, "POST /api/v2/notifications 200 ")
-    ] * 3
+    told = [(thread, line.rpartition(" bytes ")[0].rstrip("0123456789")) for thread, line in lines]
+    # Handshake, subscription, connect and goodbye; the connect that was held may be told of, cut.
+    assert told[:4] == [(here, "POST /api/v2/notifications 200 ")] * 4
 
 
 # --- the inbox ---
