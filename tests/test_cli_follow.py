@@ -1,9 +1,8 @@
-"""`tail --record` through everything that breaks: the recording equals the server's log, and each break is said once."""
+"""`tail --record` through everything that breaks: the recording is the log, and each break is said."""
 
 import json
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator

@@ -10,9 +10,25 @@ PACKAGE = Path(__file__).parent.parent / "smscli"
 MODEL = {"model"}
 RENDER = {"model", "text", "transcript", "activity"}
 COMMANDS = {
-    "activity", "client", "config", "context", "credentials", "cursor", "demo", "errors", "export", "feed", "model",
-    "options", "recording", "render", "selection", "terminal", "text", "transcript",
-}  # fmt: skip
+    "activity",
+    "client",
+    "config",
+    "context",
+    "credentials",
+    "cursor",
+    "demo",
+    "errors",
+    "export",
+    "feed",
+    "model",
+    "options",
+    "recording",
+    "render",
+    "selection",
+    "terminal",
+    "text",
+    "transcript",
+}
 
 # Our own modules that each module may import.
 OURS: dict[str, set[str]] = {
@@ -47,7 +63,19 @@ OURS: dict[str, set[str]] = {
     "export": {"model", "text", "transcript", "activity"},
     "options": {"errors"},
     "recording": {"errors", "export", "files", "model", "wire"},
-    "context": {"client", "config", "credentials", "demo", "errors", "export", "push", "state", "terminal", "text", ""},
+    "context": {
+        "client",
+        "config",
+        "credentials",
+        "demo",
+        "errors",
+        "export",
+        "push",
+        "state",
+        "terminal",
+        "text",
+        "",
+    },
     "cli": {"commands", "config", "context", "errors", "interrupts", "options", "terminal", ""},
     "commands": COMMANDS,
     "render": RENDER,
