@@ -28,7 +28,7 @@ _CHUNK = 64 * 1024
 _AT_ONCE = getattr(select, "PIPE_BUF", 512)
 _WIDTH = 80
 _GONE = frozenset({errno.EPIPE, errno.ECONNRESET, errno.ESHUTDOWN})
-_SHAPES = "▶◆■·●○─│╭…"
+_SHAPES = "▶◆■·●○─│╭…⟦⟧"
 _ERASE = "\r\x1b[J"
 _DIM, _PLAIN = "\x1b[2m", "\x1b[0m"
 

@@ -70,6 +70,7 @@ def test_cut_to_a_width(text: str, width: int, seen: str) -> None:
         ("x abcdefghij", 4, 5, ["x ab", "cdefg", "hij"]),
         ("abc   ", 3, 3, ["abc"]),
         ("abc  d", 4, 4, ["abc", "d"]),
+        ("abc  \u0301", 4, 4, ["abc", "\u0301"]),
         ("客户李先生", 5, 5, ["客户", "李先", "生"]),
         ("abc 客户李先生", 5, 5, ["abc", "客户", "李先", "生"]),
         ("", 5, 5, [""]),

@@ -14,6 +14,8 @@ from smscli.model import Message, Participant
 from smscli.render import transcript
 from smscli.render.layout import cells
 from smscli.render.transcript import Lines
+from smscli.selection import wording
+from smscli.text import clean
 from smscli.transcript import Entry
 
 CUSTOMER = Participant("Customer", "PersonP", "009052BDEE39003C")
@@ -54,8 +56,7 @@ def written(entries: list[Entry], paper: Paper, zone: tzinfo = PACIFIC, many: bo
 
 def body(one: Entry, width: int = 80) -> str:
     """One entry without its date line and its time."""
-    lines = written([one], Paper(width)).splitlines()
-    return lines[1][10:]
+    return written([one], Paper(width)).partition("\n")[2][10:].rstrip("\n")
 
 
 CHAT = [
@@ -124,6 +125,51 @@ def test_a_conversation_at_40_columns_in_ascii() -> None:
     )
 
 
+def test_a_conversation_at_20_columns() -> None:
+    assert written(CHAT, Paper(20)) == (
+        "─ Fri 2013-12-27,\n"
+        "times are\n"
+        "UTC-08:00 ─\n"
+        "13:16:41 ▶ Perso… · \n"
+        "  joined (Customer)\n"
+        "13:16:42 ◆ Agent1 · \n"
+        "  joined (Agent)\n"
+        "13:16:55 ▶ Perso…   \n"
+        "  Hello, the router\n"
+        "  has been blinking\n"
+        "  red since this\n"
+        "  morning.\n"
+        "  (typed 12 s)\n"
+        "13:17:01 ◆ Agent1   \n"
+        "  Good morning!\n"
+        "13:17:05 ◆ Agent1   \n"
+        "  [agents only]\n"
+        "  Shall I take this\n"
+        "  one?\n"
+        "13:17:11 ◆ Agent1   \n"
+        "  link: https://exam\n"
+        "  ple.com/help\n"
+        "13:17:31 ▶ Perso… · \n"
+        "  gave up a draft\n"
+        '  after 14 s: "I\n'
+        "  would rather\n"
+        '  cancel"\n'
+        "13:17:41 · system · \n"
+        "  notice: This chat\n"
+        "  is recorded\n"
+        "13:17:51 ▶ Perso…   \n"
+        "  one\n"
+        "  two\n"
+        "\n"
+        "    three\n"
+        "--:--:-- · system · \n"
+        "  transcript saved\n"
+        "─ Sat 2013-12-28 ─\n"
+        "14:16:41 ▶ Perso… · \n"
+        "  left\n"
+    )
+
+
 def test_a_conversation_in_colour() -> None:
     end, bold, dim, underlined = "\x1b[0m", "\x1b[1m", "\x1b[2m", "\x1b[4m"
     person, agent = f"\x1b[38;5;32m▶ PersonP{end}", f"\x1b[38;5;166m◆ Agent1{end}"
@@ -181,6 +227,25 @@ def test_a_line_says_when_the_session_changes_where_there_is_no_room_for_ids() -
     )
 
 
+def test_many_sessions_at_20_columns() -> None:
+    assert written(two_sessions()[:3], Paper(20), many=True) == (
+        "─ Fri 2013-12-27,\n"
+        "times are\n"
+        "UTC-08:00 ─\n"
+        "session 0000Na9B26EF002G\n"
+        "13:16:41 ▶ Perso…   \n"
+        "  Hello\n"
+        "session 0000Na9B26EF003H\n"
+        "13:16:41 ▶ 客户李   \n"
+        "  你好，我的路由器从\n"
+        "  今天早上开始一直闪\n"
+        "  红灯\n"
+        "session 0000Na9B26EF002G\n"
+        "13:16:41 ◆ Agent1   \n"
+        "  Hi\n"
+    )
+
+
 def draft(kind: str, text: str | None, composing: float | None = None, at_end: bool = False) -> Entry:
     return Entry(message("TypingStarted", CUSTOMER, "abc"), composing, kind, text, at_end)
 
@@ -221,10 +286,121 @@ def draft(kind: str, text: str | None, composing: float | None = None, at_end: b
         (entry("Text", Participant("Agent", "A very long nickname"), "hi"), "◆ A very long …   hi"),
         (entry("Text", Participant("Agent", "a\x1b[2J"), "\x9b2J"), "◆ a\\u{1B}[2J      \\u{9B}2J"),
         (entry("PushUrl", AGENT, "no url"), "◆ Agent1          no url"),
+        (
+            entry("PushUrl", AGENT, "look", url="http://x/"),
+            "◆ Agent1          link: http://x/\n                            look",
+        ),
     ],
 )
 def test_what_an_entry_looks_like(one: Entry, seen: str) -> None:
     assert body(one) == seen
+
+
+# --- marks
+
+
+def marked(one: Entry, word: str) -> str:
+    """The entry without date, time and name, every `word` of its wording marked."""
+    marks = [found.span() for found in re.finditer(word, wording(one))]
+    assert marks
+    text = Lines(Paper(), zone=PACIFIC)(one, marks)
+    return text.partition("\n")[2][28:].rstrip("\n")
+
+
+def test_a_marked_word_is_bold_underlined_and_coloured() -> None:
+    end, bold, dim, found = "\x1b[0m", "\x1b[1m", "\x1b[2m", "\x1b[1;4;38;5;162m"
+    person, agent = f"\x1b[38;5;32m▶ PersonP{end}", f"\x1b[38;5;166m◆ Agent1{end}"
+    lines = Lines(Paper(colour=True), zone=PACIFIC)
+    lines(CHAT[0])
+    assert lines(CHAT[2], [(7, 17), (46, 52)]) == (
+        f"{dim}13:16:55{end}  {person}         "
+        f"Hello, {found}the router{end} has been blinking red since {found}this{end}\n"
+        f"                            {found}m{end}orning.{dim} (typed 12 s){end}\n"
+    )
+    assert lines(CHAT[4], [(0, 5)]) == (
+        f"{dim}13:17:05{end}  {agent}          {bold}[agents only] {end}{found}Shall{end} I take this one?\n"
+    )
+    assert lines(CHAT[6], [(8, 14)]) == (
+        f"{dim}13:17:31{end}  {person}       {dim}·{end} "
+        f'{dim}gave up a draft after 14 s: "I would {end}{found}rather{end}{dim} cancel"{end}\n'
+    )
+
+
+def test_without_colour_signs_stand_around_a_marked_word() -> None:
+    lines = Lines(Paper(), zone=PACIFIC)
+    lines(CHAT[0])
+    assert lines(CHAT[2], [(7, 17), (46, 52)]) == (
+        "13:16:55  ▶ PersonP         Hello, ⟦the router⟧ has been blinking red since\n"
+        "                            ⟦this m⟧orning. (typed 12 s)\n"
+    )
+
+
+def test_signs_can_be_ascii() -> None:
+    lines = Lines(Paper(40, ascii=True), zone=PACIFIC)
+    lines(CHAT[0])
+    assert lines(CHAT[2], [(7, 17)]) == (
+        "13:16:55 > PersonP   Hello, [[the\n"
+        "  router]] has been blinking red since\n"
+        "  this morning. (typed 12 s)\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("one", "word", "seen"),
+    [
+        (entry("Text", AGENT, "a b a"), "a", "⟦a⟧ b ⟦a⟧"),
+        (entry("Text", AGENT, "all"), "all", "⟦all⟧"),
+        (entry("Text", AGENT, "我的路由器"), "路由", "我的⟦路由⟧器"),
+        (entry("Text", AGENT, "a\x1b\u202eb"), "\x1b", "a⟦\\u{1B}⟧\\u{202E}b"),
+        (entry("Text", AGENT, "a\ud800b"), "\ud800b", "a⟦\\u{D800}b⟧"),
+        (entry("Notice", AGENT, notice="be kind\n"), "kind\n", "notice: be ⟦kind\\n⟧"),
+        (entry("Something", AGENT, "new things"), "things", "[Something] new ⟦things⟧"),
+        (entry("PushUrl", AGENT, url="http://x/y"), "x", "link: http://⟦x⟧/y"),
+        (entry("TypingStarted", AGENT, "hello"), "hell", 'typing: "⟦hell⟧o"'),
+        (entry("Text", AGENT, attachment={"name": "my bill.pdf"}), "bill", " [file my ⟦bill⟧.pdf]"),
+        (entry("Text", AGENT, "hm", attachment={"name": "a.jpg"}), "hm", "⟦hm⟧ [file a.jpg]"),
+        (entry("Text", AGENT, "hi", late=True), "hi", "[late] ⟦hi⟧"),
+        (draft("given-up", "abc"), "b", 'gave up a draft: "a⟦b⟧c"'),
+        (draft("typing", "ab\tc"), "b\t", 'is typing: "a⟦b\\t⟧c"'),
+        (draft("given-up", "abc", None, True), "a", 'was typing, not sent: "⟦a⟧bc"'),
+    ],
+)  # fmt: skip
+def test_whatever_an_entry_says_can_be_marked(one: Entry, word: str, seen: str) -> None:
+    assert marked(one, word) == seen
+
+
+@pytest.mark.parametrize(
+    ("text", "word", "seen"),
+    [
+        ("one\ntwo", "e\nt", ["on⟦e", "t⟧wo"]),
+        ("one\r\ntwo", "e\r\nt", ["on⟦e", "t⟧wo"]),
+        ("one\r\ntwo", "o.*", ["⟦one⟧", "tw⟦o⟧"]),
+        ("one\r\ntwo", "\ntwo", ["one⟦", "two⟧"]),
+        ("one\r\ntwo", "\r", ["one", "two"]),
+        ("one\rtwo", "\r", ["one⟦\\r⟧two"]),
+        ("one\n", "one\n", ["⟦one⟧"]),
+        ("one\n\n", "\n", ["one"]),
+        ("one\n \ntwo", "[^x]+", ["⟦one", " ", "two⟧"]),
+    ],
+)
+def test_marks_go_on_beyond_the_end_of_a_line(text: str, word: str, seen: list[str]) -> None:
+    shown = marked(entry("Text", AGENT, text), word)
+    assert shown == ("\n" + " " * 28).join(seen)
+
+
+def test_a_mark_on_a_link_is_not_on_the_words_beside_it_and_not_the_other_way_round() -> None:
+    both = entry("PushUrl", AGENT, "look here", url="http://look/")
+    assert marked(both, "look") == "link: http://look/\n" + " " * 28 + "⟦look⟧ here"
+
+
+def test_a_mark_on_what_is_not_shown_changes_nothing() -> None:
+    joined = entry("ParticipantJoined", AGENT, "words")
+    assert Lines(Paper(), zone=PACIFIC)(joined, [(0, 5)]) == Lines(Paper(), zone=PACIFIC)(joined)
+
+
+def test_a_line_stands_for_entries_left_out() -> None:
+    assert Lines(Paper(), zone=PACIFIC).gap() == "--\n"
+    assert Lines(Paper(colour=True), zone=PACIFIC).gap() == "\x1b[2m--\x1b[0m\n"
 
 
 def test_no_message_can_pass_for_something_that_happened() -> None:
@@ -302,7 +478,7 @@ def luminance(number: int) -> float:
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
-@pytest.mark.parametrize("family", [transcript._CUSTOMERS, transcript._AGENTS, transcript._OTHERS])
+@pytest.mark.parametrize("family", [transcript._CUSTOMERS, transcript._AGENTS, transcript._OTHERS, (162,)])
 def test_every_colour_can_be_read_on_black_and_on_white(family: tuple[int, ...]) -> None:
     for number in family:
         light = luminance(number)
@@ -357,6 +533,16 @@ ENTRIES = st.builds(
     st.none() | WORDS,
     st.booleans(),
 )
+Marked = tuple[Entry, list[tuple[int, int]]]
+ESCAPES = re.compile(r"\x1b\[[0-9;]+m")
+NO_WORDS = re.compile(r"[\s⟦⟧\[\]]")
+
+
+def bare(text: str) -> str:
+    """Without blanks, and line ends shown as such or as `\\r` and `\\n`."""
+    return re.sub(r"[\\rn\s]", "", text)
+
+
 PAPERS = st.builds(Paper, st.integers(0, 130), st.booleans(), st.booleans())
 
 
@@ -374,17 +560,52 @@ def test_the_short_cut_is_taken() -> None:
     assert lines._quick(entry("Text", AGENT, "x" * 53), lines._label(AGENT)) is None
 
 
-@given(st.lists(ENTRIES, max_size=6), PAPERS, st.booleans())
+@st.composite
+def marked_entries(draw: st.DrawFn, entries: st.SearchStrategy[Entry] = ENTRIES) -> Marked:
+    one = draw(entries)
+    places = sorted(draw(st.sets(st.integers(0, len(wording(one))), max_size=6)))
+    return one, [*zip(places[::2], places[1::2], strict=False)]
+
+
+@given(st.lists(marked_entries(), max_size=6), PAPERS, st.booleans())
+def test_marks_in_colour_change_no_word_and_no_line(entries: list[Marked], paper: Paper, many: bool) -> None:
+    paper.colour = True
+    with_marks, without = Lines(paper, zone=PACIFIC, many=many), Lines(paper, zone=PACIFIC, many=many)
+    for one, marks in entries:
+        assert ESCAPES.sub("", with_marks(one, marks)) == ESCAPES.sub("", without(one))
+
+
+@given(st.lists(marked_entries(), max_size=6), PAPERS, st.booleans())
+def test_signs_change_no_word(entries: list[Marked], paper: Paper, many: bool) -> None:
+    paper.colour = False
+    with_marks, without = Lines(paper, zone=PACIFIC, many=many), Lines(paper, zone=PACIFIC, many=many)
+    for one, marks in entries:
+        assert NO_WORDS.sub("", with_marks(one, marks)) == NO_WORDS.sub("", without(one))
+
+
+TEXTS = PLAIN_TEXTS | MESSAGES.map(lambda one: replace(one, type="Text", late=False))
+
+
+@given(marked_entries(TEXTS.map(Entry)), st.integers(20, 130))
+def test_all_of_a_mark_and_nothing_else_is_painted(entry_and_marks: Marked, width: int) -> None:
+    one, marks = entry_and_marks
+    shown = Lines(Paper(width, colour=True), zone=PACIFIC)(one, marks)
+    painted = "".join(re.findall(r"\x1b\[1;4;38;5;162m(.*?)\x1b\[0m", shown))
+    asked = "".join(wording(one)[begin:end] for begin, end in marks)
+    assert bare(painted) == bare(clean(asked))
+
+
+@given(st.lists(marked_entries(), max_size=6), PAPERS, st.booleans())
 def test_nothing_but_our_own_codes_and_no_line_too_long(
-    entries: list[Entry], paper: Paper, many: bool
+    entries: list[Marked], paper: Paper, many: bool
 ) -> None:
     lines = Lines(paper, zone=PACIFIC, many=many)
-    for text in map(lines, entries):
+    for text in (lines(*one) for one in entries):
         assert text.endswith("\n")
         if not paper.colour:
             assert "\x1b" not in text
         for line in re.sub(r"\x1b\[[0-9;]+m", "", text)[:-1].split("\n"):
             assert not {unicodedata.category(one) for one in line} & {"Cc", "Cs", "Zl", "Zp"}
             assert not re.search("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]", line)
-            if not line.startswith(("session ", "- ", "─ ")):
-                assert cells(line) <= max(paper.width, 24)
+            if not line.startswith("session "):
+                assert cells(line) <= max(paper.width, 20)
