@@ -19,7 +19,7 @@ class Paging:
         self.start: int | None = start
         self.count: int | None = PAGE
         self.done = False
-        # A log that begins with 0 is read whole too.
+        # The documents count from 1; where `startIndex` is ignored a log may begin with 0.
         self._highest = start - 1 if start > 1 else -1
         self._unplaced: set[int] = set()
         self._narrow = False

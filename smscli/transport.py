@@ -68,6 +68,27 @@ class Answer:
     retry_after: float | None = None
 
 
+class _Gunzip:
+    """Unpacks gzip as it comes: any number of members, one after the other, as the format allows."""
+
+    def __init__(self) -> None:
+        self._member = zlib.decompressobj(zlib.MAX_WBITS | 16)
+
+    @property
+    def eof(self) -> bool:
+        """Whether what came so far can be all."""
+        return self._member.eof
+
+    def decompress(self, data: bytes) -> bytes:
+        parts: list[bytes] = []
+        while data:
+            if self._member.eof:
+                self._member = zlib.decompressobj(zlib.MAX_WBITS | 16)
+            parts.append(self._member.decompress(data))
+            data = self._member.unused_data
+        return b"".join(parts)
+
+
 class Transport:
     """Sends requests below a server's base URL, on kept connections and with its cookies; `debug` hears of
     each.
@@ -189,12 +210,12 @@ class Transport:
         if inflate and size and not inflate.eof:
             raise Unreachable(f"the answer of {self.host} was cut short")
 
-    def _inflater(self, encoding: str) -> "zlib._Decompress | None":
+    def _inflater(self, encoding: str) -> "_Gunzip | None":
         match encoding.strip().lower():
             case "" | "identity":
                 return None
             case "gzip" | "x-gzip":
-                return zlib.decompressobj(zlib.MAX_WBITS | 16)
+                return _Gunzip()
         raise WireError(f"the answer of {self.host} is packed in a way nobody asked for")
 
     def _too_long(self) -> TooLong:
@@ -220,6 +241,11 @@ class Transport:
         """Ask for the secret again, and forget what belongs to the old sign-in: cookies and CSRF token."""
         self._sign_in.renew()
         self._cookies.clear()
+
+    @property
+    def has_csrf_token(self) -> bool:
+        """Whether an answer so far has brought a CSRF token, which each POST then carries."""
+        return self._sign_in.has_token
 
     def forget_cookies(self, prefix: str) -> None:
         """Drop the cookies whose names begin so."""

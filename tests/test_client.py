@@ -254,6 +254,7 @@ def test_no_list_under_either_spelling_is_a_server_without_sms(connect: Connect)
     with WireServer(in_turn(NOT_THERE)) as server:
         error = failure(connect(server, spelling=None, learn=learned.append).sessions, ServerError)
     assert error.message == f"no SMS sessions at {server.base_url}"
+    assert error.hint == "is the URL right? see `smscli doctor`"
     assert (error.exit_code, error.http_status, error.status_code, learned) == (1, 404, 6, [])
 
 
@@ -666,6 +667,12 @@ def test_a_packed_answer_is_read(connect: Connect) -> None:
     with WireServer(in_turn(packed(gzip.compress(b'{"smsessions": [{"id": "s1"}]}')))) as server:
         assert connect(server).sessions() == Listing((Session("s1"),))
     assert server.requests[0].headers["accept-encoding"] == "gzip"
+
+
+def test_a_packed_answer_of_several_members_is_read_whole(connect: Connect) -> None:
+    parts = gzip.compress(b'{"smsessions": ') + gzip.compress(b'[{"id": "s1"}]}')
+    with WireServer(in_turn(packed(parts))) as server:
+        assert [one.id for one in connect(server).sessions().sessions] == ["s1"]
 
 
 def test_a_packed_bomb_is_dropped(connect: Connect) -> None:
