@@ -56,7 +56,8 @@ def _seconds(sent: object, known: float, most: float) -> float:
 
 
 class Channel:
-    """A Bayeux client of the server that `transport` leads to; `heard` takes the wake-ups as they come.
+    """A Bayeux client of the server that `transport` leads to; `heard` takes the wake-ups as they come, and
+    `topics` are the subscriptions that were accepted by name.
 
     Its methods raise NoPush when the server will have none of it, Forgotten when `open` must come next, and
     SmscliError for what may pass: SignInRefused, Unreachable, ServerError, WireError.
@@ -65,6 +66,7 @@ class Channel:
     def __init__(self, transport: Transport, heard: Callable[[Wake], None]) -> None:
         self.advice = Advice()
         self.has_worked = False
+        self.topics: tuple[str, ...] = ()
         self._transport = transport
         self._heard = heard
         self._client_id: str | None = None
@@ -85,13 +87,15 @@ class Channel:
         self._client_id = client_id
         self.has_worked = True
 
-    def connect(self, *, at_once: bool) -> bool:
-        """One long poll; whether it brought news. `at_once` asks the server not to hold it."""
+    def connect(self, *, at_once: bool, patience: float | None = None) -> bool:
+        """One long poll; whether it brought news. `at_once` asks the server not to hold it; `patience` is for
+        the answer, in seconds, by default as long as the server holds one and some more."""
         self._had_news = False
         message: dict[str, object] = {"clientId": self._client_id, "connectionType": "long-polling"}
         if at_once:
             message["advice"] = {"timeout": 0}
-        self._obey(self._only_reply("connect", message, timeout=self.advice.timeout + _GRACE))
+        timeout = self.advice.timeout + _GRACE if patience is None else patience
+        self._obey(self._only_reply("connect", message, timeout))
         return self._had_news
 
     def leave(self, transport: Transport, timeout: float) -> None:
@@ -120,7 +124,9 @@ class Channel:
         """One accepted is enough."""
         asked = [{"clientId": client_id, "subscription": topic} for topic in TOPICS]
         replies = self._say("subscribe", asked)
-        if any(reply.get("successful") is True for reply in replies):
+        accepted = [reply.get("subscription") for reply in replies if reply.get("successful") is True]
+        if accepted:
+            self.topics = tuple(topic for topic in TOPICS if topic in accepted)
             return
         if any(_error(reply).startswith("402") for reply in replies):
             raise Forgotten

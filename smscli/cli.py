@@ -12,7 +12,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from smscli import options
-from smscli.commands import auth, demo, sessions, tail
+from smscli.commands import auth, demo, doctor, sessions, tail
 from smscli.config import Given
 from smscli.context import AppContext
 from smscli.errors import InternalError, LocalError, ReaderGone, SmscliError, UsageError
@@ -169,6 +169,7 @@ def _tree() -> typer.Typer:
         auth_group.command(name, cls=Verb)(with_globals(verb))
     app.add_typer(sessions_group, name="sessions")
     app.add_typer(auth_group, name="auth")
+    app.command("doctor", cls=Verb)(with_globals(doctor.doctor))
     app.command("demo", cls=Verb)(with_globals(demo.demo))
     return app
 

@@ -89,7 +89,8 @@ class GwsClient:
 
     `authorization` gives the Authorization header's whole value. `spelling` is the sessions' path segment
     where it is known, `learn` is told when another one works; `now` is the server's clock at its last answer,
-    None where it told none. A read that fails in passing is repeated, at most `retries` times.
+    None where it told none. `look`, where it is set, is shown each good answer as it came. A read that fails
+    in passing is repeated, at most `retries` times.
     """
 
     def __init__(
@@ -111,6 +112,7 @@ class GwsClient:
         self.host = self.transport.host
         self.spelling = spelling
         self.now: datetime | None = None
+        self.look: Callable[[object], None] | None = None
         self.retries = retries
         self._wait = wait
         self._learn = learn
@@ -243,7 +245,7 @@ class GwsClient:
     def _no_sessions(self, error: NotFound) -> ServerError:
         return ServerError(
             f"no SMS sessions at {self._base_url}",
-            hint="is the URL right?",
+            hint="is the URL right? see `smscli doctor`",
             http_status=error.http_status,
             status_code=error.status_code,
         )
@@ -268,7 +270,7 @@ class GwsClient:
             try:
                 answer = self.transport.get(path, query)
                 self.now = answer.at
-                return _parsed(answer, parse, f"{self._base_url}/{path}"), answer.at
+                return _parsed(answer, self._shown(parse), f"{self._base_url}/{path}"), answer.at
             except (Unreachable, ServerError) as error:
                 tried += 1
                 pause = _pause(error, tried)
@@ -276,6 +278,18 @@ class GwsClient:
                     raise
             waited += pause
             self._wait(pause)
+
+    def _shown(self, parse: Callable[[object], _T]) -> Callable[[object], _T]:
+        """`parse`, after whoever looks at the answers themselves."""
+        look = self.look
+        if look is None:
+            return parse
+
+        def shown(document: object) -> _T:
+            look(document)
+            return parse(document)
+
+        return shown
 
 
 def _pause(error: SmscliError, tried: int) -> float | None:

@@ -17,7 +17,7 @@ def proxy_for(base_url: str, environ: Mapping[str, str]) -> str | None:
     name = f"{parts.scheme.upper()}_PROXY"
     proxy = environ.get(name) or environ.get(name.lower())
     spared = environ.get("NO_PROXY") or environ.get("no_proxy") or ""
-    if not proxy or _is_loopback(host) or _is_spared(host, parts.port or _PORTS[parts.scheme], spared):
+    if not proxy or is_loopback(host) or _is_spared(host, parts.port or _PORTS[parts.scheme], spared):
         return None
     proxy = proxy if "://" in proxy else f"http://{proxy}"
     try:
@@ -32,7 +32,8 @@ def proxy_for(base_url: str, environ: Mapping[str, str]) -> str | None:
 _PORTS = {"http": 80, "https": 443}
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine itself, by name or address."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

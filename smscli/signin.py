@@ -58,6 +58,11 @@ class SignIn(requests.auth.AuthBase):
         self._value = self._ask()
         self._csrf = None
 
+    @property
+    def has_token(self) -> bool:
+        """Whether the server has given a CSRF token (CSRFProtection)."""
+        return self._csrf is not None
+
     def learn(self, headers: Mapping[str, str]) -> None:
         """Keep the token that an answer brings, if both its name and itself can stand in a header."""
         name, token = headers.get("X-CSRF-HEADER", ""), headers.get("X-CSRF-TOKEN", "")

@@ -16,7 +16,7 @@ from smscli.errors import WireError
 from smscli.model import Json, Message, Participant, Session, Wake, WakeKind
 
 # smsession, smssession and smsssession, one or many: the pages of the SMS section print them all.
-_SESSION_KEY = re.compile(r"sms+essions?", re.IGNORECASE)
+SESSION_KEY = re.compile(r"sms+essions?", re.IGNORECASE)
 _ADDRESS_KEY = re.compile(r"(?:(sms+ession)|.+)(?:uri|path)", re.IGNORECASE)
 _STATE_CHANGE = re.compile(r"\s*sms+essionstatechangemessage\s*", re.IGNORECASE)
 # Every id printed has 16 characters; what is much longer is none, and not worth keeping.
@@ -66,7 +66,7 @@ def decode(body: bytes) -> object:
         if body.lstrip()[:1] == b"<":
             raise WireError(
                 "the server's answer is a web page, not JSON",
-                hint="is a login page or a proxy in the way?",
+                hint="is a login page or a proxy in the way? see `smscli doctor`",
             ) from error
         raise WireError(f"the server's answer {_fault(error)}") from error
 
@@ -122,7 +122,7 @@ def _session_entries(body: object) -> list[object]:
         return body
     if isinstance(body, dict):
         for key, value in body.items():
-            if _SESSION_KEY.fullmatch(key):
+            if SESSION_KEY.fullmatch(key):
                 return _entries(value, key)
         if "uris" in body:
             return _entries(body["uris"], "uris")
@@ -167,7 +167,7 @@ def wake_from_json(data: object) -> Wake | None:
     kind = _text(data.get("messageType")) or ""
     if kind == "MessageLogUpdated":
         return _log_wake(data)
-    ours = _STATE_CHANGE.fullmatch(kind) or any(map(_SESSION_KEY.fullmatch, data))
+    ours = _STATE_CHANGE.fullmatch(kind) or any(map(SESSION_KEY.fullmatch, data))
     return Wake(WakeKind.LIST) if ours else None
 
 

@@ -11,6 +11,7 @@ MODEL = {"model"}
 RENDER = {"model", "text", "transcript", "activity"}
 COMMANDS = {
     "activity",
+    "bayeux",
     "client",
     "config",
     "context",
@@ -22,12 +23,15 @@ COMMANDS = {
     "feed",
     "model",
     "options",
+    "proxy",
     "recording",
     "render",
     "selection",
+    "shapes",
     "terminal",
     "text",
     "transcript",
+    "transport",
 }
 
 # Our own modules that each module may import.
@@ -44,6 +48,7 @@ OURS: dict[str, set[str]] = {
     "bayeux": {"errors", "model", "transport", "wire"},
     "push": {"bayeux", "errors", "model", "pace", "transport"},
     "paging": MODEL,
+    "shapes": {"model", "wire"},
     "client": {"errors", "model", "paging", "transport", "wire"},
     "cursor": MODEL,
     "pace": set(),
@@ -52,6 +57,7 @@ OURS: dict[str, set[str]] = {
     "transcript": MODEL,
     "activity": MODEL,
     "pattern": {"errors"},
+    "redact": {"errors", "model"},
     "selection": {"errors", "model", "pattern", "transcript"},
     "state": {"errors", "files"},
     "files": set(),

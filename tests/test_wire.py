@@ -659,7 +659,7 @@ def test_what_is_no_json_is_told_apart(name: str, why: str) -> None:
 def test_a_web_page_hints_at_what_may_be_in_the_way() -> None:
     with pytest.raises(WireError) as raised:
         wire.decode(body("no_json_login_page.txt"))
-    assert raised.value.hint == "is a login page or a proxy in the way?"
+    assert raised.value.hint == "is a login page or a proxy in the way? see `smscli doctor`"
 
 
 @pytest.mark.parametrize("bomb", [b"[" * 1_000_000, b'{"a":' * 1_000_000, b"[" * 100_000 + b"]" * 100_000])

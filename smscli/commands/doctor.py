@@ -1,0 +1,384 @@
+"""`smscli doctor`: what works here and what doesn't, and which of its many forms the server speaks in."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+from urllib.parse import urlsplit
+
+from smscli.context import AppContext
+from smscli.errors import (
+    ConfigError,
+    LocalError,
+    NotFound,
+    NotPermitted,
+    ServerError,
+    SmscliError,
+    Unreachable,
+)
+from smscli.export import json_text
+from smscli.model import Listing, Message, Session
+from smscli.options import JsonOption
+from smscli.terminal import Terminal
+from smscli.text import pipe_value
+
+if TYPE_CHECKING:
+    from smscli.client import GwsClient
+    from smscli.transport import Transport
+
+_FEATURE = "api-multimedia-chat"
+_MEDIA = "media"
+# The Services page is cut before it says how a status is worded.
+_UP = frozenset({"active", "available", "connected", "ok", "online", "running", "started", "up"})
+_DOWN = frozenset(
+    {"disconnected", "down", "failed", "inactive", "offline", "stopped", "unavailable", "unknown"}
+)
+_PAGE = 500
+# With fewer messages a server that ignores `startIndex` or `count` looks like one that obeys.
+_ENOUGH = 3
+_SESSIONS_TRIED = 5
+_FAREWELL = 1.0
+_MOST_WORDS = 8
+_ASK = "ask whoever runs the server"
+_REPORT = f"try again; if it stays so, {_ASK}: --debug names the requests"
+_NO_MATTER = "no matter while sessions and messages can be read"
+_POLLS = "without push `smscli tail` asks the server again and again: see --interval"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a check found, in one line, and the next step."""
+
+    text: str
+    hint: str | None = None
+    result: Literal["ok", "warn", "fail"] = "ok"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing to look at, once those that it needs are in order. `look` raises what it fails with; `hint`
+    is the next step where that names none."""
+
+    name: str
+    needs: tuple[str, ...]
+    look: Callable[["Checkup"], Finding]
+    hint: str
+
+
+@dataclass(slots=True)
+class Sample:
+    """What was read of one session's log: its messages, the shape they came in, and whether a window of one
+    message began where it should and was no longer; None where that was not tried."""
+
+    session_id: str
+    messages: tuple[Message, ...] = ()
+    shape: str = ""
+    start_obeyed: bool | None = None
+    count_obeyed: bool | None = None
+
+    @property
+    def orders(self) -> list[int]:
+        """The places in the log that are taken."""
+        return sorted({one.order for one in self.messages if one.order is not None})
+
+
+def doctor(app: AppContext, json: JsonOption = False) -> None:
+    """Find out what works here, and what to do about the rest.
+
+    Looks at the configuration, the way to the server, the sign-in, and at how the server words what it sends.
+    """
+    checkup = Checkup(app)
+    if json:
+        found = [json_text(_object(name, one)) for name, one in checkup.findings()]
+        app.terminal.write("[" + ",\n".join(found) + "]\n")
+    else:
+        line = _line(app.terminal)
+        for name, one in checkup.findings():
+            app.terminal.write(line(name, one.result, one.text, one.hint))
+            app.terminal.flush()
+    if checkup.problem:
+        raise checkup.problem
+
+
+def _object(name: str, found: Finding) -> Mapping[str, object]:
+    return {"check": name, "result": found.result, "finding": found.text, "hint": found.hint}
+
+
+def _line(terminal: Terminal) -> Callable[[str, str, str, str | None], str]:
+    """How a check is written, for people or for a pipe."""
+    if terminal.pipe:
+        return lambda *values: "\t".join(pipe_value(value or "") for value in values) + "\n"
+    from smscli.render.checks import Checks
+
+    return Checks(terminal, max(len(check.name) for check in CHECKS))
+
+
+class Checkup:
+    """Looks at one thing after the other; `problem` is what the first failed check failed with."""
+
+    def __init__(self, app: AppContext) -> None:
+        self.problem: SmscliError | None = None
+        self._app = app
+        self._blocked: dict[str, str] = {}
+        self._name: str | None = None
+        self._refused: SmscliError | None = None
+        self._listing: Listing | None = None
+
+    def findings(self) -> Iterator[tuple[str, Finding]]:
+        for check in CHECKS:
+            cause = next((self._blocked[need] for need in check.needs if need in self._blocked), None)
+            if cause:
+                self._blocked[check.name] = cause
+                yield check.name, _unchecked(f"{cause} failed")
+            else:
+                yield check.name, self._found(check)
+
+    def _found(self, check: Check) -> Finding:
+        try:
+            return check.look(self)
+        except SmscliError as error:
+            self._blocked[check.name] = check.name
+            error.hint = _own_hint(error) or check.hint
+            self.problem = self.problem or error
+            return Finding(error.message, error.hint, "fail")
+
+    def configuration(self) -> Finding:
+        app = self._app
+        url = app.base_url
+        if app.settings.demo:
+            return Finding(f"the demo server, {url}")
+        profile = f"profile {app.settings.profile}" if app.settings.profile else "no profile"
+        return Finding(f"{profile}, {url}")
+
+    def secret(self) -> Finding:
+        credential = self._app.signed_in
+        what = "token" if credential.scheme == "token" else "password"
+        return Finding(f"the {what} of {self._app.user}, from: {credential.source}")
+
+    def proxy(self) -> Finding:
+        from smscli.proxy import is_loopback, proxy_for
+
+        proxy = proxy_for(self._app.base_url, self._app.environ)
+        if proxy:
+            parts = urlsplit(proxy)
+            return Finding(f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}")
+        return Finding("none, as always on this machine" if is_loopback(self._app.host) else "none")
+
+    def connection(self) -> Finding:
+        """Whether anything answers; what it says is looked at later: a wrong secret is tried only once."""
+        from smscli.proxy import is_loopback
+
+        place = urlsplit(self._app.base_url)
+        try:
+            self._name = self._app.client.me().name
+        except (Unreachable, LocalError, ConfigError):
+            raise
+        except SmscliError as error:
+            self._refused = error
+        if place.scheme == "https":
+            return Finding(f"{place.netloc} answers, its certificate is trusted")
+        if is_loopback(self._app.host):
+            return Finding(f"{place.netloc} answers, on this machine, without TLS")
+        return Finding(
+            f"{place.netloc} answers without TLS: others can read the secret and the messages",
+            "use https:// if the server has it",
+            "warn",
+        )
+
+    def sign_in(self) -> Finding:
+        if self._refused:
+            raise self._refused
+        return Finding(f"the server knows {self._name or 'the user, and gives no name'}")
+
+    def features(self) -> Finding:
+        try:
+            features = self._app.client.me(features=True).features
+        except SmscliError as error:
+            return _unread(error)
+        if features is None:
+            return _unread("the server lists no features")
+        if _FEATURE not in features:
+            raise NotPermitted(
+                f"the user lacks {_FEATURE}", hint=f"{_ASK} to give the user the feature {_FEATURE}"
+            )
+        return Finding(f"the user has {_FEATURE}")
+
+    def services(self) -> Finding:
+        try:
+            services = self._app.client.services()
+        except SmscliError as error:
+            return _unread(error)
+        said = [one.status or "nothing" for one in services if (one.type or "").casefold() == _MEDIA]
+        words = {status.casefold() for status in said}
+        if words & _UP:
+            return Finding("Media is up")
+        if not said:
+            return Finding("the server lists no Media service, which SMS needs", _ASK, "warn")
+        told = f"Media is said to be: {_some(said)}"
+        if words <= _DOWN:
+            raise ServerError(told, hint=f"SMS needs the Media service: {_ASK}")
+        return Finding(told, "SMS needs the Media service to be up", "warn")
+
+    def sessions(self) -> Finding:
+        from smscli import shapes
+
+        client = self._app.client
+        with _answers(client) as seen:
+            listing = self._listing = client.sessions()
+        collections = [shapes.collection_of(one.uri) for one in listing.sessions if one.uri]
+        spelled = list(dict.fromkeys(one for one in collections if one))
+        told = [
+            f"{_counted(len(listing.sessions), 'session')} at me/{client.spelling}",
+            shapes.of_sessions(seen[-1]),
+            *([f"uris say {_some(spelled)}"] if spelled else []),
+        ]
+        if listing.uris_only:
+            hint = "without fields a session has no more than its id"
+            return Finding("; ".join([*told, "fields ignored"]), hint, "warn")
+        obeyed = "fields obeyed" if listing.sessions else "fields not tried: no session"
+        return Finding("; ".join([*told, obeyed]))
+
+    def messages(self) -> Finding:
+        sample = self._sampled(self._listing.sessions if self._listing else ())
+        if sample is None:
+            return _unchecked("no live session with messages", "try again when there is one")
+        window, ignored = _window(sample)
+        times, unread = _times(sample.messages)
+        numbers = f"indices from {sample.orders[0]}" if sample.orders else "no indices"
+        count = _counted(len(sample.messages), "message")
+        told = "; ".join([f"{count} of {sample.session_id}", sample.shape, numbers, window, times])
+        if ignored:
+            return Finding(told, "logs are read whole instead, which takes longer", "warn")
+        return Finding(told, unread, "warn") if unread else Finding(told)
+
+    def _sampled(self, sessions: Sequence[Session]) -> Sample | None:
+        """The longest of a few logs, or the first that is long enough."""
+        best: Sample | None = None
+        for session in sessions[:_SESSIONS_TRIED]:
+            # One that has ended since it was listed says nothing about the server.
+            with suppress(NotFound):
+                sample = self._read(session.id)
+                if sample.messages and (best is None or len(sample.messages) > len(best.messages)):
+                    best = sample
+                if len(sample.orders) >= _ENOUGH:
+                    return sample
+        return best
+
+    def _read(self, session_id: str) -> Sample:
+        from smscli import shapes
+
+        client = self._app.client
+        with _answers(client) as seen:
+            sample = Sample(session_id, client.window(session_id, None, _PAGE).messages)
+        if not sample.messages:
+            return sample
+        sample.shape = shapes.of_messages(seen[-1])
+        if len(sample.orders) >= _ENOUGH:
+            second = sample.orders[1]
+            one = Sample(session_id, client.window(session_id, second, 1).messages)
+            sample.start_obeyed = one.orders[:1] == [second]
+            sample.count_obeyed = len(one.orders) <= 1
+        return sample
+
+    def push(self) -> Finding:
+        from smscli.bayeux import Channel, Forgotten, NoPush
+
+        transport = self._app.client.transport
+        channel = Channel(transport, lambda wake: None)
+        step = "handshake or subscription"
+        try:
+            channel.open()
+            step = "connect"
+            channel.connect(at_once=True, patience=self._app.settings.timeout)
+        except Forgotten:
+            return Finding(f"no push, at the {step}: the server forgets its clients", _POLLS, "warn")
+        except (NoPush, SmscliError) as error:
+            return Finding(f"no push, at the {step}: {error}; {_csrf(transport)}", _POLLS, "warn")
+        finally:
+            with suppress(SmscliError):
+                channel.leave(transport, _FAREWELL)
+        topics = f" to {', '.join(channel.topics)}" if channel.topics else ""
+        return Finding(f"handshake, subscription{topics} and connect accepted; {_csrf(transport)}")
+
+
+CHECKS = (
+    Check("configuration", (), Checkup.configuration, "mend it, or give --url"),
+    Check("secret", ("configuration",), Checkup.secret, "sign in: `smscli auth login`"),
+    Check("proxy", ("configuration",), Checkup.proxy, "mend it, or name the server in NO_PROXY"),
+    Check(
+        "name and TLS",
+        ("configuration", "secret", "proxy"),
+        Checkup.connection,
+        "is the URL right, and is the server up? some are reached through a VPN only",
+    ),
+    Check("sign-in", ("name and TLS",), Checkup.sign_in, f"is the URL that of the Web Services? else {_ASK}"),
+    Check("features", ("sign-in",), Checkup.features, _ASK),
+    Check("services", ("sign-in",), Checkup.services, _ASK),
+    Check("sessions", ("sign-in",), Checkup.sessions, _REPORT),
+    Check("messages", ("sessions",), Checkup.messages, _REPORT),
+    Check("push", ("sign-in",), Checkup.push, _POLLS),
+)
+
+
+@contextmanager
+def _answers(client: "GwsClient") -> Iterator[list[object]]:
+    """The good answers that come within the block, as they came."""
+    seen: list[object] = []
+    client.look = seen.append
+    try:
+        yield seen
+    finally:
+        client.look = None
+
+
+def _own_hint(error: SmscliError) -> str | None:
+    """An error's next step, where that is not to come here."""
+    return error.hint.removesuffix(" see `smscli doctor`") if error.hint else None
+
+
+def _unchecked(why: str, hint: str | None = None) -> Finding:
+    return Finding(f"not checked: {why}", hint, "warn")
+
+
+def _unread(error: SmscliError | str) -> Finding:
+    """What only helps to explain a failure can't be read: no failure itself."""
+    if isinstance(error, SmscliError):
+        return Finding(f"can't be read: {error.message}", _NO_MATTER, "warn")
+    return Finding(error, _NO_MATTER, "warn")
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
+def _some(words: Sequence[str]) -> str:
+    """A few words in a row; a server out of its mind could have thousands."""
+    return ", ".join(words[:_MOST_WORDS]) + (", ..." if len(words) > _MOST_WORDS else "")
+
+
+def _csrf(transport: "Transport") -> str:
+    return "its CSRF token is sent along" if transport.has_csrf_token else "no CSRF token is in use"
+
+
+def _window(sample: Sample) -> tuple[str, bool]:
+    """Whether a part of the log can be asked for, in words, and whether that is ignored."""
+    if sample.start_obeyed is None or sample.count_obeyed is None:
+        return "startIndex and count not tried: too few messages", False
+    words = {True: "obeyed", False: "ignored"}
+    told = f"startIndex {words[sample.start_obeyed]}, count {words[sample.count_obeyed]}"
+    return told, not (sample.start_obeyed and sample.count_obeyed)
+
+
+def _times(messages: Sequence[Message]) -> tuple[str, str | None]:
+    """The layouts of the timestamps, in words, and what to know where some can't be read."""
+    from smscli import shapes
+
+    layouts = dict.fromkeys(shapes.of_time(one.sent) for one in messages)
+    named = [f"timestamp {layout}" for layout in layouts if layout]
+    if any(shapes.has_milliseconds(one.sent) for one in messages):
+        named.append("timestampSeconds")
+    told = _some(named) or "no timestamp that can be read"
+    without = sum(1 for one in messages if one.at is None)
+    if not without:
+        return told, None
+    return f"{told}, {_counted(without, 'message')} without a time", "these pass --since and --until"
