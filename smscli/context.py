@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from smscli.credentials import Credential, Store
     from smscli.demo.server import DemoServer
     from smscli.push import Push
+    from smscli.redact import Reads
     from smscli.state import Learned, State
 
 
@@ -175,6 +176,14 @@ class AppContext:
         """The server's clock at its last answer; None where it was not asked, or told none."""
         client: GwsClient | None = self.__dict__.get("client")
         return client.now if client else None
+
+    def reads(self, redact: bool) -> "Reads":
+        """The client's reads, masked before anybody sees them where asked for."""
+        if not redact:
+            return self.client
+        from smscli.redact import Masked
+
+        return Masked(self.client)
 
     def debug(self, line: str) -> None:
         """Tell one of `--debug`'s lines."""

@@ -119,6 +119,9 @@ TypingOption = Annotated[
 ]
 UtcOption = Annotated[bool, typer.Option("--utc", help="Show times in UTC.")]
 TzOption = Annotated[str | None, typer.Option("--tz", metavar="ZONE", help="Show times in this zone.")]
+RedactOption = Annotated[
+    bool, typer.Option("--redact", help="Mask long numbers, e-mail addresses and user data.")
+]
 BellOption = Annotated[bool, typer.Option("--bell", help="Ring on a customer's message.")]
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="A profile's name.")]
 PasswordStdinOption = Annotated[

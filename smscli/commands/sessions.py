@@ -15,7 +15,7 @@ from smscli.commands.writers import EntryWriter, array, entry_writer
 from smscli.context import AppContext
 from smscli.errors import NotFound, UsageError
 from smscli.export import SESSION_COLUMNS, pair_rows, session_json, session_object, session_row
-from smscli.model import Listing, Page, Session
+from smscli.model import Listing, Page
 from smscli.options import (
     ColumnsOption,
     ContextOption,
@@ -30,6 +30,7 @@ from smscli.options import (
     JsonlOption,
     JsonOption,
     LastOption,
+    RedactOption,
     SinceOption,
     SortOption,
     StartIndexOption,
@@ -61,6 +62,7 @@ def list_(
     customer: CustomerOption = None,
     sort: SortOption = None,
     columns: ColumnsOption = None,
+    redact: RedactOption = False,
     utc: UtcOption = False,
     tz: TzOption = None,
 ) -> None:
@@ -73,6 +75,11 @@ def list_(
     chosen = selection.columns(columns) if columns is not None else SESSION_COLUMNS
     listing = app.client.sessions()
     sessions = selection.sessions(listing.sessions, states=states, customer=customer, order=order)
+    if redact:
+        from smscli import redact as masking
+
+        # Chosen and sorted by what is masked, or all would be alike.
+        sessions = tuple(map(masking.session, sessions))
     if json:
         app.terminal.write(array([session_json(session) for session in sessions]))
     elif jsonl:
@@ -104,6 +111,7 @@ def show(
     app: AppContext,
     session_id: IdArgument,
     json: JsonOption = False,
+    redact: RedactOption = False,
     utc: UtcOption = False,
     tz: TzOption = None,
 ) -> None:
@@ -112,9 +120,14 @@ def show(
     Its participants, capabilities and user data, who said how much, who waits, who is typing.
     """
     zone = zone_of(utc, tz)
-    session = _listed(app, session_id)
+    reads = app.reads(redact)
+    session = reads.sessions().find(session_id)
+    if session is None:
+        raise NotFound(
+            f"no such session: {session_id}", hint=f"`smscli list` shows the live sessions of {app.user}"
+        )
     activity, transcript = Activity(), transcript_for("fold")()
-    for page in app.client.messages(session.id):
+    for page in reads.messages(session.id):
         for message in page.messages:
             for entry in transcript.add(message):
                 activity.add(entry.message, entry.composing)
@@ -129,15 +142,6 @@ def show(
         from smscli.render.tables import session_card
 
         app.terminal.write(session_card(session, summary, app.terminal, zone=zone))
-
-
-def _listed(app: AppContext, session_id: str) -> Session:
-    session = app.client.sessions().find(session_id)
-    if session is None:
-        raise NotFound(
-            f"no such session: {session_id}", hint=f"`smscli list` shows the live sessions of {app.user}"
-        )
-    return session
 
 
 def messages(
@@ -158,6 +162,7 @@ def messages(
     highlight: HighlightOption = None,
     context: ContextOption = 0,
     typing: TypingOption = None,
+    redact: RedactOption = False,
     utc: UtcOption = False,
     tz: TzOption = None,
 ) -> None:
@@ -184,7 +189,7 @@ def messages(
     many = source.recording is not None and source.session_id is None
     writer = entry_writer(app.terminal, mode, json=json, jsonl=jsonl, many=many, zone=zone)
     try:
-        reading.write(source.pages(app), writer)
+        reading.write(source.pages(app, redact), writer)
     finally:
         writer.close()
     if not reading.found:
@@ -204,12 +209,12 @@ class Source:
     def is_window(self) -> bool:
         return self.start is not None or self.count is not None
 
-    def pages(self, app: AppContext) -> Iterable[Page]:
+    def pages(self, app: AppContext, redact: bool) -> Iterable[Page]:
         if self.recording is not None:
-            return _recorded(app, self.recording, self.session_id)
+            return _recorded(app, self.recording, self.session_id, redact)
         if self.is_window:
-            return [app.client.window(self.session_id or "", self.start, self.count)]
-        return app.client.messages(self.session_id or "")
+            return [app.reads(redact).window(self.session_id or "", self.start, self.count)]
+        return app.reads(redact).messages(self.session_id or "")
 
     def tell_empty(self, app: AppContext) -> None:
         if self.recording is not None:
@@ -232,14 +237,15 @@ def _source(
     return source
 
 
-def _recorded(app: AppContext, source: str, session_id: str | None) -> Iterator[Page]:
+def _recorded(app: AppContext, source: str, session_id: str | None, redact: bool) -> Iterator[Page]:
     """A recording as pages; what comes down a pipe is shown as it comes."""
+    from smscli import redact as masking
     from smscli.recording import read
 
     found = read(source, session_id, stdin=sys.stdin.buffer, notice=lambda line: app.notice("lost", line))
     at_once = 1 if source == "-" else _PAGE
     while page := tuple(islice(found, at_once)):
-        yield Page(page)
+        yield masking.page(Page(page)) if redact else Page(page)
 
 
 class Reading:

@@ -4,7 +4,6 @@ import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING
 
 from smscli import selection
 from smscli.commands.logs import zone_of
@@ -27,6 +26,7 @@ from smscli.options import (
     IntervalOption,
     PushOption,
     RecordOption,
+    RedactOption,
     SinceOption,
     TailJsonOption,
     TailLastOption,
@@ -39,9 +39,6 @@ from smscli.options import (
     typing_mode,
     wants_push,
 )
-
-if TYPE_CHECKING:
-    from smscli.client import GwsClient
 
 _LAST = "10"
 
@@ -63,6 +60,7 @@ def tail(
     interval: IntervalOption = 2.0,
     push: PushOption = "auto",
     record: RecordOption = None,
+    redact: RedactOption = False,
     bell: BellOption = False,
     utc: UtcOption = False,
     tz: TzOption = None,
@@ -92,7 +90,7 @@ def tail(
     many = every or len(ids or ()) > 1
     writer = entry_writer(app.terminal, mode, json=False, jsonl=json, many=many, zone=zone)
     screen = Screen(app, writer, _woken(app) if pushed else _sleep, View(mode, wanted, keep, bell))
-    recorder = Recorder(app, record) if record is not None else None
+    recorder = Recorder(app, record, redact) if record is not None else None
     takers: list[Callable[[Event], None]] = [
         partial(_learn, app),
         *([recorder.take] if recorder else []),
@@ -100,7 +98,7 @@ def tail(
     ]
     app.notice("whose", f"following the SMS sessions of {app.user} at {app.host}")
     events = follow(
-        Reads(app.client),
+        Reads(app, redact),
         ids,
         wait=screen.wait,
         clock=app.clock,
@@ -127,13 +125,14 @@ def _woken(app: AppContext) -> Nap:
 class Reads:
     """A follower's reads: as patient as a one-shot command's until the first list, then without retries."""
 
-    def __init__(self, client: "GwsClient") -> None:
-        self._client = client
-        self.page = client.page
-        self.renew = client.renew
+    def __init__(self, app: AppContext, redact: bool) -> None:
+        self._client = app.client
+        self._reads = app.reads(redact)
+        self.page = self._reads.page
+        self.renew = self._reads.renew
 
     def sessions(self) -> Listing:
-        listing = self._client.sessions()
+        listing = self._reads.sessions()
         self._client.retries = 0
         return listing
 
@@ -141,10 +140,10 @@ class Reads:
 class Recorder:
     """Keeps every message in a file before it is shown, and knows where an earlier run left off."""
 
-    def __init__(self, app: AppContext, path: str) -> None:
+    def __init__(self, app: AppContext, path: str, redact: bool) -> None:
         from smscli.recording import Recording
 
-        self._recording = Recording.open(path)
+        self._recording = Recording.open(path, redact=redact)
         app.at_close(self._recording.close)
         self.cursors: dict[str, Cursor] = {}
         for message in self._recording.messages():

@@ -1,0 +1,240 @@
+"""What to mask before anybody sees it: long numbers, e-mail addresses and user data, model to model.
+
+What is masked already stays as it is, and a record with nothing to mask is handed back itself.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import lru_cache
+from itertools import pairwise
+from operator import is_
+from typing import Protocol
+
+from smscli.model import Json, Listing, Message, Page, Participant, Session
+
+HIDDEN = "***"
+"""What stands in place of a value that is masked whole."""
+
+_ADDRESS = "***@***"
+_SHOWN = 2
+_SHORTEST = 7
+
+# Copied from an address book a number comes with bidi marks around it, and from a telephone's keypad with a
+# variation selector and a keycap on each digit; controls, fillers and blanks without width can't be seen.
+_UNSEEN = (
+    "\0-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\u00ad\u0300-\u036f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f"
+    "\u200b-\u200f\u202a-\u202e\u2060-\u206f\u20d0-\u20ff\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb"
+    "\U000e0000-\U000e0fff"
+)
+_DOTS = ".\u00b7\u2022\u2024\u2027\u2219\u22c5\u3002\u30fb\uff0e\uff61\uff65"
+_DASHES = "\\-\u058a\u05be\u2010-\u2015\u2043\u207b\u208b\u2212\u2e3a\u2e3b\ufe58\ufe63\uff0d"
+_BRACKETS = "()\\[\\]{}\uff08\uff09\uff3b\uff3d\uff5b\uff5d"
+_BETWEEN = rf"\s\u2800{_DOTS}{_DASHES}{_BRACKETS}{_UNSEEN}"
+
+_DIGIT = re.compile(r"\d")
+_NUMBER = re.compile(rf"\d[\d{_BETWEEN}]{{{_SHORTEST - 2},}}\d")
+# A link writes a blank as + or %20, and a bracket as %28 or %29.
+_NUMBER_IN_LINK = re.compile(rf"\d[\d{_BETWEEN}+%]{{{_SHORTEST - 2},}}\d")
+_SIGN = re.compile("[@\ufe6b\uff20]|%40")
+_DOT = ".\u3002\uff0e"
+_AROUND = r"\s<>()\[\]{},;:\"/\\|?&=#\u00ab\u00bb\u201c-\u201e\u3001\uff08\uff09\uff0c\uff1a\uff1b"
+# Word by word, and only then what is in a word: a search for the whole address takes the square of the time
+# on a long word made to waste it.
+_WORD = re.compile(rf"[^{_AROUND}]+")
+_HOST = re.compile(rf"[^{_DOT}]+[{_DOT}][^{_DOT}]")
+
+# What the server's pages name in a session, a message, a participant and an attachment, and what a recording
+# adds: ids, times, places in the log, types, states and addresses of resources.
+_KEPT = frozenset(
+    {
+        "id",
+        "sessionId",
+        "participantId",
+        "fileId",
+        "index",
+        "type",
+        "chatType",
+        "state",
+        "visibility",
+        "uri",
+        "path",
+        "timestamp",
+        "timestampRaw",
+        "timestampSeconds",
+        "receivedDate",
+        "receivedDateRaw",
+    }
+)
+_TEXTS = frozenset({"text", "url", "noticeText", "nickname", "comment", "name"})
+_RECORDS = frozenset({"from", "participants", "attachment"})
+_USER_DATA = "userData"
+# A server can nest without end; what is further down than anybody writes is masked whole.
+_DEEPEST = 50
+_LONGEST_REMEMBERED = 200
+
+
+def text(value: str) -> str:
+    """`value` without e-mail addresses, and with no more than the last two digits of a long number."""
+    masked = _remembered(value) if len(value) <= _LONGEST_REMEMBERED else _masked(value)
+    return value if masked == value else masked
+
+
+def _masked(value: str) -> str:
+    masked = value
+    if "@" in value or "%40" in value or "\uff20" in value or "\ufe6b" in value:
+        masked = _WORD.sub(_word, masked)
+    number = _NUMBER_IN_LINK if "://" in value or "%2" in value else _NUMBER
+    return number.sub(_number, masked)
+
+
+# A text stands in a message and in what was sent, and a nickname in every message of its owner.
+_remembered = lru_cache(maxsize=1024)(_masked)
+
+
+def _word(match: re.Match[str]) -> str:
+    word = match[0]
+    parts = _SIGN.split(word)
+    if any(user and _HOST.match(host) for user, host in pairwise(parts)):
+        return _ADDRESS + word[len(word.rstrip(".!'")) :]
+    return word
+
+
+def _number(match: re.Match[str]) -> str:
+    digits = len(_DIGIT.findall(match[0]))
+    return _DIGIT.sub("*", match[0], digits - _SHOWN) if digits >= _SHORTEST else match[0]
+
+
+def message(one: Message) -> Message:
+    """The message without what identifies a person but ids; what the server sent likewise."""
+    sender = participant(one.sender) if one.sender else None
+    said = (_optional(one.text), _optional(one.url), _optional(one.notice))
+    attachment = _record(one.attachment) if one.attachment else one.attachment
+    sent = _record(one.sent)
+    same = sent is one.sent and sender is one.sender and attachment is one.attachment
+    if same and said == (one.text, one.url, one.notice):
+        return one
+    # Several times as fast as `replace`.
+    return Message(
+        one.session_id, one.index, one.type, sender, one.visibility, one.at, *said, attachment, one.late, sent
+    )
+
+
+def participant(one: Participant) -> Participant:
+    """The participant with the nickname masked."""
+    nickname, sent = _optional(one.nickname), _record(one.sent)
+    if nickname == one.nickname and sent is one.sent:
+        return one
+    return Participant(one.type, nickname, one.participant_id, one.visibility, sent)
+
+
+def session(one: Session) -> Session:
+    """The session without what identifies a person but ids, and without any value of its user data."""
+    people = tuple(map(participant, one.participants))
+    user_data, comment, sent = _hidden_values(one.user_data), _optional(one.comment), _record(one.sent)
+    same = sent is one.sent and user_data is one.user_data and comment == one.comment
+    if same and all(map(is_, people, one.participants)):
+        return one
+    return replace(one, participants=people, user_data=user_data, comment=comment, sent=sent)
+
+
+def page(one: Page) -> Page:
+    """The page with its messages masked."""
+    return replace(one, messages=tuple(map(message, one.messages)))
+
+
+def listing(one: Listing) -> Listing:
+    """The list with its sessions masked."""
+    return replace(one, sessions=tuple(map(session, one.sessions)))
+
+
+class Reads(Protocol):
+    """The reads of sessions and of their messages, as the client has them."""
+
+    def sessions(self) -> Listing: ...
+
+    def page(self, session_id: str, start: int | None = None, count: int | None = None) -> Page: ...
+
+    def window(self, session_id: str, start: int | None = None, count: int | None = None) -> Page: ...
+
+    def messages(self, session_id: str, start: int = 1) -> Iterator[Page]: ...
+
+    def renew(self) -> None: ...
+
+
+class Masked:
+    """The same reads with every answer masked, so that whoever reads here never holds what was masked."""
+
+    def __init__(self, reads: Reads) -> None:
+        self._reads = reads
+        self.renew = reads.renew
+
+    def sessions(self) -> Listing:
+        return listing(self._reads.sessions())
+
+    def page(self, session_id: str, start: int | None = None, count: int | None = None) -> Page:
+        return page(self._reads.page(session_id, start, count))
+
+    def window(self, session_id: str, start: int | None = None, count: int | None = None) -> Page:
+        return page(self._reads.window(session_id, start, count))
+
+    def messages(self, session_id: str, start: int = 1) -> Iterator[Page]:
+        return map(page, self._reads.messages(session_id, start))
+
+
+def _optional(value: str | None) -> str | None:
+    return text(value) if value else value
+
+
+def _record(sent: Json) -> Json:
+    """What was sent of a session, a message, a participant or an attachment."""
+    return _object(sent, 0, known=True)
+
+
+def _object(sent: Json, depth: int, *, known: bool) -> Json:
+    """The object itself where nothing in it is masked; `known`: its ids and the like are, by their keys."""
+    changed: dict[str, object] = {}
+    for key, value in sent.items():
+        if known and key in _KEPT and not isinstance(value, dict | list):
+            continue
+        masked = _user_data(value) if key == _USER_DATA else _value(key, value, depth, known)
+        if masked is not value:
+            changed[key] = masked
+    return {**sent, **changed} if changed else sent
+
+
+def _value(key: str, value: object, depth: int, known: bool) -> object:
+    if isinstance(value, str):
+        return text(value)
+    if isinstance(value, dict | list) and depth >= _DEEPEST:
+        return HIDDEN
+    if isinstance(value, dict):
+        return _object(value, depth + 1, known=known and key in _RECORDS)
+    if isinstance(value, list):
+        return _items(key, value, depth + 1, known)
+    if isinstance(value, int | float) and known and key in _TEXTS:
+        return _number_sent(value)
+    return value
+
+
+def _items(key: str, values: list[object], depth: int, known: bool) -> list[object]:
+    masked = [_value(key, one, depth, known and key in _RECORDS) for one in values]
+    return values if all(map(is_, values, masked)) else masked
+
+
+def _number_sent(value: float) -> object:
+    """A number where a text belongs is shown as one, and so masked as one."""
+    literal = str(value)
+    masked = text(literal)
+    return value if masked == literal else masked
+
+
+def _user_data(value: object) -> object:
+    if isinstance(value, dict):
+        return _hidden_values(value)
+    return value if value is None or value == HIDDEN else HIDDEN
+
+
+def _hidden_values(values: Json) -> Json:
+    """Every value masked; the keys stay."""
+    return values if all(one == HIDDEN for one in values.values()) else dict.fromkeys(values, HIDDEN)
