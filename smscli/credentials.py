@@ -25,6 +25,7 @@ _KEYRING_SECONDS = 5.0
 # A person may have to find and type the keyring's own password.
 _KEYRING_SECONDS_ON_A_TERMINAL = 60.0
 _SILENT_SECONDS = 1.0
+_AFTERWARDS_SECONDS = 0.5
 # Windows does not let Ctrl-C into a wait before it ends.
 _SLICE_SECONDS = 0.1
 _LONGEST_LINE = 65536
@@ -277,7 +278,7 @@ def first_line(command: Sequence[str], limit: float = _COMMAND_SECONDS) -> str:
     reader.start()
     ended = False
     try:
-        ended = _ended(process, reader, limit)
+        ended = _ended(process, reader, lines, limit)
     finally:
         if not ended:
             _kill(process)
@@ -318,14 +319,16 @@ def _read(stream: IO[bytes], lines: list[bytes]) -> None:
             pass
 
 
-def _ended(process: subprocess.Popen[bytes], reader: threading.Thread, limit: float) -> bool:
-    until = time.monotonic() + limit
-    reader.join(limit)
-    if reader.is_alive():
+def _ended(
+    process: subprocess.Popen[bytes], reader: threading.Thread, lines: list[bytes], limit: float
+) -> bool:
+    try:
+        process.wait(limit)
+    except subprocess.TimeoutExpired:
         return False
-    with suppress(subprocess.TimeoutExpired):
-        process.wait(max(0.0, until - time.monotonic()))
-    return process.returncode is not None
+    # What it started, an agent perhaps, may hold its output open for as long as it likes.
+    reader.join(_AFTERWARDS_SECONDS)
+    return bool(lines)
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:

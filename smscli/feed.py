@@ -186,6 +186,10 @@ class _Feed:
         elif wake.kind is WakeKind.EVERYTHING:
             self._trust.broke(now)
             self._poll_all(now)
+        elif wake.kind is WakeKind.BROKEN:
+            # A channel that is back within an interval costs no more than the reads that follow then.
+            self._trust.interrupt()
+            self._poll_all(now + self._interval)
         elif wake.kind is WakeKind.MESSAGES:
             self._wake_session(wake.session_id, now)
         else:
@@ -201,10 +205,10 @@ class _Feed:
         elif session_id is None or not self._list.knows(session_id):
             self._list.wake(now)
 
-    def _poll_all(self, now: float) -> None:
+    def _poll_all(self, at: float) -> None:
         """Polls, not wake-ups: a live message must not wait behind hundreds of sessions."""
         for target in (self._list, *self._followed.values()):
-            target.due = min(target.due, now)
+            target.due = min(target.due, at)
 
     def _distrust(self, kind: str, message: str) -> Iterator[Event]:
         self._poll_all(self._clock())

@@ -231,6 +231,7 @@ class WakeKind(StrEnum):
     MESSAGES = "messages"
     LIST = "list"
     EVERYTHING = "everything"
+    BROKEN = "broken"
     OFF = "off"
 
 
@@ -238,6 +239,7 @@ class WakeKind(StrEnum):
 class Wake:
     """A hint that the server pushed: read one session's messages, the list, or everything after a break.
 
+    `BROKEN`: the channel is down, and nothing will be pushed before the next `EVERYTHING`.
     `OFF`: there is no push at this server, `reason` says why.
     """
 

@@ -43,6 +43,9 @@ TranscriptArgument = Annotated[
     str | None,
     typer.Argument(metavar="[ID|@FILE|-]", help="A session's id; or a recording, `-` on standard input."),
 ]
+RecordedArgument = Annotated[
+    str | None, typer.Argument(metavar="[ID]", help="Of a recording, the session with this id alone.")
+]
 IdsArgument = Annotated[
     list[str] | None, typer.Argument(metavar="[ID]...", help="The ids of the sessions to follow.")
 ]
@@ -163,6 +166,13 @@ def recording_named(argument: str | None, from_file: str | None) -> str | None:
     if from_file is not None or argument is None:
         return from_file
     return argument[1:] if argument.startswith("@") else "-" if argument == "-" else None
+
+
+def record_file(value: str | None) -> str | None:
+    """The file to record into."""
+    if value == "-":
+        raise UsageError("--record takes a file", hint="`tail --json` writes to standard output")
+    return value
 
 
 def wants_push(value: str) -> bool:

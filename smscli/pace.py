@@ -87,11 +87,17 @@ class Trust:
     """Whether wake-ups can be relied on, judged by what wake-ups and reads find, session by session."""
 
     def __init__(self, trusted: bool) -> None:
-        self.trusted = trusted
+        self._won = trusted
+        self._interrupted = False
         self._lost_at = -inf
         self._wakes: dict[str, float] = {}
         self._broke_at = -inf
         self._doubts: dict[str, float] = {}
+
+    @property
+    def trusted(self) -> bool:
+        """Whether wake-ups are relied on now."""
+        return self._won and not self._interrupted
 
     @property
     def deadline(self) -> float:
@@ -102,17 +108,23 @@ class Trust:
         self._wakes[session_id] = now
         self._doubts.pop(session_id, None)
 
+    def interrupt(self) -> None:
+        """The channel is down: there is nothing to rely on before it is back."""
+        self._interrupted = True
+        self._doubts.clear()
+
     def broke(self, now: float) -> None:
-        """The channel says that wake-ups may be lost: that excuses all that are."""
+        """The channel is back, and wake-ups may have been lost: that excuses all that are."""
+        self._interrupted = False
         self._broke_at = now
         self._doubts.clear()
 
     def found(self, session_id: str, now: float, last_read: float) -> bool:
         """A read found messages: whether that wins the trust, a wake-up having come since the last read."""
         announced = self._wakes.get(session_id, -inf) >= last_read
-        if self.trusted or not announced or now - self._lost_at < _WON_AGAIN_AFTER:
+        if self._won or not announced or now - self._lost_at < _WON_AGAIN_AFTER:
             return False
-        self.trusted = True
+        self._won = True
         return True
 
     def found_in_background(self, session_id: str, now: float) -> None:
@@ -129,6 +141,6 @@ class Trust:
         return True
 
     def lose(self, now: float) -> None:
-        self.trusted = False
+        self._won = False
         self._lost_at = now
         self._doubts.clear()

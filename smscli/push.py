@@ -33,9 +33,9 @@ _EVERYTHING = Wake(WakeKind.EVERYTHING)
 class Push:
     """Wake-ups from the server, on connections of its own beside those of `transport`.
 
-    `EVERYTHING` comes when the channel is there and each time it is back, `OFF`, the last one, when there is
-    none to be had. `rest(seconds)` is how the thread pauses, by default until it is over; `debug` hears of
-    each request, within `wait` and `close`.
+    `BROKEN` comes when the channel goes, `EVERYTHING` when it is there and each time it is back, and `OFF`,
+    the last one, when there is none to be had. `rest(seconds)` is how the thread pauses, by default until it
+    is over; `debug` hears of each request, within `wait` and `close`.
     """
 
     def __init__(
@@ -152,6 +152,7 @@ class _Listener:
         self._rest = rest
         self._backoff = Backoff()
         self._is_lost = True
+        self._is_told = False
         self._back_at = 0.0
         self._is_refused = False
         self._nothings = 0
@@ -174,7 +175,7 @@ class _Listener:
     def _recover(self) -> bool:
         """Note that all is well; whether it was not, and wake-ups may have been lost."""
         now, was_lost = self._clock(), self._is_lost
-        self._is_lost = self._is_refused = False
+        self._is_lost = self._is_refused = self._is_told = False
         if was_lost:
             self._back_at = now
             self._wake(_EVERYTHING)
@@ -221,6 +222,8 @@ class _Listener:
     def _lose(self, retry_after: float | None) -> float:
         """Note a break; the seconds until it is time to try again."""
         now = self._clock()
-        self._is_lost = True
+        if not self._is_told:
+            self._wake(Wake(WakeKind.BROKEN))
+        self._is_lost = self._is_told = True
         self._backoff.failed(now, self._jitter(), retry_after)
         return self._backoff.until - now

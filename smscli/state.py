@@ -5,6 +5,7 @@ Nothing depends on it: a file that can't be read or written is passed over, whic
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from errno import EINVAL
 from pathlib import Path
 
 from smscli.files import locked, our_folder, replace_file
@@ -89,6 +90,8 @@ class State:
     def _read(self) -> _Document:
         """The file's object, empty where it has none. OSError."""
         try:
+            if self._path.exists() and not self._path.is_file():
+                raise OSError(EINVAL, "it is no file")  # reading a pipe could wait for ever
             content = self._path.read_bytes()
         except FileNotFoundError:
             return {}

@@ -157,3 +157,40 @@ def test_killed_at_any_moment_it_goes_on_where_it_was(
                 time.sleep(0.25 + number * 0.05)
                 continue
             seen.until(lambda: seen.recorded == said(*range(1, 11)))
+
+
+def test_while_the_channel_is_down_it_polls_as_if_there_were_none(
+    server: DemoServer, home: dict[str, str], tmp_path: Path
+) -> None:
+    with following(server, home, tmp_path) as seen:
+        assert server.await_listeners()
+        say(server, 1)
+        seen.told("push-trusted")
+        server.options.fault, server.options.fault_path = ("reset",), "notifications"
+        server.cut_push()
+        for number in range(2, 6):
+            say(server, number)
+            before = time.monotonic()
+            seen.until(lambda number=number: seen.recorded == said(*range(1, number + 1)))
+            # Trusted, it would read one session every five seconds.
+            assert time.monotonic() - before < 4
+        assert seen.end() == 130
+    assert seen.notices == ["whose", "push-trusted"]
+
+
+def test_a_dead_server_is_noticed_although_push_was_trusted(
+    server: DemoServer, home: dict[str, str], tmp_path: Path
+) -> None:
+    with following(server, home, tmp_path) as seen:
+        assert server.await_listeners()
+        say(server, 1)
+        seen.told("push-trusted")
+        server.options.fault = ("reset",)
+        server.cut_push()
+        seen.told("lost")
+        say(server, 2)
+        server.options.fault = ()
+        seen.told("reconnected")
+        seen.until(lambda: seen.recorded == said(1, 2))
+        assert seen.end() == 130
+    assert seen.notices == ["whose", "push-trusted", "lost", "reconnected"]

@@ -106,6 +106,9 @@ def test_at_file_and_a_dash_are_short_for_it(
     long = smscli("messages", "--from-file", str(file), "--jsonl")
     assert len(long.out.splitlines()) == 6
     assert smscli("messages", f"@{file}", "--jsonl").out == long.out
+    one = smscli("messages", "--from-file", str(file), SECOND, "--jsonl")
+    assert smscli("messages", f"@{file}", SECOND, "--jsonl").out == one.out
+    assert len(one.out.splitlines()) == 3
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content)))
     assert smscli("messages", "-", "--jsonl").out == long.out
 
@@ -130,6 +133,23 @@ def test_a_window_of_a_recording_is_wrong_usage(smscli: Smscli, option: str) -> 
     outcome = smscli("messages", "@file", option, "3")
     told = "error: --start-index and --count go with neither --last nor a recording\n"
     assert (outcome.code, outcome.err) == (2, told)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("messages", FIRST, SECOND), f"error: messages takes one session's id, not {SECOND!r} too\n"),
+        (
+            ("tail", "--all", "--record", "-"),
+            "error: --record takes a file\nhint: `tail --json` writes to standard output\n",
+        ),
+    ],
+)
+def test_what_names_no_recording_is_wrong_usage(
+    smscli: Smscli, arguments: tuple[str, ...], told: str
+) -> None:
+    outcome = smscli(*arguments)
+    assert (outcome.code, outcome.out, outcome.err) == (2, "", told)
 
 
 def test_a_missing_recording_is_one_line(smscli: Smscli) -> None:

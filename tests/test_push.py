@@ -24,6 +24,7 @@ from tests.wire_server import Reply, WireServer, answer, hang, reset
 SOON = 10.0
 LIST = Wake(WakeKind.LIST)
 EVERYTHING = Wake(WakeKind.EVERYTHING)
+BROKEN = Wake(WakeKind.BROKEN)
 
 
 def off(reason: str) -> Wake:
@@ -182,7 +183,7 @@ def test_a_flood_coalesces() -> None:
 def test_a_channel_that_was_cut_goes_on_with_the_same_client_and_everything_is_read() -> None:
     with demo() as (server, ear):
         server.cut_push()
-        assert ear.next() == [EVERYTHING]
+        assert ear.until(EVERYTHING) == [BROKEN, EVERYTHING]
         assert server.await_listeners()
         server.world.add_session()
         assert ear.next() == [LIST]
@@ -194,7 +195,7 @@ def test_a_channel_that_was_cut_goes_on_with_the_same_client_and_everything_is_r
 def test_a_client_that_was_forgotten_begins_anew_and_everything_is_read(cookies: str) -> None:
     with demo(push_cookies=cookies, csrf=True) as (server, ear):
         server.drop_push()
-        assert ear.next() == [EVERYTHING]
+        assert ear.until(EVERYTHING) == [BROKEN, EVERYTHING]
         assert server.await_listeners()
         server.world.add_session()
         assert ear.next() == [LIST]
@@ -219,7 +220,7 @@ def test_a_connect_that_is_never_answered_is_cut_and_everything_is_read(
         while 1.0 not in ear.rests:
             time.sleep(0.005)
         server.options.silence = False
-        assert ear.next() == [EVERYTHING]
+        assert ear.until(EVERYTHING) == [BROKEN, EVERYTHING]
 
 
 def test_back_off_grows_to_half_a_minute_while_the_channel_stays_broken() -> None:
@@ -253,7 +254,8 @@ def test_a_server_that_wants_a_handshake_after_each_connect_is_obeyed_ever_slowe
     again = [connected(reconnect="handshake", interval=250)] * 4
     with scripted(CometdScript(connect=[*again, connected(reconnect="none")])) as ear:
         assert ear.until(off("the server wants no more connects")) == [
-            off("the server wants no more connects")
+            BROKEN,
+            off("the server wants no more connects"),
         ]
     assert ear.rests == [0.25, 2.0, 4.0, 8.0]
 
@@ -354,9 +356,10 @@ def test_a_server_that_advises_no_connect_gets_none() -> None:
 def test_answers_that_are_none_end_it_where_there_never_was_a_good_one() -> None:
     page = answer(b"<html>Sign in</html>")
     with scripted(CometdScript(handshake=[page] * 3)) as ear:
-        assert ear.next() == [off("the server's answer is a web page, not JSON")]
+        reason = off("the server's answer is a web page, not JSON")
+        assert ear.until(reason) == [BROKEN, reason]
     with scripted(CometdScript(handshake=[page, page])) as ear:
-        assert ear.next() == [EVERYTHING]
+        assert ear.until(EVERYTHING) == [BROKEN, EVERYTHING]
 
 
 def test_broken_answers_are_breaks_where_there_was_a_good_one() -> None:
@@ -386,7 +389,8 @@ def test_a_fault_of_our_own_does_not_look_like_a_quiet_server() -> None:
         raise ZeroDivisionError
 
     with scripted(CometdScript(handshake=[reset]), rest=fail) as ear:
-        assert ear.next() == [off("internal error: ZeroDivisionError")]
+        reason = off("internal error: ZeroDivisionError")
+        assert ear.until(reason) == [BROKEN, reason]
 
 
 # --- sign-in ---
@@ -395,7 +399,7 @@ def test_a_fault_of_our_own_does_not_look_like_a_quiet_server() -> None:
 def test_a_sign_in_refused_twice_ends_it_and_the_list_is_asked_for_between() -> None:
     with scripted(CometdScript(handshake=[REFUSED, REFUSED])) as ear:
         reason = off("the server answers HTTP 401")
-        assert ear.until(reason) == [LIST, reason]
+        assert ear.until(reason) == [LIST, BROKEN, reason]
         assert ear.rests == [5.0]
 
 

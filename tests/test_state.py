@@ -1,6 +1,7 @@
 """What the tool keeps of servers: one small file that may be missing, broken or shared, and never matters."""
 
 import json
+import os
 import stat
 import subprocess
 import sys
@@ -167,6 +168,13 @@ def test_bytes_that_are_no_text_are_ignored(kept: Kept) -> None:
     assert kept.said == [f"{kept.path} is ignored: it holds no JSON object"]
 
 
+def test_a_pipe_in_the_files_place_is_not_waited_for(kept: Kept) -> None:
+    kept.path.parent.mkdir(parents=True)
+    os.mkfifo(kept.path)
+    assert kept.state().of(WORK) == Learned()
+    assert kept.said == [f"{kept.path} is ignored: it is no file"]
+
+
 def test_a_folder_in_the_files_place_is_told_and_changes_nothing_else(kept: Kept) -> None:
     kept.path.mkdir(parents=True)
     state = kept.state()
@@ -174,8 +182,8 @@ def test_a_folder_in_the_files_place_is_told_and_changes_nothing_else(kept: Kept
     state.learn(WORK, spelling="smsessions")
     assert state.of(WORK) == Learned("smsessions")
     assert kept.said == [
-        f"{kept.path} is ignored: Is a directory",
-        f"{kept.path} can't be written: [Errno 21] Is a directory: '{kept.path}'",
+        f"{kept.path} is ignored: it is no file",
+        f"{kept.path} can't be written: [Errno 22] it is no file",
     ]
 
 

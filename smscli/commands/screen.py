@@ -100,9 +100,9 @@ class Screen:
         while True:
             left = until - time.monotonic()
             wakes = self._nap(max(0.0, min(left, _REPAINT_SECONDS)))
+            self._app.terminal.check()
             if wakes or left <= _REPAINT_SECONDS:
                 return wakes
-            self._app.terminal.check()
             self._paint()
 
     def _read(self, read: Read) -> None:

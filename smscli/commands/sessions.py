@@ -30,6 +30,7 @@ from smscli.options import (
     JsonlOption,
     JsonOption,
     LastOption,
+    RecordedArgument,
     RedactOption,
     SinceOption,
     SortOption,
@@ -147,6 +148,7 @@ def show(
 def messages(
     app: AppContext,
     session_id: TranscriptArgument = None,
+    recorded_id: RecordedArgument = None,
     from_file: FromFileOption = None,
     json: JsonOption = False,
     jsonl: JsonlOption = False,
@@ -184,7 +186,7 @@ def messages(
         highlight=highlight,
         context=context,
     )
-    source = _source(session_id, from_file, last, start_index, count)
+    source = _source((session_id, recorded_id), from_file, last, start_index, count)
     reading = Reading(app, mode, wanted, last_entries(last))
     many = source.recording is not None and source.session_id is None
     writer = entry_writer(app.terminal, mode, json=json, jsonl=jsonl, many=many, zone=zone)
@@ -224,12 +226,20 @@ class Source:
 
 
 def _source(
-    argument: str | None, from_file: str | None, last: str | None, start: int | None, count: int | None
+    arguments: tuple[str | None, str | None],
+    from_file: str | None,
+    last: str | None,
+    start: int | None,
+    count: int | None,
 ) -> Source:
-    recording = recording_named(argument, from_file)
-    if recording is None and argument is None:
+    first, second = arguments
+    recording = recording_named(first, from_file)
+    if recording is None and first is None:
         raise UsageError("messages takes a session's id, or a recording", hint="`smscli list` shows the ids")
-    session_id = argument if recording is None or from_file is not None else None
+    is_short = recording is not None and from_file is None
+    if second is not None and not is_short:
+        raise UsageError(f"messages takes one session's id, not {second!r} too")
+    session_id = second if is_short else first
     source = Source(session_id, recording, start, count)
     if source.is_window and (last is not None or recording is not None):
         raise UsageError("--start-index and --count go with neither --last nor a recording")

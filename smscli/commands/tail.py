@@ -36,6 +36,7 @@ from smscli.options import (
     UtcOption,
     interval_seconds,
     last_entries,
+    record_file,
     typing_mode,
     wants_push,
 )
@@ -86,11 +87,11 @@ def tail(
     )
     # A time to begin at takes the place of a number to begin with.
     keep = last_entries(last if last is not None or since is not None else _LAST)
-    rhythm = interval_seconds(interval)
+    rhythm, file = interval_seconds(interval), record_file(record)
     many = every or len(ids or ()) > 1
     writer = entry_writer(app.terminal, mode, json=False, jsonl=json, many=many, zone=zone)
     screen = Screen(app, writer, _woken(app) if pushed else _sleep, View(mode, wanted, keep, bell))
-    recorder = Recorder(app, record, redact) if record is not None else None
+    recorder = Recorder(app, file, redact) if file is not None else None
     takers: list[Callable[[Event], None]] = [
         partial(_learn, app),
         *([recorder.take] if recorder else []),
