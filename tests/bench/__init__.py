@@ -1,0 +1,1 @@
+"""What the tool costs, measured against its bars; run as `python -m tests.bench`."""

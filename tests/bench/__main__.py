@@ -1,0 +1,102 @@
+"""The speed and cost table: every measure with its bar beside it; ends with 1 when one falls short."""
+
+import argparse
+import os
+import platform
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from tests.bench import following, reading, start
+from tests.bench.children import Failed, NotMeasured
+from tests.bench.figures import Line, falls_short
+from tests.bench.setting import Setting
+from tests.bench.table import table
+
+_QUICK_ROUNDS = 3
+_LONG = 1_000_000
+_CPUINFO = Path("/proc/cpuinfo")
+
+Row = Callable[[Setting], Iterator[Line]]
+ROWS: dict[str, Row] = {
+    "version": start.version,
+    "help": start.help_,
+    "list": start.list_,
+    "list-keyring": start.list_keyring,
+    "list-httpie": start.list_httpie,
+    "requests-list": start.requests_list,
+    "requests-messages": reading.requests_messages,
+    "jsonl": reading.jsonl,
+    "jsonl-slow": reading.jsonl_slow,
+    "transcript": reading.transcript,
+    **{f"memory-{form}": partial(reading.memory, form=form) for form in reading.FORMS},
+    "tail-push": following.tail_push,
+    "tail-poll": following.tail_poll,
+    "idle": following.idle,
+    "many-push": following.many_push,
+    "many-poll": following.many_poll,
+    "memory-follow": following.memory_follow,
+}
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Measure the rows asked for and print them; the exit code."""
+    asked = _parser().parse_args(arguments)
+    if asked.list:
+        print("\n".join(ROWS))
+        return 0
+    if asked.rounds is not None and asked.rounds < 1:
+        _parser().error("--rounds takes a number from 1")
+    unknown = sorted(set(asked.rows) - ROWS.keys())
+    if unknown:
+        _parser().error(f"no such row: {', '.join(unknown)}; --list names them")
+    names = [name for name in ROWS if name in asked.rows or not asked.rows]
+    rounds = asked.rounds or (_QUICK_ROUNDS if asked.quick else 7)
+    size = _LONG if asked.long else 100_000
+    lines: list[tuple[str, Line]] = []
+    with TemporaryDirectory(prefix="smscli-bench-") as folder:
+        setting = Setting(Path(folder), rounds, asked.quick, size)
+        for name in names:
+            for line in measured(ROWS[name], setting, name):
+                lines.append((name, line))
+                print(f"{name}: {line.measure}: {line.figure} ({line.bar})", file=sys.stderr, flush=True)
+    print(
+        f"{_where()}; `{' '.join(['python -m tests.bench', *arguments])}`, {rounds} rounds\n\n{table(lines)}"
+    )
+    return int(falls_short([line for _, line in lines], counts_only=asked.quick))
+
+
+def measured(row: Row, setting: Setting, name: str) -> Iterator[Line]:
+    """The row's lines; one that can't be measured, or whose program fails, is a line that says why."""
+    try:
+        yield from row(setting)
+    except NotMeasured as error:
+        yield Line(name, "", str(error), "", None)
+    except Failed as error:
+        yield Line(name, "failed", str(error), "", False, counted=True)
+
+
+def _where() -> str:
+    """The day, and the machine that it was measured on."""
+    cpu = platform.processor() or platform.machine()
+    if _CPUINFO.exists():
+        models = [line for line in _CPUINFO.read_text().splitlines() if line.startswith("model name")]
+        cpu = models[0].partition(":")[2].strip() if models else cpu
+    return f"{time.strftime('%Y-%m-%d')}, {os.cpu_count()} x {cpu}, Python {platform.python_version()}"
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser.add_argument("rows", nargs="*", metavar="ROW", help="only these rows")
+    parser.add_argument("--list", action="store_true", help="name the rows")
+    parser.add_argument("--rounds", type=int, metavar="N", help="rounds of each comparison (default 7)")
+    parser.add_argument("--quick", action="store_true", help="few and short rounds; only counts can fail")
+    parser.add_argument("--long", action="store_true", help=f"logs of {_LONG:,} messages in place of 100,000")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

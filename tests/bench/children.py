@@ -1,0 +1,89 @@
+"""Programs that are measured: run to their end, with the time they took and the memory they held."""
+
+import os
+import resource
+import subprocess
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from tempfile import TemporaryFile
+from typing import IO
+
+# Longer than a million messages take anywhere; a program that hangs must not hold up the bench.
+_PATIENCE = 1800.0
+_KIB = 1024
+
+Command = Sequence[str]
+Environ = Mapping[str, str]
+
+
+class Failed(Exception):
+    """What was to be measured does not do its work."""
+
+
+class NotMeasured(Exception):
+    """There is no way to measure this here; says why."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of a program: seconds from its start to its end, and the most memory it held, in bytes."""
+
+    seconds: float
+    _peak: int
+
+    @property
+    def peak(self) -> float:
+        own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _KIB
+        # A child is born with its parent's peak.
+        if self._peak <= own:
+            raise NotMeasured("the bench holds more memory than the program that it measures")
+        return self._peak
+
+
+def run(command: Command, environ: Environ) -> Run:
+    """Run to the end with nobody reading the output. Failed."""
+    with open(os.devnull, "wb") as nowhere:
+        return _run(command, environ, nowhere)
+
+
+def check(command: Command, environ: Environ, least: int, most: int) -> None:
+    """Run once, unmeasured: it must print so many lines. Failed."""
+    with TemporaryFile() as out:
+        _run(command, environ, out)
+        out.seek(0)
+        lines = sum(1 for _ in out)
+    if not least <= lines <= most:
+        raise Failed(f"{_name(command)} printed {lines} lines")
+
+
+def _run(command: Command, environ: Environ, out: IO[bytes]) -> Run:
+    with TemporaryFile() as err:
+        begun = time.perf_counter()
+        process = subprocess.Popen(command, env=environ, stdin=subprocess.DEVNULL, stdout=out, stderr=err)
+        with _limited(process):
+            # Unlike Popen's own wait this one tells what the process used.
+            _, status, usage = os.wait4(process.pid, 0)
+        ended = time.perf_counter()
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode:
+            err.seek(0)
+            said = err.read().decode(errors="replace").strip().splitlines() or ["nothing said"]
+            raise Failed(f"{_name(command)} ended with {process.returncode}: {said[-1]}")
+    return Run(ended - begun, usage.ru_maxrss * _KIB)
+
+
+@contextmanager
+def _limited(process: subprocess.Popen[bytes]) -> Iterator[None]:
+    guard = threading.Timer(_PATIENCE, process.kill)
+    guard.start()
+    try:
+        yield
+    finally:
+        guard.cancel()
+
+
+def _name(command: Command) -> str:
+    return " ".join(os.path.basename(word) for word in command[:4])

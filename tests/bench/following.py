@@ -1,0 +1,153 @@
+"""What it costs to follow: how late a line is, what an idle tail asks for, the limit of reads, memory."""
+
+import time
+from collections.abc import Iterator
+from math import floor
+
+from tests.bench.children import Failed
+from tests.bench.figures import (
+    Line,
+    Samples,
+    at_most,
+    count_at_most,
+    lost,
+    mebibytes,
+    milliseconds,
+    most_within,
+    percentile,
+    repeated,
+    under,
+)
+from tests.bench.setting import Served, Setting
+from tests.bench.tail import Arrival, Tail, tail, tail_on_terminal
+
+_RATE = 10
+_INTERVAL = 2.0
+_READS_A_SECOND = 20
+_START = 60.0
+# After the first entries: until push is trusted and what was read at the start has been read again.
+_SETTLE = 10.0
+
+
+def tail_push(setting: Setting) -> Iterator[Line]:
+    arrivals = _followed(setting, "auto", grace=2.0)
+    delays, detail = _delays(arrivals)
+    measure = f"`tail` with push, 20 sessions, {_RATE} messages a second: published to printed"
+    yield at_most(f"{measure}, p50", percentile(delays, 50), 0.015, milliseconds, detail)
+    yield at_most(f"{measure}, p99", percentile(delays, 99), 0.060, milliseconds, detail)
+
+
+def tail_poll(setting: Setting) -> Iterator[Line]:
+    arrivals = _followed(setting, "off", grace=2 * _INTERVAL)
+    delays, detail = _delays(arrivals)
+    measure = f"`tail` without push, same load, interval {_INTERVAL:g} s: published to printed, p99"
+    yield at_most(measure, percentile(delays, 99), _INTERVAL + 0.150, milliseconds, detail)
+
+
+def _followed(setting: Setting, push: str, grace: float) -> list[Arrival]:
+    """What was published within a span of a running tail. Failed where that is not printed exactly once."""
+    span = 6.0 if setting.quick else 60.0
+    with (
+        setting.serve(sessions=20, messages=100, rate=_RATE) as server,
+        tail(setting, server, "--all", "--json", "--push", push, "--interval", str(_INTERVAL)) as running,
+    ):
+        running.await_sessions(20, _START)
+        running.watch(_SETTLE)
+        begin = time.time()
+        running.watch(span + grace)
+        return _exactly_once(running, begin, begin + span)
+
+
+def _exactly_once(running: Tail, begin: float, end: float) -> list[Arrival]:
+    arrivals = [one for one in running.arrivals() if begin <= one.published < end]
+    numbers = [one.number for one in arrivals]
+    # The first and the last may be published on either side of the span's ends.
+    missing, again = lost(numbers, floor((end - begin) * _RATE) - 1), repeated(numbers)
+    if missing or again:
+        raise Failed(f"of {len(set(numbers)) + missing} messages {missing} are missing, {again} came twice")
+    return arrivals
+
+
+def _delays(arrivals: list[Arrival]) -> tuple[list[float], str]:
+    delays = [one.printed - one.published for one in arrivals]
+    least, most = milliseconds(min(delays)), milliseconds(max(delays))
+    return delays, f"{len(delays)} messages ({least}..{most})"
+
+
+def idle(setting: Setting) -> Iterator[Line]:
+    """On a terminal, where the live line has to be kept true beside."""
+    span = 30.0 if setting.quick else 60.0
+    with (
+        setting.serve(sessions=50, messages=20) as server,
+        tail_on_terminal(setting, server, "--all") as running,
+    ):
+        running.wait_until(lambda: len(server.reads()) > 50, _START, "has not read every session")
+        _win_trust(running, server)
+        server.forget()
+        begun = running.processor_seconds()
+        running.watch(span)
+        asked, used = server.requests(), running.processor_seconds() - begun
+    detail = f"{sum('/notifications' in one for one in asked)} of them for push"
+    measure = f"requests of an idle `tail --all`, 50 sessions, push trusted, {span:g} s"
+    yield count_at_most(measure, len(asked), span / 3, detail=detail)
+    yield under(
+        "processor time of that tail, on a terminal", used / span, 0.01, "{:.2%}".format, f"{used:.2f} s"
+    )
+
+
+def _win_trust(running: Tail, server: Served) -> None:
+    """Let a few messages come, so that wake-ups are seen to come before polls find anything."""
+    running.watch(2.0)
+    for session in server.sessions[:3]:
+        server.say(session)
+        running.watch(1.0)
+    running.watch(_SETTLE)
+
+
+def many_push(setting: Setting) -> Iterator[Line]:
+    yield _many(setting, "auto", lag=10.0)
+
+
+def many_poll(setting: Setting) -> Iterator[Line]:
+    yield _many(setting, "off", lag=40.0)
+
+
+def _many(setting: Setting, push: str, lag: float) -> Line:
+    """Failed where what was published is not printed within `lag`: a round of reads of all takes 25 s."""
+    sessions, span = 500, 10.0 if setting.quick else 30.0
+    with (
+        setting.serve(sessions=sessions, messages=20, rate=_RATE) as server,
+        tail(setting, server, "--all", "--json", "--push", push) as running,
+    ):
+        running.await_sessions(sessions, _START)
+        begin = time.time()
+        running.watch(span + lag)
+        arrivals = _exactly_once(running, begin, begin + span)
+        stamps = server.reads()
+    most = most_within(stamps, 1.0)
+    way = "with push" if push == "auto" else "without push"
+    measure = f"`tail --all` over {sessions} sessions {way}: most reads in any second"
+    return count_at_most(
+        measure, most, _READS_A_SECOND, detail=f"{len(stamps)} reads, {len(arrivals)} messages followed"
+    )
+
+
+def memory_follow(setting: Setting) -> Iterator[Line]:
+    sessions, lengths = 4, (500, 20_000 if setting.quick else 50_000)
+    peaks = [[_follow_peak(setting, sessions, length) for length in lengths] for _ in range(setting.rounds)]
+    short, long = (Samples(side, mebibytes) for side in zip(*peaks, strict=True))
+    messages = sessions * (lengths[1] - lengths[0])
+    measure = f"memory of a follow, per message, {sessions} sessions of {lengths[1]:,}"
+    figure = (long.median - short.median) / messages
+    yield count_at_most(
+        measure, figure, 64, "{:.0f} bytes".format, f"{long} - {short}, {messages:,} messages"
+    )
+
+
+def _follow_peak(setting: Setting, sessions: int, length: int) -> int:
+    with (
+        setting.serve(sessions=sessions, messages=length) as server,
+        tail(setting, server, "--all", "--json") as running,
+    ):
+        running.await_sessions(sessions, 3 * _START)
+        return running.peak()

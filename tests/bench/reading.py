@@ -1,0 +1,80 @@
+"""What it costs to read a long log: time beside the floor, requests, and memory."""
+
+from collections.abc import Iterator
+
+from tests.bench.children import Command, Environ, check
+from tests.bench.figures import Line, count_at_most, exactly, ratio
+from tests.bench.setting import Served, Setting
+
+_PAGE = 500
+_PAGES = 20
+_AHEAD = 4
+_SMALL = 10_000
+
+# Each form: its options, and the environment it needs beside.
+_COLOUR = (("--color", "always"), {"COLUMNS": "100"})
+FORMS: dict[str, tuple[tuple[str, ...], dict[str, str]]] = {
+    "jsonl": (("--jsonl",), {}),
+    "json": (("--json",), {}),
+    "transcript": _COLOUR,
+    "tsv": ((), {}),
+    "last": (("--last", "10"), {}),
+}
+
+
+def _messages(setting: Setting, server: Served, form: str) -> tuple[Command, Environ]:
+    options, more = FORMS[form]
+    return setting.smscli("messages", server.sessions[0], *options), setting.environ(server, **more)
+
+
+def _floor(setting: Setting, server: Served) -> tuple[Command, Environ]:
+    return setting.floor("messages", server.messages_url(server.sessions[0])), setting.environ(server)
+
+
+def requests_messages(setting: Setting) -> Iterator[Line]:
+    with setting.serve(sessions=1, messages=_PAGE - 1) as server:
+        check(*_messages(setting, server, "jsonl"), _PAGE - 1, _PAGE - 1)
+        yield exactly("requests of `messages`, a session of one page", len(server.requests()), 2)
+    for length in (_PAGES * _PAGE, _PAGES * _PAGE - 1):
+        with setting.serve(sessions=1, messages=length) as server:
+            check(*_messages(setting, server, "jsonl"), length, length)
+            measure = f"requests of `messages`, {_PAGES} pages, {length:,} messages"
+            yield count_at_most(measure, len(server.requests()), _PAGES + _AHEAD)
+
+
+def jsonl(setting: Setting) -> Iterator[Line]:
+    yield _against_floor(setting, "`messages --jsonl`, {:,} messages / floor", 1.5)
+
+
+def jsonl_slow(setting: Setting) -> Iterator[Line]:
+    yield _against_floor(setting, "the same, 30 ms added to each answer", 0.4, delay=30)
+
+
+def _against_floor(setting: Setting, measure: str, bar: float, delay: int = 0) -> Line:
+    with setting.serve(sessions=1, messages=setting.size, **{"delay-ms": delay}) as server:
+        sides = _messages(setting, server, "jsonl"), _floor(setting, server)
+        for side in sides:
+            check(*side, setting.size, setting.size)
+        return ratio(measure.format(setting.size), *setting.times(*sides), bar=bar)
+
+
+def transcript(setting: Setting) -> Iterator[Line]:
+    with setting.serve(sessions=1, messages=setting.size) as server:
+        ours, jsonl = (_messages(setting, server, form) for form in ("transcript", "jsonl"))
+        check(*ours, setting.size // 2, setting.size * 2)
+        check(*jsonl, setting.size, setting.size)
+        measure = f"transcript in colour, 100 columns, {setting.size:,} messages / `--jsonl`"
+        yield ratio(measure, *setting.times(ours, jsonl), bar=1.5)
+
+
+def memory(setting: Setting, form: str) -> Iterator[Line]:
+    """The row of one form."""
+    with (
+        setting.serve(sessions=1, messages=setting.size) as long,
+        setting.serve(sessions=1, messages=_SMALL) as short,
+    ):
+        sides = [_messages(setting, server, form) for server in (long, short)]
+        for side, length in zip(sides, (setting.size, _SMALL), strict=True):
+            check(*side, *((10, 20) if form == "last" else (length // 2, length * 2)))
+        measure = f"peak memory, {form}, {setting.size:,} messages / {_SMALL:,}"
+        yield ratio(measure, *setting.peaks(*sides), bar=1.25, counted=True)

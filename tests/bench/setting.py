@@ -1,0 +1,156 @@
+"""Where the rows are measured: a folder of their own, the servers, and the programs that are compared."""
+
+import json
+import os
+import subprocess
+import sys
+import venv
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from tests.bench.children import Command, Environ, Failed, NotMeasured, Run, run
+from tests.bench.figures import Samples, mebibytes, seconds
+
+_ROOT = Path(__file__).resolve().parents[2]
+_HERE = Path(__file__).parent
+# What pip makes of the entry point.
+_LAUNCHER = "import sys\nfrom smscli.__main__ import main\nif __name__ == '__main__':\n    sys.exit(main())\n"
+_PASSWORD = "demo"
+_READ = "/me/smsessions"
+
+Switch = str | int | float
+
+
+class Served:
+    """A demo server in another process, and what it was asked."""
+
+    def __init__(self, process: "subprocess.Popen[str]") -> None:
+        self._process = process
+        greeting = self._answer()
+        self.url: str = greeting["url"]
+        self.sessions: list[str] = greeting["sessions"]
+
+    @property
+    def list_url(self) -> str:
+        return f"{self.url}/api/v2{_READ}?fields=*"
+
+    def messages_url(self, session_id: str) -> str:
+        return f"{self.url}/api/v2{_READ}/{session_id}/messages"
+
+    def requests(self) -> list[str]:
+        """The paths with query that were asked for since the last `forget`."""
+        return [target for _, _, target, _ in self._tell("requests")]
+
+    def reads(self) -> list[float]:
+        """When the list or messages were read since the last `forget`."""
+        return [at for at, _, target, _ in self._tell("requests") if _READ in target]
+
+    def forget(self) -> None:
+        self._tell("forget")
+
+    def say(self, session_id: str) -> None:
+        """Let the customer say something."""
+        self._tell(f"say {session_id}")
+
+    def _tell(self, command: str) -> list[tuple[float, str, str, str]]:
+        assert self._process.stdin
+        self._process.stdin.write(f"{command}\n")
+        self._process.stdin.flush()
+        return self._answer()
+
+    def _answer(self) -> Any:
+        assert self._process.stdout
+        line = self._process.stdout.readline()
+        if not line:
+            raise Failed("the demo server has ended")
+        return json.loads(line)
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One run of the bench. `folder` is empty at the start; `size` is the length of a long log."""
+
+    folder: Path
+    rounds: int = 7
+    quick: bool = False
+    size: int = 100_000
+
+    @contextmanager
+    def serve(self, **switches: Switch) -> Iterator[Served]:
+        """The demo server's bulk scene with these switches."""
+        words = [word for name, value in switches.items() for word in (f"--{name}", str(value))]
+        command = [sys.executable, "-m", "tests.bench.served", "--scene", "bulk", *words]
+        with subprocess.Popen(
+            command, env=self.environ(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        ) as process:
+            yield Served(process)
+
+    def environ(self, server: Served | None = None, **more: str) -> dict[str, str]:
+        """What a child gets: a home of its own, this checkout, and how to sign in to `server`."""
+        own = {"HOME": str(self.folder), "PATH": os.defpath, "LANG": "C.UTF-8", "TERM": "xterm-256color"}
+        own["PYTHONPATH"] = str(_ROOT)
+        # A home of its own would hide the packages that a user has installed for himself.
+        own["PYTHONUSERBASE"] = os.environ.get("PYTHONUSERBASE", str(Path("~/.local").expanduser()))
+        if server:
+            own |= {"SMSCLI_URL": server.url, "SMSCLI_USERNAME": "demo", "SMSCLI_PASSWORD": _PASSWORD}
+        return own | more
+
+    def with_keyring(self, server: Served) -> dict[str, str]:
+        """The same with a profile in the config file, and the password in a keyring."""
+        config = self.folder / "config"
+        config.mkdir(exist_ok=True)
+        profile = f'[profiles.bench]\nurl = "{server.url}/api/v2"\nuser = "demo"\nauth = "basic"\n'
+        (config / "config.toml").write_text(f'default = "bench"\n{profile}')
+        return self.environ(
+            SMSCLI_CONFIG_DIR=str(config),
+            PYTHON_KEYRING_BACKEND="tests.bench.kept.Kept",
+            BENCH_SECRET=_PASSWORD,
+        )
+
+    def smscli(self, *arguments: str) -> Command:
+        """The tool, started as its entry point does."""
+        launcher = self.folder / "smscli"
+        if not launcher.exists():
+            launcher.write_text(_LAUNCHER)
+        return [sys.executable, str(launcher), *arguments]
+
+    def floor(self, what: str, url: str) -> Command:
+        return [sys.executable, str(_HERE / "floor.py"), what, url]
+
+    @cached_property
+    def httpie(self) -> str:
+        """Its `http`, in an environment of its own. NotMeasured where it can't be had."""
+        home = self.folder / "httpie"
+        venv.create(home, with_pip=True)
+        installed = subprocess.run(
+            [home / "bin" / "python", "-m", "pip", "install", "-q", "httpie"], capture_output=True, text=True
+        )
+        if installed.returncode:
+            raise NotMeasured(f"no httpie: {(installed.stderr.strip().splitlines() or ['pip failed'])[-1]}")
+        # Else it starts a process behind our back that asks the internet for its newest version.
+        (home / "config.json").write_text('{"disable_update_warnings": true}')
+        return str(home / "bin" / "http")
+
+    def with_httpie(self) -> Environ:
+        return self.environ(HTTPIE_CONFIG_DIR=str(self.folder / "httpie"))
+
+    def times(self, *sides: tuple[Command, Environ]) -> list[Samples]:
+        """How long each side takes, the sides alternating."""
+        return self._alternate(sides, lambda one: one.seconds, seconds)
+
+    def peaks(self, *sides: tuple[Command, Environ]) -> list[Samples]:
+        """How much memory each side holds at most, the sides alternating."""
+        return self._alternate(sides, lambda one: one.peak, mebibytes)
+
+    def _alternate(
+        self,
+        sides: tuple[tuple[Command, Environ], ...],
+        figure: Callable[[Run], float],
+        unit: Callable[[float], str],
+    ) -> list[Samples]:
+        rounds = [[figure(run(*side)) for side in sides] for _ in range(self.rounds)]
+        return [Samples(values, unit) for values in zip(*rounds, strict=True)]

@@ -1,0 +1,26 @@
+"""The table as it is printed: plain text that is a Markdown table too."""
+
+from collections.abc import Iterable, Sequence
+
+from tests.bench.figures import Line
+
+_HEAD = ("row", "measure", "measured", "bar", "", "of what")
+_VERDICTS = {True: "holds", False: "MISSES", None: "not measured"}
+
+
+def table(rows: Iterable[tuple[str, Line]]) -> str:
+    """One line for each, all columns aligned; what stands between two bars in a cell stays in it."""
+    cells = [_HEAD, *(_cells(name, line) for name, line in rows)]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    head, *body = (_drawn(row, widths) for row in cells)
+    rule = "|" + "|".join("-" * (width + 2) for width in widths) + "|"
+    return "".join(f"{line}\n" for line in (head, rule, *body))
+
+
+def _cells(name: str, line: Line) -> tuple[str, ...]:
+    texts = (name, line.measure, line.figure, line.bar, _VERDICTS[line.holds], line.detail)
+    return tuple(" ".join(text.split()).replace("|", "\\|") for text in texts)
+
+
+def _drawn(row: Sequence[str], widths: Sequence[int]) -> str:
+    return "| " + " | ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)) + " |"

@@ -1,0 +1,157 @@
+"""A `tail` that runs while it is watched: what it prints and when, its processor time, its memory."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import NamedTuple
+
+from tests.bench.children import Failed, NotMeasured
+from tests.bench.setting import Served, Setting
+
+_TEXT = re.compile(r"message (\d+) of this run")
+_PROC = Path("/proc")
+# Each look reads all that was printed, on a machine that has the tail and its server to run.
+_PULSE = 0.5
+_GOODBYE = 10.0
+
+
+class Arrival(NamedTuple):
+    """One of the messages that the server publishes at its rate: its number in their series, and the epoch
+    seconds at which it was published and its line came."""
+
+    number: int
+    published: float
+    printed: float
+
+
+class Tail:
+    """`smscli tail` in a process of its own; what it prints is taken from it at once."""
+
+    def __init__(self, process: "subprocess.Popen[bytes]", output: int) -> None:
+        self._process = process
+        self._output = output
+        self._printed: list[tuple[float, bytes]] = []
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def arrivals(self) -> list[Arrival]:
+        """The messages published at the server's rate, in the order they were printed."""
+        found = []
+        for printed, line in self._lines():
+            message = json.loads(line)
+            if number := _TEXT.fullmatch(message.get("text") or ""):
+                published = datetime.fromisoformat(message["timestamp"]).timestamp()
+                found.append(Arrival(int(number[1]), published, printed))
+        return found
+
+    def await_sessions(self, count: int, limit: float) -> None:
+        """Wait until messages of so many sessions have been printed. Failed."""
+        self.wait_until(lambda: len(self._sessions()) >= count, limit, "has not printed every session")
+
+    def wait_until(self, condition: Callable[[], bool], limit: float, else_: str) -> None:
+        """Failed where the condition does not come true in time, or the tail ends."""
+        end = time.monotonic() + limit
+        while not condition():
+            if time.monotonic() >= end:
+                raise Failed(f"after {limit:g} s tail {else_}")
+            self.watch(_PULSE)
+
+    def watch(self, seconds: float) -> None:
+        """Let it run. Failed where it ends by itself."""
+        try:
+            code = self._process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            return
+        raise Failed(f"tail ended with {code}")
+
+    def processor_seconds(self) -> float:
+        """The processor time it has used, in steps of a hundredth of a second. NotMeasured."""
+        # The name, the second field, may have blanks in it.
+        fields = self._proc("stat").rpartition(")")[2].split()
+        return sum(map(int, fields[11:13])) / os.sysconf("SC_CLK_TCK")
+
+    def peak(self) -> int:
+        """The most memory it has held so far, in bytes. NotMeasured."""
+        (line,) = (line for line in self._proc("status").splitlines() if line.startswith("VmHWM:"))
+        return int(line.split()[1]) * 1024
+
+    def _proc(self, name: str) -> str:
+        try:
+            return (_PROC / str(self._process.pid) / name).read_text()
+        except OSError as error:
+            raise NotMeasured("no /proc on this system") from error
+
+    def _sessions(self) -> set[str]:
+        return {json.loads(line)["sessionId"] for _, line in self._lines()}
+
+    def _lines(self) -> Iterator[tuple[float, bytes]]:
+        """The complete lines so far, each with the time at which its end came."""
+        rest = b""
+        for at, chunk in list(self._printed):
+            *lines, rest = (rest + chunk).split(b"\n")
+            for line in lines:
+                yield at, line
+
+    def _read(self) -> None:
+        while True:
+            try:
+                chunk = os.read(self._output, 65536)
+            except OSError:  # A pseudo-terminal's way to say that nobody writes to it any more.
+                return
+            if not chunk:
+                return
+            self._printed.append((time.time(), chunk))
+
+    def end(self) -> None:
+        self._process.send_signal(signal.SIGTERM)
+        try:
+            self._process.wait(_GOODBYE)
+        except subprocess.TimeoutExpired as error:
+            self._process.kill()
+            self._process.wait()
+            raise Failed("tail does not end when it is told to") from error
+        finally:
+            self._reader.join()
+            os.close(self._output)
+
+
+@contextmanager
+def tail(setting: Setting, server: Served, *options: str) -> Iterator[Tail]:
+    """A tail on a pipe."""
+    output, inlet = os.pipe()
+    yield from _running(setting, server, options, output, inlet, subprocess.DEVNULL)
+
+
+@contextmanager
+def tail_on_terminal(setting: Setting, server: Served, *options: str) -> Iterator[Tail]:
+    """A tail on a terminal, with its live line."""
+    import pty
+
+    output, inlet = pty.openpty()
+    yield from _running(setting, server, options, output, inlet, inlet)
+
+
+def _running(
+    setting: Setting, server: Served, options: tuple[str, ...], output: int, inlet: int, err: int
+) -> Iterator[Tail]:
+    process = subprocess.Popen(
+        setting.smscli("tail", *options),
+        env=setting.environ(server),
+        stdin=subprocess.DEVNULL,
+        stdout=inlet,
+        stderr=err,
+    )
+    os.close(inlet)
+    running = Tail(process, output)
+    try:
+        yield running
+    finally:
+        running.end()

@@ -1,0 +1,170 @@
+"""The bench's own arithmetic, its table, and that a row can fail."""
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.bench.__main__ import ROWS, main, measured
+from tests.bench.children import Failed, NotMeasured, check, run
+from tests.bench.figures import (
+    Line,
+    Samples,
+    at_most,
+    count_at_most,
+    exactly,
+    falls_short,
+    lost,
+    mebibytes,
+    milliseconds,
+    most_within,
+    percentile,
+    ratio,
+    repeated,
+    seconds,
+    under,
+)
+from tests.bench.setting import Setting
+from tests.bench.table import table
+
+HOLDS = Line("starts", "0.50 x", "1 s / 2 s", "at most 0.5 x", True)
+MISSES = Line("starts", "0.51 x", "1 s / 2 s", "at most 0.5 x", False)
+MISCOUNTS = Line("asks", "3", "", "exactly 2", False, counted=True)
+UNKNOWN = Line("help", "", "no httpie: a|b", "", None)
+
+
+def test_a_ratio_is_the_median_of_the_rounds_and_holds_up_to_its_bar() -> None:
+    ours = Samples((0.9, 0.1, 2.0), seconds)
+    theirs = Samples((0.4, 0.4, 4.0), seconds)
+    detail = "0.25..2.25 x; 900 ms (100 ms..2.00 s) / 400 ms (400 ms..4.00 s)"
+
+    assert ratio("starts", ours, theirs, 0.5) == Line("starts", "0.50 x", detail, "at most 0.5 x", True)
+    assert ratio("starts", ours, theirs, 0.49) == Line("starts", "0.50 x", detail, "at most 0.49 x", False)
+
+
+def test_figures_are_told_in_their_units() -> None:
+    assert [seconds(0.0184), seconds(0.9994), seconds(1.5)] == ["18 ms", "999 ms", "1.50 s"]
+    assert [milliseconds(0.0184), milliseconds(2.15)] == ["18 ms", "2150 ms"]
+    assert [mebibytes(1024 * 1024), mebibytes(36_123_456)] == ["1.0 MiB", "34.5 MiB"]
+
+
+def test_a_figure_may_be_as_high_as_its_bar_and_not_higher() -> None:
+    late = "p99", 0.0601, 0.06, milliseconds, "300 messages"
+
+    assert at_most(*late) == Line("p99", "60 ms", "300 messages", "at most 60 ms", False)
+    assert at_most("p99", 0.06, 0.06, milliseconds).holds
+    assert count_at_most("asks", 24, 24) == Line("asks", "24", "", "at most 24", True, counted=True)
+    assert not count_at_most("asks", 25, 24).holds
+
+
+def test_what_must_be_under_its_bar_may_not_reach_it() -> None:
+    busy = under("idle", 0.01, 0.01, "{:.1%}".format)
+
+    assert busy == Line("idle", "1.0%", "", "under 1.0%", False)
+    assert under("idle", 0.0099, 0.01, "{:.1%}".format).holds
+
+
+def test_an_exact_count_may_be_neither_higher_nor_lower() -> None:
+    assert [exactly("asks", count, 2).holds for count in (1, 2, 3)] == [False, True, False]
+    assert exactly("asks", 3, 2) == MISCOUNTS
+
+
+@pytest.mark.parametrize(
+    ("share", "value"), [(0, 10.0), (50, 20.0), (51, 30.0), (75, 30.0), (76, 40.0), (100, 40.0)]
+)
+def test_a_percentile_is_one_of_the_values(share: float, value: float) -> None:
+    assert percentile([40.0, 10.0, 30.0, 20.0], share) == value
+
+
+def test_the_99th_percentile_of_300_passes_over_three() -> None:
+    assert percentile([float(number) for number in range(300)], 99) == 296.0
+
+
+def test_the_busiest_second_may_begin_anywhere() -> None:
+    stamps = [0.0, 0.9, 1.0, 1.1, 1.85, 1.95, 3.0]
+
+    # 0.9, 1.0, 1.1 and 1.85; then 1.0, 1.1, 1.85 and 1.95.
+    assert most_within(stamps, 1.0) == 4
+    assert most_within([0.0, 1.0, 2.0], 1.0) == 1
+    assert most_within([], 1.0) == 0
+
+
+def test_missing_and_repeated_numbers_are_counted() -> None:
+    assert (lost([7, 8, 10, 11], 4), repeated([7, 8, 10, 11])) == (1, 0)
+    assert (lost([7, 8, 8, 9, 7], 3), repeated([7, 8, 8, 9, 7])) == (0, 2)
+
+
+def test_messages_that_never_came_after_some_point_are_missing_too() -> None:
+    assert lost([7, 8, 9], 60) == 57
+    assert lost([], 60) == 60
+
+
+def test_a_quick_run_is_judged_by_its_counts() -> None:
+    assert falls_short([HOLDS, MISSES], counts_only=False)
+    assert not falls_short([HOLDS, MISSES, UNKNOWN], counts_only=True)
+    assert falls_short([HOLDS, MISCOUNTS], counts_only=True)
+    assert not falls_short([HOLDS, UNKNOWN], counts_only=False)
+
+
+def test_the_table_is_aligned_and_can_be_pasted_as_markdown() -> None:
+    assert table([("version", HOLDS), ("requests", MISCOUNTS), ("help", UNKNOWN)]) == (
+        "| row      | measure | measured | bar           |              | of what         |\n"
+        "|----------|---------|----------|---------------|--------------|-----------------|\n"
+        "| version  | starts  | 0.50 x   | at most 0.5 x | holds        | 1 s / 2 s       |\n"
+        "| requests | asks    | 3        | exactly 2     | MISSES       |                 |\n"
+        "| help     | help    |          |               | not measured | no httpie: a\\|b |\n"
+    )
+
+
+def test_a_row_whose_program_fails_falls_short_and_says_why(tmp_path: Path) -> None:
+    def row(setting: Setting) -> Iterator[Line]:
+        yield HOLDS
+        raise Failed("smscli list ended with 3: error: no answer")
+
+    lines = list(measured(row, Setting(tmp_path), "list"))
+
+    assert lines == [
+        HOLDS,
+        Line("list", "failed", "smscli list ended with 3: error: no answer", "", False, counted=True),
+    ]
+
+
+def test_a_row_that_can_not_be_measured_does_not_fall_short(tmp_path: Path) -> None:
+    def row(setting: Setting) -> Iterator[Line]:
+        raise NotMeasured("no httpie: a|b")
+
+    assert list(measured(row, Setting(tmp_path), "help")) == [UNKNOWN]
+
+
+def test_a_program_that_ends_badly_or_prints_too_little_is_no_measurement() -> None:
+    with pytest.raises(Failed, match=r"ended with 3: gone$"):
+        run([sys.executable, "-c", "import sys; print('gone', file=sys.stderr); sys.exit(3)"], os.environ)
+    with pytest.raises(Failed, match=r"printed 1 lines$"):
+        check([sys.executable, "-c", "print()"], os.environ, 2, 3)
+
+
+def test_the_memory_of_a_program_is_its_peak() -> None:
+    hungry = "held = bytearray(b'x') * (400 << 20); del held"
+
+    assert 400 << 20 < run([sys.executable, "-c", hungry], os.environ).peak < 500 << 20
+
+
+def test_less_memory_than_the_bench_holds_itself_is_not_measured() -> None:
+    with pytest.raises(NotMeasured):
+        _ = run([sys.executable, "-S", "-E", "-c", ""], os.environ).peak
+
+
+def test_a_server_is_asked_once_for_a_list(tmp_path: Path) -> None:
+    lines = list(measured(ROWS["requests-list"], Setting(tmp_path), "requests-list"))
+
+    assert lines == [Line("requests of `list`", "1", "", "exactly 1", True, counted=True)]
+
+
+def test_an_unknown_row_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["version", "verison"])
+
+    assert ended.value.code == 2
+    assert "no such row: verison; --list names them" in capsys.readouterr().err
