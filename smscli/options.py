@@ -122,6 +122,9 @@ TypingOption = Annotated[
 ]
 UtcOption = Annotated[bool, typer.Option("--utc", help="Show times in UTC.")]
 TzOption = Annotated[str | None, typer.Option("--tz", metavar="ZONE", help="Show times in this zone.")]
+HtmlOption = Annotated[
+    str | None, typer.Option("--html", metavar="FILE", help="Write a page instead; `-` is standard output.")
+]
 RedactOption = Annotated[
     bool, typer.Option("--redact", help="Mask long numbers, e-mail addresses and user data.")
 ]

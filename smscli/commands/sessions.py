@@ -5,7 +5,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from itertools import islice
 
 from smscli import selection
@@ -26,6 +26,7 @@ from smscli.options import (
     FromOption,
     GrepOption,
     HighlightOption,
+    HtmlOption,
     IdArgument,
     JsonlOption,
     JsonOption,
@@ -120,6 +121,8 @@ def show(
 
     Its participants, capabilities and user data, who said how much, who waits, who is typing.
     """
+    from smscli.render.timeline import Timeline
+
     zone = zone_of(utc, tz)
     reads = app.reads(redact)
     session = reads.sessions().find(session_id)
@@ -127,11 +130,12 @@ def show(
         raise NotFound(
             f"no such session: {session_id}", hint=f"`smscli list` shows the live sessions of {app.user}"
         )
-    activity, transcript = Activity(), transcript_for("fold")()
+    activity, timeline, transcript = Activity(), Timeline(), transcript_for("fold")()
     for page in reads.messages(session.id):
         for message in page.messages:
             for entry in transcript.add(message):
                 activity.add(entry.message, entry.composing)
+                timeline.add(entry)
     now = app.server_time
     typing = [one.participant for one in transcript.typing(now)]
     summary = activity.summary(now, session.ended, typing)
@@ -142,7 +146,8 @@ def show(
     else:
         from smscli.render.tables import session_card
 
-        app.terminal.write(session_card(session, summary, app.terminal, zone=zone))
+        picture = timeline.picture(app.terminal, zone=zone, now=None if session.ended else now)
+        app.terminal.write(session_card(session, summary, app.terminal, zone=zone, timeline=picture))
 
 
 def messages(
@@ -164,6 +169,7 @@ def messages(
     highlight: HighlightOption = None,
     context: ContextOption = 0,
     typing: TypingOption = None,
+    html: HtmlOption = None,
     redact: RedactOption = False,
     utc: UtcOption = False,
     tz: TzOption = None,
@@ -186,12 +192,18 @@ def messages(
         highlight=highlight,
         context=context,
     )
+    if html is not None and (json or jsonl):
+        raise UsageError("--html goes with neither --json nor --jsonl")
     source = _source((session_id, recorded_id), from_file, last, start_index, count)
     reading = Reading(app, mode, wanted, last_entries(last))
-    many = source.recording is not None and source.session_id is None
-    writer = entry_writer(app.terminal, mode, json=json, jsonl=jsonl, many=many, zone=zone)
+    writer = (
+        source.page_writer(app, html, redact, zone)
+        if html is not None
+        else entry_writer(app.terminal, mode, json=json, jsonl=jsonl, many=source.is_many, zone=zone)
+    )
     try:
         reading.write(source.pages(app, redact), writer)
+        writer.whole = True
     finally:
         writer.close()
     if not reading.found:
@@ -210,6 +222,21 @@ class Source:
     @property
     def is_window(self) -> bool:
         return self.start is not None or self.count is not None
+
+    @property
+    def is_many(self) -> bool:
+        """Whether it may hold several sessions."""
+        return self.recording is not None and self.session_id is None
+
+    def page_writer(self, app: AppContext, path: str, redact: bool, zone: tzinfo | None) -> EntryWriter:
+        """The writer of a page that says what it was read from."""
+        from smscli.commands.page import PageWriter
+
+        session = None
+        if self.recording is None:
+            session = app.reads(redact).sessions().find(self.session_id or "")
+        title = f"SMS session {self.session_id}" if self.session_id else f"SMS sessions of {self.recording}"
+        return PageWriter(app, path, title, session, zone, self.is_many)
 
     def pages(self, app: AppContext, redact: bool) -> Iterable[Page]:
         if self.recording is not None:

@@ -11,7 +11,9 @@ Form = Callable[[Chosen], str]
 
 
 class EntryWriter:
-    """Writes entries one after the other, each with its newline."""
+    """Writes entries one after the other, each with its newline. `whole` is set when nothing is missing."""
+
+    whole = False
 
     def __init__(self, terminal: Terminal, form: Form) -> None:
         self._terminal = terminal

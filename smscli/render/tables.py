@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, tzinfo
 from io import StringIO
-from json import dumps
 
 from smscli.activity import PersonActivity, Summary
 from smscli.model import VISIBLE_TO_ALL, Participant, Role, Session
@@ -19,6 +18,7 @@ from smscli.render.layout import (
     paint,
     shape,
 )
+from smscli.render.words import shown
 from smscli.text import clean, clean_lines
 
 SESSION_COLUMNS = ("id", "state", "customer", "agents", "receivedDate")
@@ -62,8 +62,15 @@ def sessions_table(
     return _table(titles, rows, look, whole, styles) + "".join(f"{line}\n" for line in below)
 
 
-def session_card(session: Session, summary: Summary, look: Look, *, zone: tzinfo | None = None) -> str:
-    """Everything known of one session."""
+def session_card(
+    session: Session,
+    summary: Summary,
+    look: Look,
+    *,
+    zone: tzinfo | None = None,
+    timeline: Sequence[str] = (),
+) -> str:
+    """Everything known of one session; `timeline` are the lines of its picture."""
     times = _Times((session.received, summary.first_message_at, summary.last_message_at), zone)
     people = _people(session.participants, summary.participants, look)
     parts = [
@@ -74,10 +81,12 @@ def session_card(session: Session, summary: Summary, look: Look, *, zone: tzinfo
         _heading("capabilities", look),
         _paragraph(", ".join(session.capabilities) or "none", look),
         _heading("user data", look),
-        _pairs([(key, _shown(value)) for key, value in session.user_data.items()], look) or "  none\n",
+        _pairs([(key, shown(value)) for key, value in session.user_data.items()], look) or "  none\n",
         _heading("activity", look),
         _pairs(_activity(summary, times), look),
     ]
+    if timeline:
+        parts += [_heading("timeline", look), *(f"{line}\n" for line in timeline)]
     return "".join(parts)
 
 
@@ -89,7 +98,7 @@ def profiles_table(profiles: Sequence[Sequence[str]], look: Look) -> str:
 
 def pairs_table(pairs: Mapping[str, object], look: Look) -> str:
     """A name and a value on each line; `yes`, `no` and `-` for true, false and null."""
-    return _pairs([(key, _shown(value)) for key, value in pairs.items()], look)
+    return _pairs([(key, shown(value)) for key, value in pairs.items()], look)
 
 
 class _Times:
@@ -135,7 +144,7 @@ def _cell(session: Session, column: str, times: _Times) -> str:
         case "capabilities":
             return ", ".join(session.capabilities)
     value = session.user_data.get(column.removeprefix(_USER_DATA))
-    return "" if value is None else _shown(value)
+    return "" if value is None else shown(value)
 
 
 def _card_heading(session: Session, times: _Times, look: Look) -> str:
@@ -147,14 +156,14 @@ def _card_heading(session: Session, times: _Times, look: Look) -> str:
 
 def _card(session: Session, times: _Times) -> list[Pair]:
     """The session's own fields, those too that we don't know."""
-    received = times.words(session.received) or _shown(session.sent.get("receivedDate"))
+    received = times.words(session.received) or shown(session.sent.get("receivedDate"))
     known = [
         ("state", session.state or _NOTHING),
         ("uri", session.uri or _NOTHING),
         ("received", received),
         ("comment", session.comment or _NOTHING),
     ]
-    return known + [(key, _shown(value)) for key, value in session.sent.items() if key not in _ON_THE_CARD]
+    return known + [(key, shown(value)) for key, value in session.sent.items() if key not in _ON_THE_CARD]
 
 
 def _people(
@@ -208,15 +217,6 @@ def _activity(summary: Summary, times: _Times) -> list[Pair]:
 
 def _seconds(value: float | None) -> str:
     return _NOTHING if value is None else duration(value)
-
-
-def _shown(value: object) -> str:
-    """A JSON value for a person."""
-    if value is None or value == "":
-        return _NOTHING
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return value if isinstance(value, str) else dumps(value, ensure_ascii=False)
 
 
 def _heading(text: str, look: Look) -> str:

@@ -19,18 +19,16 @@ from smscli.render.layout import (
     Span,
     cells,
     cut,
-    duration,
     fold,
     local_time,
     offset_words,
     paint,
     shape,
 )
+from smscli.render.words import NO_TIME, day_words, happened, is_spoken, parts, remarks, said, typed
 from smscli.text import clean, clean_lines
 from smscli.transcript import Entry
 
-_WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-_NO_TIME = "--:--:--"
 _TWO = tuple(f"{number:02}" for number in range(60))
 _TEXT = MessageType.TEXT.value
 
@@ -54,15 +52,6 @@ _NARROW = 60
 _SHORTEST = 20
 _LONGEST_NAME = 16
 _ID_CELLS = 16
-
-_DONE = {
-    MessageType.LEFT.value: "left",
-    MessageType.TYPING_STOPPED.value: "stopped typing",
-    MessageType.TRANSCRIPT_SAVE_DONE.value: "transcript saved",
-}
-_JOINED = {MessageType.JOINED.value: "joined", MessageType.REJOINED.value: "rejoined"}
-_NOTICES = frozenset({MessageType.NOTICE.value, MessageType.CUSTOM_NOTICE.value})
-_SPOKEN = frozenset({MessageType.TEXT.value, MessageType.PUSH_URL.value})
 
 Person = tuple[str | None, str | None]
 
@@ -154,17 +143,17 @@ class Lines:
             or entry.draft
         ):
             return None
-        typed = _typed(entry) if entry.composing else ""
-        tail = f" {typed}" if typed else ""
+        composing = typed(entry) if entry.composing else ""
+        tail = f" {composing}" if composing else ""
         if label.cells + len(text) + len(tail) > self._layout.width:
             return None
         return f"{label.said}{text}{self._quiet(tail)}\n" if tail else f"{label.said}{text}\n"
 
     def _full(self, entry: Entry, label: _Label, marks: Sequence[Span]) -> str:
-        spoken = entry.message.type in _SPOKEN and not entry.draft
+        spoken = is_spoken(entry)
         start = label.said if spoken else label.happened
         body = self._spoken(entry.message, marks) if spoken else [self._happened(entry, marks)]
-        body[0][:0] = [(f"{remark} ", self._strong) for remark in _remarks(entry.message)]
+        body[0][:0] = [(f"{remark} ", self._strong) for remark in remarks(entry.message)]
         for tail in self._tails(entry, marks):
             body[-1] += [(" ", self._quiet), *tail]
         room = self._layout.width - self._layout.indent
@@ -182,7 +171,7 @@ class Lines:
             link = self._cleaned(message.url, () if message.text else marks, self._link)
             below = self._lines(message.text, marks) if message.text else []
             return [[("link: ", self._quiet), *link], *below]
-        words = _words(message)
+        words = said(message)
         if not words.rstrip("\r\n") and not message.attachment:
             return [[("(no text)", self._quiet)]]
         return self._lines(words, marks)
@@ -198,39 +187,20 @@ class Lines:
 
     def _happened(self, entry: Entry, marks: Sequence[Span]) -> list[Piece]:
         """What is going on, in our words, and what was said of it."""
-        message = entry.message
-        if entry.draft:
-            return self._quoted(_draft_words(entry), entry.draft_text, marks)
-        if message.type in _DONE:
-            return [(_DONE[message.type], self._quiet)]
-        if message.type in _JOINED:
-            role = message.sender.type if message.sender else None
-            return [(_JOINED[message.type] + (f" ({clean(role)})" if role else ""), self._quiet)]
-        words = _words(message)
-        if message.type == MessageType.TYPING_STARTED:
-            return self._quoted("typing", words, marks)
-        known = message.type in _NOTICES
-        what, colon = ("notice", ": ") if known else (f"[{clean(message.type) or 'no type'}]", " ")
-        said = self._cleaned(words, marks, self._notice)
-        return [(what + colon, self._notice), *said] if words else [(what, self._notice)]
-
-    def _quoted(self, what: str, words: str | None, marks: Sequence[Span]) -> list[Piece]:
-        """What somebody does, and the words in question."""
-        if not words:
-            return [(what, self._quiet)]
-        quoted = self._cleaned(words, marks, self._quiet)
-        return [(f'{what}: "', self._quiet), *quoted, ('"', self._quiet)]
+        what = happened(entry)
+        ink = self._notice if what.notice else self._quiet
+        return [(what.before, ink), *self._cleaned(what.said, marks, ink), (what.after, ink)]
 
     def _tails(self, entry: Entry, marks: Sequence[Span]) -> Iterator[list[Piece]]:
         """What follows a body: its attachment, and how long it took to type."""
         message = entry.message
         name = message.attachment.get("name") if message.attachment else None
         if isinstance(name, str):
-            is_body = not entry.draft_text and not _words(message)
+            is_body = not entry.draft_text and not said(message)
             named = self._cleaned(name, marks if is_body else (), self._quiet)
             yield [(Solid(text), ink) for text, ink in (("[file ", self._quiet), *named, ("]", self._quiet))]
-        if not entry.draft and (typed := _typed(entry)):
-            yield [(Solid(typed), self._quiet)]
+        if composing := typed(entry):
+            yield [(Solid(composing), self._quiet)]
 
     def _cleaned(self, text: str, marks: Sequence[Span], ink: Paint) -> list[Piece]:
         """`text` on one line."""
@@ -239,19 +209,13 @@ class Lines:
     def _parts(self, text: str, marks: Sequence[Span], ink: Paint) -> Iterator[Piece]:
         """`text` as it came, its marked parts with their paint or their signs."""
         before, after = self._signs
-        place = 0
-        for begin, end in marks:
-            begin, end = _beside_line_end(text, begin), _beside_line_end(text, min(end, len(text)))
-            if begin < end:
-                yield text[place:begin], ink
-                yield f"{before}{text[begin:end]}{after}", self._marked
-                place = end
-        yield text[place:], ink
+        for part, marked in parts(text, marks):
+            yield (f"{before}{part}{after}", self._marked) if marked else (part, ink)
 
     def _clock(self, at: datetime | None) -> tuple[str, str]:
         """The time of day, and the line above it where a new day begins."""
         if at is None:
-            return _NO_TIME, ""
+            return NO_TIME, ""
         if not self._offset_from <= at < self._offset_until:
             self._find_offset(at)
         try:
@@ -279,7 +243,7 @@ class Lines:
         told = "" if self._offset_words == self._offset_told else f", times are {self._offset_words}"
         self._offset_told = self._offset_words
         rule = "-" if self._ascii else "─"
-        words, _, last = f"{rule} {_WEEKDAYS[day.weekday()]} {day.isoformat()}{told}".rpartition(" ")
+        words, _, last = f"{rule} {day_words(day)}{told}".rpartition(" ")
         pieces = [(f"{words} ", self._strong), (Solid(f"{last} {rule}"), self._strong)]
         return "".join(f"{line}\n" for line in fold(pieces, self._layout.width, self._layout.width))
 
@@ -312,7 +276,7 @@ class Lines:
         label = f"{mark} {cut(name, layout.name, '..' if self._ascii else '…')}"
         blanks = layout.name + 2 - cells(label) if layout.padded else 0
         shown = f"{layout.gap}{ink(label)}{' ' * blanks}"
-        used = layout.session + len(_NO_TIME) + len(layout.gap) + cells(label) + blanks + 3
+        used = layout.session + len(NO_TIME) + len(layout.gap) + cells(label) + blanks + 3
         made = _Label(f"{shown}   ", f"{shown} {self._quiet(dot)} ", used)
         if len(self._labels) >= _MOST_PEOPLE:
             self._labels.clear()
@@ -338,39 +302,4 @@ def _layout(asked: int, many: bool) -> _Layout:
     if left < _NARROW:
         return _Layout(width, min(_LONGEST_NAME, left // 3), False, session, 2, " ")
     name = min(_LONGEST_NAME, left // 6)
-    return _Layout(width, name, True, session, session + len(_NO_TIME) + 2 + 2 + name + 3, "  ")
-
-
-def _words(message: Message) -> str:
-    """What a message says, in whichever field; an attachment's name is told apart."""
-    return message.text or message.url or message.notice or ""
-
-
-def _remarks(message: Message) -> Iterator[str]:
-    if message.visibility == "Agents":
-        yield "[agents only]"
-    elif message.visibility and message.visibility != VISIBLE_TO_ALL:
-        yield f"[visibility {clean(message.visibility)}]"
-    if message.late:
-        yield "[late]"
-
-
-def _beside_line_end(text: str, place: int) -> int:
-    """`place`, moved out of the middle of a `\\r\\n`."""
-    within = text.startswith("\n", place) and text.endswith("\r", 0, place)
-    return place - 1 if within else place
-
-
-def _typed(entry: Entry) -> str:
-    """How long it took to type; of less than a second nobody wants to know."""
-    composing = entry.composing or 0.0
-    return f"(typed {duration(composing)})" if composing >= 1 else ""
-
-
-def _draft_words(entry: Entry) -> str:
-    if entry.draft == "typing":
-        return "is typing"
-    if entry.at_end:
-        return "was typing, not sent"
-    composing = entry.composing or 0.0
-    return "gave up a draft" + (f" after {duration(composing)}" if composing >= 1 else "")
+    return _Layout(width, name, True, session, session + len(NO_TIME) + 2 + 2 + name + 3, "  ")
