@@ -153,7 +153,7 @@ class Last:
     def _drop(self, session: str) -> None:
         """Forget the first entry of a session that passed, and all before it.
 
-        Entries after it stay for now, since they may stand before the next one: twice the context at most.
+        Entries after it stay, since they may stand before the next one: twice the context at most.
         """
         kept = self._kept[session]
         while kept.popleft()[1].context:
