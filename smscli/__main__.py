@@ -1,4 +1,5 @@
-"""The program: answers a sole `--version` before anything else is loaded, else hands over to `cli`."""
+"""The program: answers a sole `--version`, and shells that complete a word, before anything else is loaded;
+else hands over to `cli`."""
 
 import sys
 
@@ -7,6 +8,10 @@ def main() -> None:
     """Run smscli with the process's own arguments and end with its exit code."""
     if sys.argv[1:] == ["--version"]:
         sys.exit(_version())
+    if sys.argv[1:2] == ["__complete"]:
+        from smscli.complete import run as complete
+
+        sys.exit(complete(sys.argv[2:]))
     from smscli.cli import run
 
     sys.exit(run(sys.argv[1:]))

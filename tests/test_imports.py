@@ -12,6 +12,7 @@ RENDER = {"model", "text", "transcript", "activity"}
 COMMANDS = {
     "activity",
     "bayeux",
+    "complete",
     "client",
     "config",
     "context",
@@ -38,7 +39,8 @@ COMMANDS = {
 # Our own modules that each module may import.
 OURS: dict[str, set[str]] = {
     "__init__": set(),
-    "__main__": {"cli", ""},
+    "__main__": {"cli", "complete", ""},
+    "complete": {"client", "config", "credentials", "demo", "files", "model", "state"},
     "errors": set(),
     "model": set(),
     "text": set(),

@@ -94,7 +94,10 @@ def logout(app: AppContext, every: EveryProfileOption = False) -> None:
 
     This profile's, or every profile's; the rest of the profile stays.
     """
+    from smscli import complete
+
     profiles = list(app.config.profiles.values()) if every else [_this(app)]
+    complete.forget(app.environ)
     for profile in profiles:
         named = account(profile.auth, profile.user, profile.name, profile.origin)
         forgotten = app.store.delete(named) if named else False
