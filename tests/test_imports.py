@@ -68,7 +68,8 @@ OURS: dict[str, set[str]] = {
     "config": {"errors", "files", "origin"},
     "credentials": {"errors"},
     "interrupts": set(),
-    "terminal": {"errors", "interrupts"},
+    "stream": {"errors", "interrupts"},
+    "terminal": {"errors", "interrupts", "stream"},
     "export": {"model", "text", "transcript", "activity"},
     "options": {"errors"},
     "recording": {"errors", "export", "files", "model", "wire"},
@@ -109,7 +110,7 @@ THEIRS: dict[str, set[str]] = {
 LAZY = {"requests", "keyring", "rich", "tomlkit", "truststore", "urllib3"}
 LOADED_BY_EVERY_COMMAND = {
     "__main__", "cli", "commands", "config", "context", "credentials", "errors", "interrupts", "model",
-    "options", "terminal", "text",
+    "options", "stream", "terminal", "text",
 }  # fmt: skip
 
 MODULES = sorted(PACKAGE.rglob("*.py"))

@@ -16,7 +16,8 @@ import pyte
 import pytest
 
 from smscli.errors import LocalError, ReaderGone
-from smscli.terminal import Stream, Terminal
+from smscli.stream import Stream
+from smscli.terminal import Terminal
 
 
 class Screen:
