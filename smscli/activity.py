@@ -70,6 +70,12 @@ class Activity:
         """Seconds since the oldest customer `Text` not yet answered, by the server's clock, or None."""
         return self._answers.waiting(now)
 
+    @property
+    def who_waits(self) -> str | None:
+        """The nickname of the customer who waits, else the participantId."""
+        waiter = self._answers.waiter
+        return (waiter.nickname or waiter.participant_id) if waiter else None
+
     def summary(
         self, now: datetime | None = None, ended: bool = False, typing: Iterable[Participant] = ()
     ) -> Summary:
@@ -119,6 +125,7 @@ class _Answers:
 
     def __init__(self) -> None:
         self.first_response: float | None = None
+        self.waiter: Participant | None = None
         self._first_question: Message | None = None
         self._responded = False
         self._question: Message | None = None
@@ -145,6 +152,7 @@ class _Answers:
             self._question = question
         if question.at and (self._waiting_since is None or question.at < self._waiting_since):
             self._waiting_since = question.at
+            self.waiter = question.sender
 
     def _respond(self, answer: Message) -> None:
         if self._first_question and not self._responded and not _stands_before(answer, self._first_question):
@@ -152,7 +160,7 @@ class _Answers:
             self.first_response = _seconds_between(self._first_question, answer)
         if not _stands_before(answer, self._question):
             self._answer = answer
-            self._waiting_since = None
+            self._waiting_since = self.waiter = None
 
 
 def _asks(message: Message) -> bool:

@@ -8,6 +8,7 @@ from smscli.errors import UsageError
 
 # The server counts in Java integers.
 _MOST = 2**31 - 1
+_INTERVAL = 2.0
 
 ProfileOption = Annotated[
     str | None, typer.Option("--profile", "-p", metavar="NAME", help="Which saved server to use.")
@@ -55,7 +56,8 @@ JsonlOption = Annotated[bool, typer.Option("--jsonl", help="One JSON object a li
 AllOption = Annotated[bool, typer.Option("--all", help="Follow every session, those that come later too.")]
 EveryProfileOption = Annotated[bool, typer.Option("--all", help="Every profile.")]
 IntervalOption = Annotated[
-    float, typer.Option("--interval", metavar="SECONDS", help="How often to ask a session that is talking.")
+    float | None,
+    typer.Option("--interval", metavar="SECONDS", help="How often to ask a session that is talking (2)."),
 ]
 FromFileOption = Annotated[
     str | None,
@@ -66,7 +68,14 @@ RecordOption = Annotated[
     typer.Option("--record", metavar="FILE", help="Keep the whole log too, each message exactly once."),
 ]
 PushOption = Annotated[
-    str, typer.Option("--push", metavar="auto|off", help="Whether the server may wake us.")
+    str | None, typer.Option("--push", metavar="auto|off", help="Whether the server may wake us.")
+]
+WatchOption = Annotated[
+    bool, typer.Option("--watch", "-w", help="Keep the list on the screen, with who waits and who types.")
+]
+WaitingOption = Annotated[
+    str | None,
+    typer.Option("--waiting", metavar="TIME", help="Mark, and say once, who has waited that long: 90s, 5m."),
 ]
 StartIndexOption = Annotated[
     int | None, typer.Option("--start-index", metavar="N", help="Only from this index on: one request.")
@@ -91,7 +100,10 @@ CustomerOption = Annotated[
     str | None, typer.Option("--customer", metavar="TEXT", help="Only customers with this in their nickname.")
 ]
 SortOption = Annotated[
-    str | None, typer.Option("--sort", metavar="KEY", help="Sort by a column, descending with -KEY.")
+    str | None,
+    typer.Option(
+        "--sort", metavar="KEY", help="Sort by a column, by -KEY descending; --watch: `waiting` too."
+    ),
 ]
 ColumnsOption = Annotated[
     str | None, typer.Option("--columns", metavar="A,B", help="These columns, such as id,userData.KEY.")
@@ -178,15 +190,17 @@ def record_file(value: str | None) -> str | None:
     return value
 
 
-def wants_push(value: str) -> bool:
+def wants_push(value: str | None) -> bool:
     """Whether `--push` lets the server wake us."""
-    if value not in ("auto", "off"):
+    if value not in (None, "auto", "off"):
         raise UsageError(f"--push takes auto or off, not {value!r}")
-    return value == "auto"
+    return value != "off"
 
 
-def interval_seconds(value: float) -> float:
+def interval_seconds(value: float | None) -> float:
     """A polling interval. A shorter one only meets the request limit; one over a day is a slip."""
+    if value is None:
+        return _INTERVAL
     if not 0.1 <= value <= 86400:
         raise UsageError(f"--interval takes 0.1 to 86400 seconds, not {value:g}")
     return value

@@ -19,6 +19,9 @@ from smscli.transcript import Entry
 COLUMNS = ("id", "state", "customer", "agents", "receivedDate", "uri", "comment", "capabilities")
 """The columns of a list beside `userData.KEY`."""
 
+WAITING = "waiting"
+"""What a live list can be sorted by beside the columns."""
+
 _TYPES = tuple(one.value for one in MessageType)
 _STATES = tuple(one.value for one in State)
 _USER_DATA = "userData."
@@ -279,9 +282,12 @@ class Order:
     descending: bool = False
 
 
-def order(text: str) -> Order:
-    """What `--sort` asks for: a column, descending with `-` before it. UsageError."""
-    return Order(_column(text.removeprefix("-")), text.startswith("-"))
+def order(text: str, *, live: bool = False) -> Order:
+    """What `--sort` asks for: a column, descending with `-` before it; of a `live` list also who waits
+    longest. UsageError."""
+    column = text.removeprefix("-")
+    known = WAITING if live and column.casefold() == WAITING else _column(column)
+    return Order(known, text.startswith("-"))
 
 
 def sessions(

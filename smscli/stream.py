@@ -62,14 +62,14 @@ class Stream:
             return False
         return True
 
-    def width(self) -> int:
-        """Cells in a line, as the terminal says now; 0 where none says so."""
+    def size(self) -> tuple[int, int]:
+        """Cells in a line, and lines, as the terminal says now; 0 where none says so."""
         if self._raw is None or not self.tty:
-            return 0
+            return 0, 0
         try:
-            return os.get_terminal_size(self._raw.fileno()).columns
+            return os.get_terminal_size(self._raw.fileno())
         except (OSError, ValueError):
-            return 0
+            return 0, 0
 
     def add(self, text: str) -> None:
         """Take `text` on; `drain` writes it. After a failure, what follows is dropped."""

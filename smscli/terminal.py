@@ -3,11 +3,14 @@
 On a terminal a live line can stand under everything that was written. It is shorter than the terminal is
 wide and the cursor waits at its first column, so that one erase removes it even after the terminal was made
 narrower and broke it in two; it never gets into the scrollback.
+
+A picture takes a screen of its own, which is left at the end: terminals don't break its lines anew when
+they are resized. What is said meanwhile stands below the picture, and in the scrollback afterwards.
 """
 
 import sys
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from io import BytesIO
 
@@ -19,10 +22,14 @@ Line = Callable[[int], str]
 """A live line: the most cells it may fill -> one line of text without control characters."""
 
 _CHUNK = 64 * 1024
-_WIDTH = 80
+_WIDTH, _HEIGHT = 80, 24
 _SHAPES = "▶◆■·●○─│╭…⟦⟧"
 _ERASE = "\r\x1b[J"
 _DIM, _PLAIN = "\x1b[2m", "\x1b[0m"
+_OWN_SCREEN, _MAIN_SCREEN = "\x1b[?1049h", "\x1b[?1049l"
+_HOME, _TO_LINE_END, _TO_SCREEN_END = "\x1b[H", "\x1b[K", "\x1b[J"
+# So much of what is said while there is a picture is kept for afterwards.
+_MOST_ASIDES = 100
 
 
 class Terminal:
@@ -45,6 +52,8 @@ class Terminal:
         self._line: Line | None = None
         self._painted = ""
         self._within_line = False
+        self._picture: tuple[str, ...] | None = None
+        self.asides: deque[str] = deque(maxlen=_MOST_ASIDES)
         self._parts: deque[tuple[Stream, str]] = deque()
 
     @classmethod
@@ -89,7 +98,7 @@ class Terminal:
 
     @property
     def lively(self) -> bool:
-        """Whether stdout can have a live line."""
+        """Whether stdout can have a live line, or a picture."""
         return self._out.tty and not self._dumb
 
     @property
@@ -104,7 +113,12 @@ class Terminal:
 
     def _cells(self, stream: Stream) -> int:
         # The terminal first: COLUMNS in the environment stays as it was when the window's size changes.
-        return stream.width() or self._columns or _WIDTH
+        return stream.size()[0] or self._columns or _WIDTH
+
+    @property
+    def height(self) -> int:
+        """Lines of stdout's terminal, asked for anew each time."""
+        return self._out.size()[1] or _HEIGHT
 
     def write(self, text: str) -> None:
         """Add data to stdout; it goes out in chunks and on `flush`."""
@@ -130,8 +144,12 @@ class Terminal:
 
     def say(self, text: str) -> None:
         """Write a line to stderr, after all data before it. Never fails: a failure of stdout keeps until the
-        next `flush`, and for one of stderr there is nobody to tell."""
-        self._say(f"{text}\n")
+        next `flush`, and for one of stderr there is nobody to tell. While there is a picture it is kept in
+        `asides` for a person, who sees it with the next picture and at the end."""
+        if self._picture is not None and self._err.tty:
+            self.asides.append(text)
+        else:
+            self._say(f"{text}\n")
 
     def ask(self, prompt: str) -> None:
         """Write a prompt to stderr and leave the cursor behind it."""
@@ -152,10 +170,27 @@ class Terminal:
         if self._err.tty and not self._dumb:
             self._stand(self._err, line)
 
-    def close(self) -> None:
-        """Take the live line away and write out what waits; fails as `flush` does."""
-        self._line = None
+    def show(self, picture: Sequence[str], below: Sequence[str] = ()) -> None:
+        """Let these lines, which fit, stand alone on the screen, in place of the picture before.
+
+        Each is shorter than the terminal is wide. `picture` stays in the scrollback at the end, without what
+        was `below` it.
+        """
+        begin = _HOME if self._picture is not None else f"{_OWN_SCREEN}{_HOME}"
+        self._picture = tuple(picture)
+        shown = "\r\n".join(f"{line}{_TO_LINE_END}" for line in (*picture, *below))
+        self.write(f"{begin}{shown}{_TO_SCREEN_END}")
         self.flush()
+
+    def close(self) -> None:
+        """Take picture and live line away and write out what waits; fails as `flush` does."""
+        self._line = None
+        if self._picture is not None:
+            last, self._picture = self._picture, None
+            self.write(_MAIN_SCREEN + "".join(f"{line}\n" for line in last))
+        self.flush()
+        while self.asides:
+            self.say(self.asides.popleft())
 
     def _say(self, text: str) -> None:
         try:

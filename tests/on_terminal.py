@@ -3,6 +3,7 @@
 import fcntl
 import os
 import pty
+import re
 import select
 import signal
 import struct
@@ -16,6 +17,9 @@ from typing import Self
 import pyte
 
 _PATIENCE = 20.0
+_SCREENS = re.compile(rb"(\x1b\[\?1049[hl])")
+# What may be the beginning of such a sequence, at the end of what was read.
+_BEGUN = re.compile(rb"(?:\x1b(?:\[(?:\?(?:1(?:0(?:4(?:9)?)?)?)?)?)?)?\Z")
 
 
 class OnTerminal:
@@ -24,8 +28,10 @@ class OnTerminal:
     def __init__(
         self, *arguments: str, environ: Mapping[str, str], columns: int = 80, lines: int = 24
     ) -> None:
-        self._screen = pyte.HistoryScreen(columns, lines, history=10_000)
+        self._main = pyte.HistoryScreen(columns, lines, history=10_000)
+        self._screen: pyte.Screen = self._main
         self._stream = pyte.ByteStream(self._screen)
+        self._cut = b""
         self.bells = 0
         self.pid, self._fd = pty.fork()
         if self.pid == 0:
@@ -48,7 +54,8 @@ class OnTerminal:
 
     def resize(self, columns: int, lines: int) -> None:
         fcntl.ioctl(self._fd, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
-        self._screen.resize(lines, columns)
+        for screen in {self._main, self._screen}:
+            screen.resize(lines, columns)
 
     def press(self, keys: str) -> None:
         os.write(self._fd, keys.encode())
@@ -63,8 +70,22 @@ class OnTerminal:
         except OSError:
             return False
         self.bells += data.count(b"\a")
-        self._stream.feed(data)
+        self._feed(self._cut + data)
         return bool(data)
+
+    def _feed(self, data: bytes) -> None:
+        """Show it; a program's own screen, which pyte does not know, is one beside the main one."""
+        *pieces, last = _SCREENS.split(data)
+        for piece, mode in zip(pieces[::2], pieces[1::2], strict=True):
+            self._stream.feed(piece)
+            own = pyte.Screen(self._main.columns, self._main.lines)
+            self._stream.detach(self._screen)
+            self._screen = own if mode.endswith(b"h") else self._main
+            self._stream.attach(self._screen)
+        begun = _BEGUN.search(last)
+        whole = begun.start() if begun else len(last)
+        self._stream.feed(last[:whole])
+        self._cut = last[whole:]
 
     def until(self, text: str) -> None:
         """Look until `text` is to be seen."""
@@ -92,10 +113,9 @@ class OnTerminal:
 
     @property
     def scrolled(self) -> list[str]:
-        columns = self._screen.columns
+        columns = self._main.columns
         return [
-            "".join(row[column].data for column in range(columns)).rstrip()
-            for row in self._screen.history.top
+            "".join(row[column].data for column in range(columns)).rstrip() for row in self._main.history.top
         ]
 
     @property

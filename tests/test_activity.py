@@ -219,6 +219,15 @@ def test_who_waits(messages: list[Message], seconds: float | None) -> None:
     assert activity.summary(after(100)).waiting_seconds == seconds
 
 
+def test_the_one_who_waits_is_named_until_an_answer_comes() -> None:
+    lee = Participant("Customer", None, "C2")
+    assert counted().who_waits is None
+    assert counted(said(KIWI, 0), said(lee, 10)).who_waits == "kiwi"
+    assert counted(said(lee, 0)).who_waits == "C2"
+    assert counted(said(KIWI, 0), said(ANA, 5, to="Agents")).who_waits == "kiwi"
+    assert counted(said(KIWI, 0), said(ANA, 5)).who_waits is None
+
+
 def test_nobody_waits_in_an_ended_session_nor_in_a_recording() -> None:
     activity = counted(said(KIWI, 0))
     assert activity.summary(after(100), ended=True).waiting_seconds is None

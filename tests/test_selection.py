@@ -565,6 +565,7 @@ def test_columns_are_named_with_commas_between() -> None:
 def test_a_sort_key_descends_with_a_dash() -> None:
     assert selection.order("customer") == Order("customer", descending=False)
     assert selection.order("-userData.-x") == Order("userData.-x", descending=True)
+    assert selection.order("-Waiting", live=True) == Order("waiting", descending=True)
 
 
 NAMES = "columns: id, state, customer, agents, receivedDate, uri, comment, capabilities, userData.KEY"

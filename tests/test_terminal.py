@@ -73,6 +73,35 @@ def on(out: object, err: object | None = None, **environ: str) -> Terminal:
     return Terminal(Stream(out, tty=False), Stream(err or BytesIO(), tty=False), environ)
 
 
+# --- a picture
+
+
+def test_a_picture_stands_alone_and_its_last_one_stays_behind() -> None:
+    terminal = Terminal.for_test()
+    terminal.write("before\n")
+    terminal.show(["one", "two"], ["said"])
+    terminal.show(["three"])
+    assert terminal.out_text == (
+        "before\n\x1b[?1049h\x1b[Hone\x1b[K\r\ntwo\x1b[K\r\nsaid\x1b[K\x1b[J\x1b[Hthree\x1b[K\x1b[J"
+    )
+    terminal.close()
+    assert terminal.out_text.endswith("\x1b[J\x1b[?1049lthree\n")
+
+
+def test_what_is_said_during_a_picture_is_kept_for_a_person_and_not_for_a_pipe() -> None:
+    seen, piped = Terminal.for_test(), Terminal.for_test(err_tty=False)
+    for terminal in (seen, piped):
+        terminal.say("first")
+        terminal.show(["one"])
+        for number in range(150):
+            terminal.say(f"notice {number}")
+    assert seen.err_text == "first\n"
+    assert list(seen.asides)[-1] == "notice 149"
+    assert piped.err_text == "first\n" + "".join(f"notice {number}\n" for number in range(150))
+    seen.close()
+    assert seen.err_text == "first\n" + "".join(f"notice {number}\n" for number in range(50, 150))
+
+
 # --- form, colour, width
 
 

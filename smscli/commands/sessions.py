@@ -3,7 +3,7 @@
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from itertools import islice
@@ -11,11 +11,12 @@ from itertools import islice
 from smscli import selection
 from smscli.activity import Activity
 from smscli.commands.logs import Log, zone_of
+from smscli.commands.whose import none_as_asked, none_live
 from smscli.commands.writers import EntryWriter, array, entry_writer
 from smscli.context import AppContext
 from smscli.errors import NotFound, UsageError
 from smscli.export import SESSION_COLUMNS, pair_rows, session_json, session_object, session_row
-from smscli.model import Listing, Page
+from smscli.model import Listing, Page, Session
 from smscli.options import (
     ColumnsOption,
     ContextOption,
@@ -28,9 +29,11 @@ from smscli.options import (
     HighlightOption,
     HtmlOption,
     IdArgument,
+    IntervalOption,
     JsonlOption,
     JsonOption,
     LastOption,
+    PushOption,
     RecordedArgument,
     RedactOption,
     SinceOption,
@@ -43,9 +46,13 @@ from smscli.options import (
     TzOption,
     UntilOption,
     UtcOption,
+    WaitingOption,
+    WatchOption,
+    interval_seconds,
     last_entries,
     recording_named,
     typing_mode,
+    wants_push,
     window,
 )
 from smscli.terminal import Terminal
@@ -64,17 +71,32 @@ def list_(
     customer: CustomerOption = None,
     sort: SortOption = None,
     columns: ColumnsOption = None,
+    watch: WatchOption = False,
+    waiting: WaitingOption = None,
+    interval: IntervalOption = None,
+    push: PushOption = None,
     redact: RedactOption = False,
     utc: UtcOption = False,
     tz: TzOption = None,
 ) -> None:
     """List the live sessions: who is in them, since when.
 
-    A server shows the sessions of the user that signs in, and no others.
+    A server shows the sessions of the user that signs in, and no others. With --watch the list stays on the
+    screen and tells who waits, who is typing, and what was said last.
     """
     states, zone = selection.states(state or ()), zone_of(utc, tz)
-    order = selection.order(sort) if sort is not None else None
-    chosen = selection.columns(columns) if columns is not None else SESSION_COLUMNS
+    order = selection.order(sort, live=watch) if sort is not None else None
+    chosen = selection.columns(columns) if columns is not None else None
+    limit = selection.duration("--waiting", waiting) if waiting is not None else None
+    rhythm, pushed = interval_seconds(interval), wants_push(push)
+    if watch:
+        if json or jsonl:
+            raise UsageError("--watch goes with neither --json nor --jsonl")
+        from smscli.commands.watch import Asked, keep_watch
+
+        keep_watch(app, Asked(states, customer, order, chosen, limit, rhythm, pushed, redact, zone))
+        return
+    _need_watch(("--waiting", waiting), ("--interval", interval), ("--push", push))
     listing = app.client.sessions()
     sessions = selection.sessions(listing.sessions, states=states, customer=customer, order=order)
     if redact:
@@ -86,25 +108,36 @@ def list_(
         app.terminal.write(array([session_json(session) for session in sessions]))
     elif jsonl:
         app.terminal.write("".join(f"{session_json(session)}\n" for session in sessions))
-    elif app.terminal.pipe:
-        app.terminal.write("".join(f"{session_row(session, chosen)}\n" for session in sessions))
+    else:
+        _write_rows(app, sessions, chosen or SESSION_COLUMNS, zone)
+    _tell_whose(app, listing, len(sessions))
+
+
+def _need_watch(*options: tuple[str, object]) -> None:
+    for name, value in options:
+        if value is not None:
+            raise UsageError(f"{name} goes with --watch")
+
+
+def _write_rows(
+    app: AppContext, sessions: Sequence[Session], columns: Sequence[str], zone: tzinfo | None
+) -> None:
+    """A line or a table's row for each session."""
+    if app.terminal.pipe:
+        app.terminal.write("".join(f"{session_row(session, columns)}\n" for session in sessions))
     elif sessions:
         from smscli.render.tables import sessions_table
 
         caption = f"SMS sessions of {app.user} at {app.host}"
-        app.terminal.write(sessions_table(sessions, caption, app.terminal, columns=chosen, zone=zone))
-    _tell_whose(app, listing, len(sessions))
+        app.terminal.write(sessions_table(sessions, caption, app.terminal, columns=columns, zone=zone))
 
 
 def _tell_whose(app: AppContext, listing: Listing, shown: int) -> None:
     """Say what a reader of a list may wonder about: why it is empty, or so bare."""
     if not listing.sessions:
-        app.notice(
-            "whose",
-            f"no live SMS sessions for {app.user} at {app.host}; the server shows a user's own sessions only",
-        )
+        app.notice("whose", none_live(app))
     elif not shown:
-        app.notice("whose", f"none of the {len(listing.sessions)} live SMS sessions is as asked for")
+        app.notice("whose", none_as_asked(len(listing.sessions)))
     if listing.uris_only:
         app.notice("whose", "the server sent addresses in place of sessions: of those only the ids are known")
 

@@ -1,19 +1,17 @@
 """`smscli sessions tail`: follow sessions live."""
 
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import UTC, datetime
-from functools import partial
 
 from smscli import selection
+from smscli.commands.following import events, nap
 from smscli.commands.logs import zone_of
-from smscli.commands.screen import Nap, Screen, View
+from smscli.commands.screen import Screen, View
 from smscli.commands.writers import entry_writer
 from smscli.context import AppContext
 from smscli.cursor import Cursor
 from smscli.errors import UsageError
-from smscli.feed import Following, follow
-from smscli.model import Event, Idle, Listing, Read, Turn, Wake
+from smscli.model import Event, Idle, Read
 from smscli.options import (
     AllOption,
     BellOption,
@@ -34,6 +32,7 @@ from smscli.options import (
     TypingOption,
     TzOption,
     UtcOption,
+    WaitingOption,
     interval_seconds,
     last_entries,
     record_file,
@@ -58,10 +57,11 @@ def tail(
     highlight: HighlightOption = None,
     context: ContextOption = 0,
     typing: TypingOption = None,
-    interval: IntervalOption = 2.0,
-    push: PushOption = "auto",
+    interval: IntervalOption = None,
+    push: PushOption = None,
     record: RecordOption = None,
     redact: RedactOption = False,
+    waiting: WaitingOption = None,
     bell: BellOption = False,
     utc: UtcOption = False,
     tz: TzOption = None,
@@ -88,54 +88,21 @@ def tail(
     # A time to begin at takes the place of a number to begin with.
     keep = last_entries(last if last is not None or since is not None else _LAST)
     rhythm, file = interval_seconds(interval), record_file(record)
+    limit = selection.duration("--waiting", waiting) if waiting is not None else None
     many = every or len(ids or ()) > 1
     writer = entry_writer(app.terminal, mode, json=False, jsonl=json, many=many, zone=zone)
-    screen = Screen(app, writer, _woken(app) if pushed else _sleep, View(mode, wanted, keep, bell))
+    screen = Screen(app, writer, nap(app, pushed), View(mode, wanted, keep, limit, bell))
     recorder = Recorder(app, file, redact) if file is not None else None
-    takers: list[Callable[[Event], None]] = [
-        partial(_learn, app),
-        *([recorder.take] if recorder else []),
-        screen.take,
-    ]
+    takers: list[Callable[[Event], None]] = [*([recorder.take] if recorder else []), screen.take]
     app.notice("whose", f"following the SMS sessions of {app.user} at {app.host}")
-    events = follow(
-        Reads(app, redact),
-        ids,
-        wait=screen.wait,
-        clock=app.clock,
-        settings=Following(rhythm, pushed and app.learned.trusted),
-        resume=recorder.cursors if recorder else None,
-        debug=app.debug if app.settings.debug else None,
+    resume = recorder.cursors if recorder else None
+    happening = events(
+        app, ids, wait=screen.wait, interval=rhythm, pushed=pushed, redact=redact, resume=resume
     )
-    for event in events:
+    for event in happening:
         for take in takers:
             take(event)
     writer.close()
-
-
-def _sleep(seconds: float) -> Sequence[Wake]:
-    time.sleep(seconds)
-    return ()
-
-
-def _woken(app: AppContext) -> Nap:
-    # Asked for at the first wait, and so after the first list: a server that refuses us is told once.
-    return lambda seconds: app.push.wait(seconds)
-
-
-class Reads:
-    """A follower's reads: as patient as a one-shot command's until the first list, then without retries."""
-
-    def __init__(self, app: AppContext, redact: bool) -> None:
-        self._client = app.client
-        self._reads = app.reads(redact)
-        self.page = self._reads.page
-        self.renew = self._reads.renew
-
-    def sessions(self) -> Listing:
-        listing = self._reads.sessions()
-        self._client.retries = 0
-        return listing
 
 
 class Recorder:
@@ -155,9 +122,3 @@ class Recorder:
             self._recording.append(event.messages)
         elif isinstance(event, Idle):
             self._recording.sync()
-
-
-def _learn(app: AppContext, event: Event) -> None:
-    """Remember whether this server's push can be relied on."""
-    if isinstance(event, Turn) and event.kind in ("push-trusted", "push-lost"):
-        app.learn(trusted=event.kind == "push-trusted")

@@ -11,15 +11,23 @@ _NARROW = 40
 
 
 def live_line(
-    status: str, sessions: int, typing: Sequence[Typing], width: int, *, ascii: bool, connected: bool = True
+    status: str,
+    sessions: int,
+    typing: Sequence[Typing],
+    width: int,
+    *,
+    waiting: Sequence[str] = (),
+    ascii: bool,
+    connected: bool = True,
 ) -> str:
     """One line of at most `width` cells, such as `● live · 2 sessions · PersonP is typing: hello th…`.
 
-    `status` is in plain words (`live`, `retrying in 4 s`); `connected` chooses the shape before it. Where it
-    is narrow and somebody is typing, that comes alone, behind a shape, or a status, that tells of trouble.
+    `status` is in plain words (`live`, `retrying in 4 s`); `connected` chooses the shape before it; `waiting`
+    says who has waited for too long. Where it is narrow and somebody waits or is typing, that comes alone,
+    behind a shape, or a status, that tells of trouble.
     """
     shape = "*o"[not connected] if ascii else "●○"[not connected]
-    who = [*dict.fromkeys(map(_typing, typing))]
+    who = [*(f"! {clean(one)}" for one in waiting), *dict.fromkeys(map(_typing, typing))]
     parts = [clean(status), "1 session" if sessions == 1 else f"{sessions} sessions", *who]
     if who and width < _NARROW:
         parts = who if connected else [clean(status), *who]

@@ -30,7 +30,7 @@ Pair = tuple[str, str]
 _LEAST_CELLS = 10
 _NOTHING = "-"
 # The families of the transcript: customers green to blue, agents yellow to red.
-_STYLES = {"id": "bold", "customer": "color(32)", "agents": "color(166)"}
+STYLES = {"id": "bold", "customer": "color(32)", "agents": "color(166)"}
 # Titles of ours, for which a key of the user data must not be taken.
 _TITLES = frozenset(
     ("id", "state", "customer", "agents", "received", "receivedDate", "uri", "comment", "capabilities")
@@ -53,12 +53,12 @@ def sessions_table(
 
     Columns are fields of a session, or `userData.KEY`: its title is KEY alone where that is no field's name.
     """
-    times = _Times((session.received for session in sessions), zone)
-    titles = [_title(column, times) for column in columns]
-    rows = [[_cell(session, column, times) for column in columns] for session in sessions]
+    times = Times((session.received for session in sessions), zone)
+    titles = [column_title(column, times) for column in columns]
+    rows = [[column_value(session, column, times) for column in columns] for session in sessions]
     whole = [place for place, column in enumerate(columns) if column == "id"]
     below = fold([(clean(caption), paint("dim", look.colour))], look.width, look.width)
-    styles = [_STYLES.get(column, "") for column in columns]
+    styles = [STYLES.get(column, "") for column in columns]
     return _table(titles, rows, look, whole, styles) + "".join(f"{line}\n" for line in below)
 
 
@@ -71,7 +71,7 @@ def session_card(
     timeline: Sequence[str] = (),
 ) -> str:
     """Everything known of one session; `timeline` are the lines of its picture."""
-    times = _Times((session.received, summary.first_message_at, summary.last_message_at), zone)
+    times = Times((session.received, summary.first_message_at, summary.last_message_at), zone)
     people = _people(session.participants, summary.participants, look)
     parts = [
         _card_heading(session, times, look),
@@ -101,7 +101,7 @@ def pairs_table(pairs: Mapping[str, object], look: Look) -> str:
     return _pairs([(key, shown(value)) for key, value in pairs.items()], look)
 
 
-class _Times:
+class Times:
     """Times as a person reads them; `offset` says once how far they are from UTC."""
 
     def __init__(self, times: Iterable[datetime | None], zone: tzinfo | None) -> None:
@@ -118,14 +118,16 @@ class _Times:
         return text if offset_words(local) == self.offset else f"{text} {offset_words(local)}"
 
 
-def _title(column: str, times: _Times) -> str:
+def column_title(column: str, times: Times) -> str:
+    """What stands above a column of the list."""
     if column == "receivedDate":
         return f"received ({times.offset})" if times.offset else "received"
     key = column.removeprefix(_USER_DATA)
     return column if key in _TITLES else key
 
 
-def _cell(session: Session, column: str, times: _Times) -> str:
+def column_value(session: Session, column: str, times: Times) -> str:
+    """What a session has in a column of the list, as strangers may have written it."""
     match column:
         case "id":
             return session.id
@@ -147,14 +149,14 @@ def _cell(session: Session, column: str, times: _Times) -> str:
     return "" if value is None else shown(value)
 
 
-def _card_heading(session: Session, times: _Times, look: Look) -> str:
+def _card_heading(session: Session, times: Times, look: Look) -> str:
     """Which session, and how far its times are from UTC: on one line where there is room."""
     words = [f"session {session.id}"] + ([f"times are {times.offset}"] if times.offset else [])
     together = ", ".join(words)
     return "".join(_heading(line, look) for line in ([together] if cells(together) <= look.width else words))
 
 
-def _card(session: Session, times: _Times) -> list[Pair]:
+def _card(session: Session, times: Times) -> list[Pair]:
     """The session's own fields, those too that we don't know."""
     received = times.words(session.received) or shown(session.sent.get("receivedDate"))
     known = [
@@ -204,7 +206,7 @@ def _person(
     )
 
 
-def _activity(summary: Summary, times: _Times) -> list[Pair]:
+def _activity(summary: Summary, times: Times) -> list[Pair]:
     return [
         ("messages", str(summary.messages)),
         ("first message", times.words(summary.first_message_at) or _NOTHING),

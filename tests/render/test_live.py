@@ -66,3 +66,11 @@ def test_where_it_is_narrow_trouble_is_still_told() -> None:
 @pytest.mark.parametrize("width", range(60))
 def test_it_never_fills_more_cells_than_it_may(width: int) -> None:
     assert cells(line(typing("客户李👩‍🚒 " * 20), width=width)) <= width
+
+
+def test_who_waits_too_long_comes_before_who_types() -> None:
+    who, waits = [typing("hello")], ["Noor waits 5 min", "a\x1bb waits 1 h"]
+    assert live_line("live", 2, who, 79, waiting=waits[:1], ascii=False) == (
+        "● live · 2 sessions · ! Noor waits 5 min · PersonP is typing: hello"
+    )
+    assert live_line("live", 2, [], 30, waiting=waits, ascii=True) == "* ! Noor waits 5 min - ! a\\..."

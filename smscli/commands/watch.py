@@ -1,0 +1,202 @@
+"""`smscli list --watch`: the list as it is now, kept on the screen, fed as `tail` is."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+from math import inf
+
+from smscli import selection
+from smscli.activity import Activity
+from smscli.commands.following import Nap, News, Patience, ServerClock, events, nap, rest
+from smscli.commands.whose import none_as_asked, none_live
+from smscli.context import AppContext
+from smscli.errors import UsageError
+from smscli.model import Event, Idle, Listed, Message, Read, Session, Started, Wake
+from smscli.render.layout import cut
+from smscli.render.watch import COLUMNS, Going, LiveList, Row
+from smscli.render.words import SPOKEN
+from smscli.selection import WAITING, Order
+from smscli.transcript import transcript_for
+
+# A change is marked for so many seconds, and a session that has gone stays for as long.
+_NEWS = 10.0
+# Lines below the list, for what is said meanwhile.
+_ASIDES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Which sessions to watch and how; `waiting` is in seconds, `columns` None are those of a live list."""
+
+    states: frozenset[str]
+    customer: str | None
+    order: Order | None
+    columns: Sequence[str] | None
+    waiting: float | None
+    interval: float
+    pushed: bool
+    redact: bool
+    zone: tzinfo | None
+
+
+def keep_watch(app: AppContext, asked: Asked) -> None:
+    """Keep the list on the screen until Ctrl-C."""
+    if not app.terminal.lively:
+        raise UsageError("--watch needs a terminal", hint="in a pipe: `smscli tail --all`")
+    screen = Watch(app, asked, nap(app, asked.pushed))
+    happening = events(
+        app, None, wait=screen.wait, interval=asked.interval, pushed=asked.pushed, redact=asked.redact
+    )
+    for event in happening:
+        screen.take(event)
+
+
+class Watched:
+    """One session: what the list says of it, and what its log tells. Times are the local clock's."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self.activity = Activity()
+        self.changed_at = -inf
+        self.gone_at = inf
+        self._drafts = transcript_for("fold")()
+        self._last: Message | None = None
+        self._is_read = False
+
+    def listed(self, session: Session, now: float) -> None:
+        if session != self.session or self.gone_at < inf:
+            self.changed_at = now
+        self.session, self.gone_at = session, inf
+
+    def missing(self, now: float) -> None:
+        self.gone_at = min(self.gone_at, now)
+
+    def read(self, read: Read, now: float) -> None:
+        for message in read.messages:
+            self.activity.add(message)
+            self._drafts.add(message)
+            if message.type in SPOKEN and not message.late:
+                self._last = message
+        if not read.first and any(message.type in SPOKEN for message in read.messages):
+            self.changed_at = now
+        self._is_read = self._is_read or read.done
+
+    @property
+    def may_wait(self) -> bool:
+        """Whether it is known who waits, and somebody can still be answered."""
+        return self._is_read and self.gone_at == inf and not self.session.ended
+
+    def row(self, now: float, at: datetime | None, overdue: bool) -> Row:
+        """As it is now; `at` is the server's clock."""
+        self._drafts.expire(at)
+        typing = [one.participant for one in self._drafts.typing(at)]
+        return Row(
+            self.session,
+            self.activity.waiting(at) if self.may_wait else None,
+            overdue,
+            [*dict.fromkeys(one.nickname or one.participant_id or "somebody" for one in typing)],
+            self._last,
+            now - self.changed_at < _NEWS,
+            self.gone_at < inf,
+        )
+
+
+class Watch:
+    """Takes a feed's events and keeps the picture true."""
+
+    def __init__(self, app: AppContext, asked: Asked, nap: Nap) -> None:
+        self._app = app
+        self._asked = asked
+        self._nap = nap
+        self._sessions: dict[str, Watched] = {}
+        self._news = News(app)
+        self._server_clock = ServerClock(app.clock)
+        self._patience = Patience(app, asked.waiting)
+        whose = f"of {app.user} at {app.host}"
+        self._draw = LiveList(app.terminal, whose, asked.columns or COLUMNS, asked.zone)
+        self._shown: tuple[object, ...] = ()
+        self._changes = 0
+
+    def take(self, event: Event) -> None:
+        self._changes += 1
+        match event:
+            case Listed():
+                self._listed(event)
+            case Read():
+                self._read(event)
+            case Started() if event.announce:
+                self._sessions[event.session.id].changed_at = self._app.clock()
+            case Idle():
+                self._paint()
+        self._news.take(event)
+
+    def wait(self, seconds: float) -> Sequence[Wake]:
+        """Until something wakes the feed, for so long at most; the picture is kept true meanwhile."""
+        return rest(self._app, self._nap, seconds, self._paint)
+
+    def _listed(self, event: Listed) -> None:
+        now, listing = self._app.clock(), event.listing
+        self._server_clock.set(listing.at)
+        known = self._sessions
+        self._sessions = {one.id: known.get(one.id) or Watched(one) for one in listing.sessions}
+        for session in listing.sessions:
+            self._sessions[session.id].listed(session, now)
+        for session_id, seen in known.items():
+            if session_id not in self._sessions:
+                seen.missing(now)
+                self._sessions[session_id] = seen
+
+    def _read(self, event: Read) -> None:
+        self._server_clock.set(event.at)
+        if watched := self._sessions.get(event.session_id):
+            watched.read(event, self._app.clock())
+
+    def _paint(self) -> None:
+        """Draw the picture, where anything in it can be another than before."""
+        terminal, at = self._app.terminal, self._server_clock.now()
+        shown = (self._changes, terminal.width, terminal.height, at and at.replace(microsecond=0))
+        if shown == self._shown:
+            return
+        self._shown = shown
+        rows = self._rows(self._app.clock(), at)
+        below = self._below()
+        going = Going(self._news.status, self._news.is_live, at)
+        terminal.show(self._draw(going, rows, terminal.height - len(below), self._empty()), below)
+
+    def _empty(self) -> str:
+        """Why there is nothing to see."""
+        if self._sessions:
+            return none_as_asked(len(self._sessions))
+        return none_live(self._app)
+
+    def _below(self) -> list[str]:
+        """What was said last, below the list."""
+        terminal = self._app.terminal
+        width, ellipsis = max(terminal.width - 1, 1), "..." if terminal.ascii else "…"
+        return [cut(one, width, ellipsis) for one in [*terminal.asides][-_ASIDES:]]
+
+    def _rows(self, now: float, at: datetime | None) -> list[Row]:
+        """The sessions that are asked for, in the order that is."""
+        for session_id in [one for one, seen in self._sessions.items() if now - seen.gone_at >= _NEWS]:
+            del self._sessions[session_id]
+        order = self._asked.order
+        by_waiting = order is not None and order.column == WAITING
+        chosen = selection.sessions(
+            [seen.session for seen in self._sessions.values()],
+            states=self._asked.states,
+            customer=self._asked.customer,
+            order=None if by_waiting else order,
+        )
+        rows = [self._row(self._sessions[one.id], now, at) for one in chosen]
+        return _by_waiting(rows, order.descending) if order and by_waiting else rows
+
+    def _row(self, seen: Watched, now: float, at: datetime | None) -> Row:
+        overdue = seen.may_wait and self._patience.exceeded(seen.session.id, seen.activity, at)
+        return seen.row(now, at, bool(overdue))
+
+
+def _by_waiting(rows: Sequence[Row], descending: bool) -> list[Row]:
+    """Those who wait first, in order; the others as they came."""
+    waiting = [row for row in rows if row.waiting is not None]
+    waiting.sort(key=lambda row: row.waiting or 0.0, reverse=descending)
+    return waiting + [row for row in rows if row.waiting is None]

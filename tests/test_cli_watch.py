@@ -1,0 +1,212 @@
+"""`list --watch` as a whole command on a real terminal; who has waited for too long, there and in `tail`."""
+
+import json
+import os
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from smscli.demo.options import Options
+from smscli.demo.server import DemoServer
+from tests.conftest import Smscli
+from tests.on_terminal import OnTerminal
+from tests.test_cli_tail import running
+
+FIRST, SECOND, THIRD = "0000Na9B26EF0001", "0000Na9B26EF0002", "0000Na9B26EF0003"
+
+
+@pytest.fixture
+def server() -> Iterator[DemoServer]:
+    """A server with two sessions; in the first a customer waits."""
+    with DemoServer(Options(scene="empty")) as server:
+        server.world.add_session(FIRST, customer="Mika", agents=("Robin",))
+        server.world.add_session(SECOND, customer="Noor", agents=("Robin",))
+        server.world.say(FIRST, "is anybody there?", by="Mika")
+        server.world.say(SECOND, "hello", by="Robin")
+        yield server
+
+
+@pytest.fixture
+def environ(home: dict[str, str], server: DemoServer) -> dict[str, str]:
+    signed_in = {"SMSCLI_URL": server.url, "SMSCLI_USERNAME": "demo", "SMSCLI_PASSWORD": "demo"}
+    return {**home, **signed_in, "TZ": "UTC", "PATH": os.environ["PATH"]}
+
+
+def words(seen: OnTerminal) -> list[list[str]]:
+    """The words of each line on the screen, without times and durations."""
+    return [
+        [word for word in line.split() if ":" not in word[2:] and not word.isdecimal() and word != "s"]
+        for line in seen.screen
+    ]
+
+
+def until(seen: OnTerminal, condition: Callable[[], bool]) -> None:
+    """Look until it holds."""
+    end = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < end and seen.look(), "\n".join(seen.screen)
+
+
+def test_the_list_is_redrawn_in_place_as_sessions_change(server: DemoServer, environ: dict[str, str]) -> None:
+    with OnTerminal("list", "--watch", "--interval", "0.1", environ=environ) as seen:
+        seen.until("hello")
+        assert words(seen)[1:6] == [
+            ["id", "state", "customer", "agents", "waiting", "typing"],
+            [FIRST, "Chatting", "Mika", "Robin"],
+            ["is", "anybody", "there?"],
+            [SECOND, "Chatting", "Noor", "Robin"],
+            ["hello"],
+        ]
+        server.world.say(SECOND, "it is red again", by="Noor")
+        seen.until("it is red again")
+        assert words(seen)[4:6] == [["●", SECOND, "Chatting", "Noor", "Robin"], ["it", "is", "red", "again"]]
+        robin = server.world.sessions[FIRST].participant("Robin")
+        server.world.append(FIRST, {"type": "TypingStarted", "from": robin})
+        until(seen, lambda: words(seen)[2] == [FIRST, "Chatting", "Mika", "Robin", "Robin"])
+        server.world.add_session(THIRD, customer="Ines", agents=())
+        seen.until(THIRD)
+        server.world.remove(SECOND)
+        seen.until("gone")
+        assert not seen.scrolled
+        seen.press("\x03")
+        assert seen.ended() == 130
+
+
+def test_after_a_resize_it_fits_the_new_width(environ: dict[str, str]) -> None:
+    with OnTerminal("list", "--watch", "--interval", "0.1", environ=environ) as seen:
+        seen.until("hello")
+        seen.resize(40, 24)
+        seen.until("waiting")
+        seen.until("▶ Mika  ◆ Robin")
+        assert all(len(line) < 40 for line in seen.screen)
+        seen.resize(130, 24)
+        seen.until("last message")
+        assert sum("last message" in line for line in seen.screen) == 1
+        assert not any("▶" in line for line in seen.screen)
+        seen.press("\x03")
+        assert seen.ended() == 130
+
+
+def test_the_last_picture_stays_behind_with_what_was_said(
+    server: DemoServer, environ: dict[str, str]
+) -> None:
+    with OnTerminal("list", "--watch", "--interval", "0.1", environ=environ) as seen:
+        seen.until("hello")
+        server.world.add_session(THIRD, customer="Ines", agents=())
+        seen.until(f"session {THIRD} started: Ines")
+        seen.press("\x03")
+        assert seen.ended() == 130
+        left = [line for line in [*seen.scrolled, *seen.screen] if line]
+        assert sum("of demo at 127.0.0.1" in line for line in left) == 1
+        assert left[-1] == f"session {THIRD} started: Ines"
+        assert seen.cursor == (len(left), 0), "\n".join(seen.screen)
+        assert not seen.cursor_hidden
+
+
+def test_an_error_stands_below_the_last_picture(server: DemoServer, environ: dict[str, str]) -> None:
+    with OnTerminal("list", "--watch", "--interval", "0.1", "--push", "off", environ=environ) as seen:
+        seen.until("hello")
+        server.fail_next("status:20", times=1000)
+        assert seen.ended() == 4
+        left = [line for line in [*seen.scrolled, *seen.screen] if line]
+        assert [line for line in left if line.startswith(("error:", "hint:"))]
+        assert "of demo at 127.0.0.1" in "".join(left)
+
+
+def test_filters_order_and_columns_hold_for_the_live_list_too(environ: dict[str, str]) -> None:
+    asked = ("--sort", "-waiting", "--columns", "id,comment", "--customer", "MIKA", "--utc")
+    with OnTerminal("list", "-w", *asked, environ=environ, columns=100) as seen:
+        seen.until("is anybody there?")
+        assert words(seen)[1:3] == [
+            ["id", "comment", "waiting", "typing", "last", "message"],
+            [FIRST, "is", "anybody", "there?"],
+        ]
+        assert SECOND not in "".join(seen.screen)
+        seen.press("\x03")
+        assert seen.ended() == 130
+
+
+def test_an_empty_list_says_whose_it_is(environ: dict[str, str]) -> None:
+    with OnTerminal("list", "--watch", "--customer", "nobody", environ=environ) as seen:
+        seen.until("none of the 2 live SMS sessions is as asked for")
+        seen.press("\x03")
+        assert seen.ended() == 130
+
+
+def test_who_has_waited_too_long_is_marked_and_said_once(server: DemoServer, environ: dict[str, str]) -> None:
+    asked = ("--waiting", "1s", "--interval", "0.1")
+    with OnTerminal("list", "--watch", *asked, environ=environ, columns=120) as seen:
+        seen.until("Mika has been waiting for")
+        seen.until("! 2 s")
+        server.world.say(FIRST, "here I am", by="Robin")
+        seen.without("! ")
+        server.world.say(FIRST, "at last", by="Mika")
+        seen.until("at last")
+        seen.until("! 1 s")
+        seen.press("\x03")
+        assert seen.ended() == 130
+        left = [line for line in seen.screen if "has been waiting" in line]
+        assert left == [f"Mika has been waiting for 1 s in session {FIRST}"] * 2
+
+
+def test_a_follower_marks_and_says_once_who_waits(server: DemoServer, environ: dict[str, str]) -> None:
+    with OnTerminal("tail", FIRST, "--waiting", "1s", "--interval", "0.1", environ=environ) as seen:
+        seen.until("● live · 1 session · ! Mika waits 2 s")
+        server.world.say(FIRST, "here I am", by="Robin")
+        seen.without("! Mika")
+        seen.press("\x03")
+        assert seen.ended() == 130
+        said = [line for line in [*seen.scrolled, *seen.screen] if "waiting" in line]
+        assert said == [f"Mika has been waiting for 1 s in session {FIRST}"]
+
+
+def test_a_script_is_told_as_an_object_whatever_it_filters(
+    server: DemoServer, environ: dict[str, str]
+) -> None:
+    asked = ("tail", FIRST, "--json", "--waiting", "0s", "--grep", "nothing like it", "--last", "0")
+    with running(environ, *asked) as child:
+        assert child.stderr
+        notices = [json.loads(child.stderr.readline())["notice"] for _ in range(2)]
+        time.sleep(0.5)
+        server.world.remove(FIRST)
+        notices += [json.loads(line)["notice"] for line in child.stderr]
+        assert child.wait(20) == 0
+    assert [one["kind"] for one in notices] == ["whose", "waiting", "session-ended"]
+    assert notices[1]["sessionId"] == FIRST
+    assert notices[1]["message"].startswith("Mika has been waiting for ")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--watch", "--json"), "--watch goes with neither --json nor --jsonl"),
+        (("--watch", "--jsonl"), "--watch goes with neither --json nor --jsonl"),
+        (("--waiting", "5m"), "--waiting goes with --watch"),
+        (("--interval", "5"), "--interval goes with --watch"),
+        (("--push", "off"), "--push goes with --watch"),
+        (
+            ("--watch", "--waiting", "soon"),
+            "--waiting takes a duration such as 90s, 5m, 2h30m or 1d, not 'soon'",
+        ),
+        (("--watch", "--interval", "0"), "--interval takes 0.1 to 86400 seconds, not 0"),
+        (("--sort", "waiting"), "there is no column 'waiting'"),
+    ],
+)
+def test_wrong_usage_is_said_before_any_request(
+    smscli: Smscli, server: DemoServer, arguments: tuple[str, ...], message: str
+) -> None:
+    outcome = smscli("list", *arguments, server=server, tty=True)
+    assert (outcome.code, outcome.out) == (2, "")
+    assert message in outcome.err
+    assert not server.requests
+
+
+@pytest.mark.parametrize("environ", [{}, {"TERM": "dumb"}])
+def test_without_a_terminal_that_can_redraw_it_is_wrong_usage(
+    smscli: Smscli, server: DemoServer, environ: dict[str, str]
+) -> None:
+    outcome = smscli("list", "--watch", server=server, tty=bool(environ), **environ)
+    assert (outcome.code, outcome.out) == (2, "")
+    assert outcome.err == "error: --watch needs a terminal\nhint: in a pipe: `smscli tail --all`\n"
+    assert not server.requests
