@@ -77,13 +77,9 @@ def test_after_a_resize_it_fits_the_new_width(environ: dict[str, str]) -> None:
     with OnTerminal("list", "--watch", "--interval", "0.1", environ=environ) as seen:
         seen.until("hello")
         seen.resize(40, 24)
-        seen.until("waiting")
-        seen.until("▶ Mika  ◆ Robin")
-        assert all(len(line) < 40 for line in seen.screen)
+        until(seen, lambda: "  Chatting  ▶ Mika  ◆ Robin" in seen.screen and max(map(len, seen.screen)) < 40)
         seen.resize(130, 24)
-        seen.until("last message")
-        assert sum("last message" in line for line in seen.screen) == 1
-        assert not any("▶" in line for line in seen.screen)
+        until(seen, lambda: "last message" in seen.screen[1] and "▶" not in "".join(seen.screen))
         seen.press("\x03")
         assert seen.ended() == 130
 
@@ -137,7 +133,7 @@ def test_an_empty_list_says_whose_it_is(environ: dict[str, str]) -> None:
 def test_who_has_waited_too_long_is_marked_and_said_once(server: DemoServer, environ: dict[str, str]) -> None:
     asked = ("--waiting", "1s", "--interval", "0.1")
     with OnTerminal("list", "--watch", *asked, environ=environ, columns=120) as seen:
-        seen.until("Mika has been waiting for")
+        until(seen, lambda: any(line.startswith("Mika has been waiting for") for line in seen.screen))
         seen.until("! 2 s")
         server.world.say(FIRST, "here I am", by="Robin")
         seen.without("! ")
@@ -148,6 +144,14 @@ def test_who_has_waited_too_long_is_marked_and_said_once(server: DemoServer, env
         assert seen.ended() == 130
         left = [line for line in seen.screen if "has been waiting" in line]
         assert left == [f"Mika has been waiting for 1 s in session {FIRST}"] * 2
+
+
+def test_who_waits_too_long_from_the_start_is_said_below_the_picture(environ: dict[str, str]) -> None:
+    with OnTerminal("list", "--watch", "--waiting", "0s", environ=environ) as seen:
+        until(seen, lambda: any(line.startswith("Mika has been waiting for") for line in seen.screen))
+        assert "of demo at 127.0.0.1" in seen.screen[0]
+        seen.press("\x03")
+        assert seen.ended() == 130
 
 
 def test_a_follower_marks_and_says_once_who_waits(server: DemoServer, environ: dict[str, str]) -> None:

@@ -145,6 +145,8 @@ class Watch:
             if session_id not in self._sessions:
                 seen.missing(now)
                 self._sessions[session_id] = seen
+        # At once: no log may have been read yet, and what is said from now on stands below the picture.
+        self._paint()
 
     def _read(self, event: Read) -> None:
         self._server_clock.set(event.at)
