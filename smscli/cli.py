@@ -3,16 +3,16 @@ where an error becomes a line of text and an exit code."""
 
 import inspect
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields
-from functools import wraps
+from functools import cache, partial, wraps
+from importlib import import_module
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
 from smscli import options
-from smscli.commands import auth, demo, doctor, sessions, tail
 from smscli.config import Given
 from smscli.context import AppContext
 from smscli.errors import InternalError, LocalError, ReaderGone, SmscliError, UsageError
@@ -55,6 +55,22 @@ class Group(TyperGroup):
     def format_options(self, ctx: Any, formatter: Any) -> None:
         self.format_commands(ctx, formatter)
         _write_help(self, ctx, formatter)
+
+
+class Commands(Mapping[str, Any]):
+    """A group's commands, each made when it is first asked for: most command lines are about one."""
+
+    def __init__(self, made_by: Mapping[str, Callable[[], Any]]) -> None:
+        self._made_by = {name: cache(make) for name, make in made_by.items()}
+
+    def __getitem__(self, name: str) -> Any:
+        return self._made_by[name]()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._made_by)
+
+    def __len__(self) -> int:
+        return len(self._made_by)
 
 
 def _show_version(wanted: bool) -> None:
@@ -132,46 +148,64 @@ def _auth(app: AppContext) -> None:
     """
 
 
-def _group(doc: Callable[..., None]) -> typer.Typer:
-    group = typer.Typer(
-        cls=Group,
+# Where each command's function is found: the module in `commands`, and its name there.
+_READING = {
+    "list": ("listing", "list_"),
+    "show": ("show", "show"),
+    "messages": ("messages", "messages"),
+    "tail": ("tail", "tail"),
+}
+_SIGNING = {
+    "login": ("auth", "login"),
+    "logout": ("auth", "logout"),
+    "status": ("auth", "status"),
+    "list": ("auth", "list_"),
+    "use": ("auth", "use"),
+}
+_OTHERS = {"doctor": ("doctor", "doctor"), "demo": ("demo", "demo")}
+
+
+def _typer(**settings: Any) -> typer.Typer:
+    return typer.Typer(
         add_completion=False,
         rich_markup_mode=None,
-        invoke_without_command=True,
         pretty_exceptions_enable=False,
         pretty_exceptions_show_locals=False,
+        **settings,
+    )
+
+
+def _verb(name: str, module: str, function: str) -> Any:
+    app = _typer()
+    verb = getattr(import_module(f"smscli.commands.{module}"), function)
+    app.command(name, cls=Verb)(with_globals(verb))
+    return typer.main.get_command(app)
+
+
+def _verbs(places: Mapping[str, tuple[str, str]]) -> dict[str, Callable[[], Any]]:
+    return {name: partial(_verb, name, *place) for name, place in places.items()}
+
+
+def _group(doc: Callable[..., None], commands: Mapping[str, Callable[[], Any]]) -> Any:
+    app = _typer(
+        cls=Group,
+        invoke_without_command=True,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
-    group.callback()(with_globals(doc))
+    app.callback()(with_globals(doc))
+    group: Any = typer.main.get_command(app)
+    group.commands = Commands(commands)
     return group
 
 
-def _tree() -> typer.Typer:
-    app, sessions_group, auth_group = _group(_smscli), _group(_sessions), _group(_auth)
-    reading: dict[str, Callable[..., None]] = {
-        "list": sessions.list_,
-        "show": sessions.show,
-        "messages": sessions.messages,
-        "tail": tail.tail,
+def tree() -> Any:
+    """The whole command line, as typer sees it."""
+    reading = _verbs(_READING)
+    groups = {
+        "sessions": partial(_group, _sessions, reading),
+        "auth": partial(_group, _auth, _verbs(_SIGNING)),
     }
-    for name, verb in reading.items():
-        seen = with_globals(verb)
-        app.command(name, cls=Verb)(seen)
-        sessions_group.command(name, cls=Verb)(seen)
-    signing: dict[str, Callable[..., None]] = {
-        "login": auth.login,
-        "logout": auth.logout,
-        "status": auth.status,
-        "list": auth.list_,
-        "use": auth.use,
-    }
-    for name, verb in signing.items():
-        auth_group.command(name, cls=Verb)(with_globals(verb))
-    app.add_typer(sessions_group, name="sessions")
-    app.add_typer(auth_group, name="auth")
-    app.command("doctor", cls=Verb)(with_globals(doctor.doctor))
-    app.command("demo", cls=Verb)(with_globals(demo.demo))
-    return app
+    return _group(_smscli, {**reading, **_verbs(_OTHERS), **groups})
 
 
 def _usage(error: typer.TyperException) -> UsageError:
@@ -196,9 +230,8 @@ def _translated(error: Exception) -> SmscliError:
 
 
 def _run(app: AppContext, arguments: Sequence[str]) -> int:
-    command = typer.main.get_command(_tree())
     try:
-        result = command.main(list(arguments), prog_name="smscli", standalone_mode=False, obj=app)
+        result = tree().main(list(arguments), prog_name="smscli", standalone_mode=False, obj=app)
     except SystemExit as error:
         # typer ends the process itself only where the reader of its help has gone.
         raise ReaderGone from error

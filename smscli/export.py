@@ -1,6 +1,6 @@
 """For programs: JSON and tab-separated lines, written from what the server itself sent.
 
-Nothing here ends in a newline. A key that is always present and was not sent gets null or its empty value; a
+No line here ends in a newline. A key that is always present and was not sent gets null or its empty value; a
 key we don't know stays as it came.
 """
 
@@ -10,11 +10,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from functools import lru_cache
 from json.encoder import encode_basestring
+from typing import TYPE_CHECKING
 
-from smscli.activity import Summary
 from smscli.model import Json, Message, Role, Session
 from smscli.text import pipe_joined, pipe_value
-from smscli.transcript import Entry
+
+if TYPE_CHECKING:
+    from smscli.activity import Summary
+    from smscli.transcript import Entry
 
 SESSION_COLUMNS = ("id", "state", "customer", "agents", "receivedDate")
 """The columns of a list that is told no others."""
@@ -40,19 +43,24 @@ def json_text(value: object) -> str:
     return _harmless(_ENCODER.encode(value))
 
 
+def json_array(items: Sequence[str]) -> str:
+    """JSON texts as one array; this one ends in a newline."""
+    return "[" + ",\n".join(items) + "]\n"
+
+
 def message_json(message: Message) -> str:
     """A message as one JSON object."""
     return _harmless(f"{_members(message, _OF_A_MESSAGE)}}}")
 
 
-def entry_json(entry: Entry) -> str:
+def entry_json(entry: "Entry") -> str:
     """An entry of a folded transcript: its message with `composingSeconds`, and `draft` where it is one."""
     composing = "null" if entry.composing is None else _number(entry.composing)
     draft = f',"draft":"{entry.draft}"' if entry.draft else ""
     return _harmless(f'{_members(entry.message, _OF_AN_ENTRY)},"composingSeconds":{composing}{draft}}}')
 
 
-def entry_row(entry: Entry) -> str:
+def entry_row(entry: "Entry") -> str:
     """Time, session, index, type, participant type, nickname, visibility, body and composingSeconds."""
     message, sender = entry.message, entry.message.sender
     return (
@@ -68,7 +76,7 @@ def entry_row(entry: Entry) -> str:
     )
 
 
-def session_object(session: Session, summary: Summary | None = None) -> dict[str, object]:
+def session_object(session: Session, summary: "Summary | None" = None) -> dict[str, object]:
     """A session as a JSON object, with its `activity` where a summary is given."""
     value: dict[str, object] = {
         "id": session.id,
@@ -87,7 +95,7 @@ def session_object(session: Session, summary: Summary | None = None) -> dict[str
     return value
 
 
-def session_json(session: Session, summary: Summary | None = None) -> str:
+def session_json(session: Session, summary: "Summary | None" = None) -> str:
     """A session as one JSON object."""
     return json_text(session_object(session, summary))
 
@@ -141,7 +149,7 @@ def _put_time(value: dict[str, object], key: str, at: datetime | None) -> None:
         value[key] = None
 
 
-def _activity(summary: Summary) -> Json:
+def _activity(summary: "Summary") -> Json:
     return {
         "messages": summary.messages,
         "participants": [

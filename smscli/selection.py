@@ -290,6 +290,37 @@ def order(text: str, *, live: bool = False) -> Order:
     return Order(known, text.startswith("-"))
 
 
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Which sessions to show, in which order, with which columns; what is None or empty is as usual."""
+
+    states: frozenset[str] = frozenset()
+    customer: str | None = None
+    order: Order | None = None
+    columns: tuple[str, ...] | None = None
+
+    def of(self, listed: Iterable[Session]) -> tuple[Session, ...]:
+        """Those that are asked for, in the order that is."""
+        return sessions(listed, states=self.states, customer=self.customer, order=self.order)
+
+
+def choice(
+    state_names: Iterable[str],
+    customer: str | None,
+    sort: str | None,
+    column_names: str | None,
+    *,
+    live: bool,
+) -> Choice:
+    """What the options of a list ask for. UsageError."""
+    return Choice(
+        states(state_names),
+        customer,
+        order(sort, live=live) if sort is not None else None,
+        columns(column_names) if column_names is not None else None,
+    )
+
+
 def sessions(
     listed: Iterable[Session],
     *,

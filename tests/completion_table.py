@@ -23,11 +23,9 @@ _WORDS: dict[str, list[str]] = {
 
 def table() -> str:
     """The whole file's text."""
-    import typer
+    from smscli.cli import tree
 
-    from smscli.cli import _tree
-
-    root = typer.main.get_command(_tree())
+    root = tree()
     everywhere = [_option(one) for one in root.params]
     helping = {"names": ["--help", "-h"], "help": "Show this message and exit.", "value": None, "many": False}
     document = {**_command(root), "options": [*everywhere, helping]}

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
+from smscli import selection
 from smscli.activity import Activity
 from smscli.context import AppContext
 from smscli.cursor import Cursor
@@ -134,6 +135,11 @@ class ServerClock:
             return None
         at, read = self._told
         return at + timedelta(seconds=max(0.0, self._clock() - read))
+
+
+def waiting_limit(value: str | None) -> float | None:
+    """The seconds that `--waiting` names; None where it doesn't."""
+    return selection.duration("--waiting", value) if value is not None else None
 
 
 class Patience:

@@ -1,11 +1,10 @@
 """A session's log on its way to the writer: folded into entries first, then chosen among."""
 
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime, tzinfo
+from datetime import datetime
 
-from smscli.errors import UsageError
 from smscli.model import Message
-from smscli.selection import Chosen, Selection, Wanted, zone
+from smscli.selection import Chosen, Selection, Wanted
 from smscli.transcript import Entry, Transcript, Typing, transcript_for
 
 
@@ -40,10 +39,3 @@ class Log:
         if self._selection is None:
             return [Chosen(entry) for entry in entries]
         return [chosen for entry in entries for chosen in self._selection.add(entry)]
-
-
-def zone_of(utc: bool, tz: str | None) -> tzinfo | None:
-    """The zone that `--utc` or `--tz` names; None for the machine's own."""
-    if utc and tz is not None:
-        raise UsageError("--utc and --tz exclude each other")
-    return UTC if utc else zone(tz) if tz is not None else None

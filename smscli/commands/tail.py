@@ -4,10 +4,10 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from smscli import selection
-from smscli.commands.following import events, nap
-from smscli.commands.logs import zone_of
+from smscli.commands.following import events, nap, waiting_limit
 from smscli.commands.screen import Screen, View
 from smscli.commands.writers import entry_writer
+from smscli.commands.zones import zone_of
 from smscli.context import AppContext
 from smscli.cursor import Cursor
 from smscli.errors import UsageError
@@ -88,10 +88,9 @@ def tail(
     # A time to begin at takes the place of a number to begin with.
     keep = last_entries(last if last is not None or since is not None else _LAST)
     rhythm, file = interval_seconds(interval), record_file(record)
-    limit = selection.duration("--waiting", waiting) if waiting is not None else None
     many = every or len(ids or ()) > 1
     writer = entry_writer(app.terminal, mode, json=False, jsonl=json, many=many, zone=zone)
-    screen = Screen(app, writer, nap(app, pushed), View(mode, wanted, keep, limit, bell))
+    screen = Screen(app, writer, nap(app, pushed), View(mode, wanted, keep, waiting_limit(waiting), bell))
     recorder = Recorder(app, file, redact) if file is not None else None
     takers: list[Callable[[Event], None]] = [*([recorder.take] if recorder else []), screen.take]
     app.notice("whose", f"following the SMS sessions of {app.user} at {app.host}")

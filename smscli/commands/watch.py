@@ -1,13 +1,12 @@
 """`smscli list --watch`: the list as it is now, kept on the screen, fed as `tail` is."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo
 from math import inf
 
-from smscli import selection
 from smscli.activity import Activity
-from smscli.commands.following import Nap, News, Patience, ServerClock, events, nap, rest
+from smscli.commands.following import News, Patience, ServerClock, events, nap, rest, waiting_limit
 from smscli.commands.whose import none_as_asked, none_live
 from smscli.context import AppContext
 from smscli.errors import UsageError
@@ -15,7 +14,7 @@ from smscli.model import Event, Idle, Listed, Message, Read, Session, Started, W
 from smscli.render.layout import cut
 from smscli.render.watch import COLUMNS, Going, LiveList, Row
 from smscli.render.words import SPOKEN
-from smscli.selection import WAITING, Order
+from smscli.selection import WAITING, Choice
 from smscli.transcript import transcript_for
 
 # A change is marked for so many seconds, and a session that has gone stays for as long.
@@ -26,13 +25,10 @@ _ASIDES = 3
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """Which sessions to watch and how; `waiting` is in seconds, `columns` None are those of a live list."""
+    """Which sessions to watch (None: all) and how; `waiting` is for how long a customer may wait."""
 
-    states: frozenset[str]
-    customer: str | None
-    order: Order | None
-    columns: Sequence[str] | None
-    waiting: float | None
+    choice: Choice | None
+    waiting: str | None
     interval: float
     pushed: bool
     redact: bool
@@ -43,7 +39,7 @@ def keep_watch(app: AppContext, asked: Asked) -> None:
     """Keep the list on the screen until Ctrl-C."""
     if not app.terminal.lively:
         raise UsageError("--watch needs a terminal", hint="in a pipe: `smscli tail --all`")
-    screen = Watch(app, asked, nap(app, asked.pushed))
+    screen = Watch(app, asked)
     happening = events(
         app, None, wait=screen.wait, interval=asked.interval, pushed=asked.pushed, redact=asked.redact
     )
@@ -104,16 +100,16 @@ class Watched:
 class Watch:
     """Takes a feed's events and keeps the picture true."""
 
-    def __init__(self, app: AppContext, asked: Asked, nap: Nap) -> None:
+    def __init__(self, app: AppContext, asked: Asked) -> None:
         self._app = app
-        self._asked = asked
-        self._nap = nap
+        self._choice = asked.choice or Choice()
+        self._nap = nap(app, asked.pushed)
         self._sessions: dict[str, Watched] = {}
         self._news = News(app)
         self._server_clock = ServerClock(app.clock)
-        self._patience = Patience(app, asked.waiting)
+        self._patience = Patience(app, waiting_limit(asked.waiting))
         whose = f"of {app.user} at {app.host}"
-        self._draw = LiveList(app.terminal, whose, asked.columns or COLUMNS, asked.zone)
+        self._draw = LiveList(app.terminal, whose, self._choice.columns or COLUMNS, asked.zone)
         self._shown: tuple[object, ...] = ()
         self._changes = 0
 
@@ -181,13 +177,10 @@ class Watch:
         """The sessions that are asked for, in the order that is."""
         for session_id in [one for one, seen in self._sessions.items() if now - seen.gone_at >= _NEWS]:
             del self._sessions[session_id]
-        order = self._asked.order
+        choice, order = self._choice, self._choice.order
         by_waiting = order is not None and order.column == WAITING
-        chosen = selection.sessions(
-            [seen.session for seen in self._sessions.values()],
-            states=self._asked.states,
-            customer=self._asked.customer,
-            order=None if by_waiting else order,
+        chosen = replace(choice, order=None if by_waiting else order).of(
+            seen.session for seen in self._sessions.values()
         )
         rows = [self._row(self._sessions[one.id], now, at) for one in chosen]
         return _by_waiting(rows, order.descending) if order and by_waiting else rows

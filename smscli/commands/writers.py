@@ -1,6 +1,6 @@
 """In which form things are written: chosen once, before the first is read."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from datetime import tzinfo
 
 from smscli.export import entry_json, entry_row, message_json
@@ -75,8 +75,3 @@ def _lines(terminal: Terminal, many: bool, zone: tzinfo | None) -> Form:
 
     lines = Lines(terminal, zone=zone, many=many)
     return lambda chosen: (lines.gap() if chosen.gap else "") + lines(chosen.entry, chosen.marks)
-
-
-def array(items: Sequence[str]) -> str:
-    """JSON texts as one array."""
-    return "[" + ",\n".join(items) + "]\n"

@@ -1,186 +1,52 @@
-"""`smscli sessions`: list them, show one, read its messages."""
+"""`smscli messages`: read what was said in one session, or in a recording."""
 
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from itertools import islice
 
 from smscli import selection
-from smscli.activity import Activity
-from smscli.commands.logs import Log, zone_of
-from smscli.commands.whose import none_as_asked, none_live
-from smscli.commands.writers import EntryWriter, array, entry_writer
+from smscli.commands.logs import Log
+from smscli.commands.writers import EntryWriter, entry_writer
+from smscli.commands.zones import zone_of
 from smscli.context import AppContext
-from smscli.errors import NotFound, UsageError
-from smscli.export import SESSION_COLUMNS, pair_rows, session_json, session_object, session_row
-from smscli.model import Listing, Page, Session
+from smscli.errors import UsageError
+from smscli.model import Page
 from smscli.options import (
-    ColumnsOption,
     ContextOption,
     CountOption,
-    CustomerOption,
     ExcludeOption,
     FromFileOption,
     FromOption,
     GrepOption,
     HighlightOption,
     HtmlOption,
-    IdArgument,
-    IntervalOption,
     JsonlOption,
     JsonOption,
     LastOption,
-    PushOption,
     RecordedArgument,
     RedactOption,
     SinceOption,
-    SortOption,
     StartIndexOption,
-    StateOption,
     TranscriptArgument,
     TypeOption,
     TypingOption,
     TzOption,
     UntilOption,
     UtcOption,
-    WaitingOption,
-    WatchOption,
-    interval_seconds,
     last_entries,
     recording_named,
     typing_mode,
-    wants_push,
     window,
 )
 from smscli.terminal import Terminal
-from smscli.transcript import transcript_for
 
 _PAGE = 500
 # A read that takes no longer needs no progress.
 _SOON = 1.0
-
-
-def list_(
-    app: AppContext,
-    json: JsonOption = False,
-    jsonl: JsonlOption = False,
-    state: StateOption = None,
-    customer: CustomerOption = None,
-    sort: SortOption = None,
-    columns: ColumnsOption = None,
-    watch: WatchOption = False,
-    waiting: WaitingOption = None,
-    interval: IntervalOption = None,
-    push: PushOption = None,
-    redact: RedactOption = False,
-    utc: UtcOption = False,
-    tz: TzOption = None,
-) -> None:
-    """List the live sessions: who is in them, since when.
-
-    A server shows the sessions of the user that signs in, and no others. With --watch the list stays on the
-    screen and tells who waits, who is typing, and what was said last.
-    """
-    states, zone = selection.states(state or ()), zone_of(utc, tz)
-    order = selection.order(sort, live=watch) if sort is not None else None
-    chosen = selection.columns(columns) if columns is not None else None
-    limit = selection.duration("--waiting", waiting) if waiting is not None else None
-    rhythm, pushed = interval_seconds(interval), wants_push(push)
-    if watch:
-        if json or jsonl:
-            raise UsageError("--watch goes with neither --json nor --jsonl")
-        from smscli.commands.watch import Asked, keep_watch
-
-        keep_watch(app, Asked(states, customer, order, chosen, limit, rhythm, pushed, redact, zone))
-        return
-    _need_watch(("--waiting", waiting), ("--interval", interval), ("--push", push))
-    listing = app.client.sessions()
-    sessions = selection.sessions(listing.sessions, states=states, customer=customer, order=order)
-    if redact:
-        from smscli import redact as masking
-
-        # Chosen and sorted by what is masked, or all would be alike.
-        sessions = tuple(map(masking.session, sessions))
-    if json:
-        app.terminal.write(array([session_json(session) for session in sessions]))
-    elif jsonl:
-        app.terminal.write("".join(f"{session_json(session)}\n" for session in sessions))
-    else:
-        _write_rows(app, sessions, chosen or SESSION_COLUMNS, zone)
-    _tell_whose(app, listing, len(sessions))
-
-
-def _need_watch(*options: tuple[str, object]) -> None:
-    for name, value in options:
-        if value is not None:
-            raise UsageError(f"{name} goes with --watch")
-
-
-def _write_rows(
-    app: AppContext, sessions: Sequence[Session], columns: Sequence[str], zone: tzinfo | None
-) -> None:
-    """A line or a table's row for each session."""
-    if app.terminal.pipe:
-        app.terminal.write("".join(f"{session_row(session, columns)}\n" for session in sessions))
-    elif sessions:
-        from smscli.render.tables import sessions_table
-
-        caption = f"SMS sessions of {app.user} at {app.host}"
-        app.terminal.write(sessions_table(sessions, caption, app.terminal, columns=columns, zone=zone))
-
-
-def _tell_whose(app: AppContext, listing: Listing, shown: int) -> None:
-    """Say what a reader of a list may wonder about: why it is empty, or so bare."""
-    if not listing.sessions:
-        app.notice("whose", none_live(app))
-    elif not shown:
-        app.notice("whose", none_as_asked(len(listing.sessions)))
-    if listing.uris_only:
-        app.notice("whose", "the server sent addresses in place of sessions: of those only the ids are known")
-
-
-def show(
-    app: AppContext,
-    session_id: IdArgument,
-    json: JsonOption = False,
-    redact: RedactOption = False,
-    utc: UtcOption = False,
-    tz: TzOption = None,
-) -> None:
-    """Show one session: who, what data, how active.
-
-    Its participants, capabilities and user data, who said how much, who waits, who is typing.
-    """
-    from smscli.render.timeline import Timeline
-
-    zone = zone_of(utc, tz)
-    reads = app.reads(redact)
-    session = reads.sessions().find(session_id)
-    if session is None:
-        raise NotFound(
-            f"no such session: {session_id}", hint=f"`smscli list` shows the live sessions of {app.user}"
-        )
-    activity, timeline, transcript = Activity(), Timeline(), transcript_for("fold")()
-    for page in reads.messages(session.id):
-        for message in page.messages:
-            for entry in transcript.add(message):
-                activity.add(entry.message, entry.composing)
-                timeline.add(entry)
-    now = app.server_time
-    typing = [one.participant for one in transcript.typing(now)]
-    summary = activity.summary(now, session.ended, typing)
-    if json:
-        app.terminal.write(session_json(session, summary) + "\n")
-    elif app.terminal.pipe:
-        app.terminal.write("".join(f"{row}\n" for row in pair_rows(session_object(session, summary))))
-    else:
-        from smscli.render.tables import session_card
-
-        picture = timeline.picture(app.terminal, zone=zone, now=None if session.ended else now)
-        app.terminal.write(session_card(session, summary, app.terminal, zone=zone, timeline=picture))
 
 
 def messages(
