@@ -6,6 +6,7 @@ A refusal is one of our errors, told by the HTTP status or, with HTTP 200 too, b
 import http.client
 import os
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from datetime import datetime
@@ -13,6 +14,7 @@ from typing import TypeVar
 from urllib.parse import quote, urljoin, urlsplit
 
 from smscli import wire
+from smscli.ahead import Ahead
 from smscli.errors import (
     AuthError,
     NotFound,
@@ -80,6 +82,8 @@ _HINTS: dict[type[SmscliError], str] = {
 }
 
 _INVALID_INPUT = (2, 10)
+# Pages on their way at a time: with the look beyond the end, no more than four requests too many.
+_AHEAD = 3
 
 _T = TypeVar("_T")
 
@@ -116,6 +120,8 @@ class GwsClient:
         self.retries = retries
         self._wait = wait
         self._learn = learn
+        self._debug = debug
+        self._told: deque[str] = deque()
 
     def me(self, *, features: bool = False) -> wire.User:
         """Who signed in (`GET me`), with the list of features where the server gives one."""
@@ -156,25 +162,47 @@ class GwsClient:
         return self._confirmed(spelling, session_id, start, count, missing)
 
     def messages(self, session_id: str, start: int = 1) -> Iterator[Page]:
-        """A session's log from index `start` on, each message once; only the first page can be empty."""
+        """A session's log from index `start` on, each message once; only the first page can be empty.
+
+        The first page is handed on before anything else is asked for; from then on pages are read ahead.
+        """
         paging = Paging(start)
-        first = True
-        while not paging.done:
-            try:
-                page = self.window(session_id, paging.start, paging.count)
-            except TooLong:
-                if not paging.narrow():
-                    raise
-                continue
-            except ServerError as error:
-                # What is said to a start beyond the log's end is documented nowhere; to some it is invalid.
-                if first or error.status_code not in _INVALID_INPUT:
-                    raise
-                return
-            new = paging.take(page.messages)
-            if new or first:
-                yield Page(new, page.at)
-            first = False
+        ahead = Ahead(lambda: self._page_fetcher(session_id), _AHEAD)
+        try:
+            first = self.window(session_id, paging.start, paging.count)
+            yield Page(paging.take(first.messages), first.at)
+            ahead.foresee(paging.foreseen(_AHEAD))
+            while not paging.done and (page := self._next_page(session_id, paging, ahead)):
+                new = paging.take(page.messages)
+                ahead.foresee(paging.foreseen(_AHEAD))
+                if new:
+                    yield Page(new, page.at)
+        finally:
+            ahead.close()
+
+    def _next_page(self, session_id: str, paging: Paging, ahead: "Ahead[Window, Answer]") -> Page | None:
+        """What is to be read next, from what was read ahead if that went well; None at the log's end."""
+        answer = ahead.take((paging.start, paging.count))
+        self._tell()
+        if answer is not None:
+            with suppress(SmscliError):
+                return self._page_of(answer, session_id)
+        try:
+            return self.window(session_id, paging.start, paging.count)
+        except TooLong:
+            if not paging.narrow():
+                raise
+            return self._next_page(session_id, paging, ahead)
+        except ServerError as error:
+            # What is said to a start beyond the log's end is documented nowhere; to some it is invalid.
+            if error.status_code not in _INVALID_INPUT:
+                raise
+            return None
+
+    def _tell(self) -> None:
+        """Pass on what other threads' requests were, in the thread of whoever is told."""
+        while self._debug and self._told:
+            self._debug(self._told.popleft())
 
     def renew(self) -> None:
         """Sign in anew: cookies are dropped, the secret is asked for again and tried once."""
@@ -199,20 +227,32 @@ class GwsClient:
         return Listing(sessions, at, uris_only)
 
     def _page(self, spelling: str, session_id: str, start: int | None, count: int | None) -> Page:
-        query = {"startIndex": start, "count": count}
-        given = {key: str(value) for key, value in query.items() if value is not None}
         # As a path segment these three are none; whoever normalises the path would read something else.
         if session_id in ("", ".", ".."):
             raise self._no_session(session_id)
-        path = f"me/{spelling}/{quote(session_id, safe='', errors='surrogatepass')}/messages"
+        path, query = _messages_path(spelling, session_id), _window_query((start, count))
         try:
-            messages, at = self._get(path, given, lambda body: wire.messages_from_json(body, session_id))
+            messages, at = self._get(path, query, lambda body: wire.messages_from_json(body, session_id))
         except NotFound as error:
             raise self._no_session(session_id, error) from error
         except TooLong as error:
             raise TooLong(error.message, hint="ask for fewer messages: --count N") from error
         self._take(spelling)
         return Page(messages, at)
+
+    def _page_of(self, answer: Answer, session_id: str) -> Page:
+        """The page in an answer that was fetched ahead; raises what `page` raises."""
+        parse = self._shown(lambda body: wire.messages_from_json(body, session_id))
+        messages = _parsed(answer, parse, self._base_url)
+        self.now = answer.at
+        return Page(messages, answer.at)
+
+    def _page_fetcher(self, session_id: str) -> "_PageFetcher":
+        """For another thread, on a connection of its own."""
+        return _PageFetcher(
+            self.transport.beside(self._told.append if self._debug else None),
+            _messages_path(self._spellings()[0], session_id),
+        )
 
     def _no_session(self, session_id: str, error: NotFound | None = None) -> NotFound:
         return NotFound(
@@ -290,6 +330,33 @@ class GwsClient:
             return parse(document)
 
         return shown
+
+
+Window = tuple[int | None, int | None]
+"""`startIndex` and `count` of a read of messages."""
+
+
+class _PageFetcher:
+    """Fetches windows of one session's messages for one thread."""
+
+    def __init__(self, transport: Transport, path: str) -> None:
+        self._transport = transport
+        self._path = path
+
+    def __call__(self, window: Window) -> Answer:
+        return self._transport.get(self._path, _window_query(window))
+
+    def close(self) -> None:
+        self._transport.close()
+
+
+def _messages_path(spelling: str, session_id: str) -> str:
+    return f"me/{spelling}/{quote(session_id, safe='', errors='surrogatepass')}/messages"
+
+
+def _window_query(window: Window) -> dict[str, str]:
+    named = zip(("startIndex", "count"), window, strict=True)
+    return {key: str(value) for key, value in named if value is not None}
 
 
 def _pause(error: SmscliError, tried: int) -> float | None:

@@ -1,5 +1,6 @@
 """Which reads a session's log takes to its end, apart from how they are sent."""
 
+from collections.abc import Sequence
 from operator import itemgetter
 
 from smscli.model import Message
@@ -47,6 +48,15 @@ class Paging:
         self.start = max(self._highest + 1, self.start or 0)
         self._empty = 0 if progress else self.count or self._empty
         self.count = PAGE if progress and (full or self._narrow) else None
+
+    def foreseen(self, most: int) -> Sequence[tuple[int | None, int | None]]:
+        """`start` and `count` of the pages that come next, where all are full and without gaps.
+
+        None beside them: an answer without `count` may be far too long to be fetched for nothing.
+        """
+        if self.done or self.start is None or self.count != PAGE or self._narrow:
+            return ()
+        return [(start, PAGE) for start in range(self.start, self.start + most * PAGE, PAGE)]
 
     def narrow(self) -> bool:
         """The answer was over the limit: ask for less of it. False where no less can be asked."""

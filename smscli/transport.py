@@ -113,6 +113,7 @@ class Transport:
         self._sign_in = SignIn(authorization)
         self._cookies = SharedCookies()
         self._proxy = proxy_for(server.base_url, environ)
+        self._trust = _tls_context(server) if urlsplit(server.base_url).scheme == "https" else None
         self._session = self._open()
 
     def _open(self) -> requests.Session:
@@ -127,8 +128,8 @@ class Transport:
         scheme = urlsplit(self._server.base_url).scheme
         if self._proxy:
             session.proxies = {scheme: self._proxy}
-        if scheme == "https":
-            session.mount("https://", _SystemTrust(_tls_context(self._server)))
+        if self._trust:
+            session.mount("https://", _SystemTrust(self._trust))
         return session
 
     def beside(self, debug: Callable[[str], None] | None = None) -> "Transport":

@@ -1,0 +1,93 @@
+"""Answers fetched before they are asked for, in threads of their own."""
+
+import threading
+from collections.abc import Callable, Sequence
+from queue import SimpleQueue
+from typing import Generic, Protocol, TypeVar
+
+Asked = TypeVar("Asked", contravariant=True)
+Got = TypeVar("Got", covariant=True)
+_Key = TypeVar("_Key")
+_Value = TypeVar("_Value")
+
+
+class Fetcher(Protocol[Asked, Got]):
+    """One thread's own way to fetch."""
+
+    def __call__(self, asked: Asked, /) -> Got: ...
+    def close(self) -> None: ...
+
+
+class _Slot(Generic[_Key, _Value]):
+    """One answer on its way; `value` stays None where it could not be fetched."""
+
+    def __init__(self, key: _Key) -> None:
+        self.key = key
+        self.value: _Value | None = None
+        self.is_wanted = True
+        self.done: SimpleQueue[None] = SimpleQueue()
+
+
+class Ahead(Generic[_Key, _Value]):
+    """Fetches what is foreseen, `most` at a time at the most; `open` makes each thread's own fetcher.
+
+    At first it looks one ahead, and one further after each answer that was asked for as foreseen. After one
+    that was not it never looks further than one again: whoever foresees wrongly asks for too much.
+    """
+
+    def __init__(self, open: Callable[[], Fetcher[_Key, _Value]], most: int) -> None:
+        self._open = open
+        self._most = most
+        self._far = 1
+        self._slots: dict[_Key, _Slot[_Key, _Value]] = {}
+        self._queue: SimpleQueue[_Slot[_Key, _Value] | None] = SimpleQueue()
+        self._threads = 0
+
+    def foresee(self, keys: Sequence[_Key]) -> None:
+        """Have the first of these be on their way, and nothing else."""
+        for key in self._slots.keys() - set(keys[: self._far]):
+            self._slots.pop(key).is_wanted = False
+            self._most = self._far = 1
+        for key in keys[: self._far]:
+            if key not in self._slots:
+                slot = self._slots[key] = _Slot[_Key, _Value](key)
+                self._start(len(self._slots))
+                self._queue.put(slot)
+
+    def take(self, key: _Key) -> _Value | None:
+        """The answer, waited for where it is on its way; None where it isn't, or could not be fetched."""
+        slot = self._slots.pop(key, None)
+        if slot is None:
+            return None
+        # Not a condition variable: a signal that ends its wait can leave it in disorder.
+        slot.done.get()
+        self._far = 1 if slot.value is None else min(self._far + 1, self._most)
+        return slot.value
+
+    def close(self) -> None:
+        """Fetch nothing more; what is under way ends by itself."""
+        for slot in self._slots.values():
+            slot.is_wanted = False
+        self._slots.clear()
+        for _ in range(self._threads):
+            self._queue.put(None)
+
+    def _start(self, threads: int) -> None:
+        """Have so many threads at least."""
+        while self._threads < threads:
+            self._threads += 1
+            fetch = self._open()
+            threading.Thread(target=self._work, args=(fetch,), name="ahead", daemon=True).start()
+
+    def _work(self, fetch: Fetcher[_Key, _Value]) -> None:
+        try:
+            while (slot := self._queue.get()) is not None:
+                try:
+                    if slot.is_wanted:
+                        slot.value = fetch(slot.key)
+                except Exception:
+                    # Whoever needs it asks again, and then hears why.
+                    slot.value = None
+                slot.done.put(None)
+        finally:
+            fetch.close()
