@@ -5,14 +5,17 @@ import errno
 import locale
 import os
 import select
+import stat
 import sys
 from typing import Protocol, Self, TextIO
 
 from smscli.errors import LocalError, ReaderGone
 from smscli.interrupts import held
 
-# A pipe that has room has it for so much.
+# What a terminal or a pipe that has room has room for.
 _AT_ONCE = getattr(select, "PIPE_BUF", 512)
+# Room in a pipe that has been emptied; and a file never makes anybody wait.
+_CHUNK = 64 * 1024
 _GONE = frozenset({errno.EPIPE, errno.ECONNRESET, errno.ESHUTDOWN})
 
 
@@ -42,6 +45,9 @@ class Stream:
         self.encoding = encoding
         self._raw = raw
         self._fd = _selectable(raw)
+        mode = _mode(self._fd)
+        self._is_pipe = stat.S_ISFIFO(mode)
+        self._is_file = not tty and (stat.S_ISREG(mode) or stat.S_ISCHR(mode))
         self._rest = b""
         self._failed = False
 
@@ -79,9 +85,9 @@ class Stream:
     def drain(self) -> None:
         """Write what was taken on. A signal may end it; what it leaves is written by the next call."""
         while self._rest:
-            self._await_room()
+            room = self._await_room()
             with held():
-                self._rest = self._rest[self._write_some() :]
+                self._rest = self._rest[self._write_some(room) :]
 
     def check(self) -> None:
         """Raise `ReaderGone` where a pipe has no reader any more, without having to write to it."""
@@ -92,16 +98,34 @@ class Stream:
         if any(events & select.POLLERR for _, events in poll.poll(0)):
             raise ReaderGone
 
-    def _await_room(self) -> None:
-        """Wait, open to signals, until a write won't: then what is written is noted as written."""
-        if self._fd is not None:
-            select.select([], [self._fd], [])
+    def _await_room(self) -> int:
+        """Wait, open to signals, until a write won't: then what is written is noted as written.
 
-    def _write_some(self) -> int:
+        Returns how many bytes can be written without waiting.
+        """
+        if self._fd is None:
+            return _AT_ONCE
+        select.select([], [self._fd], [])
+        return _CHUNK if self._has_much_room(self._fd) else _AT_ONCE
+
+    def _has_much_room(self, fd: int) -> bool:
+        """Whether a whole chunk can be written without waiting."""
+        if not self._is_pipe:
+            return self._is_file
+        import fcntl
+        import termios
+
+        try:
+            unread = fcntl.ioctl(fd, termios.FIONREAD, bytes(4))
+            return not any(unread) and fcntl.fcntl(fd, fcntl.F_GETPIPE_SZ) >= _CHUNK
+        except (OSError, AttributeError):  # not every system tells a pipe's size
+            return False
+
+    def _write_some(self, room: int) -> int:
         try:
             if self._raw is None:
                 raise OSError(errno.EBADF, "it is closed")
-            return self._raw.write(self._rest[:_AT_ONCE]) or 0
+            return self._raw.write(self._rest[:room]) or 0
         except OSError as error:
             self._failed, self._rest = True, b""
             if error.errno in _GONE:
@@ -115,6 +139,14 @@ def _selectable(raw: Raw | None) -> int | None:
         return raw.fileno() if raw is not None and sys.platform != "win32" else None
     except (OSError, ValueError):
         return None
+
+
+def _mode(fd: int | None) -> int:
+    """What kind of file that is; 0 where nobody knows."""
+    try:
+        return 0 if fd is None else os.fstat(fd).st_mode
+    except OSError:
+        return 0
 
 
 def _terminal_encoding(file: TextIO) -> str:
