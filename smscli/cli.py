@@ -3,6 +3,7 @@ where an error becomes a line of text and an exit code."""
 
 import inspect
 import os
+import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields
 from functools import cache, partial, wraps
@@ -186,11 +187,16 @@ def _verbs(places: Mapping[str, tuple[str, str]]) -> dict[str, Callable[[], Any]
     return {name: partial(_verb, name, *place) for name, place in places.items()}
 
 
+def _help_width() -> int:
+    """As wide as the terminal, up to what is easy to read; left alone, typer writes no narrower than 50."""
+    return max(min(shutil.get_terminal_size().columns, 80) - 2, 20)
+
+
 def _group(doc: Callable[..., None], commands: Mapping[str, Callable[[], Any]]) -> Any:
     app = _typer(
         cls=Group,
         invoke_without_command=True,
-        context_settings={"help_option_names": ["-h", "--help"]},
+        context_settings={"help_option_names": ["-h", "--help"], "terminal_width": _help_width()},
     )
     app.callback()(with_globals(doc))
     group: Any = typer.main.get_command(app)

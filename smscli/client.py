@@ -27,6 +27,7 @@ from smscli.errors import (
     Unreachable,
     Untrusted,
     WireError,
+    did_you_mean,
 )
 from smscli.model import Listing, Page
 from smscli.paging import Paging
@@ -266,7 +267,7 @@ class GwsClient:
         self, tried: str, session_id: str, start: int | None, count: int | None, missing: NotFound
     ) -> Page:
         """What the lists of both spellings make of a session whose messages were not found under `tried`."""
-        listed = False
+        listed, meant = False, None
         for spelling in self._spellings():
             try:
                 listing = self._listing(spelling)
@@ -275,12 +276,16 @@ class GwsClient:
             if not listed:
                 self._take(spelling)
             listed = True
+            meant = meant or listing.meant(session_id)
             if spelling != tried:
                 with suppress(NotFound):
                     return self._page(spelling, session_id, start, count)
             if listing.find(session_id):
                 return Page((), listing.at)
-        raise missing if listed else self._no_sessions(missing)
+        if not listed:
+            raise self._no_sessions(missing)
+        missing.hint = did_you_mean(meant, missing.hint)
+        raise missing
 
     def _no_sessions(self, error: NotFound) -> ServerError:
         return ServerError(

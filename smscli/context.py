@@ -196,7 +196,7 @@ class AppContext:
 
     def report(self, error: SmscliError, cause: Exception) -> int:
         """Tell an error and its next step; the exit code."""
-        if error.kind == "internal" and self._debugging():
+        if error.kind == "internal" and (self.given.debug or self._sets(lambda settings: settings.debug)):
             for line in "".join(traceback.format_exception(cause)).splitlines():
                 self.debug(line)
         if self.machine:
@@ -204,14 +204,23 @@ class AppContext:
             return error.exit_code
         self.terminal.say(f"error: {clean(error.message)}")
         if error.hint:
-            self.terminal.say(f"hint: {clean(error.hint)}")
+            self.terminal.say(f"hint: {clean(self._hint(error.hint))}")
         return error.exit_code
 
-    def _debugging(self) -> bool:
+    def _hint(self, hint: str) -> str:
+        """The next step, where the demo server was asked at that server."""
+        reading = ("list", "show", "messages", "tail", "doctor")
+        if self._sets(lambda settings: settings.demo):
+            for verb in reading:
+                hint = hint.replace(f"`smscli {verb}", f"`smscli --demo {verb}")
+        return hint
+
+    def _sets(self, read: Callable[[Settings], bool]) -> bool:
+        """What the settings say, where they can be found out at all."""
         try:
-            return self.settings.debug
+            return read(self.settings)
         except SmscliError:
-            return bool(self.given.debug)
+            return False
 
     def _object(self, key: str, value: object) -> str:
         from smscli.export import json_text

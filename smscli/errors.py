@@ -127,3 +127,8 @@ class LocalError(SmscliError):
 
 class InternalError(SmscliError):
     kind = "internal"
+
+
+def did_you_mean(meant: str | None, hint: str | None) -> str | None:
+    """`hint`, behind what somebody probably meant, if anything."""
+    return " ".join(filter(None, (f"did you mean {meant}?" if meant else None, hint))) or None

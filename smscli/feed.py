@@ -20,6 +20,7 @@ from smscli.errors import (
     Unreachable,
     Untrusted,
     WireError,
+    did_you_mean,
 )
 from smscli.followed import Connection, Due, Followed, Rank, SessionList, Target, longest_unread
 from smscli.model import (
@@ -388,6 +389,8 @@ class _Feed:
         """It counts as a list without the session, but the list has the last word: a session without messages
         may have no log yet."""
         if not one.known:
+            meant = self._list.last.meant(one.id) if self._list.last else None
+            error.hint = did_you_mean(meant, error.hint)
             raise error
         now = self._clock()
         first = one.cursor.first

@@ -170,6 +170,20 @@ class Listing:
     def find(self, session_id: str) -> Session | None:
         return next((one for one in self.sessions if one.id == session_id), None)
 
+    def meant(self, name: str) -> str | None:
+        """The id that somebody probably meant: of the one session with such a customer, the one whose id
+        begins so, or one that differs little; None where nothing is near."""
+        from difflib import get_close_matches
+
+        ids, sought = {one.id.casefold(): one.id for one in self.sessions}, name.casefold()
+        people = ((one.id, nickname) for one in self.sessions for nickname in one.nicknames(Role.CUSTOMER))
+        named = {session_id for session_id, nickname in people if nickname.casefold() == sought}
+        begun = {session_id for folded, session_id in ids.items() if sought and folded.startswith(sought)}
+        for found in (named, begun):
+            if len(found) == 1:
+                return found.pop()
+        return next((ids[near] for near in get_close_matches(sought[:100], ids, n=1, cutoff=0.8)), None)
+
 
 @dataclass(frozen=True, slots=True)
 class Read:

@@ -71,7 +71,10 @@ PushOption = Annotated[
     str | None, typer.Option("--push", metavar="auto|off", help="Whether the server may wake us.")
 ]
 WatchOption = Annotated[
-    bool, typer.Option("--watch", "-w", help="Keep the list on the screen, with who waits and who types.")
+    bool,
+    typer.Option(
+        "--watch", "-w", help="Keep the list on the screen, with who waits, who types, what was said."
+    ),
 ]
 WaitingOption = Annotated[
     str | None,
@@ -102,7 +105,7 @@ CustomerOption = Annotated[
 SortOption = Annotated[
     str | None,
     typer.Option(
-        "--sort", metavar="KEY", help="Sort by a column, by -KEY descending; --watch: `waiting` too."
+        "--sort", metavar="KEY", help="Sort by a column, by -KEY descending; with --watch by `waiting` too."
     ),
 ]
 ColumnsOption = Annotated[
@@ -135,10 +138,11 @@ TypingOption = Annotated[
 UtcOption = Annotated[bool, typer.Option("--utc", help="Show times in UTC.")]
 TzOption = Annotated[str | None, typer.Option("--tz", metavar="ZONE", help="Show times in this zone.")]
 HtmlOption = Annotated[
-    str | None, typer.Option("--html", metavar="FILE", help="Write a page instead; `-` is standard output.")
+    str | None,
+    typer.Option("--html", metavar="FILE", help="Write an HTML page for a ticket; `-` is standard output."),
 ]
 RedactOption = Annotated[
-    bool, typer.Option("--redact", help="Mask long numbers, e-mail addresses and user data.")
+    bool, typer.Option("--redact", help="Mask numbers of 7 digits and more, e-mail addresses, user data.")
 ]
 BellOption = Annotated[bool, typer.Option("--bell", help="Ring on a customer's message.")]
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="A profile's name.")]

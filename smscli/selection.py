@@ -283,8 +283,8 @@ class Order:
 
 
 def order(text: str, *, live: bool = False) -> Order:
-    """What `--sort` asks for: a column, descending with `-` before it; of a `live` list also who waits
-    longest. UsageError."""
+    """What `--sort` asks for: a column, descending with `-` before it; of a `live` list also by when
+    they began to wait. UsageError."""
     column = text.removeprefix("-")
     known = WAITING if live and column.casefold() == WAITING else _column(column)
     return Order(known, text.startswith("-"))

@@ -170,3 +170,23 @@ def test_a_full_disk_is_told(empty_server: DemoServer, home: dict[str, str]) -> 
             timeout=60,
         )
     assert (done.returncode, done.stderr) == (1, "error: output can't be written: No space left on device\n")
+
+
+def test_help_is_no_wider_than_the_terminal(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    from smscli.cli import run
+
+    for columns in (40, 60, 80, 200):
+        monkeypatch.setenv("COLUMNS", str(columns))
+        assert run(["list", "--help"]) == 0
+        lines = capfd.readouterr().out.splitlines()
+        assert max(map(len, lines)) <= min(columns, 80)
+        assert "A server shows the sessions of the" in " ".join(" ".join(lines).split())
+
+
+def test_a_hint_in_the_demo_leads_to_the_demo(smscli: Smscli) -> None:
+    outcome = smscli("--demo", "show", "nobody")
+    assert outcome.code == 5
+    told = "hint: `smscli --demo list` shows the live sessions of demo"
+    assert outcome.err == f"error: no such session: nobody\n{told}\n"

@@ -43,7 +43,17 @@ def test_a_dash_is_standard_output(smscli: Smscli, server: DemoServer) -> None:
 def test_a_masked_page_holds_nothing_that_was_masked(smscli: Smscli, server: DemoServer) -> None:
     page = smscli("messages", ID, "--html", "-", "--redact", server=server).out
     assert "***-***-**11" in page
+    assert "<dt>masked</dt><dd>long numbers, e-mail addresses and user data</dd>" in page
     assert "555-010" not in page
+
+
+def test_where_a_recording_lies_is_not_told(smscli: Smscli, server: DemoServer, tmp_path: Path) -> None:
+    file = tmp_path / "mika@example.com.jsonl"
+    file.write_text(smscli("messages", ID, "--jsonl", server=server).out, encoding="utf-8")
+    page = smscli("messages", f"@{file}", "--html", "-").out
+    assert "<h1>SMS sessions of a recording</h1>" in page
+    assert "mika@example.com" not in page
+    assert "masked" not in page
 
 
 def test_a_page_that_was_cut_short_is_closed_and_says_so(smscli: Smscli) -> None:

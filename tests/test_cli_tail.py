@@ -175,10 +175,18 @@ def test_a_closed_pipe_ends_it_silently(server: DemoServer, environ: dict[str, s
     assert [json.loads(line)["notice"]["kind"] for line in done.stderr.splitlines()] == ["whose"]
 
 
-@pytest.mark.parametrize("arguments", [["tail"], ["tail", FIRST, "--all"]])
-def test_neither_ids_nor_all_is_wrong_usage(smscli: Smscli, server: DemoServer, arguments: list[str]) -> None:
+@pytest.mark.parametrize(
+    ("arguments", "wrong"),
+    [
+        (["tail"], "tail takes the ids of sessions, or --all"),
+        (["tail", FIRST, "--all"], "tail takes ids or --all, not both"),
+    ],
+)
+def test_neither_ids_nor_all_is_wrong_usage_and_so_are_both(
+    smscli: Smscli, server: DemoServer, arguments: list[str], wrong: str
+) -> None:
     outcome = smscli(*arguments, server=server)
-    told = "error: tail takes the ids of sessions, or --all\nhint: `smscli list` shows the ids\n"
+    told = f"error: {wrong}\nhint: `smscli list` shows the ids\n"
     assert (outcome.code, outcome.out, outcome.err, list(server.requests)) == (2, "", told, [])
 
 
@@ -220,3 +228,13 @@ def test_under_nohup_a_hang_up_ends_nothing(server: DemoServer, environ: dict[st
         assert json.loads(child.stdout.readline())["text"] == "question 4"
         child.send_signal(signal.SIGTERM)
         assert child.wait(20) == 143
+
+
+@pytest.mark.parametrize("name", ["0000na9b26ef0002", "0000Na9B26EF000l", "0000Na9B26EF", "mika"])
+@pytest.mark.parametrize("command", ["show", "messages", "tail"])
+def test_an_id_that_is_nearly_one_names_the_one_that_was_meant(
+    smscli: Smscli, server: DemoServer, command: str, name: str
+) -> None:
+    outcome = smscli(command, name, server=server)
+    assert (outcome.code, outcome.out) == (5, "")
+    assert f"hint: did you mean {FIRST}? `smscli list` shows the live" in outcome.err

@@ -111,7 +111,7 @@ def test_an_error_stands_below_the_last_picture(server: DemoServer, environ: dic
 
 
 def test_filters_order_and_columns_hold_for_the_live_list_too(environ: dict[str, str]) -> None:
-    asked = ("--sort", "-waiting", "--columns", "id,comment", "--customer", "MIKA", "--utc")
+    asked = ("--sort", "waiting", "--columns", "id,comment", "--customer", "MIKA", "--utc")
     with OnTerminal("list", "-w", *asked, environ=environ, columns=100) as seen:
         seen.until("is anybody there?")
         assert words(seen)[1:3] == [
@@ -119,6 +119,24 @@ def test_filters_order_and_columns_hold_for_the_live_list_too(environ: dict[str,
             [FIRST, "is", "anybody", "there?"],
         ]
         assert SECOND not in "".join(seen.screen)
+        seen.press("\x03")
+        assert seen.ended() == 130
+
+
+@pytest.mark.parametrize(("key", "first"), [("waiting", FIRST), ("-waiting", SECOND)])
+def test_sorted_by_waiting_it_begins_with_whom_it_takes_longest(
+    server: DemoServer, environ: dict[str, str], key: str, first: str
+) -> None:
+    server.world.add_session(THIRD, customer="Ines", agents=())
+    now = round(time.time() * 1000)
+    server.world.say(FIRST, "still there?", by="Mika", timestampSeconds=now - 60_000)
+    server.world.say(SECOND, "it is red again", by="Noor")
+    with OnTerminal("list", "--watch", "--sort", key, environ=environ) as seen:
+        until(
+            seen, lambda: "it is red again" in "".join(seen.screen) and "still there?" in "".join(seen.screen)
+        )
+        ids = [word for line in words(seen) for word in line if word.startswith("0000")]
+        assert ids == [first, {FIRST: SECOND, SECOND: FIRST}[first], THIRD]
         seen.press("\x03")
         assert seen.ended() == 130
 

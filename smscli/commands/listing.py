@@ -94,7 +94,7 @@ def _choice(
 def _need_watch(*options: tuple[str, object]) -> None:
     for name, value in options:
         if value is not None:
-            raise UsageError(f"{name} goes with --watch")
+            raise UsageError(f"{name} goes with --watch", hint="try `smscli list --watch`")
 
 
 def _write_rows(

@@ -134,8 +134,10 @@ class Source:
         session = None
         if self.recording is None:
             session = app.reads(redact).sessions().find(self.session_id or "")
-        title = f"SMS session {self.session_id}" if self.session_id else f"SMS sessions of {self.recording}"
-        return PageWriter(app, path, title, session, zone, self.is_many)
+        # Where a file lies, and who it is named after, is nothing for a ticket.
+        title = f"SMS session {self.session_id}" if self.session_id else "SMS sessions of a recording"
+        facts = [("masked", "long numbers, e-mail addresses and user data")] if redact else []
+        return PageWriter(app, path, title, session, facts, zone, self.is_many)
 
     def pages(self, app: AppContext, redact: bool) -> Iterable[Page]:
         if self.recording is not None:

@@ -1,7 +1,7 @@
 """`messages --html FILE`: the transcript as a page, written as it is read."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, tzinfo
 from typing import TextIO
@@ -16,19 +16,27 @@ from smscli.selection import Chosen
 class PageWriter(EntryWriter):
     """Writes entries as one page; one that an error cut short is closed all the same, and says so.
 
-    `path` is a new file's, or `-` for stdout. LocalError where it exists already or can't be written.
+    `path` is a new file's, or `-` for stdout; `facts` stand at the page's head. LocalError where the file
+    exists already or can't be written.
     """
 
     def __init__(
-        self, app: AppContext, path: str, title: str, session: Session | None, zone: tzinfo | None, many: bool
+        self,
+        app: AppContext,
+        path: str,
+        title: str,
+        session: Session | None,
+        facts: Sequence[tuple[str, str]],
+        zone: tzinfo | None,
+        many: bool,
     ) -> None:
         from smscli.render.html import HtmlPage
 
         self._app = app
         self._path = path
         self._lives = session is not None and not session.ended
-        facts = [("read", datetime.now(UTC).isoformat(" ", "seconds"))]
-        self._page = HtmlPage(title, session=session, facts=facts, zone=zone, many=many)
+        read = ("read", f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC")
+        self._page = HtmlPage(title, session=session, facts=(read, *facts), zone=zone, many=many)
         self._file = _created(path) if path != "-" else None
         self._put(self._page.begin())
 

@@ -3,7 +3,7 @@
 from smscli.activity import Activity
 from smscli.commands.zones import zone_of
 from smscli.context import AppContext
-from smscli.errors import NotFound
+from smscli.errors import NotFound, did_you_mean
 from smscli.export import pair_rows, session_json, session_object
 from smscli.options import IdArgument, JsonOption, RedactOption, TzOption, UtcOption
 from smscli.transcript import transcript_for
@@ -25,11 +25,11 @@ def show(
 
     zone = zone_of(utc, tz)
     reads = app.reads(redact)
-    session = reads.sessions().find(session_id)
+    listing = reads.sessions()
+    session = listing.find(session_id)
     if session is None:
-        raise NotFound(
-            f"no such session: {session_id}", hint=f"`smscli list` shows the live sessions of {app.user}"
-        )
+        whose = f"`smscli list` shows the live sessions of {app.user}"
+        raise NotFound(f"no such session: {session_id}", hint=did_you_mean(listing.meant(session_id), whose))
     activity, timeline, transcript = Activity(), Timeline(), transcript_for("fold")()
     for page in reads.messages(session.id):
         for message in page.messages:

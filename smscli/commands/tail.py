@@ -72,7 +72,8 @@ def tail(
     Ctrl-C.
     """
     if bool(ids) == every:
-        raise UsageError("tail takes the ids of sessions, or --all", hint="`smscli list` shows the ids")
+        wrong = "tail takes ids or --all, not both" if ids else "tail takes the ids of sessions, or --all"
+        raise UsageError(wrong, hint="`smscli list` shows the ids")
     zone, mode, pushed = zone_of(utc, tz), typing_mode(typing, json=json), wants_push(push)
     wanted = selection.wanted(
         now=datetime.now(UTC),

@@ -191,7 +191,7 @@ class Watch:
 
 
 def _by_waiting(rows: Sequence[Row], descending: bool) -> list[Row]:
-    """Those who wait first, in order; the others as they came."""
+    """By when they began to wait, which has whom it takes longest first; those who don't as they came."""
     waiting = [row for row in rows if row.waiting is not None]
-    waiting.sort(key=lambda row: row.waiting or 0.0, reverse=descending)
+    waiting.sort(key=lambda row: row.waiting or 0.0, reverse=not descending)
     return waiting + [row for row in rows if row.waiting is None]

@@ -80,10 +80,16 @@ class LiveList:
         picture = [self._heading(going, len(rows), width), *head]
         for place, block in enumerate(blocks):
             if len(picture) + len(block) + (place + 1 < len(blocks)) > lines:
-                more = self._cut(f"{self._dots} and {len(blocks) - place} more", width)
-                return [*picture, self._ink("dim")(more)][:lines]
+                return [*picture, self._more(rows[place:], width)][:lines]
             picture += block
         return picture[:lines]
+
+    def _more(self, hidden: Sequence[Row], width: int) -> str:
+        """How many sessions have no room, and how many wait there for too long."""
+        overdue = sum(row.overdue for row in hidden)
+        told = f", {overdue} waiting for too long" if overdue else ""
+        ink = self._ink(_OVERDUE if overdue else "dim")
+        return ink(self._cut(f"{self._dots} and {len(hidden)} more{told}", width))
 
     def _empty(self, why: str, width: int) -> list[str]:
         return fold([(clean(why), self._ink("dim"))], width, width)

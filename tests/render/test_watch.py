@@ -106,6 +106,7 @@ def test_what_has_no_room_is_counted() -> None:
     assert drawn(120, lines=4)[2:] == [drawn(120)[2], "… and 2 more"]
     assert drawn(120, lines=5) == drawn(120)
     assert drawn(80, lines=5)[2:] == [*drawn(80)[2:4], "… and 2 more"]
+    assert drawn(120, ROWS[::-1], lines=4)[3] == "… and 2 more, 1 waiting for too long"
     assert len(drawn(120, lines=1)) == 1
 
 
