@@ -203,8 +203,7 @@ class Reading:
             writer.write if self._keep is None else self._last.extend
         )
         for page in pages:
-            for message in page.messages:
-                take(self._logs[message.session_id].add(message))
+            take(one for message in page.messages for one in self._logs[message.session_id].add(message))
             self.found = self.found or bool(page.messages)
             writer.flush()
             self._progress.add(len(page.messages))

@@ -20,8 +20,8 @@ class EntryWriter:
         self._form = form
 
     def write(self, chosen: Iterable[Chosen]) -> None:
-        for one in chosen:
-            self._terminal.write(self._form(one))
+        # At once: a call of the terminal's for each of a million entries would be felt.
+        self._terminal.write("".join(map(self._form, chosen)))
 
     def flush(self) -> None:
         """Let the reader have what was written so far."""
@@ -39,8 +39,8 @@ class ArrayWriter(EntryWriter):
         self._before = "["
 
     def write(self, chosen: Iterable[Chosen]) -> None:
-        for one in chosen:
-            self._terminal.write(self._before + self._form(one))
+        if text := ",\n".join(map(self._form, chosen)):
+            self._terminal.write(self._before + text)
             self._before = ",\n"
 
     def close(self) -> None:
@@ -52,22 +52,31 @@ def entry_writer(
     terminal: Terminal, typing: str, *, json: bool, jsonl: bool, many: bool, zone: tzinfo | None
 ) -> EntryWriter:
     """The writer for a transcript; `typing` is how typing is shown, `many`: lines say whose they are."""
-    as_json = _folded_json if typing == "fold" else _message_json
     if json:
-        return ArrayWriter(terminal, as_json)
+        return ArrayWriter(terminal, _folded_json if typing == "fold" else _message_json)
     if jsonl:
-        return EntryWriter(terminal, lambda chosen: as_json(chosen) + "\n")
-    if terminal.pipe:
-        return EntryWriter(terminal, lambda chosen: entry_row(chosen.entry) + "\n")
-    return EntryWriter(terminal, _lines(terminal, many, zone))
+        return EntryWriter(terminal, _folded_line if typing == "fold" else _message_line)
+    return EntryWriter(terminal, _row if terminal.pipe else _lines(terminal, many, zone))
 
 
 def _folded_json(chosen: Chosen) -> str:
     return entry_json(chosen.entry)
 
 
+def _folded_line(chosen: Chosen) -> str:
+    return entry_json(chosen.entry) + "\n"
+
+
 def _message_json(chosen: Chosen) -> str:
     return message_json(chosen.entry.message)
+
+
+def _message_line(chosen: Chosen) -> str:
+    return message_json(chosen.entry.message) + "\n"
+
+
+def _row(chosen: Chosen) -> str:
+    return entry_row(chosen.entry) + "\n"
 
 
 def _lines(terminal: Terminal, many: bool, zone: tzinfo | None) -> Form:

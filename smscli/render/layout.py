@@ -100,6 +100,25 @@ def fold(pieces: Sequence[Piece], first: int, width: int) -> list[str]:
     return [*_painted(text, pieces, lines)]
 
 
+def wrap(text: str, first: int, width: int) -> list[str] | None:
+    """`fold` of a plain ASCII text, in far less time; None where blanks or long words take more thought."""
+    if "  " in text or text[:1] == " " or text[-1:] == " ":
+        return None
+    lines: list[str] = []
+    begin, room = 0, first
+    while len(text) - begin > room:
+        blank = text.rfind(" ", begin, begin + max(room, 0) + 1)
+        if blank >= 0:
+            lines.append(text[begin:blank])
+            begin = blank + 1
+        elif room < width:
+            lines.append("")
+        else:
+            return None
+        room = width
+    return [*lines, text[begin:]]
+
+
 def _words(pieces: Sequence[Piece]) -> Iterator[str]:
     """The words, and the blanks between them; solid pieces are one word with those beside them."""
     for solid, alike in groupby(pieces, lambda piece: isinstance(piece[0], Solid)):

@@ -24,6 +24,7 @@ from smscli.render.layout import (
     offset_words,
     paint,
     shape,
+    wrap,
 )
 from smscli.render.words import NO_TIME, day_words, happened, is_spoken, parts, remarks, said, typed
 from smscli.text import clean, clean_lines
@@ -91,6 +92,7 @@ class Lines:
         self._many = many
         self._asked = look.width
         self._layout = _layout(self._asked, many)
+        self._indent = " " * self._layout.indent
         self._labels: dict[Person | None, _Label] = {}
         self._hues: dict[Person, int] = {}
         self._met = dict.fromkeys((_CUSTOMERS, _AGENTS, _OTHERS), 0)
@@ -130,7 +132,7 @@ class Lines:
         return self._quiet("--") + "\n"
 
     def _quick(self, entry: Entry, label: _Label) -> str | None:
-        """What `_full` says of a plain text that fits its line, in far less time; None for any other."""
+        """What `_full` says of a plain text, in far less time; None for any other."""
         message = entry.message
         text = message.text
         if (
@@ -146,8 +148,23 @@ class Lines:
         composing = typed(entry) if entry.composing else ""
         tail = f" {composing}" if composing else ""
         if label.cells + len(text) + len(tail) > self._layout.width:
-            return None
+            return self._quick_lines(text, composing, label)
         return f"{label.said}{text}{self._quiet(tail)}\n" if tail else f"{label.said}{text}\n"
+
+    def _quick_lines(self, text: str, composing: str, label: _Label) -> str | None:
+        """The same, of a text that needs several lines."""
+        first, room = self._layout.width - label.cells, self._layout.width - self._layout.indent
+        lines = wrap(text, first, room)
+        if lines is None or len(composing) > room:
+            return None
+        if composing:
+            beside = len(lines[-1]) + 1 + len(composing) <= (room if lines[1:] else first)
+            lines[-1:] = (
+                [f"{lines[-1]}{self._quiet(f' {composing}')}"]
+                if beside
+                else [lines[-1], self._quiet(composing)]
+            )
+        return f"{label.said}{f'{chr(10)}{self._indent}'.join(lines)}\n"
 
     def _full(self, entry: Entry, label: _Label, marks: Sequence[Span]) -> str:
         spoken = is_spoken(entry)
@@ -160,8 +177,7 @@ class Lines:
         lines = fold(body[0], self._layout.width - label.cells, room)
         for pieces in body[1:]:
             lines += fold(pieces, room, room)
-        indent = " " * self._layout.indent
-        below = "".join(f"{indent}{line}\n" if line else "\n" for line in lines[1:])
+        below = "".join(f"{self._indent}{line}\n" if line else "\n" for line in lines[1:])
         return f"{start}{lines[0]}\n{below}"
 
     def _spoken(self, message: Message, marks: Sequence[Span]) -> list[list[Piece]]:
@@ -262,6 +278,7 @@ class Lines:
         """Divide the lines anew."""
         self._asked = self._look.width
         self._layout = _layout(self._asked, self._many)
+        self._indent = " " * self._layout.indent
         self._labels.clear()
         self._session = None
 

@@ -558,6 +558,26 @@ def test_the_short_cut_is_taken() -> None:
     plain = entry("Text", AGENT, "x" * 52)
     assert lines._quick(plain, lines._label(AGENT)) == "  ◆ Agent1          " + "x" * 52 + "\n"
     assert lines._quick(entry("Text", AGENT, "x" * 53), lines._label(AGENT)) is None
+    long = entry("Text", AGENT, "word " * 20 + "end")._replace(composing=5.0)
+    assert lines._quick(long, lines._label(AGENT)) == (
+        "  ◆ Agent1          word word word word word word word word word word\n"
+        + " " * 28
+        + "word word word word word word word word word word\n"
+        + " " * 28
+        + "end (typed 5 s)\n"
+    )
+
+
+WORDY = st.lists(st.text("abc.-!\\[", min_size=1, max_size=30), min_size=1, max_size=40).map(" ".join)
+
+
+@given(WORDY, st.sampled_from([None, 0.5, 3.0, 7265.0]), PAPERS, st.booleans())
+def test_long_texts_are_the_same_on_the_short_cut(
+    text: str, composing: float | None, paper: Paper, many: bool
+) -> None:
+    one = entry("Text", CUSTOMER, text)._replace(composing=composing)
+    quick = Lines(paper, zone=PACIFIC, many=many)(one)
+    assert quick == Slow(paper, zone=PACIFIC, many=many)(one)
 
 
 @st.composite
