@@ -17,7 +17,7 @@ class PageWriter(EntryWriter):
     """Writes entries as one page; one that an error cut short is closed all the same, and says so.
 
     `path` is a new file's, or `-` for stdout; `facts` stand at the page's head. LocalError where the file
-    exists already or can't be written.
+    exists already or can't be written; half a page, that might pass for a whole one, is not left behind.
     """
 
     def __init__(
@@ -50,6 +50,8 @@ class PageWriter(EntryWriter):
             self._app.terminal.flush()
 
     def close(self) -> None:
+        if self._file is not None and self._file.closed:
+            return
         warning = None if self.whole else "The reading was cut short: this is not all."
         self._put(self._page.end(now=self._app.server_time if self._lives else None, warning=warning))
         if self._file is None:
@@ -72,6 +74,8 @@ class PageWriter(EntryWriter):
             raise self._failed(error) from error
 
     def _failed(self, error: OSError) -> LocalError:
+        with suppress(OSError):
+            os.unlink(self._path)
         return LocalError(f"{self._path} can't be written: {error.strerror}")
 
 

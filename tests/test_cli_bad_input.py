@@ -1,0 +1,100 @@
+"""What is too large, too narrow or not there, as whole commands: one line of error, or something readable."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from smscli.demo.options import Options
+from smscli.demo.server import DemoServer
+from tests.conftest import Smscli
+
+ID = "0000Na9B26EF0001"
+
+
+@pytest.fixture
+def server() -> Iterator[DemoServer]:
+    """A server with one session, its clock standing at 2026-03-02T10:00:00Z."""
+    base = "https://gws.example.com/api/v2"
+    with DemoServer(Options(scene="empty", uri_base=base), clock=lambda: 1772445600.0) as server:
+        server.world.add_session(
+            ID,
+            customer="Mika",
+            agents=("Robin",),
+            user_data={"Subject": "Parcel overdue"},
+            capabilities=["Leave", "SendMessage"],
+        )
+        server.world.say(ID, "is anybody there?", by="Mika")
+        server.world.say(ID, "I am", by="Robin")
+        yield server
+
+
+@pytest.fixture
+def shell(home: dict[str, str], server: DemoServer) -> "Shell":
+    return Shell({**home, "SMSCLI_URL": server.url, "SMSCLI_USERNAME": "demo", "SMSCLI_PASSWORD": "demo"})
+
+
+class Shell:
+    """A shell in which `$smscli` is this program."""
+
+    def __init__(self, environ: dict[str, str]) -> None:
+        self._environ = {**environ, "smscli": f"{sys.executable} -m smscli"}
+
+    def __call__(self, line: str) -> tuple[int, str, str]:
+        command = ["sh", "-c", line]
+        done = subprocess.run(
+            command,
+            env=self._environ,
+            cwd=Path(__file__).parent.parent,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return done.returncode, done.stdout, done.stderr
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5, 1.0], ids=["at once", "half-way", "at the end"])
+def test_a_page_for_which_the_disk_has_no_room_is_one_line_and_no_file(
+    shell: Shell, server: DemoServer, tmp_path: Path, share: float
+) -> None:
+    for number in range(400):
+        server.world.say(ID, f"message {number}", by="Mika")
+    file = tmp_path / "page.html"
+    size = len(shell(f"$smscli messages {ID} --html -")[1].encode())
+    # The shell counts blocks of 512 bytes: the last one is cut off at least.
+    outcome = shell(f"ulimit -f {int((size - 1) * share) // 512}; exec $smscli messages {ID} --html {file}")
+    assert outcome == (1, "", f"error: {file} can't be written: File too large\n")
+    assert not file.exists()
+
+
+def test_a_page_in_a_folder_that_takes_no_files_is_one_line(
+    smscli: Smscli, server: DemoServer, tmp_path: Path
+) -> None:
+    # Root may write nearly everywhere else.
+    folder = Path("/sys") if os.geteuid() == 0 else tmp_path / "locked"
+    folder.mkdir(0o500, exist_ok=True)
+    outcome = smscli("messages", ID, "--html", str(folder / "page.html"), server=server)
+    told, why = outcome.err.rstrip("\n").rsplit(": ", 1)
+    assert (outcome.code, outcome.out, told) == (1, "", f"error: {folder / 'page.html'} can't be written")
+    assert why in ("Permission denied", "Read-only file system", "Operation not permitted")
+
+
+@pytest.mark.parametrize("device", ["/dev/full", "/dev/null"])
+def test_a_device_is_something_that_exists(smscli: Smscli, server: DemoServer, device: str) -> None:
+    outcome = smscli("messages", ID, "--html", device, server=server)
+    assert (outcome.code, outcome.out, outcome.err) == (
+        1,
+        "",
+        f"error: {device} exists already\nhint: name a new file\n",
+    )
+
+
+@pytest.mark.parametrize(
+    "command", ["list", f"show {ID}", f"messages {ID}", f"messages {ID} --html -", "doctor"]
+)
+def test_an_output_without_room_is_one_line(shell: Shell, command: str) -> None:
+    told = "error: output can't be written: No space left on device\n"
+    assert shell(f"$smscli {command} > /dev/full") == (1, "", told)
