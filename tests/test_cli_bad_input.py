@@ -10,9 +10,11 @@ import pytest
 
 from smscli.demo.options import Options
 from smscli.demo.server import DemoServer
+from smscli.render.layout import cells
 from tests.conftest import Smscli
+from tests.on_terminal import OnTerminal
 
-ID = "0000Na9B26EF0001"
+ID, OTHER = "0000Na9B26EF0001", "0000Na9B26EF0002"
 
 
 @pytest.fixture
@@ -98,3 +100,147 @@ def test_a_device_is_something_that_exists(smscli: Smscli, server: DemoServer, d
 def test_an_output_without_room_is_one_line(shell: Shell, command: str) -> None:
     told = "error: output can't be written: No space left on device\n"
     assert shell(f"$smscli {command} > /dev/full") == (1, "", told)
+
+
+NARROW = {
+    "list": f"""\
+{ID}
+  state   Chatting
+  customer
+          Mika
+  agents  Robin
+  received (UTC)
+          2026-03-02
+          10:00:00
+SMS sessions of demo
+at 127.0.0.1
+""",
+    f"show {ID}": f"""\
+session
+{ID}
+times are UTC
+  state  Chatting
+  uri    https://gws
+         .example.co
+         m/api/v2/sm
+         sessions/00
+         00Na9B26EF0
+         001
+  received
+         2026-03-02
+         10:00:00
+  comment
+         -
+  chatType
+         Inbound
+participants
+◆ Robin
+  type   Agent
+  id
+    0090000000000000
+  messages
+         1
+  typed  -
+▶ Mika
+  type   Customer
+  id
+    0090000000000001
+  messages
+         1
+  typed  -
+capabilities
+  Leave, SendMessage
+user data
+  Subject
+         Parcel
+         overdue
+activity
+  messages
+          2
+  first message
+          2026-03-02
+          10:00:00
+  last message
+          2026-03-02
+          10:00:00
+  first response
+          0 s
+  waiting
+          -
+  typing  -
+timeline
+  ▶ █
+  ◆ █
+    10:00:00
+    10:00:00
+    █ said  ░ typed
+    · waiting
+""",
+    f"messages {ID}": """\
+─ Mon 2026-03-02,
+times are UTC ─
+10:00:00 ▶ Mika   is
+  anybody there?
+10:00:00 ◆ Robin   I
+  am
+""",
+    f"tail {ID}": """\
+─ Mon 2026-03-02,
+times are UTC ─
+10:00:00 ▶ Mika   is
+  anybody there?
+10:00:00 ◆ Robin   I
+  am
+""",
+    f"tail {ID} {OTHER}": f"""\
+─ Mon 2026-03-02,
+times are UTC ─
+session
+{ID}
+10:00:00 ▶ Mika   is
+  anybody there?
+10:00:00 ◆ Robin   I
+  am
+""",
+}
+
+
+@pytest.mark.parametrize("command", NARROW)
+def test_20_columns_are_enough(smscli: Smscli, server: DemoServer, command: str) -> None:
+    if command.startswith("tail"):
+        # A follower ends when all of its sessions have.
+        server.world.add_session(OTHER, state="Completed")
+        server.world.end(ID)
+    outcome = smscli(*command.split(), server=server, tty=True, width=20, color="never")
+    assert (outcome.code, outcome.out) == (0, NARROW[command])
+
+
+def test_the_live_line_has_room_in_20_columns(home: dict[str, str], server: DemoServer) -> None:
+    typing = {"type": "TypingStarted", "from": server.world.sessions[ID].participant("Mika")}
+    server.world.append(ID, typing)
+    environ = {**home, "SMSCLI_URL": server.url, "SMSCLI_USERNAME": "demo", "SMSCLI_PASSWORD": "demo"}
+    with OnTerminal("tail", ID, "--utc", environ=environ, columns=20, lines=12) as seen:
+        seen.until("typing")
+        assert [line for line in seen.screen if line] == [
+            # The terminal itself breaks what is said on stderr.
+            "following the SMS se",
+            "ssions of demo at 12",
+            "7.0.0.1",
+            "─ Mon 2026-03-02,",
+            "times are UTC ─",
+            "10:00:00 ▶ Mika   is",
+            "  anybody there?",
+            "10:00:00 ◆ Robin   I",
+            "  am",
+            "● Mika is typing",
+        ]
+
+
+def test_doctor_has_no_line_of_more_than_20_columns_and_lacks_no_word(
+    smscli: Smscli, server: DemoServer
+) -> None:
+    wide, narrow = (
+        smscli("doctor", server=server, tty=True, width=width, color="never").out for width in (500, 20)
+    )
+    assert max(map(cells, narrow.splitlines())) <= 20
+    assert "".join(narrow.split()) == "".join(wide.split())

@@ -204,6 +204,12 @@ def shape(role: str | None, ascii: bool) -> str:
     return _SHAPES.get(role or "", "■#")[ascii]
 
 
+def session_lines(session_id: str, width: int) -> list[str]:
+    """`session ID`, of a cleaned id, on two lines where only so the id, which people copy, stays whole."""
+    together = f"session {session_id}"
+    return ["session", session_id] if cells(session_id) <= width < cells(together) else [together]
+
+
 def duration(seconds: float) -> str:
     """`12 s`, `2 min 5 s`, `1 h 4 min`: whole seconds, at most two units."""
     whole = int(seconds)

@@ -16,6 +16,7 @@ from smscli.render.layout import (
     local_time,
     offset_words,
     paint,
+    session_lines,
     shape,
 )
 from smscli.render.words import shown
@@ -151,7 +152,8 @@ def column_value(session: Session, column: str, times: Times) -> str:
 
 def _card_heading(session: Session, times: Times, look: Look) -> str:
     """Which session, and how far its times are from UTC: on one line where there is room."""
-    words = [f"session {session.id}"] + ([f"times are {times.offset}"] if times.offset else [])
+    words = session_lines(clean(session.id), look.width)
+    words += [f"times are {times.offset}"] if times.offset else []
     together = ", ".join(words)
     return "".join(_heading(line, look) for line in ([together] if cells(together) <= look.width else words))
 

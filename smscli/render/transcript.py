@@ -23,6 +23,7 @@ from smscli.render.layout import (
     local_time,
     offset_words,
     paint,
+    session_lines,
     shape,
     wrap,
 )
@@ -272,7 +273,7 @@ class Lines:
             self._whose = self._quiet(shown) + " " * blanks
             return ""
         self._whose = " " * self._layout.session
-        return self._strong(f"session {shown}") + "\n"
+        return "".join(f"{self._strong(line)}\n" for line in session_lines(shown, self._layout.width))
 
     def _measure(self) -> None:
         """Divide the lines anew."""

@@ -348,7 +348,8 @@ def test_the_card_at_20_columns() -> None:
     session = Session("0000Na9B26EF002G", "Chatting", participants=(CUSTOMER,), received=RECEIVED)
     summary = Summary(1, (), RECEIVED, None, None, None, ())
     assert session_card(session, summary, Paper(20), zone=PACIFIC) == (
-        "session 0000Na9B26EF002G\n"
+        "session\n"
+        "0000Na9B26EF002G\n"
         "times are UTC-08:00\n"
         "  state  Chatting\n"
         "  uri    -\n"
