@@ -1,9 +1,11 @@
 """What is too large, too narrow or not there, as whole commands: one line of error, or something readable."""
 
+import json
 import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from html import unescape
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,8 @@ from tests.conftest import Smscli
 from tests.on_terminal import OnTerminal
 
 ID, OTHER = "0000Na9B26EF0001", "0000Na9B26EF0002"
+# What takes longer than this is not quick, however slow the machine.
+quick = pytest.mark.timeout(20)
 
 
 @pytest.fixture
@@ -244,3 +248,96 @@ def test_doctor_has_no_line_of_more_than_20_columns_and_lacks_no_word(
     )
     assert max(map(cells, narrow.splitlines())) <= 20
     assert "".join(narrow.split()) == "".join(wide.split())
+
+
+CROWD = [f"Agent{number:03}" for number in range(299)]
+
+
+@pytest.fixture
+def crowded(server: DemoServer) -> DemoServer:
+    """A session with 300 participants, each of whom has said something."""
+    server.world.add_session(OTHER, customer="Noor", agents=CROWD)
+    for name in [*CROWD, "Noor"]:
+        server.world.say(OTHER, f"I am {name}", by=name)
+    return server
+
+
+@quick
+@pytest.mark.parametrize("width", [20, 80])
+def test_a_card_has_all_of_300_participants(smscli: Smscli, crowded: DemoServer, width: int) -> None:
+    outcome = smscli("show", OTHER, server=crowded, tty=True, width=width, color="never")
+    lines = outcome.out.splitlines()
+    people = [
+        line.strip("│ ").split()[1] for line in lines if line.lstrip("│ ").startswith(("◆ Agent", "▶ N"))
+    ]
+    assert (outcome.code, outcome.err) == (0, "")
+    assert people == [*CROWD, "Noor"]
+    assert max(map(cells, lines)) <= width
+
+
+@quick
+def test_300_participants_in_a_pipe_and_as_json(smscli: Smscli, crowded: DemoServer) -> None:
+    rows = dict(line.split("\t") for line in smscli("show", OTHER, server=crowded).out.splitlines())
+    session = json.loads(smscli("show", OTHER, "--json", server=crowded).out)
+    for number, name in enumerate([*CROWD, "Noor"]):
+        assert rows[f"participants.{number}.nickname"] == name
+        assert session["participants"][number]["nickname"] == name
+        assert session["activity"]["participants"][number]["messages"] == 1
+    assert len(session["participants"]) == len(session["activity"]["participants"]) == 300
+
+
+def test_a_crowd_leaves_room_for_other_sessions_in_the_list(smscli: Smscli, crowded: DemoServer) -> None:
+    outcome = smscli("list", "--columns", "id,agents", server=crowded, tty=True, color="never")
+    assert outcome.out == (
+        "╭──────────────────┬───────────────────────────────────────────────────────────╮\n"
+        "│ id               │ agents                                                    │\n"
+        "├──────────────────┼───────────────────────────────────────────────────────────┤\n"
+        "│ 0000Na9B26EF0001 │ Robin                                                     │\n"
+        "│ 0000Na9B26EF0002 │ Agent000, Agent001, Agent002, Agent003, Agent004,         │\n"
+        "│                  │ Agent005 and 293 more                                     │\n"
+        "╰──────────────────┴───────────────────────────────────────────────────────────╯\n"
+        "SMS sessions of demo at 127.0.0.1\n"
+    )
+    assert smscli("list", server=crowded).out.splitlines()[1].split("\t")[3] == ",".join(CROWD)
+
+
+KEYS = {f"key {number:05}": f"value {number}" for number in range(10_000)}
+
+
+@pytest.fixture
+def laden(server: DemoServer) -> DemoServer:
+    """A session with 10,000 keys of user data."""
+    server.world.add_session(OTHER, customer="Noor", user_data=KEYS)
+    server.world.say(OTHER, "hello", by="Noor")
+    return server
+
+
+@quick
+def test_a_card_has_all_of_10_000_keys(smscli: Smscli, laden: DemoServer) -> None:
+    outcome = smscli("show", OTHER, server=laden, tty=True, color="never")
+    shown = [line.strip() for line in outcome.out.splitlines() if line.startswith("  key ")]
+    assert (outcome.code, outcome.err) == (0, "")
+    assert shown == [f"{key}  {value}" for key, value in KEYS.items()]
+
+
+@quick
+def test_10_000_keys_in_a_pipe_and_as_json(smscli: Smscli, laden: DemoServer) -> None:
+    rows = dict(line.split("\t") for line in smscli("show", OTHER, server=laden).out.splitlines())
+    assert {key: rows[f"userData.{key}"] for key in KEYS} == KEYS
+    assert json.loads(smscli("show", OTHER, "--json", server=laden).out)["userData"] == KEYS
+
+
+@quick
+def test_a_page_folds_10_000_keys_away(smscli: Smscli, laden: DemoServer) -> None:
+    page = smscli("messages", OTHER, "--html", "-", server=laden).out
+    folded = page.partition("<details><summary>user data (10000)</summary>")[2].partition("</details>")[0]
+    items = "".join(f"<dt>{key}</dt><dd>{value}</dd>\n" for key, value in KEYS.items())
+    assert unescape(folded) == f"<dl>\n{items}</dl>\n"
+
+
+@quick
+def test_one_of_10_000_keys_is_a_column(smscli: Smscli, laden: DemoServer) -> None:
+    outcome = smscli(
+        "list", "--columns", "id,userData.key 09999", "--sort", "userData.key 09999", server=laden
+    )
+    assert (outcome.code, outcome.out, outcome.err) == (0, f"{OTHER}\tvalue 9999\n{ID}\t\n", "")

@@ -30,6 +30,7 @@ Pair = tuple[str, str]
 # A column with less room would break most of its words.
 _LEAST_CELLS = 10
 _NOTHING = "-"
+_MOST_NAMES = 6
 # The families of the transcript: customers green to blue, agents yellow to red.
 STYLES = {"id": "bold", "customer": "color(32)", "agents": "color(166)"}
 # Titles of ours, for which a key of the user data must not be taken.
@@ -135,9 +136,9 @@ def column_value(session: Session, column: str, times: Times) -> str:
         case "state":
             return session.state or ""
         case "customer":
-            return ", ".join(session.nicknames(Role.CUSTOMER))
+            return _names(session.nicknames(Role.CUSTOMER))
         case "agents":
-            return ", ".join(session.nicknames(Role.AGENT))
+            return _names(session.nicknames(Role.AGENT))
         case "receivedDate":
             return times.words(session.received)
         case "uri":
@@ -148,6 +149,12 @@ def column_value(session: Session, column: str, times: Times) -> str:
             return ", ".join(session.capabilities)
     value = session.user_data.get(column.removeprefix(_USER_DATA))
     return "" if value is None else shown(value)
+
+
+def _names(nicknames: Sequence[str]) -> str:
+    """Of a crowd the first few, so that one session does not fill the screen."""
+    more = len(nicknames) - _MOST_NAMES
+    return ", ".join(nicknames[:_MOST_NAMES]) + (f" and {more} more" if more > 0 else "")
 
 
 def _card_heading(session: Session, times: Times, look: Look) -> str:
