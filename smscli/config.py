@@ -258,6 +258,8 @@ def _text(path: Path) -> str:
 
 
 def _parsed(path: Path, text: str) -> Config:
+    if not text:
+        return Config(path, {}, None)
     import tomllib
 
     try:
