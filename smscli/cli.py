@@ -5,7 +5,6 @@ import inspect
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import fields
 from functools import cache, partial, wraps
 from importlib import import_module
 from typing import Annotated, Any
@@ -103,7 +102,7 @@ def _everywhere(
 
 
 _GLOBAL = inspect.signature(_everywhere).parameters
-_GIVEN = tuple(one.name for one in fields(Given))
+_GIVEN = Given._fields
 _EVERYWHERE = {*_GLOBAL, "help"}
 
 

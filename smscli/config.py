@@ -3,9 +3,9 @@
 import os
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from smscli.errors import ConfigError, UsageError
 from smscli.files import locked, our_folder, replace_file
@@ -16,8 +16,7 @@ _DEFAULT_TIMEOUT = 10.0
 _LONGEST_TIMEOUT = 86400.0
 
 
-@dataclass(frozen=True, slots=True)
-class Given:
+class Given(NamedTuple):
     """What options said; None is not given."""
 
     profile: str | None = None
@@ -31,8 +30,7 @@ class Given:
     debug: bool | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Profile:
+class Profile(NamedTuple):
     """A saved server, as the config file says it: its URL unchecked, its file names as they are written."""
 
     name: str
@@ -57,8 +55,7 @@ class Profile:
         own = origin is not None and self.origin == origin
         # A token signs in whoever it was issued to; the user beside it is only a label.
         same_user = self.auth == "token" or self.user in (None, user)
-        return replace(
-            self,
+        return self._replace(
             client_cert=self.client_cert if own else None,
             password_command=self.password_command if own and same_user else (),
         )
@@ -90,8 +87,7 @@ class Settings:
     token: str | None = field(default=None, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Config:
+class Config(NamedTuple):
     """The config file's content. The methods that change it write the file and return what it says then."""
 
     path: Path
@@ -195,8 +191,7 @@ def to_save(given: Given, previous: Profile, *, url: str, user: str | None, auth
     `previous` is the saved profile, or `Profile(name)` for a new one; `url` a base URL.
     """
     kept = previous.at(origin_of(url), user)
-    return replace(
-        kept,
+    return kept._replace(
         url=url,
         user=user,
         auth=auth,

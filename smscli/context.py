@@ -4,7 +4,6 @@
 import time
 import traceback
 from collections.abc import Callable, Mapping
-from dataclasses import fields, replace
 from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -41,8 +40,8 @@ class AppContext:
 
     def take(self, given: Given) -> None:
         """Add what options said; what comes later on the command line wins."""
-        said = {one.name: value for one in fields(given) if (value := getattr(given, one.name)) is not None}
-        self.given = replace(self.given, **said)
+        said = {name: value for name, value in given._asdict().items() if value is not None}
+        self.given = self.given._replace(**said)
         self.__dict__.pop("settings", None)
         if self.given.color:
             self.terminal.color = self.given.color

@@ -140,12 +140,12 @@ def session(one: Session) -> Session:
 
 def page(one: Page) -> Page:
     """The page with its messages masked."""
-    return replace(one, messages=tuple(map(message, one.messages)))
+    return one._replace(messages=tuple(map(message, one.messages)))
 
 
 def listing(one: Listing) -> Listing:
     """The list with its sessions masked."""
-    return replace(one, sessions=tuple(map(session, one.sessions)))
+    return one._replace(sessions=tuple(map(session, one.sessions)))
 
 
 class Reads(Protocol):

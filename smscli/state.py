@@ -4,17 +4,16 @@ Nothing depends on it: a file that can't be read or written is passed over, whic
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from errno import EINVAL
 from pathlib import Path
+from typing import NamedTuple
 
 from smscli.files import locked, our_folder, replace_file
 
 _Document = dict[str, object]
 
 
-@dataclass(frozen=True, slots=True)
-class Learned:
+class Learned(NamedTuple):
     """What is known of a server: the path segment of its sessions, and whether its push can be relied on."""
 
     spelling: str | None = None

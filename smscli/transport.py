@@ -12,10 +12,9 @@ import ssl
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlencode, urlsplit
 
 import requests
@@ -47,8 +46,7 @@ class TooLong(WireError):
     """A body over the limit, dropped."""
 
 
-@dataclass(frozen=True, slots=True)
-class Server:
+class Server(NamedTuple):
     """Where the Web Services are: `base_url` ends in `/api/v2`; `timeout` is in seconds, for each request."""
 
     base_url: str
@@ -57,8 +55,7 @@ class Server:
     client_cert: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """One whole HTTP answer. `at` is the server's clock, `retry_after` in seconds."""
 
     status: int

@@ -7,9 +7,9 @@ Nobody else knows a field name. A value that can't be read is None in the record
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from typing import NamedTuple
 from urllib.parse import unquote
 
 from smscli.errors import WireError
@@ -27,16 +27,14 @@ _LAYOUTS = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Status:
+class Status(NamedTuple):
     """A refusal: `statusCode` and `statusMessage` of the Return Values page, the latter on one short line."""
 
     code: int
     message: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class User:
+class User(NamedTuple):
     """Who signed in. `features` is None where the server sent no list of them."""
 
     name: str | None
@@ -45,8 +43,7 @@ class User:
     features: tuple[str, ...] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Service:
+class Service(NamedTuple):
     """One server behind the Web Services, as the Services page lists it; `Media` carries SMS."""
 
     name: str | None

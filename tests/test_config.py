@@ -149,7 +149,7 @@ def test_empty_variables_and_options_say_nothing() -> None:
 
 
 def test_a_home_sign_in_a_file_name_is_the_home() -> None:
-    settings = resolve(Given(ca_bundle="~/ca.pem"), {}, replace(CONFIG, profiles={"work": WORK}))
+    settings = resolve(Given(ca_bundle="~/ca.pem"), {}, CONFIG._replace(profiles={"work": WORK}))
     assert settings.ca_bundle == os.path.expanduser("~/ca.pem")
 
 
@@ -201,18 +201,18 @@ def test_another_user_does_not_get_the_password_command_and_keeps_the_certificat
 
 
 def test_a_password_command_without_a_user_serves_the_one_that_is_named() -> None:
-    config = replace(CONFIG, profiles={"work": replace(WORK, user=None)})
+    config = CONFIG._replace(profiles={"work": WORK._replace(user=None)})
     assert resolve(Given(user="theo"), {}, config).password_command == WORK.password_command
 
 
 def test_the_command_of_a_token_profile_does_not_depend_on_the_label() -> None:
-    lab = replace(LAB, password_command=("pass", "lab"))
-    config = replace(CONFIG, profiles={"lab": lab}, default="lab")
+    lab = LAB._replace(password_command=("pass", "lab"))
+    config = CONFIG._replace(profiles={"lab": lab}, default="lab")
     assert resolve(Given(user="theo"), {}, config).password_command == ("pass", "lab")
 
 
 def test_a_profile_without_a_url_has_no_origin_of_its_own() -> None:
-    config = replace(CONFIG, profiles={"work": replace(WORK, url=None)})
+    config = CONFIG._replace(profiles={"work": WORK._replace(url=None)})
     settings = resolve(Given(url="https://gws.example.com"), {}, config)
     assert (settings.password_command, settings.client_cert) == ((), None)
 
@@ -246,7 +246,7 @@ def test_an_unknown_profile_without_any_saved_names_the_sign_in() -> None:
 
 def test_a_default_that_is_gone_is_named() -> None:
     with pytest.raises(ConfigError) as caught:
-        resolve(Given(), {}, replace(CONFIG, default="old"))
+        resolve(Given(), {}, CONFIG._replace(default="old"))
     assert caught.value.message == f"{CONFIG.path}: the default is 'old', and there is no such profile"
     assert caught.value.hint == "choose one with `smscli auth use NAME`"
 
@@ -278,7 +278,7 @@ def test_the_demo_takes_a_user_and_options() -> None:
 
 
 def test_the_demo_does_not_mind_a_default_that_is_gone() -> None:
-    assert resolve(Given(demo=True), {}, replace(CONFIG, default="old")).demo
+    assert resolve(Given(demo=True), {}, CONFIG._replace(default="old")).demo
 
 
 @pytest.mark.parametrize(
@@ -319,7 +319,7 @@ def test_a_wrong_url_names_where_it_was_said() -> None:
         "SMSCLI_URL: the URL has no scheme",
         hint,
     )
-    config = replace(CONFIG, profiles={"work": replace(WORK, url="gws.example.com")})
+    config = CONFIG._replace(profiles={"work": WORK._replace(url="gws.example.com")})
     assert told(Given(), {}, config) == (
         ConfigError,
         f"{CONFIG.path}: profiles.work.url: the URL has no scheme",
@@ -328,7 +328,7 @@ def test_a_wrong_url_names_where_it_was_said() -> None:
 
 
 def test_a_wrong_saved_url_does_not_hinder_another_one() -> None:
-    config = replace(CONFIG, profiles={"work": replace(WORK, url="gws.example.com")})
+    config = CONFIG._replace(profiles={"work": WORK._replace(url="gws.example.com")})
     assert resolve(Given(url="https://other.example"), {}, config).base_url == "https://other.example/api/v2"
 
 
@@ -389,22 +389,22 @@ def test_a_file_is_kept_by_its_whole_name(tmp_path: Path, monkeypatch: pytest.Mo
 
 def test_signing_in_again_keeps_what_the_profile_says() -> None:
     url = "https://gws.example.com/gws/api/v2"
-    assert to_save(Given(), WORK, url=url, user="maja", auth="basic") == replace(WORK, url=url)
+    assert to_save(Given(), WORK, url=url, user="maja", auth="basic") == WORK._replace(url=url)
 
 
 def test_signing_in_elsewhere_drops_what_belongs_to_the_old_server() -> None:
     kept = to_save(Given(), WORK, url="https://other.example/api/v2", user="maja", auth="basic")
-    assert kept == replace(WORK, url="https://other.example/api/v2", client_cert=None, password_command=())
+    assert kept == WORK._replace(url="https://other.example/api/v2", client_cert=None, password_command=())
 
 
 def test_signing_in_as_another_user_drops_the_password_command() -> None:
     kept = to_save(Given(), WORK, url=WORK.url or "", user="theo", auth="basic")
-    assert kept == replace(WORK, user="theo", password_command=())
+    assert kept == WORK._replace(user="theo", password_command=())
 
 
 def test_signing_in_with_a_token_drops_a_command_that_prints_a_password() -> None:
     kept = to_save(Given(), WORK, url=WORK.url or "", user="maja", auth="token")
-    assert kept == replace(WORK, auth="token", password_command=())
+    assert kept == WORK._replace(auth="token", password_command=())
 
 
 # The file.
@@ -448,7 +448,7 @@ auth = "token"
 
 
 def test_a_file_is_read_whole_and_unknown_keys_are_ignored(tmp_path: Path) -> None:
-    assert loaded(tmp_path, WHOLE) == replace(CONFIG, path=tmp_path / "config.toml")
+    assert loaded(tmp_path, WHOLE) == CONFIG._replace(path=tmp_path / "config.toml")
 
 
 def test_a_file_with_a_byte_order_mark_and_windows_line_ends_is_read(tmp_path: Path) -> None:
@@ -517,7 +517,7 @@ def test_a_file_that_is_a_folder_is_told(tmp_path: Path) -> None:
 
 def test_the_first_profile_saved_is_the_default_and_stays_it(tmp_path: Path) -> None:
     config = Config.load(in_folder(tmp_path / "new")).save(WORK).save(LAB)
-    assert config == replace(CONFIG, path=tmp_path / "new" / "config.toml")
+    assert config == CONFIG._replace(path=tmp_path / "new" / "config.toml")
     assert Config.load(in_folder(tmp_path / "new")) == config
     assert config.path.read_text() == (
         'default = "work"\n'
@@ -594,7 +594,7 @@ def test_a_default_that_does_not_exist_is_refused_and_nothing_written(tmp_path: 
 def test_what_another_process_saved_meanwhile_is_kept(tmp_path: Path) -> None:
     before = Config.load(in_folder(tmp_path))
     before.save(WORK)
-    assert before.save(LAB) == replace(CONFIG, path=tmp_path / "config.toml")
+    assert before.save(LAB) == CONFIG._replace(path=tmp_path / "config.toml")
 
 
 def test_a_broken_file_is_not_written_over(tmp_path: Path) -> None:
@@ -608,7 +608,7 @@ def test_a_broken_file_is_not_written_over(tmp_path: Path) -> None:
 def test_a_name_that_toml_cannot_hold_changes_nothing(tmp_path: Path) -> None:
     config = loaded(tmp_path, MINE)
     with pytest.raises(ConfigError) as caught:
-        config.save(replace(WORK, user="caf\udce9"))
+        config.save(WORK._replace(user="caf\udce9"))
     assert caught.value.message == f"{config.path} can't be changed by smscli"
     assert config.path.read_text() == MINE
 
@@ -686,8 +686,8 @@ LAYOUTS = [
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_every_layout_a_person_may_choose_takes_a_profile(tmp_path: Path, layout: str, name: str) -> None:
     before = loaded(tmp_path, layout)
-    after = before.save(replace(WORK, name=name))
-    assert after.profiles == {**before.profiles, name: replace(WORK, name=name)}
+    after = before.save(WORK._replace(name=name))
+    assert after.profiles == {**before.profiles, name: WORK._replace(name=name)}
 
 
 @hypothesis_settings(max_examples=100, deadline=None)
