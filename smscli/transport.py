@@ -371,9 +371,9 @@ def http_date(literal: str | None) -> datetime | None:
     """An HTTP date, aware and in UTC; None when absent or unreadable."""
     try:
         at = parsedate_to_datetime(literal or "")
+        return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
     except (ValueError, OverflowError):
         return None
-    return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
 
 
 def _seconds(retry_after: str | None, at: datetime | None) -> float | None:

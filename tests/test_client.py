@@ -1067,6 +1067,7 @@ def test_a_debug_line_tells_a_request_without_an_answer(connect: Connect) -> Non
         ("Fri, 27 Dec 2013 21:16:41 -0000", NOON),
         ("Fri, 27 Dec 2013 23:16:41 +0200", NOON),
         ("Fri, 32 Dec 2013 21:16:41 GMT", None),
+        ("Fri, 31 Dec 9999 23:59:59 -2359", None),
         ("yesterday", None),
         ("", None),
         (None, None),
