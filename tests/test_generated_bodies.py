@@ -1,0 +1,87 @@
+"""Whole commands against generated bodies, and that their judge can fail."""
+
+from pathlib import Path
+from random import SystemRandom
+from tempfile import TemporaryDirectory
+
+import pytest
+
+from tests.bench.bodies import Case, Madhouse, Outcome, case, faults, tally
+
+
+def test_generated_bodies_give_an_answer_or_one_of_our_errors() -> None:
+    seed = SystemRandom().randrange(2**32)
+
+    total = tally(seed, range(1, 81))
+
+    assert total.faults == []
+    assert total.damaged > 80, f"seed {seed}"
+    assert total.kinds["answer"] > 5, f"seed {seed}"
+
+
+def test_a_case_can_be_played_again() -> None:
+    with TemporaryDirectory() as folder, Madhouse() as server:
+        first, second = (server.play(case(7, 5), Path(folder, "home")) for _ in range(2))
+
+    assert [one.sent for _, one in first.answers] == [one.sent for _, one in second.answers]
+    assert first.answers
+    assert (first.code, first.out) == (second.code, second.out)
+
+
+SAID = (
+    '{"error":{"kind":"wire","exitCode":1,"message":"m","hint":null,"httpStatus":null,"statusCode":null}}\n'
+)
+
+
+@pytest.mark.parametrize(
+    ("command", "code", "out", "err"),
+    [
+        ("list", 0, "s1\t\t\t\t\n", ""),
+        ("list", 1, "", "a notice\nerror: no\nhint: do\n"),
+        ("list --json", 0, "[]\n", '{"notice":{"kind":"whose","sessionId":null,"message":"m"}}\n'),
+        ("list --json", 1, "", SAID),
+        ("messages S1 --json", 1, "[]\n", SAID),
+        ("messages S1 --jsonl", 1, '{"index":1}\n', SAID),
+        ("messages S1", 1, "\t\t\t\t\t\t\t\t\n", "error: internal error (statusCode 4)\n"),
+        ("auth status --json", 1, "", SAID),
+    ],
+)
+def test_the_judge_passes_answers_and_our_errors(command: str, code: int, out: str, err: str) -> None:
+    assert faults(Case(1, 1, command, tty=False), Outcome(code, out, err)) == []
+
+
+@pytest.mark.parametrize(
+    ("command", "code", "out", "err"),
+    [
+        ("list", 1, "", "error: internal error: KeyError\nhint: report it\n"),
+        (
+            "tail --all --json",
+            0,
+            "",
+            '{"notice":{"kind":"polling","sessionId":null,"message":"no push (internal error: KeyError)"}}\n',
+        ),
+        ("list", 1, "", "Traceback (most recent call last):\nerror: no\n"),
+        ("list", 1, "", "error: one\nerror: two\n"),
+        ("list", 1, "", "error: no\x1b[2J\n"),
+        ("list", 1, "", ""),
+        ("list", 0, "", "error: no\n"),
+        ("list", 2, "", "error: no\n"),
+        ("list", 0, "", "hint: do\n"),
+        ("list --json", 0, "[", ""),
+        ("list --json", 0, "[NaN]", ""),
+        ("list --json", 0, "{}", ""),
+        ("list --json", 1, "[]\n", SAID),
+        ("list --json", 3, "", SAID),
+        ("list --json", 1, "", SAID.replace("wire", "internal")),
+        ("list --json", 1, "", SAID + SAID),
+        ("list --json", 1, "", "error: no\n"),
+        ("list --json", 1, "", SAID.replace('"m"', '"m\\n"')),
+        ("list --json", 0, "[]", '{"notice":{"kind":"whose"}}\n'),
+        ("messages S1 --json", 1, "[{}", SAID),
+        ("messages S1 --jsonl", 0, "[]\n", ""),
+        ("messages S1", 0, "one\ttwo\n", ""),
+        ("show S1 --json", 0, "[]", ""),
+    ],
+)
+def test_the_judge_finds_what_is_neither(command: str, code: int, out: str, err: str) -> None:
+    assert faults(Case(1, 1, command, tty=False), Outcome(code, out, err))
