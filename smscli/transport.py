@@ -7,6 +7,7 @@ through a proxy, and trust a CA bundle of its own beside the operating system's 
 
 import copy
 import http.client
+import io
 import socket
 import ssl
 import zlib
@@ -19,6 +20,8 @@ from urllib.parse import urlencode, urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import HTTPError, InvalidHeader
 
 from smscli import __version__
@@ -34,8 +37,12 @@ from smscli.proxy import proxy_for
 from smscli.signin import SharedCookies, SignIn
 
 BODY_LIMIT = 64 * 2**20
-# A body that drips in for ever never meets the time-out of a single read.
-_TIMEOUTS_A_BODY = 6
+# With its head, its frames and what is dropped of it; all of it could go on without end.
+_ANSWER_LIMIT = 2 * BODY_LIMIT
+# An answer that drips in for ever never meets the time-out of a single read.
+_TIMEOUTS_AN_ANSWER = 6
+_TIMEOUTS_A_POST = 2
+_WAIT_LONGER = "wait longer: --timeout SECONDS"
 # Nobody is kept waiting longer by a server that is out of its mind.
 _A_DAY = 86400.0
 # What a debug line may tell of a query; anything else could be somebody's data.
@@ -76,14 +83,41 @@ class _Gunzip:
         """Whether what came so far can be all."""
         return self._member.eof
 
-    def decompress(self, data: bytes) -> bytes:
+    def decompress(self, data: bytes, limit: int) -> bytes:
+        """What `data` unpacks to; where that is over the limit, no more than shows that it is."""
         parts: list[bytes] = []
-        while data:
+        while data and limit >= 0:
             if self._member.eof:
                 self._member = zlib.decompressobj(zlib.MAX_WBITS | 16)
-            parts.append(self._member.decompress(data))
+            parts.append(self._member.decompress(data, limit + 1))
+            limit -= len(parts[-1])
             data = self._member.unused_data
         return b"".join(parts)
+
+
+class _Watched(io.RawIOBase):
+    """What comes on a connection; `watch` is asked before each read, and told after it how much came.
+
+    The head of an answer, what stands between the pieces of its body and what follows it are read by
+    libraries that look at no clock, and some of it may have any length.
+    """
+
+    def __init__(self, raw: io.RawIOBase, watch: Callable[[int], None]) -> None:
+        self._raw = raw
+        self._watch = watch
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        self._watch(0)
+        came: int | None = self._raw.readinto(buffer)
+        self._watch(came or 0)
+        return came
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
 
 
 class Transport:
@@ -111,6 +145,8 @@ class Transport:
         self._cookies = SharedCookies()
         self._proxy = proxy_for(server.base_url, environ)
         self._trust = _tls_context(server) if urlsplit(server.base_url).scheme == "https" else None
+        self._deadline = 0.0
+        self._came = 0
         self._session = self._open()
 
     def _open(self) -> requests.Session:
@@ -125,8 +161,8 @@ class Transport:
         scheme = urlsplit(self._server.base_url).scheme
         if self._proxy:
             session.proxies = {scheme: self._proxy}
-        if self._trust:
-            session.mount("https://", _SystemTrust(self._trust))
+        trust = self._trust
+        session.mount(f"{scheme}://", _SystemTrust(self._watch, trust) if trust else _Adapter(self._watch))
         return session
 
     def beside(self, debug: Callable[[str], None] | None = None) -> "Transport":
@@ -143,7 +179,7 @@ class Transport:
     def get(self, path: str, query: Mapping[str, str]) -> Answer:
         """One GET, whatever status it brings. Raises Unreachable or WireError where no whole answer comes."""
         wait = self._server.timeout
-        return self._send("GET", path, query, None, wait, wait * _TIMEOUTS_A_BODY)
+        return self._send("GET", path, query, None, wait, wait * _TIMEOUTS_AN_ANSWER)
 
     def post(self, path: str, body: bytes, timeout: float | None = None) -> Answer:
         """One POST of JSON, with the CSRF token where one is known (CSRFProtection); otherwise like `get`.
@@ -151,19 +187,20 @@ class Transport:
         After `timeout` seconds without an answer, by default the server's, it is given up.
         """
         wait = self._server.timeout if timeout is None else timeout
-        return self._send("POST", path, {}, body, wait, wait)
+        return self._send("POST", path, {}, body, wait, wait * _TIMEOUTS_A_POST)
 
     def _send(
         self, method: str, path: str, query: Mapping[str, str], body: bytes | None, wait: float, whole: float
     ) -> Answer:
-        """`wait` is for the answer to begin and go on, `whole` for its body, in seconds."""
+        """`wait` is for the answer to begin and to go on, `whole` for all of it, in seconds."""
         url = f"{self._server.base_url}/{path}"
         # Asking for the secret may take a person's time: it is no part of the request.
         self._sign_in.read()
         started, answer = self._clock(), None
+        self._deadline, self._came = started + whole, 0
         try:
             full = f"{url}?{urlencode(query, safe='*,')}" if query else url
-            answer = self._exchange(method, full, body, wait, whole)
+            answer = self._exchange(method, full, body, wait)
         except (requests.RequestException, HTTPError, OSError, ValueError, zlib.error) as error:
             raise self._failure(error, wait) from error
         finally:
@@ -171,7 +208,7 @@ class Transport:
                 self._debug(_trace(method, urlsplit(url).path, query, answer, self._clock() - started))
         return answer
 
-    def _exchange(self, method: str, url: str, body: bytes | None, wait: float, whole: float) -> Answer:
+    def _exchange(self, method: str, url: str, body: bytes | None, wait: float) -> Answer:
         timeouts = (min(self._server.timeout, wait), wait)
         headers = {} if body is None else {"Content-Type": "application/json;charset=UTF-8"}
         with self._session.request(
@@ -181,29 +218,34 @@ class Transport:
             self._sign_in.learn(response.headers)
             return Answer(
                 response.status_code,
-                b"".join(self._body(response, whole)),
+                b"".join(self._body(response)),
                 at,
                 response.headers.get("Location"),
                 _seconds(response.headers.get("Retry-After"), at),
             )
 
-    def _body(self, response: requests.Response, whole: float) -> Iterator[bytes]:
-        """The body as it comes, unpacked, while it keeps to the limits of size and time."""
+    def _watch(self, came: int) -> None:
+        """Keep an answer to the limits of size and time, whatever part of it comes."""
+        self._came += came
+        if self._came > _ANSWER_LIMIT:
+            raise self._too_long()
+        if self._clock() > self._deadline:
+            raise TimedOut(f"the answer of {self.host} was not whole in time", hint=_WAIT_LONGER)
+
+    def _body(self, response: requests.Response) -> Iterator[bytes]:
+        """The body as it comes, unpacked, while it keeps to the limit."""
         length = response.headers.get("Content-Length", "")
         if length.isdecimal() and int(length) > BODY_LIMIT:
             raise self._too_long()
         inflate = self._inflater(response.headers.get("Content-Encoding", ""))
-        deadline = self._clock() + whole
         size = 0
-        # `iter_content` would fill a whole chunk before anyone can look at the clock.
+        # `iter_content` would wait for a whole chunk.
         while data := response.raw.read1(65536, decode_content=False):
             if inflate:
-                data = inflate.decompress(data)
+                data = inflate.decompress(data, BODY_LIMIT - size)
             size += len(data)
             if size > BODY_LIMIT:
                 raise self._too_long()
-            if self._clock() > deadline:
-                raise TimedOut(f"the answer of {self.host} was not whole in time")
             yield data
         if inflate and size and not inflate.eof:
             raise Unreachable(f"the answer of {self.host} was cut short")
@@ -262,12 +304,48 @@ class _Session(requests.Session):
         """None: no redirect is followed. Told so at a request, requests would still read its whole body."""
 
 
-class _SystemTrust(HTTPAdapter):
+class _Adapter(HTTPAdapter):
+    """Connections whose answers are watched."""
+
+    def __init__(self, watch: Callable[[int], None]) -> None:
+        self._pools = _watched_pools(watch)
+        super().__init__()
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = self._pools
+
+    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
+        manager = super().proxy_manager_for(proxy, **kwargs)
+        manager.pool_classes_by_scheme = self._pools
+        return manager
+
+
+def _watched_pools(watch: Callable[[int], None]) -> dict[str, Any]:
+    """urllib3's pools by scheme, whose connections have `watch` asked at each read of an answer."""
+
+    class Response(http.client.HTTPResponse):
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            super().__init__(*args, **kwargs)
+            self.fp = io.BufferedReader(_Watched(self.fp.detach(), watch))
+
+    class Plain(HTTPConnectionPool):
+        class ConnectionCls(HTTPConnection):
+            response_class = Response
+
+    class Tls(HTTPSConnectionPool):
+        class ConnectionCls(HTTPSConnection):
+            response_class = Response
+
+    return {"http": Plain, "https": Tls}
+
+
+class _SystemTrust(_Adapter):
     """TLS as one context judges it, to the server and to a proxy."""
 
-    def __init__(self, context: ssl.SSLContext) -> None:
+    def __init__(self, watch: Callable[[int], None], context: ssl.SSLContext) -> None:
         self._context = context
-        super().__init__()
+        super().__init__(watch)
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         super().init_poolmanager(*args, ssl_context=self._context, **kwargs)
@@ -333,7 +411,7 @@ _FAILURES: tuple[tuple[tuple[type[Exception], ...], type[SmscliError], str, str 
         (TimeoutError,),
         TimedOut,
         "{host} did not answer within {timeout:g} s",
-        "wait longer: --timeout SECONDS",
+        _WAIT_LONGER,
     ),
     ((ConnectionError,), Unreachable, "{host} closed the connection", None),
     ((http.client.IncompleteRead,), Unreachable, "the answer of {host} was cut short", None),

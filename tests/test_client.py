@@ -1053,7 +1053,7 @@ def test_a_debug_line_tells_the_request_and_nothing_else(connect: Connect) -> No
 
 def test_a_debug_line_tells_a_request_without_an_answer(connect: Connect) -> None:
     lines: list[str] = []
-    times = iter([0.0, 0.1])
+    times = iter([0.0, 0.0, 0.1])
     with WireServer(in_turn(reset)) as server:
         client = connect(server, debug=lines.append, clock=lambda: next(times), retries=0)
         failure(client.sessions, Unreachable)
