@@ -5,13 +5,15 @@ import re
 from dataclasses import fields
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from smscli import wire
 from smscli.errors import WireError
+from smscli.export import message_json, session_json
 from smscli.model import Message, Participant, Session, Wake, WakeKind
 from smscli.wire import Service, Status, User
 
@@ -804,14 +806,24 @@ ALMOST = st.recursive(
     JSON, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=8)
 )
 
+LITTLE = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(KEYS, inner, max_size=2),
+    max_leaves=3,
+)
+
 
 def read_everything(document: object) -> None:
     """Each reader gives records or says in a WireError why not; any other exception fails the test."""
     wake = wire.wake_from_json(document)
     assert wake is None or wake.kind in (WakeKind.LIST, WakeKind.MESSAGES)
+    try:
+        for listed in wire.sessions_from_json(document)[0]:
+            check_session(listed)
+    except WireError as error:
+        assert error.message
     for read in (
         wire.status_from_json,
-        wire.sessions_from_json,
         wire.user_from_json,
         wire.services_from_json,
     ):
@@ -833,6 +845,53 @@ def check_types(message: Message) -> None:
     assert message.at is None or message.at.tzinfo is UTC
     assert isinstance(message.identity, int)
     assert json.dumps(message.sent) is not None
+
+
+def check_session(read: Session) -> None:
+    assert read.id
+    for name in ("id", "state", "uri", "comment"):
+        assert isinstance(getattr(read, name), str | None), name
+    assert read.received is None or read.received.tzinfo is UTC
+    assert all(isinstance(one, str) for one in read.capabilities)
+    assert isinstance(read.user_data, dict)
+    for one in read.participants:
+        told = (one.type, one.nickname, one.participant_id, one.visibility)
+        assert all(isinstance(text, str | None) for text in told)
+
+
+@settings(deadline=None)
+@given(st.lists(st.dictionaries(KEYS, LITTLE, max_size=6), max_size=4))
+def test_any_objects_are_as_many_messages_in_their_order(entries: list[Any]) -> None:
+    read = wire.messages_from_json({"messages": entries}, ID)
+    assert [one.sent for one in read] == entries
+    assert {one.session_id for one in read} <= {ID}
+
+
+@settings(deadline=None)
+@given(st.lists(st.dictionaries(KEYS, LITTLE, max_size=6).map(lambda one: {**one, "id": "s1"}), max_size=4))
+def test_any_objects_with_an_id_are_as_many_sessions_in_their_order(entries: list[Any]) -> None:
+    listed, uris_only = wire.sessions_from_json({"smssessions": entries})
+    assert [one.sent for one in listed] == entries
+    assert not uris_only
+    for one in listed:
+        check_session(one)
+
+
+def documented(*patterns: str) -> list[str]:
+    return sorted(path.stem for pattern in patterns for path in FIXTURES.glob(pattern))
+
+
+@pytest.mark.parametrize("name", documented("type_*.json", "time_*.json", "message_*.json"))
+def test_what_is_exported_of_a_documented_message_reads_as_the_same(name: str) -> None:
+    for message in messages(name):
+        (again,) = wire.messages_from_json([wire.decode(message_json(message).encode())], ID)
+        assert again == message
+
+
+@pytest.mark.parametrize("name", documented("session_*.json", "state_*.json"))
+def test_what_is_exported_of_a_documented_session_reads_as_the_same(name: str) -> None:
+    for one in sessions(name)[0]:
+        assert wire.session_from_json(wire.decode(session_json(one).encode())) == one
 
 
 @given(ALMOST)
