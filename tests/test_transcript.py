@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from smscli.model import Message, Participant
@@ -605,3 +605,29 @@ def test_no_message_is_lost_whatever_the_server_sends(log: list[Message], now: d
         message for message in log if message.type not in ("TypingStarted", "TypingStopped")
     ]
     assert all(entry.draft for entry in fold.at_end(now))
+
+
+@settings(deadline=None)
+@given(logs() | st.lists(ANYTHING), st.none() | st.datetimes(timezones=st.just(UTC)))
+def test_nobody_composes_for_less_than_no_time_or_longer_than_the_pauses_allow(
+    log: list[Message], now: datetime | None
+) -> None:
+    fold = Fold()
+    entries = [entry for message in log for entry in fold.add(message)] + [*fold.at_end(now)]
+    steps = sum(message.type in ("TypingStarted", "TypingStopped") for message in log)
+    for entry in entries:
+        assert entry.composing is None or 0 <= entry.composing <= 60 * steps
+
+
+@settings(deadline=None)
+@given(
+    st.lists(ANYTHING), st.none() | st.datetimes(timezones=st.just(UTC)), st.sampled_from(["show", "hide"])
+)
+def test_unfolded_every_message_comes_once_and_nothing_else(
+    log: list[Message], now: datetime | None, typing: str
+) -> None:
+    transcript = transcript_for(typing)()
+    entries = [entry for message in log for entry in transcript.add(message)]
+    wanted = [one for one in log if typing == "show" or one.type not in ("TypingStarted", "TypingStopped")]
+    assert entries == [Entry(message) for message in wanted]
+    assert [*transcript.at_end(now), *transcript.end(now)] == []
