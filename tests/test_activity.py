@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from smscli.activity import Activity, PersonActivity, Summary
@@ -259,3 +259,86 @@ def test_any_log_has_figures_that_make_sense(log: list[Message], now: datetime |
     )
     assert summary.first_response_seconds is None or summary.first_response_seconds >= 0
     assert summary.waiting_seconds is None or summary.waiting_seconds >= 0
+
+
+def seconds_between(first: datetime | None, second: datetime | None) -> float | None:
+    return None if first is None or second is None else round((second - first).total_seconds(), 3)
+
+
+def is_question(message: Message) -> bool:
+    return message.type == "Text" and message.sender == KIWI
+
+
+def is_answer(message: Message) -> bool:
+    seen = message.visibility in (None, "", "All")
+    return message.type in ("Text", "PushUrl") and message.sender in (ANA, BEN) and seen
+
+
+def defined_first_response(log: list[Message]) -> float | None:
+    """From the first question to the first answer behind it."""
+    questions = [place for place, one in enumerate(log) if is_question(one)]
+    answers = [
+        place for place, one in enumerate(log) if is_answer(one) and questions and place > questions[0]
+    ]
+    if not answers:
+        return None
+    seconds = seconds_between(log[questions[0]].at, log[answers[0]].at)
+    return None if seconds is None or seconds < 0 else seconds
+
+
+def defined_waiting(log: list[Message], now: datetime | None) -> float | None:
+    """Since the oldest question behind the last answer."""
+    last = max((place for place, one in enumerate(log) if is_answer(one)), default=-1)
+    times = [one.at for one in log[last + 1 :] if is_question(one) and one.at]
+    seconds = seconds_between(min(times), now) if times else None
+    return None if seconds is None else max(seconds, 0.0)
+
+
+def defined_shares(log: list[tuple[Message, float | None]]) -> dict[str | None, tuple[int, float | None]]:
+    """For each person in the order of their first message: how much was said, how long it took in all."""
+    shares: dict[str | None, tuple[int, float | None]] = {}
+    for who in dict.fromkeys(one.sender for one, _ in log if one.sender):
+        own = [(one, composing) for one, composing in log if one.sender == who]
+        took = [composing for _, composing in own if composing is not None]
+        said_so_far = sum(one.type in ("Text", "PushUrl") for one, _ in own)
+        shares[who.participant_id] = (said_so_far, round(sum(took), 3) if took else None)
+    return shares
+
+
+@st.composite
+def logs_in_order(draw: st.DrawFn) -> list[tuple[Message, float | None]]:
+    """What a read of a log brings: clocks go forwards, some times can't be read."""
+    clock = 0.0
+    log = []
+    for index in range(draw(st.integers(0, 12))):
+        clock += draw(st.sampled_from([0, 0.001, 1, 59.999, 3600]))
+        message = Message(
+            "S1",
+            index,
+            draw(st.sampled_from(["Text", "Text", "Text", "PushUrl", "Notice", "TypingStarted"])),
+            draw(st.sampled_from([KIWI, KIWI, KIWI, ANA, BEN, None])),
+            draw(st.sampled_from([None, "", "All", "All", "Agents"])),
+            after(draw(st.sampled_from([clock] * 5 + [None]))),
+        )
+        log.append((message, draw(st.sampled_from([None, 0.0, 0.25, 61.0]))))
+    return log
+
+
+@settings(deadline=None)
+@given(logs_in_order(), st.sampled_from([None, after(30), after(100_000), after(100_000)]))
+def test_the_figures_are_those_of_their_definitions(
+    log: list[tuple[Message, float | None]], now: datetime | None
+) -> None:
+    activity = Activity()
+    for message, composing in log:
+        activity.add(message, composing)
+    summary = activity.summary(now)
+    messages = [message for message, _ in log]
+    times = [one.at for one in messages if one.type in ("Text", "PushUrl") and one.at]
+    assert summary.first_response_seconds == defined_first_response(messages)
+    assert summary.waiting_seconds == activity.waiting(now) == defined_waiting(messages, now)
+    assert (summary.first_message_at, summary.last_message_at) == (
+        (times[0], times[-1]) if times else (None, None)
+    )
+    shares = {one.participant_id: (one.messages, one.composing_seconds) for one in summary.participants}
+    assert list(shares.items()) == list(defined_shares(log).items())
