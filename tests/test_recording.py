@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from smscli.errors import LocalError, NotFound, SmscliError
@@ -324,6 +324,30 @@ def test_a_crash_at_any_byte_leaves_whole_lines_to_go_on_from(tmp_path: Path, re
             assert list(recording.messages()) == log[: len(held)]
             recording.append(log[len(held) :])
         assert path.read_bytes() == whole
+
+
+LOG = [hello(), answer(), *(text(index, "hm" * index) for index in range(3, 9))]
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 5), st.floats(0, 1), st.booleans()), max_size=8), st.booleans())
+def test_whatever_is_cut_off_and_however_often_the_log_is_whole_in_the_end(
+    runs: list[tuple[int, float, bool]], redact: bool
+) -> None:
+    """Each run keeps a few messages, and then some end of the file is lost, or zeros stand there."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "log.jsonl")
+        for wanted, share, zeros in [*runs, (len(LOG), 1.0, False)]:
+            with Recording.open(str(path), redact=redact) as recording:
+                held = list(recording.messages())
+                assert held == LOG[: len(held)]
+                for message in LOG[len(held) : len(held) + wanted]:
+                    recording.append([message])
+            whole = path.read_bytes()
+            cut = round(len(whole) * share)
+            path.write_bytes(whole[:cut] + b"\0" * ((len(whole) - cut) * zeros))
+        mark = b" " if redact else b""
+        assert path.read_bytes() == b"".join(mark + message_json(one).encode() + b"\n" for one in LOG)
 
 
 @pytest.mark.parametrize(
