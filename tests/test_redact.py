@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from smscli import redact
@@ -433,6 +433,55 @@ def test_no_long_number_and_no_address_is_left_of_any_text(text: str) -> None:
 @given(TEXTS.filter(lambda text: not re.search(r"\d|@|%40|\uff20|\ufe6b", text)))
 def test_a_text_without_digits_and_addresses_stays_as_it_is(text: str) -> None:
     assert redact.text(text) is text
+
+
+# What cli.md, section 4 says is never masked: ids, times, indices, types, states, uri.
+NEVER = {"id", "sessionId", "participantId", "fileId", "index", "type", "state", "visibility", "uri", "path"}
+NEVER |= {"timestamp", "timestampSeconds", "receivedDate", "chatType", "timestampRaw", "receivedDateRaw"}
+
+
+def readable(value: object, known: bool = True) -> Iterator[str]:
+    """Every text in an object that came of the server but what is never masked; its keys are ours."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            if not known or key not in NEVER or isinstance(inner, dict | list):
+                yield from readable(inner, known and key in ("from", "participants", "attachment"))
+    elif isinstance(value, list):
+        for inner in value:
+            yield from readable(inner, known)
+    elif isinstance(value, str):
+        yield value
+
+
+@settings(deadline=None)
+@given(OBJECTS)
+def test_no_long_number_and_no_address_is_left_anywhere(sent: Json) -> None:
+    message = redact.message(message_from_json(sent, "S5550123"))
+    session = redact.session(session_from_json({**sent, "id": "S5550123"}))
+    for text in [*readable(message.sent), *readable(session.sent)]:
+        assert long_numbers(text) == []
+        assert "kiwi@peel.example" not in text
+    for shown in (message.body, message.sender and message.sender.nickname, session.comment):
+        assert long_numbers(shown or "") == []
+
+
+@settings(deadline=None)
+@given(OBJECTS)
+def test_ids_times_and_places_are_never_masked(sent: Json) -> None:
+    before = message_from_json(sent, "S5550123")
+    masked = redact.message(before)
+    for key in NEVER & sent.keys():
+        assert isinstance(sent[key], dict | list) or masked.sent[key] == sent[key], key
+    for name in ("session_id", "index", "type", "visibility", "at", "late", "participant_id", "order"):
+        assert getattr(masked, name) == getattr(before, name), name
+    session = session_from_json({**sent, "id": "S5550123"})
+    masked_session = redact.session(session)
+    for name in ("id", "state", "uri", "received", "capabilities"):
+        assert getattr(masked_session, name) == getattr(session, name), name
+    assert set(masked_session.user_data) == set(session.user_data)
+    assert set(masked_session.user_data.values()) <= {redact.HIDDEN}
+    for one, other in zip(masked_session.participants, session.participants, strict=True):
+        assert (one.type, one.participant_id) == (other.type, other.participant_id)
 
 
 @given(OBJECTS)
