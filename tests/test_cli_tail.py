@@ -238,3 +238,15 @@ def test_an_id_that_is_nearly_one_names_the_one_that_was_meant(
     outcome = smscli(command, name, server=server)
     assert (outcome.code, outcome.out) == (5, "")
     assert f"hint: did you mean {FIRST}? `smscli list` shows the live" in outcome.err
+
+
+def test_json_has_no_live_line_between_its_lines(server: DemoServer, environ: dict[str, str]) -> None:
+    with OnTerminal("tail", FIRST, "--json", "--interval", "0.1", environ=environ, columns=400) as seen:
+        seen.until("question 3")
+        server.world.say(FIRST, "question 4", by="Mika")
+        seen.until("question 4")
+        seen.press("\x03")
+        assert seen.ended() == 130
+        lines = [line.removeprefix("^C") for line in [*seen.scrolled, *seen.screen] if line]
+    assert [json.loads(line).get("index") for line in lines if "question" in line] == [1, 2, 3, 4]
+    assert not [line for line in lines if "live" in line]

@@ -6,15 +6,14 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
-from itertools import islice
 
 from smscli import selection
 from smscli.commands.logs import Log
 from smscli.commands.writers import EntryWriter, entry_writer
 from smscli.commands.zones import zone_of
 from smscli.context import AppContext
-from smscli.errors import UsageError
-from smscli.model import Page
+from smscli.errors import LocalError, UsageError
+from smscli.model import Message, Page
 from smscli.options import (
     ContextOption,
     CountOption,
@@ -181,9 +180,23 @@ def _recorded(app: AppContext, source: str, session_id: str | None, redact: bool
     from smscli.recording import read
 
     found = read(source, session_id, stdin=sys.stdin.buffer, notice=lambda line: app.notice("lost", line))
-    at_once = 1 if source == "-" else _PAGE
-    while page := tuple(islice(found, at_once)):
-        yield masking.page(Page(page)) if redact else Page(page)
+    for page in _pages(found, 1 if source == "-" else _PAGE):
+        yield masking.page(page) if redact else page
+
+
+def _pages(found: Iterable[Message], size: int) -> Iterator[Page]:
+    """Messages as pages; those before a line that can't be read are not lost with it."""
+    page: list[Message] = []
+    try:
+        for message in found:
+            page.append(message)
+            if len(page) == size:
+                yield Page(tuple(page))
+                page.clear()
+    except LocalError:
+        yield Page(tuple(page))
+        raise
+    yield Page(tuple(page))
 
 
 class Reading:

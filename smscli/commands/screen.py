@@ -132,7 +132,7 @@ class Screen:
             live = ((one, seen.activity) for one, seen in self._followed.items() if seen.is_live)
             overdue = (self._patience.exceeded(one, activity, now) for one, activity in live)
             self._waiting = [words for words in overdue if words]
-        if self._app.terminal.lively:
+        if self._app.terminal.lively and not self._app.machine:
             self._app.terminal.live(self._live_line)
 
     def _typing(self) -> list[Typing]:
