@@ -1,11 +1,15 @@
 """The program: answers a sole `--version`, and shells that complete a word, before anything else is loaded;
 else hands over to `cli`."""
 
+import signal
 import sys
 
 
 def main() -> None:
     """Run smscli with the process's own arguments and end with its exit code."""
+    # Python's own way with Ctrl-C is a traceback; until `cli` is loaded and listens, it has nothing to end.
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
     if sys.argv[1:] == ["--version"]:
         sys.exit(_version())
     if sys.argv[1:2] == ["__complete"]:
