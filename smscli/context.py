@@ -4,6 +4,7 @@
 import time
 import traceback
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -34,7 +35,8 @@ class AppContext:
         self.clock: Callable[[], float] = time.monotonic
         self.given = Given()
         self._new_profile = False
-        self._closing: list[Callable[[], None]] = []
+        self._closing = ExitStack()
+        self._closing.callback(lambda: self.terminal.close())
         if terminal is not None:
             self.__dict__["terminal"] = terminal
 
@@ -228,13 +230,12 @@ class AppContext:
 
     def at_close(self, end: Callable[[], None]) -> None:
         """Have `end` called when the command is over, however it ends; the last one first."""
-        self._closing.append(end)
+        self._closing.callback(end)
 
     def close(self) -> None:
-        """End what was started, the last first, and leave the terminal in order."""
-        while self._closing:
-            self._closing.pop()()
-        self.terminal.close()
+        """End what was started, the last first, and leave the terminal in order, whatever fails or is
+        interrupted on the way."""
+        self._closing.close()
 
 
 def _fields(error: SmscliError) -> dict[str, object]:

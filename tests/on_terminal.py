@@ -33,6 +33,7 @@ class OnTerminal:
         self._stream = pyte.ByteStream(self._screen)
         self._cut = b""
         self.bells = 0
+        self._gone = False
         self.pid, self._fd = pty.fork()
         if self.pid == 0:
             command = [sys.executable, "-m", "smscli", *arguments]
@@ -50,6 +51,12 @@ class OnTerminal:
             os.waitpid(self.pid, 0)
         except (ProcessLookupError, ChildProcessError):
             pass
+        if not self._gone:
+            os.close(self._fd)
+
+    def vanish(self) -> None:
+        """Be gone, as a terminal whose window is closed."""
+        self._gone = True
         os.close(self._fd)
 
     def resize(self, columns: int, lines: int) -> None:
@@ -61,7 +68,9 @@ class OnTerminal:
         os.write(self._fd, keys.encode())
 
     def look(self, seconds: float = 0.05) -> bool:
-        """Take in what comes within `seconds`; False at the end of the program."""
+        """Take in what comes within `seconds`; False at the end of the program, or of the terminal."""
+        if self._gone:
+            return False
         ready, _, _ = select.select([self._fd], [], [], seconds)
         if not ready:
             return True

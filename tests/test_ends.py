@@ -6,14 +6,18 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from smscli.context import AppContext
 from smscli.demo.options import Options
 from smscli.demo.server import DemoServer
+from smscli.interrupts import Stopped
+from smscli.terminal import Terminal
+from tests.on_terminal import OnTerminal
 
 Environ = dict[str, str]
 
@@ -21,6 +25,17 @@ ID = "0000Na9B26EF0001"
 _PATIENCE = 20.0
 # As the installed program starts, with a byte to say that the interpreter itself is up.
 _LAUNCHER = "import os; from smscli.__main__ import main; os.write(1, b'.'); main()"
+
+
+def words(arguments: Sequence[str]) -> str:
+    return " ".join(arguments)
+
+
+def until(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + _PATIENCE
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.01)
 
 
 def as_a_shell_counts(code: int) -> int:
@@ -49,6 +64,13 @@ def environ(home: Environ) -> Environ:
 def at(server: DemoServer, environ: Environ) -> Environ:
     signed_in = {"SMSCLI_URL": server.url, "SMSCLI_USERNAME": "demo", "SMSCLI_PASSWORD": "demo"}
     return {**environ, **signed_in}
+
+
+def ended(child: "subprocess.Popen[bytes]") -> tuple[int, str]:
+    """The exit code and what was told on stderr."""
+    assert child.stderr
+    code = child.wait(_PATIENCE)
+    return as_a_shell_counts(code), child.stderr.read().decode()
 
 
 def hangs(server: DemoServer) -> Callable[[], bool]:
@@ -84,3 +106,41 @@ def test_ctrl_c_at_any_moment_of_the_start_ends_it_without_a_word(
     with ThreadPoolExecutor(2) as hands:
         ends = list(hands.map(lambda moment: interrupted_at(at(server, environ), moment), moments))
     assert ends == [(moment, 130, b"") for moment in moments], f"seed {seed}"
+
+
+def test_an_interrupted_end_still_ends_everything(home: Environ) -> None:
+    ended: list[str] = []
+
+    def interrupted() -> None:
+        raise Stopped(signal.SIGINT)
+
+    terminal = Terminal.for_test()
+    app = AppContext(home, machine=False, terminal=terminal)
+    app.at_close(lambda: ended.append("the first"))
+    app.at_close(interrupted)
+    app.at_close(lambda: ended.append("the last"))
+    terminal.live(lambda width: "live")
+    with pytest.raises(Stopped):
+        app.close()
+    assert ended == ["the last", "the first"]
+    assert terminal.out_text == "\x1b[2mlive\x1b[0m\r\r\x1b[J"
+
+
+@pytest.mark.parametrize("gap", [0.0, 0.001, 0.01, 0.05])
+@pytest.mark.parametrize("arguments", [["list"], ["tail", ID]], ids=words)
+def test_ctrl_c_twice_in_a_row(
+    server: DemoServer, environ: Environ, arguments: list[str], gap: float
+) -> None:
+    with OnTerminal(*arguments, environ=at(server, environ)) as seen:
+        if arguments[0] == "tail":
+            seen.until("● live")
+            assert server.await_listeners()
+            waiting = hangs(server)
+        else:
+            waiting = hangs(server)
+            until(waiting)
+        seen.press("\x03")
+        time.sleep(gap)
+        seen.press("\x03")
+        assert (seen.ended(), seen.cursor_hidden) == (130, False)
+        assert not [line for line in seen.screen if "live" in line or "Traceback" in line]
