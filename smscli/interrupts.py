@@ -1,11 +1,15 @@
 """Signals that end the program: raised as exceptions, but never between doing a thing and noting it down."""
 
 import signal
+import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import Any
 
 _ENDING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+_AGAIN_SECONDS = 0.01
 
 
 class Stopped(BaseException):
@@ -13,6 +17,7 @@ class Stopped(BaseException):
 
     def __init__(self, number: int) -> None:
         super().__init__(number)
+        self.number = number
         self.exit_code = 128 + number
 
 
@@ -30,6 +35,32 @@ def _stop(number: int, frame: FrameType | None) -> None:
     raise Stopped(number)
 
 
+def _send_again(number: int) -> None:
+    if hasattr(signal, "pthread_kill"):
+        # To the main thread itself: it may be in a wait that only a signal of its own ends.
+        signal.pthread_kill(threading.main_thread().ident or 0, number)
+    else:
+        signal.raise_signal(number)
+
+
+@contextmanager
+def _never_lost() -> Iterator[None]:
+    """Have a signal come again that was raised where Python drops exceptions, as in a finalizer."""
+    before = sys.unraisablehook
+
+    def dropped(what: Any) -> None:
+        if isinstance(what.exc_value, Stopped):
+            threading.Timer(_AGAIN_SECONDS, _send_again, (what.exc_value.number,)).start()
+        else:
+            before(what)
+
+    sys.unraisablehook = dropped
+    try:
+        yield
+    finally:
+        sys.unraisablehook = before
+
+
 @contextmanager
 def heeded() -> Iterator[None]:
     """Let Ctrl-C, SIGTERM and SIGHUP end what is inside by raising `Stopped`."""
@@ -37,10 +68,12 @@ def heeded() -> Iterator[None]:
     heard = [number for number in _ENDING if signal.getsignal(number) != signal.SIG_IGN]
     before = {number: signal.signal(number, _stop) for number in heard}
     try:
-        yield
+        with _never_lost():
+            yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        with held():
+            for number, handler in before.items():
+                signal.signal(number, handler)
 
 
 class held:

@@ -15,7 +15,7 @@ import pytest
 from smscli.context import AppContext
 from smscli.demo.options import Options
 from smscli.demo.server import DemoServer
-from smscli.interrupts import Stopped
+from smscli.interrupts import Stopped, heeded
 from smscli.terminal import Terminal
 from tests.on_terminal import OnTerminal
 
@@ -106,6 +106,19 @@ def test_ctrl_c_at_any_moment_of_the_start_ends_it_without_a_word(
     with ThreadPoolExecutor(2) as hands:
         ends = list(hands.map(lambda moment: interrupted_at(at(server, environ), moment), moments))
     assert ends == [(moment, 130, b"") for moment in moments], f"seed {seed}"
+
+
+def test_a_signal_that_python_drops_comes_again() -> None:
+    """An exception out of a finalizer goes nowhere."""
+
+    class Finalized:
+        def __del__(self) -> None:
+            signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(Stopped) as stopped, heeded():
+        Finalized()
+        time.sleep(_PATIENCE)
+    assert stopped.value.exit_code == 130
 
 
 def test_an_interrupted_end_still_ends_everything(home: Environ) -> None:
