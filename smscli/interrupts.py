@@ -3,12 +3,15 @@
 import signal
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
 _ENDING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+# What was begun may still be written out to a reader who is slow; one who sleeps holds nobody up.
+_LAST_WORDS_SECONDS = 0.5
 _AGAIN_SECONDS = 0.01
 
 
@@ -22,13 +25,23 @@ class Stopped(BaseException):
 
 
 class _State:
-    """`depth` of what must not be interrupted, and the signal that came meanwhile."""
+    """`depth` of what must not be interrupted, the signal that came meanwhile, when the first one came."""
 
     depth = 0
     pending: int | None = None
+    since: float | None = None
+
+
+def time_left() -> float | None:
+    """How many seconds a program that was asked to end has to write what it began; None where it was not."""
+    if _State.since is None:
+        return None
+    return max(_State.since + _LAST_WORDS_SECONDS - time.monotonic(), 0.0)
 
 
 def _stop(number: int, frame: FrameType | None) -> None:
+    if _State.since is None:
+        _State.since = time.monotonic()
     if _State.depth:
         _State.pending = number
         return
@@ -74,6 +87,7 @@ def heeded() -> Iterator[None]:
         with held():
             for number, handler in before.items():
                 signal.signal(number, handler)
+            _State.since = None
 
 
 class held:

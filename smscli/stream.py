@@ -10,7 +10,7 @@ import sys
 from typing import Protocol, Self, TextIO
 
 from smscli.errors import LocalError, ReaderGone
-from smscli.interrupts import held
+from smscli.interrupts import held, time_left
 
 # What a terminal or a pipe that has room has room for.
 _AT_ONCE = getattr(select, "PIPE_BUF", 512)
@@ -83,9 +83,13 @@ class Stream:
             self._rest += text.encode(self.encoding, "smscli.visible")
 
     def drain(self) -> None:
-        """Write what was taken on. A signal may end it; what it leaves is written by the next call."""
+        """Write what was taken on. A signal may end it; what it leaves is written by the next call, where
+        somebody reads in time."""
         while self._rest:
             room = self._await_room()
+            if not room:
+                self._failed, self._rest = True, b""
+                return
             with held():
                 self._rest = self._rest[self._write_some(room) :]
 
@@ -101,11 +105,13 @@ class Stream:
     def _await_room(self) -> int:
         """Wait, open to signals, until a write won't: then what is written is noted as written.
 
-        Returns how many bytes can be written without waiting.
+        Returns how many bytes can be written without waiting: none where the program was asked to end, and
+        that takes too long.
         """
         if self._fd is None:
             return _AT_ONCE
-        select.select([], [self._fd], [])
+        if not select.select([], [self._fd], [], time_left())[1]:
+            return 0
         return _CHUNK if self._has_much_room(self._fd) else _AT_ONCE
 
     def _has_much_room(self, fd: int) -> bool:

@@ -15,7 +15,7 @@ from contextlib import suppress
 from io import BytesIO
 
 from smscli.errors import LocalError, ReaderGone
-from smscli.interrupts import held
+from smscli.interrupts import held, time_left
 from smscli.stream import Stream
 
 Line = Callable[[int], str]
@@ -183,14 +183,30 @@ class Terminal:
         self.flush()
 
     def close(self) -> None:
-        """Take picture and live line away and write out what waits; fails as `flush` does."""
+        """Take picture and live line away and write out what waits; fails as `flush` does. After a signal
+        what comes next on the terminal stands on a line of its own."""
         self._line = None
+        try:
+            self._take_picture_away()
+            self.flush()
+        finally:
+            if time_left() is not None:
+                self._end_line()
+        while self.asides:
+            self.say(self.asides.popleft())
+
+    def _take_picture_away(self) -> None:
         if self._picture is not None:
             last, self._picture = self._picture, None
             self.write(_MAIN_SCREEN + "".join(f"{line}\n" for line in last))
-        self.flush()
-        while self.asides:
-            self.say(self.asides.popleft())
+
+    def _end_line(self) -> None:
+        """Take away the `^C` that the terminal has put there, but not the prompt that it answers."""
+        screen = self._err if self._err.tty else self._out
+        if screen.tty:
+            with suppress(ReaderGone, LocalError):
+                self._send(screen, "\n" if self._within_line or self._dumb else _ERASE)
+                self._drain()
 
     def _say(self, text: str) -> None:
         try:

@@ -1,13 +1,17 @@
 """However a run ends: by Ctrl-C anywhere, by a signal, without a reader, without room, without a terminal."""
 
+import array
+import fcntl
 import os
 import random
 import signal
 import subprocess
 import sys
+import termios
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -22,6 +26,10 @@ from tests.on_terminal import OnTerminal
 Environ = dict[str, str]
 
 ID = "0000Na9B26EF0001"
+LONG = "0000Nb0000000000"
+CODES = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
+READING = (["list"], ["list", "--json"], ["show", ID], ["messages", ID], ["messages", ID, "--json"])
+CHECKING = (["doctor"], ["doctor", "--json"], ["auth", "status"])
 _PATIENCE = 20.0
 # As the installed program starts, with a byte to say that the interpreter itself is up.
 _LAUNCHER = "import os; from smscli.__main__ import main; os.write(1, b'.'); main()"
@@ -53,6 +61,12 @@ def server() -> Iterator[DemoServer]:
 
 
 @pytest.fixture
+def long_log() -> Iterator[DemoServer]:
+    with DemoServer(Options(scene="bulk", sessions=1, messages=20_000)) as server:
+        yield server
+
+
+@pytest.fixture
 def environ(home: Environ) -> Environ:
     """A user who has a profile, for `auth list` to print."""
     config = Path(home["HOME"], ".config", "smscli")
@@ -64,6 +78,21 @@ def environ(home: Environ) -> Environ:
 def at(server: DemoServer, environ: Environ) -> Environ:
     signed_in = {"SMSCLI_URL": server.url, "SMSCLI_USERNAME": "demo", "SMSCLI_PASSWORD": "demo"}
     return {**environ, **signed_in}
+
+
+@contextmanager
+def running(
+    environ: Environ, *arguments: str, stdout: int = subprocess.PIPE
+) -> Iterator["subprocess.Popen[bytes]"]:
+    """`smscli ARGUMENTS` in a process of its own, which does not outlive the block."""
+    command = [sys.executable, "-m", "smscli", *arguments]
+    with subprocess.Popen(
+        command, env=environ, stdin=subprocess.DEVNULL, stdout=stdout, stderr=subprocess.PIPE
+    ) as child:
+        try:
+            yield child
+        finally:
+            child.kill()
 
 
 def ended(child: "subprocess.Popen[bytes]") -> tuple[int, str]:
@@ -139,6 +168,45 @@ def test_an_interrupted_end_still_ends_everything(home: Environ) -> None:
     assert terminal.out_text == "\x1b[2mlive\x1b[0m\r\r\x1b[J"
 
 
+def seen_to_end(seen: OnTerminal) -> tuple[int, int, bool]:
+    """The exit code, the column the prompt comes to stand in, and whether the cursor is hidden."""
+    return seen.ended(), seen.cursor[1], seen.cursor_hidden
+
+
+CLEAN = (130, 0, False)
+
+
+@pytest.mark.parametrize("arguments", [*READING, *CHECKING], ids=words)
+def test_ctrl_c_while_the_server_hangs(server: DemoServer, environ: Environ, arguments: list[str]) -> None:
+    waiting = hangs(server)
+    with OnTerminal(*arguments, environ=at(server, environ)) as seen:
+        until(waiting)
+        seen.press("\x03")
+        assert seen_to_end(seen) == CLEAN
+        assert "Traceback" not in "".join(seen.screen)
+
+
+def test_ctrl_c_in_a_long_poll(server: DemoServer, environ: Environ) -> None:
+    with OnTerminal("tail", ID, environ=at(server, environ)) as seen:
+        seen.until("● live")
+        assert server.await_listeners()
+        seen.press("\x03")
+        assert seen_to_end(seen) == CLEAN
+        assert "question 3" in [line for line in seen.screen if line][-1]
+
+
+@pytest.mark.parametrize("command", ["messages", "tail"])
+def test_ctrl_c_while_a_long_log_is_read_to_its_last_entries(
+    long_log: DemoServer, environ: Environ, command: str
+) -> None:
+    long_log.options.delay_ms = 50.0
+    with OnTerminal(command, LONG, "--last", "10", environ=at(long_log, environ)) as seen:
+        until(lambda: len(long_log.requests) > 5)
+        seen.press("\x03")
+        assert seen_to_end(seen) == CLEAN
+        assert not [line for line in seen.screen if "read" in line or "Traceback" in line]
+
+
 @pytest.mark.parametrize("gap", [0.0, 0.001, 0.01, 0.05])
 @pytest.mark.parametrize("arguments", [["list"], ["tail", ID]], ids=words)
 def test_ctrl_c_twice_in_a_row(
@@ -157,3 +225,47 @@ def test_ctrl_c_twice_in_a_row(
         seen.press("\x03")
         assert (seen.ended(), seen.cursor_hidden) == (130, False)
         assert not [line for line in seen.screen if "live" in line or "Traceback" in line]
+
+
+@pytest.mark.parametrize("prompt", ["server URL", "user", "password"])
+def test_ctrl_c_at_a_prompt_leaves_the_next_line_to_the_shell(environ: Environ, prompt: str) -> None:
+    given = ["--url", "http://127.0.0.1:1"] if prompt != "server URL" else []
+    given += ["--user", "maja"] if prompt == "password" else []
+    with OnTerminal("auth", "login", *given, environ=environ) as seen:
+        seen.until(f"{prompt}")
+        seen.press("\x03")
+        assert seen_to_end(seen) == CLEAN
+        assert not [line for line in seen.screen if line and not line.startswith(prompt)]
+
+
+def unread(pipe: int) -> int:
+    """Bytes that wait in a pipe."""
+    count = array.array("i", [0])
+    fcntl.ioctl(pipe, termios.FIONREAD, count)
+    return count[0]
+
+
+@contextmanager
+def blocked(environ: Environ, *arguments: str) -> Iterator["subprocess.Popen[bytes]"]:
+    """A command that writes to a pipe which is full, and which nobody reads."""
+    reading, writing = os.pipe()
+    try:
+        with running(environ, *arguments, stdout=writing) as child:
+            os.close(writing)
+            until(lambda: unread(reading) >= 60_000)
+            time.sleep(0.1)
+            yield child
+    finally:
+        os.close(reading)
+
+
+@pytest.mark.parametrize("number", CODES)
+@pytest.mark.parametrize("form", ["--jsonl", "--json"])
+def test_a_signal_in_a_write_that_nobody_reads(
+    long_log: DemoServer, environ: Environ, form: str, number: signal.Signals
+) -> None:
+    with blocked(at(long_log, environ), "messages", LONG, form) as child:
+        begun = time.monotonic()
+        child.send_signal(number)
+        assert ended(child) == (CODES[number], "")
+        assert time.monotonic() - begun < 5
