@@ -2,6 +2,7 @@
 
 import array
 import fcntl
+import json
 import os
 import random
 import signal
@@ -29,7 +30,9 @@ ID = "0000Na9B26EF0001"
 LONG = "0000Nb0000000000"
 CODES = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
 READING = (["list"], ["list", "--json"], ["show", ID], ["messages", ID], ["messages", ID, "--json"])
+FOLLOWING = (["tail", ID], ["tail", "--all", "--json"])
 CHECKING = (["doctor"], ["doctor", "--json"], ["auth", "status"])
+ALL = (*READING, *FOLLOWING, *CHECKING, ["auth", "list"])
 _PATIENCE = 20.0
 # As the installed program starts, with a byte to say that the interpreter itself is up.
 _LAUNCHER = "import os; from smscli.__main__ import main; os.write(1, b'.'); main()"
@@ -269,3 +272,100 @@ def test_a_signal_in_a_write_that_nobody_reads(
         child.send_signal(number)
         assert ended(child) == (CODES[number], "")
         assert time.monotonic() - begun < 5
+
+
+# --- signals ---
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("arguments", [*READING, *FOLLOWING, *CHECKING], ids=words)
+def test_a_signal_ends_each_command(
+    server: DemoServer, environ: Environ, arguments: list[str], number: signal.Signals
+) -> None:
+    waiting = hangs(server)
+    with running(at(server, environ), *arguments) as child:
+        until(waiting)
+        child.send_signal(number)
+        code, told = ended(child)
+    assert (code, [line for line in told.splitlines() if "following" not in line]) == (CODES[number], [])
+
+
+@pytest.mark.parametrize("number", CODES)
+def test_a_signal_ends_the_demo_server(environ: Environ, number: signal.Signals) -> None:
+    with running(environ, "demo") as child:
+        assert child.stdout
+        child.stdout.readline()
+        child.send_signal(number)
+        code, told = ended(child)
+    assert (code, "Traceback" in told) == (CODES[number], False)
+
+
+def test_a_terminal_that_vanishes_is_a_hang_up(server: DemoServer, environ: Environ, tmp_path: Path) -> None:
+    file = tmp_path / "kept.jsonl"
+    with OnTerminal("tail", ID, "--record", str(file), environ=at(server, environ)) as seen:
+        seen.until("● live")
+        seen.vanish()
+        assert seen.ended() == 129
+    assert [json.loads(line)["text"] for line in file.read_text().splitlines()] == [
+        "question 1",
+        "question 2",
+        "question 3",
+    ]
+
+
+# --- nobody reads, nothing fits ---
+
+
+@pytest.mark.parametrize("arguments", ALL, ids=words)
+def test_a_pipe_without_a_reader_is_silent(
+    server: DemoServer, environ: Environ, arguments: list[str]
+) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    with running(at(server, environ), *arguments, stdout=writing) as child:
+        os.close(writing)
+        code, told = ended(child)
+    assert (code, [line for line in told.splitlines() if "following" not in line]) == (141, [])
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full on this system")
+@pytest.mark.parametrize("arguments", ALL, ids=words)
+def test_a_full_disk_is_one_line(server: DemoServer, environ: Environ, arguments: list[str]) -> None:
+    full = os.open("/dev/full", os.O_WRONLY)
+    with running(at(server, environ), *arguments, stdout=full) as child:
+        os.close(full)
+        code, told = ended(child)
+    message = "output can't be written: No space left on device"
+    lines = [line for line in told.splitlines() if "following" not in line]
+    assert code == 1
+    if "--json" in arguments:
+        assert [json.loads(line)["error"]["message"] for line in lines] == [message]
+    else:
+        assert lines == [f"error: {message}"]
+
+
+# --- the recording ---
+
+
+@pytest.mark.parametrize("number", CODES)
+def test_no_half_line_is_left_in_a_recording(
+    long_log: DemoServer, environ: Environ, tmp_path: Path, number: signal.Signals
+) -> None:
+    seed = random.randrange(2**32)
+    print(f"seed {seed}")
+    chance = random.Random(seed)
+    file = tmp_path / "kept.jsonl"
+    for _ in range(6):
+        with running(
+            at(long_log, environ), "tail", LONG, "--record", str(file), "--json", stdout=subprocess.DEVNULL
+        ) as child:
+            grown = file.stat().st_size if file.exists() else 0
+            until(lambda grown=grown: file.exists() and (file.stat().st_size > grown or grown > 0))
+            time.sleep(chance.uniform(0.0, 0.3))
+            child.send_signal(number)
+            code, told = ended(child)
+            assert (code, "Traceback" in told) == (CODES[number], False), f"seed {seed}"
+        kept = file.read_bytes()
+        assert kept.endswith(b"\n"), f"seed {seed}"
+        indices = [json.loads(line)["index"] for line in kept.splitlines()]
+        assert indices == list(range(1, len(indices) + 1)), f"seed {seed}"
