@@ -35,6 +35,7 @@ class AppContext:
         self.clock: Callable[[], float] = time.monotonic
         self.given = Given()
         self._new_profile = False
+        self._is_warned = False
         self._closing = ExitStack()
         self._closing.callback(lambda: self.terminal.close())
         if terminal is not None:
@@ -156,7 +157,14 @@ class AppContext:
             environ=self.environ,
         )
         self.at_close(client.close)
+        if client.transport.is_exposed:
+            self._warn_of_exposure(client.host)
         return client
+
+    def _warn_of_exposure(self, host: str) -> None:
+        if not self._is_warned:
+            self._is_warned = True
+            self.notice("insecure", f"no TLS to {host}: others on the way can read secret and messages")
 
     @cached_property
     def client(self) -> "GwsClient":

@@ -33,7 +33,7 @@ from smscli.errors import (
     Untrusted,
     WireError,
 )
-from smscli.proxy import proxy_for
+from smscli.proxy import is_loopback, proxy_for
 from smscli.signin import SharedCookies, SignIn
 
 BODY_LIMIT = 64 * 2**20
@@ -281,6 +281,12 @@ class Transport:
         """Ask for the secret again, and forget what belongs to the old sign-in: cookies and CSRF token."""
         self._sign_in.renew()
         self._cookies.clear()
+
+    @property
+    def is_exposed(self) -> bool:
+        """Whether others on the way can read what is sent: to another machine, without TLS."""
+        parts = urlsplit(self._server.base_url)
+        return parts.scheme == "http" and not is_loopback(parts.hostname or "")
 
     @property
     def has_csrf_token(self) -> bool:
