@@ -19,6 +19,10 @@ class SharedCookies(RequestsCookieJar):
         super().__init__()
         self._changing = threading.RLock()
 
+    def __repr__(self) -> str:
+        # What is inherited shows every value.
+        return f"<SharedCookies {sorted(cookie.name for cookie in self)}>"
+
     def __iter__(self) -> Iterator[Any]:
         with self._changing:
             return iter(list(super().__iter__()))
