@@ -1,6 +1,7 @@
 """Where secrets must not go: to another origin, into anything printed or kept, and unsaid over plain HTTP."""
 
 import json
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 
 from smscli.context import AppContext
 from smscli.terminal import Terminal
+from tests.bench.secrets import PASSWORD, TOKEN, Case, Found, cases, forms, searched, searched_all, watched
 from tests.conftest import Smscli
 from tests.memory_keyring import Memory
 from tests.wire_server import Reply, Request, WireServer, answer, in_turn
@@ -243,3 +245,69 @@ def test_no_object_that_holds_a_secret_shows_it(home: dict[str, str]) -> None:
     assert server.requests[0].headers["authorization"] == "Bearer t0ken"
     for secret in ("hunter2", "t0ken", "c00kie", "pr0xy"):
         assert not [one for one in shown if secret in one], secret
+
+
+# --- into anything that is printed, kept or to be seen ---
+
+ON_PROC = pytest.mark.skipif(
+    not Path("/proc/self/cmdline").exists(), reason="processes are looked up in /proc"
+)
+
+
+@ON_PROC
+def test_no_run_leaves_a_secret_anywhere(tmp_path: Path) -> None:
+    """A third of what the bench searches; every command and every trouble is among them."""
+    asked = cases(quick=True)[::3]
+    found = searched_all(asked, tmp_path)
+    assert found.occurrences == []
+    assert (found.runs, found.places > 4 * found.runs) == (34, True)
+
+
+def occurrences(case: Case, tmp_path: Path) -> list[str]:
+    """Where a secret was found, without what it looked like there."""
+    return [told.partition(" of ")[0].partition(" ")[0] for told in searched(case, tmp_path).occurrences]
+
+
+@ON_PROC
+def test_the_search_finds_a_secret_on_the_command_line_and_in_an_error(tmp_path: Path) -> None:
+    assert set(occurrences(Case(("show", TOKEN), "environment"), tmp_path)) == {"cmdline", "stderr"}
+
+
+@ON_PROC
+def test_the_search_finds_a_secret_in_what_a_command_is_given() -> None:
+    given = {"PATH": "/usr/bin:/bin", "SMSCLI_PASSWORD": PASSWORD}
+    asking = subprocess.Popen(["sh", "-c", "sleep 0.3; true"], env=given)
+    with asking, watched(asking.pid, own_environ=False) as seen:
+        asking.wait()
+    holding = [where for where, text in seen.items() if PASSWORD.encode() in text]
+    assert [where.partition(" ")[0] for where in holding] == ["environ"]
+    assert {where.partition(" ")[2] for where in seen if where.startswith("cmdline")} == {
+        r"b'sh\x00-c\x00sleep 0.3; true\x00'",
+        r"b'sleep\x000.3\x00'",
+    }
+
+
+@ON_PROC
+def test_the_search_finds_a_secret_in_a_file_of_the_home(tmp_path: Path) -> None:
+    kept = tmp_path / "home" / ".cache" / "smscli" / "old.json"
+    kept.parent.mkdir(parents=True)
+    kept.write_text(f'{{"password": {json.dumps(PASSWORD)}}}')
+    assert occurrences(Case(("auth", "list"), "keyring"), tmp_path) == [".cache/smscli/old.json"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        PASSWORD,
+        "Basic bWFqYTpww4Rzcy8idzByZCsmJSBvZiBtYWph",
+        "Basic bWFqYTpwxHNzLyJ3MHJkKyYlIG9mIG1hamE=",
+        "p%C3%84ss/%22w0rd%2B%26%25%20of%20maja",
+        "p%C3%84ss%2F%22w0rd%2B%26%25+of+maja",
+        'p\\u00c4ss/\\"w0rd+&% of maja',
+    ],
+)
+def test_a_secret_is_known_in_each_of_its_forms(text: str) -> None:
+    found = Found()
+    found.look("a log", f"before {text} behind".encode(), forms(PASSWORD))
+    found.look("a log", b"before and behind", forms(PASSWORD))
+    assert (len(found.occurrences), found.places) == (1, 2)
