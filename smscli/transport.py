@@ -144,7 +144,7 @@ class Transport:
         self._sign_in = SignIn(authorization)
         self._cookies = SharedCookies()
         self._proxy = proxy_for(server.base_url, environ)
-        self._trust = _tls_context(server) if urlsplit(server.base_url).scheme == "https" else None
+        self._trust = tls_context(server) if urlsplit(server.base_url).scheme == "https" else None
         self._deadline = 0.0
         self._came = 0
         self._session = self._open()
@@ -367,7 +367,7 @@ class _SystemTrust(_Adapter):
         conn.ca_certs = conn.ca_cert_dir = None
 
 
-def _tls_context(server: Server) -> ssl.SSLContext:
+def tls_context(server: Server) -> ssl.SSLContext:
     import truststore
 
     context = truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
