@@ -15,76 +15,53 @@ from smscli import wire
 from smscli.errors import WireError
 from smscli.export import message_json, session_json
 from smscli.model import Message, Participant, Session, Wake, WakeKind
-from smscli.wire import Service, Status, User
-
-FIXTURES = Path(__file__).parent / "fixtures" / "wire"
-ID = "0000Na9B26EF002G"
-AGENT = Participant("Agent", "Agent1", "009052BDEE4A003E")
-CUSTOMER = Participant("Customer", "PersonP", "009052BDEE39003C")
-NOON = datetime(2013, 12, 27, 21, 16, 41, tzinfo=UTC)
-NEW_YEAR = datetime(2014, 1, 9, 9, 58, 12, 35000, tzinfo=UTC)
-
-
-def body(name: str) -> bytes:
-    """A fixture's bytes; a name without a suffix is JSON."""
-    return (FIXTURES / (name if name.endswith(".txt") else f"{name}.json")).read_bytes()
-
-
-def sessions(name: str) -> tuple[tuple[Session, ...], bool]:
-    return wire.sessions_from_json(wire.decode(body(name)))
-
-
-def session(name: str) -> Session:
-    (only,), _ = sessions(name)
-    return only
-
-
-def messages(name: str) -> tuple[Message, ...]:
-    return wire.messages_from_json(wire.decode(body(name)), ID)
-
-
-def at(hour: int, minute: int, second: int, milli: int = 0) -> datetime:
-    return datetime(2013, 12, 27, hour, minute, second, milli * 1000, tzinfo=UTC)
-
+from smscli.wire import Status, User
+from tests.bench.samples import DOCUMENTED, missed, samples
+from tests.bench.setting import Setting
+from tests.wire_samples import (
+    AS_PRINTED,
+    FILES,
+    FIXTURES,
+    ID,
+    LIST,
+    LISTS,
+    MESSAGES,
+    NEWS,
+    NO_JSON,
+    NO_LISTS,
+    NO_PAGES,
+    NOTIFIED_MESSAGES,
+    NOTIFIED_SESSIONS,
+    PAGES,
+    SAMPLE_LIST,
+    SAMPLE_LOG,
+    SAMPLES,
+    SERVICES,
+    SESSIONS,
+    STATES,
+    STATUSES,
+    TIMES,
+    TYPES,
+    USERS,
+    WAKES,
+    Refused,
+    Sample,
+    body,
+    delivered,
+    messages,
+    services,
+    session,
+    sessions,
+)
 
 # --- the samples of the SMS Session Resource page ---
 
 
 def test_the_session_sample_is_read_as_a_list_of_one() -> None:
-    assert sessions("session_sample") == (
-        (
-            Session(
-                id=ID,
-                state="Chatting",
-                uri="http://localhost:8080/api/v2/smsessions/0000Na9B26EF002G",
-                participants=(AGENT, CUSTOMER),
-                capabilities=(
-                    "AttachUserData",
-                    "UpdateUserData",
-                    "DeleteUserData",
-                    "Leave",
-                    "LeaveAndComplete",
-                    "Transfer",
-                    "Invite",
-                    "Consult",
-                ),
-                user_data={},
-            ),
-        ),
-        False,
-    )
+    assert sessions("session_sample") == SAMPLE_LIST
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "messages_sample_as_printed.txt",
-        "messages_sample_first_block.txt",
-        "notification_complete_as_printed.txt",
-        "notification_send_message_as_printed.txt",
-        "notification_error_as_printed.txt",
-    ],
-)
+@pytest.mark.parametrize("name", AS_PRINTED)
 def test_a_sample_as_printed_is_no_json(name: str) -> None:
     """Where exactly it stops being JSON is told differently by newer Pythons."""
     with pytest.raises(WireError) as raised:
@@ -93,96 +70,30 @@ def test_a_sample_as_printed_is_no_json(name: str) -> None:
 
 
 def test_the_message_sample_mended_into_one_array_is_read() -> None:
-    assert messages("messages_sample_mended") == (
-        Message(ID, 1, "ParticipantJoined", CUSTOMER, "All", at(21, 16, 41)),
-        Message(ID, 2, "ParticipantJoined", AGENT, "All", at(21, 16, 41, 18)),
-        Message(ID, 3, "TypingStarted", CUSTOMER, "All", at(21, 16, 41, 186)),
-        Message(ID, 4, "Text", CUSTOMER, "All", at(21, 16, 41, 187), text="dddd"),
-    )
+    assert messages("messages_sample_mended") == SAMPLE_LOG
 
 
 # --- envelopes and spellings ---
 
-FIRST, SECOND = Session("s1", "Chatting"), Session("s2", "Invited")
 
-
-@pytest.mark.parametrize(
-    ("name", "expected"),
-    [
-        ("list_bare_array", ((FIRST, SECOND), False)),
-        ("list_smssessions", ((FIRST, SECOND), False)),
-        ("list_smsessions", ((FIRST, SECOND), False)),
-        ("list_smsssessions_three_s", ((FIRST, SECOND), False)),
-        ("list_smssession_singular", ((FIRST,), False)),
-        ("list_smsession_singular", ((FIRST,), False)),
-        ("list_smsssession_singular_three_s", ((FIRST,), False)),
-        ("list_SMSsessions_capitals", ((FIRST,), False)),
-        ("list_empty", ((), False)),
-        ("list_null", ((), False)),
-        ("list_uris_empty", ((), False)),
-        (
-            "list_uris",
-            (
-                (
-                    Session("s1", uri="http://gws.example/api/v2/smsessions/s1"),
-                    Session("s 2", uri="http://gws.example/api/v2/smssessions/s%202/"),
-                ),
-                True,
-            ),
-        ),
-    ],
-)
+@pytest.mark.parametrize(("name", "expected"), LISTS)
 def test_every_envelope_of_the_list_is_read(name: str, expected: object) -> None:
     assert sessions(name) == expected
 
 
-@pytest.mark.parametrize(
-    ("name", "why"),
-    [
-        ("list_status_alone", "no session list in the server's answer, but an object with statusCode"),
-        (
-            "list_other_resource",
-            "no session list in the server's answer, but an object with statusCode, chats",
-        ),
-        ("list_entry_no_object", "session 2 of the list is no object, but a number"),
-        ("list_entry_without_id", "session 2 of the list has no id, but an object with state"),
-        (
-            "notification_error",
-            "no session list in the server's answer, but an object with notificationType, errorMessage,"
-            " referenceId",
-        ),
-    ],
-)
+@pytest.mark.parametrize(("name", "why"), NO_LISTS)
 def test_an_answer_without_a_session_list_says_what_it_is(name: str, why: str) -> None:
     with pytest.raises(WireError) as raised:
         sessions(name)
     assert raised.value.message == why
 
 
-@pytest.mark.parametrize(
-    ("name", "expected"),
-    [
-        ("messages_object", (Message(ID, 1, "Text", text="hello"),)),
-        ("messages_with_status", (Message(ID, 1, "Text", text="hello"),)),
-        ("messages_bare_array", (Message(ID, 1, "Text", text="hello"),)),
-        ("messages_bare_message", (Message(ID, 1, "Text", text="hello"),)),
-        ("messages_empty", ()),
-        ("messages_null", ()),
-        ("status_null", ()),
-        ("byte_order_mark", (Message(ID, 1, "Text", text="hello"),)),
-    ],
-)
+@pytest.mark.parametrize(("name", "expected"), PAGES)
 def test_every_envelope_of_messages_is_read(name: str, expected: object) -> None:
     assert messages(name) == expected
 
 
-@pytest.mark.parametrize(
-    ("name", "why"),
-    [
-        ("messages_missing", "no messages in the server's answer, but an object with statusCode"),
-        ("messages_entry_no_object", f"a message of session {ID} is no object, but a text"),
-    ],
-)
+@pytest.mark.parametrize(("name", "why"), NO_PAGES)
 def test_an_answer_without_messages_says_what_it_is(name: str, why: str) -> None:
     with pytest.raises(WireError) as raised:
         messages(name)
@@ -210,49 +121,14 @@ def test_what_was_met_is_told_in_words(value: object, met: str) -> None:
 # --- messages of each type ---
 
 
-@pytest.mark.parametrize(
-    ("name", "expected"),
-    [
-        ("type_text", Message(ID, 1, "Text", CUSTOMER, "All", NOON, text="is my order on its way?")),
-        ("type_participant_joined", Message(ID, 1, "ParticipantJoined", CUSTOMER, "All", NOON)),
-        ("type_participant_left", Message(ID, 1, "ParticipantLeft", CUSTOMER, "All", NOON)),
-        ("type_participant_rejoined", Message(ID, 1, "ParticipantRejoined", CUSTOMER, "All", NOON)),
-        ("type_typing_started", Message(ID, 1, "TypingStarted", CUSTOMER, "All", NOON)),
-        (
-            "type_typing_started_with_preview",
-            Message(ID, 1, "TypingStarted", CUSTOMER, "All", NOON, text="is my or"),
-        ),
-        ("type_typing_stopped", Message(ID, 1, "TypingStopped", CUSTOMER, "All", NOON)),
-        (
-            "type_push_url",
-            Message(ID, 1, "PushUrl", AGENT, "All", NOON, url="https://shop.example/track?n=7"),
-        ),
-        ("type_notice", Message(ID, 1, "Notice", AGENT, "All", NOON, text="transfer to billing")),
-        ("type_notice_without_text_or_sender", Message(ID, 1, "Notice", None, "All", NOON)),
-        ("type_transcript_save_done", Message(ID, -1, "TranscriptSaveDone", at=NOON)),
-        ("type_custom_notice", Message(ID, 1, "CustomNotice", AGENT, "Agents", NOON, notice="on hold")),
-        ("type_unknown", Message(ID, 1, "Sticker", CUSTOMER, "All", NOON, text="thumbs up")),
-        ("type_missing", Message(ID, 1, "", CUSTOMER, None, NOON, text="hello")),
-    ],
-)
+@pytest.mark.parametrize(("name", "expected"), TYPES)
 def test_a_message_of_each_type(name: str, expected: Message) -> None:
     assert messages(name) == (expected,)
 
 
-@pytest.mark.parametrize("done", ["uploaded", "deleted"])
-def test_a_file_is_a_notice_with_an_attachment(done: str) -> None:
-    attachment = {
-        "fileId": "f-1",
-        "id": "f-1",
-        "name": "receipt.pdf",
-        "path": "/files/f-1",
-        "size": 2048,
-        "uri": "http://gws.example/api/v2/files/f-1",
-    }
-    (message,) = messages(f"type_system_command_file_{done}")
-    assert message == Message(
-        ID, 1, "SystemCommand", CUSTOMER, "All", NOON, notice=f"file-{done}", attachment=attachment
-    )
+@pytest.mark.parametrize(("name", "expected"), FILES)
+def test_a_file_is_a_notice_with_an_attachment(name: str, expected: Message) -> None:
+    assert messages(name) == (expected,)
 
 
 def test_transcript_save_done_has_no_place_in_the_order_wherever_it_stands() -> None:
@@ -267,40 +143,7 @@ def test_transcript_save_done_has_no_place_in_the_order_wherever_it_stands() -> 
 # --- missing, unknown and odd fields ---
 
 
-@pytest.mark.parametrize(
-    ("name", "expected"),
-    [
-        ("message_without_index", Message(ID, None, "Text", text="hello")),
-        ("message_index_as_text", Message(ID, 12, "Text", text="hello")),
-        ("message_index_no_number", Message(ID, None, "Text", text="hello")),
-        ("message_index_beyond_64_bits", Message(ID, None, "Text", text="hello")),
-        ("message_nothing_but_braces", Message(ID, None, "")),
-        ("message_unknown_fields", Message(ID, 1, "Text", text="hello")),
-        ("message_numbers_for_text", Message(ID, 1, "Text", text="42", url="true", notice="1.5")),
-        ("message_objects_for_text", Message(ID, 1, "")),
-        ("message_lone_surrogate", Message(ID, 1, "Text", text="\ud83d")),
-        (
-            "message_visibility_agents",
-            Message(ID, 1, "Text", AGENT, "Agents", NOON, text="can you take over?"),
-        ),
-        (
-            "message_visibility_unknown",
-            Message(ID, 1, "Text", AGENT, "Supervisors", NOON, text="careful here"),
-        ),
-        (
-            "message_sender_fullest",
-            Message(
-                ID,
-                1,
-                "CustomNotice",
-                Participant("Agent", "Agent1", "009052BDEE4A003E", "All"),
-                "Agents",
-                NEW_YEAR,
-                notice="on hold",
-            ),
-        ),
-    ],
-)
+@pytest.mark.parametrize(("name", "expected"), MESSAGES)
 def test_a_message_is_kept_whatever_its_fields(name: str, expected: Message) -> None:
     assert messages(name) == (expected,)
 
@@ -326,56 +169,12 @@ def test_a_message_keeps_the_servers_own_object() -> None:
     }
 
 
-@pytest.mark.parametrize(
-    ("name", "expected"),
-    [
-        ("session_id_alone", Session(ID)),
-        ("session_id_as_number", Session("4711")),
-        ("session_uri_alone", Session(ID, uri=f"http://gws.example/api/v2/smssessions/{ID}")),
-        ("session_unknown_fields", Session(ID)),
-        ("session_odd_fields", Session(ID, capabilities=("Leave", "7"), comment="5")),
-        ("session_participants_odd", Session(ID, participants=(AGENT, Participant()))),
-        (
-            "session_user_data",
-            Session(
-                ID,
-                user_data={
-                    "PegAGChat distribution for processing": "1",
-                    "CBR-Interaction_cost": None,
-                    "PegAG?:2>1": 3,
-                    "_data_id": "x",
-                    "OccuredAt": "2015-11-26T16:39:41Z",
-                    "RVQDBID": "",
-                },
-            ),
-        ),
-        (
-            "session_received_date_no_separator",
-            Session(ID, received=datetime(2014, 5, 5, 18, 8, 45, tzinfo=UTC)),
-        ),
-        ("session_received_date_unreadable", Session(ID)),
-    ],
-)
+@pytest.mark.parametrize(("name", "expected"), SESSIONS)
 def test_a_session_is_kept_whatever_its_fields(name: str, expected: Session) -> None:
     assert session(name) == expected
 
 
-@pytest.mark.parametrize(
-    ("state", "ended"),
-    [
-        ("Invited", False),
-        ("Chatting", False),
-        ("LeftChat", True),
-        ("Completed", True),
-        ("Revoked", True),
-        ("WaitingForAgent", False),
-        ("Idle", False),
-        ("Initiating", False),
-        ("Talking", False),
-        ("Alerting", False),
-        ("Paused", False),
-    ],
-)
+@pytest.mark.parametrize(("state", "ended"), STATES)
 def test_every_state_passes_through_and_three_are_the_end(state: str, ended: bool) -> None:
     read = session(f"state_{state}")
     assert (read, read.ended) == (Session(ID, state), ended)
@@ -384,26 +183,7 @@ def test_every_state_passes_through_and_three_are_the_end(state: str, ended: boo
 # --- timestamps ---
 
 
-@pytest.mark.parametrize(
-    ("name", "expected"),
-    [
-        ("time_basic_offset", NOON),
-        ("time_blank", NEW_YEAR),
-        ("time_no_separator", datetime(2014, 5, 15, 9, 24, tzinfo=UTC)),
-        ("time_blanks_after_colons", datetime(2013, 11, 25, 19, 2, 22, tzinfo=UTC)),
-        ("time_blank_history", datetime(2013, 11, 25, 19, 2, 22, tzinfo=UTC)),
-        ("time_utc", datetime(2015, 11, 26, 16, 39, 41, tzinfo=UTC)),
-        ("time_colon_in_offset", datetime(2013, 12, 27, 21, 16, 41, 500000, tzinfo=UTC)),
-        ("time_seconds_are_milliseconds", NEW_YEAR),
-        ("time_seconds_alone", NEW_YEAR),
-        ("time_seconds_as_text", NEW_YEAR),
-        ("time_seconds_beyond_the_calendar", datetime(2015, 11, 26, 16, 39, 41, tzinfo=UTC)),
-        ("time_unreadable", None),
-        ("time_without_offset", None),
-        ("time_no_text", None),
-        ("time_thirteenth_month", None),
-    ],
-)
+@pytest.mark.parametrize(("name", "expected"), TIMES)
 def test_every_layout_of_a_timestamp(name: str, expected: datetime | None) -> None:
     (message,) = messages(name)
     assert message.at == expected
@@ -436,120 +216,13 @@ def test_what_is_no_time_is_none(literal: str) -> None:
 
 # --- what the operation pages print as notifications ---
 
-URI = f"http://localhost:8080/api/v2/smssessions/{ID}"
 
-
-@pytest.mark.parametrize(
-    ("name", "expected"),
-    [
-        (
-            "notification_accept_participants",
-            Session(
-                ID,
-                "Chatting",
-                URI,
-                (AGENT, CUSTOMER),
-                (
-                    "Transfer",
-                    "Complete",
-                    "Leave",
-                    "InFocus",
-                    "SendMessage",
-                    "SendStartTypingNotification",
-                    "SendStopTypingNotification",
-                ),
-            ),
-        ),
-        (
-            "notification_accept_status",
-            Session(ID, "Chatting", URI, (), ("Transfer", "Complete", "Leave", "InFocus")),
-        ),
-        (
-            "notification_reject",
-            Session(ID, "Completed", f"http: //localhost: 8080/api/v2/smssessions/{ID}"),
-        ),
-        ("notification_complete", Session(ID, "Completed", URI)),
-        (
-            "notification_leave",
-            Session(ID, "LeftChat", URI, (), ("Transfer", "Complete", "Leave", "InFocus")),
-        ),
-        (
-            "notification_switch_to_barge_in",
-            Session(
-                ID,
-                "Chatting",
-                f"http://gws.example:9090/api/v2/smssessions/{ID}",
-                (
-                    Participant("Agent", "Agent1", "009052BDEE4A003E", "All"),
-                    Participant("Agent", "Lead", "009052BDEE4B003F", "All"),
-                    Participant("Customer", "PersonP", "009052BDEE39003C", "All"),
-                ),
-                ("SendMessage", "SwitchToMonitor", "SwitchToCoach"),
-                received=datetime(2014, 5, 5, 18, 8, 45, tzinfo=UTC),
-            ),
-        ),
-        ("notification_add_comment", Session(ID, "Chatting", URI, comment="calls back on Monday")),
-        (
-            "notification_set_disposition",
-            Session(
-                ID,
-                "Chatting",
-                f"http://localhost:8080/api/v2/smsessions/{ID}",
-                user_data={"DispositionCode": "sold"},
-            ),
-        ),
-        (
-            "notification_attach_user_data",
-            Session(
-                ID,
-                "Chatting",
-                URI,
-                (AGENT,),
-                ("AttachUserData",),
-                {"tier": "gold", "score": 7, "note": None},
-            ),
-        ),
-    ],
-)
+@pytest.mark.parametrize(("name", "expected"), NOTIFIED_SESSIONS)
 def test_the_session_in_a_notification_is_read(name: str, expected: Session) -> None:
     assert session(name) == expected
 
 
-FULL_AGENT = Participant("Agent", "Agent1", "009052BDEE4A003E", "All")
-LATER = datetime(2014, 1, 9, 9, 58, 13, tzinfo=UTC)
-
-
-@pytest.mark.parametrize(
-    ("name", "expected"),
-    [
-        (
-            "notification_send_message",
-            Message(ID, 3, "Text", AGENT, "All", NEW_YEAR, text="good morning"),
-        ),
-        (
-            "notification_send_url",
-            Message(
-                ID,
-                4,
-                "PushUrl",
-                FULL_AGENT,
-                "All",
-                datetime(2014, 5, 15, 9, 24, tzinfo=UTC),
-                url="https://shop.example/help",
-            ),
-        ),
-        ("notification_typing_started", Message(ID, 4, "TypingStarted", AGENT, "All", LATER)),
-        ("notification_typing_stopped", Message(ID, 5, "TypingStopped", AGENT, "All", LATER)),
-        (
-            "notification_send_to_agents",
-            Message(ID, 5, "Text", AGENT, "Agents", NEW_YEAR, text="please help"),
-        ),
-        (
-            "notification_custom_notice",
-            Message(ID, 6, "CustomNotice", FULL_AGENT, "All", NEW_YEAR, notice="on hold"),
-        ),
-    ],
-)
+@pytest.mark.parametrize(("name", "expected"), NOTIFIED_MESSAGES)
 def test_the_messages_in_a_notification_are_read(name: str, expected: Message) -> None:
     assert messages(name) == (expected,)
 
@@ -574,22 +247,7 @@ def test_a_session_is_named_by_the_last_segment_of_its_uri(uri: str, session_id:
 # --- statuses ---
 
 
-@pytest.mark.parametrize(
-    ("name", "expected"),
-    [
-        ("status_ok", None),
-        ("status_null", None),
-        ("status_no_number", None),
-        ("session_sample", None),
-        ("messages_bare_array", None),
-        ("status_not_found", Status(6, "Resource not found")),
-        ("status_not_authenticated", Status(20, "Not authenticated")),
-        ("status_as_text", Status(20, "Not authenticated")),
-        ("status_without_message", Status(4, None)),
-        ("status_unknown_code", Status(99, "flux")),
-        ("status_hostile_message", Status(4, "two lines\\u{1B}[31m\\u{202E}red")),
-    ],
-)
+@pytest.mark.parametrize(("name", "expected"), STATUSES)
 def test_a_status_is_read(name: str, expected: Status | None) -> None:
     assert wire.status_from_json(wire.decode(body(name))) == expected
 
@@ -602,16 +260,7 @@ def test_a_long_status_message_is_cut_to_one_short_line() -> None:
 # --- me and services ---
 
 
-@pytest.mark.parametrize(
-    ("name", "expected"),
-    [
-        ("me", User("agent.one", "u1", ("ROLE_AGENT",))),
-        ("me_bare", User("agent.one", "u1")),
-        ("me_features_objects", User("agent.one", "u1", features=("api-multimedia-chat", "api-voice"))),
-        ("me_features_texts", User("agent.one", features=("api-multimedia-chat",))),
-        ("me_features_uris", User("agent.one", features=("api-multimedia-chat",))),
-    ],
-)
+@pytest.mark.parametrize(("name", "expected"), USERS)
 def test_the_user_is_read(name: str, expected: User) -> None:
     assert wire.user_from_json(wire.decode(body(name))) == expected
 
@@ -623,10 +272,7 @@ def test_an_answer_without_a_user_says_what_it_is() -> None:
 
 
 def test_the_services_are_read() -> None:
-    assert wire.services_from_json(wire.decode(body("services"))) == (
-        Service("TServer", "Voice", "Active", "v1"),
-        Service("IxnServer", "Media", "Inactive", "m1"),
-    )
+    assert services("services") == SERVICES
 
 
 def test_an_answer_without_services_says_what_it_is() -> None:
@@ -638,20 +284,7 @@ def test_an_answer_without_services_says_what_it_is() -> None:
 # --- what is no JSON ---
 
 
-@pytest.mark.parametrize(
-    ("name", "why"),
-    [
-        ("no_json_empty.txt", "is empty"),
-        ("no_json_blank.txt", "is empty"),
-        ("no_json_login_page.txt", "is a web page, not JSON"),
-        ("no_json_cut.txt", "is cut short (after 38 characters)"),
-        ("no_json_cut_between_values.txt", "is cut short (after 28 characters)"),
-        ("no_json_latin_1.txt", "is not UTF-8 text (byte 28)"),
-        ("no_json_not_a_number.txt", "has a number that is too large or none at all"),
-        ("no_json_infinite.txt", "has a number that is too large or none at all"),
-        ("no_json_word.txt", "is not JSON (line 1, column 14)"),
-    ],
-)
+@pytest.mark.parametrize(("name", "why"), NO_JSON)
 def test_what_is_no_json_is_told_apart(name: str, why: str) -> None:
     with pytest.raises(WireError) as raised:
         wire.decode(body(name))
@@ -695,34 +328,12 @@ def test_large_numbers_stay_exact() -> None:
 
 # --- what notifications ask for ---
 
-LIST = Wake(WakeKind.LIST)
-
 
 def log_update(**fields: object) -> dict[str, object]:
     return {"messageType": "MessageLogUpdated", "notificationType": "NewMessages", "messages": []} | fields
 
 
-@pytest.mark.parametrize(
-    ("name", "expected"),
-    [
-        ("notification_accept_participants", LIST),
-        ("notification_accept_status", LIST),
-        ("notification_reject", LIST),
-        ("notification_complete", LIST),
-        ("notification_leave", LIST),
-        ("notification_switch_to_barge_in", LIST),
-        ("notification_add_comment", LIST),
-        ("notification_set_disposition", LIST),
-        ("notification_attach_user_data", LIST),
-        ("notification_send_message", Wake(WakeKind.MESSAGES, ID)),
-        ("notification_send_url", Wake(WakeKind.MESSAGES, ID)),
-        ("notification_send_to_agents", Wake(WakeKind.MESSAGES, ID)),
-        ("notification_typing_started", Wake(WakeKind.MESSAGES, ID)),
-        ("notification_typing_stopped", Wake(WakeKind.MESSAGES, ID)),
-        ("notification_custom_notice", Wake(WakeKind.MESSAGES, ID)),
-        ("notification_error", None),
-    ],
-)
+@pytest.mark.parametrize(("name", "expected"), WAKES)
 def test_a_printed_notification_is_a_wake_up(name: str, expected: Wake | None) -> None:
     assert wire.wake_from_json(wire.decode(body(name))) == expected
 
@@ -741,7 +352,7 @@ def test_a_printed_notification_is_a_wake_up(name: str, expected: Wake | None) -
     ],
 )
 def test_every_spelling_of_a_session_s_address_leads_to_its_messages(address: dict[str, object]) -> None:
-    assert wire.wake_from_json(log_update(**address)) == Wake(WakeKind.MESSAGES, ID)
+    assert wire.wake_from_json(log_update(**address)) == NEWS
 
 
 @pytest.mark.parametrize(
@@ -932,13 +543,31 @@ def test_a_sender_who_changes_the_nickname_is_not_taken_for_the_old_one() -> Non
     assert [one.sender.nickname for one in read if one.sender] == ["one", "two", "one"]
 
 
-def test_every_fixture_is_named_by_a_test() -> None:
-    named = Path(__file__).read_text(encoding="utf-8")
-    counted = {"type_system_command_file_uploaded", "type_system_command_file_deleted"}
-    for path in FIXTURES.iterdir():
-        name = path.name.removesuffix(".json")
-        named_by_parts = name in counted or f'"{name.removeprefix("state_")}"' in named
-        assert named_by_parts or f'"{name}"' in named, f"nothing reads {path.name}"
+def test_a_delivery_wakes_with_what_is_of_sms() -> None:
+    assert delivered("delivery") == [NEWS]
+
+
+# --- all of them ---
+
+
+def test_every_fixture_is_a_sample() -> None:
+    names = {path.name.removesuffix(".json") for path in FIXTURES.iterdir()}
+    assert {one.fixture for one in SAMPLES} == names
+
+
+def test_every_documented_shape_is_a_sample_and_read(tmp_path: Path) -> None:
+    read, kept = samples(Setting(tmp_path))
+    assert (read.figure, read.holds) == (f"{len(DOCUMENTED)} of {len(DOCUMENTED)}", True), read.detail
+    assert kept.holds, kept.detail
+
+
+def test_a_sample_that_is_read_otherwise_or_lacks_is_a_miss() -> None:
+    read = Sample("session_id_alone", session, Session(ID))
+    otherwise = Sample("session_id_alone", session, Session("another"))
+    refused = Sample("list_status_alone", sessions, Refused("something else"))
+    shapes = (("1", "an id", "session_id_alone"), ("2", "a status", "list_status_alone"), ("3", "x", "none"))
+    assert missed(shapes, [read, refused]) == ["2 a status", "3 x"]
+    assert missed(shapes[:1], [read, otherwise]) == ["1 an id"]
 
 
 def test_a_record_has_no_field_that_wire_never_fills() -> None:
