@@ -133,5 +133,10 @@ class OnTerminal:
         return self._screen.cursor.y, self._screen.cursor.x
 
     @property
+    def echoes(self) -> bool:
+        """Whether what is typed is shown."""
+        return bool(termios.tcgetattr(self._fd)[3] & termios.ECHO)
+
+    @property
     def cursor_hidden(self) -> bool:
         return bool(self._screen.cursor.hidden)

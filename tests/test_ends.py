@@ -235,9 +235,11 @@ def test_ctrl_c_at_a_prompt_leaves_the_next_line_to_the_shell(environ: Environ, 
     given = ["--url", "http://127.0.0.1:1"] if prompt != "server URL" else []
     given += ["--user", "maja"] if prompt == "password" else []
     with OnTerminal("auth", "login", *given, environ=environ) as seen:
-        seen.until(f"{prompt}")
+        seen.until(prompt)
+        assert seen.echoes is (prompt != "password")
         seen.press("\x03")
         assert seen_to_end(seen) == CLEAN
+        assert seen.echoes
         assert not [line for line in seen.screen if line and not line.startswith(prompt)]
 
 
