@@ -25,6 +25,8 @@ _BEGUN = re.compile(rb"(?:\x1b(?:\[(?:\?(?:1(?:0(?:4(?:9)?)?)?)?)?)?)?\Z")
 class OnTerminal:
     """`smscli ARGUMENTS` in a process of its own; `screen` and `scrolled` lines lack trailing blanks."""
 
+    _gone = False
+
     def __init__(
         self, *arguments: str, environ: Mapping[str, str], columns: int = 80, lines: int = 24
     ) -> None:
@@ -33,7 +35,6 @@ class OnTerminal:
         self._stream = pyte.ByteStream(self._screen)
         self._cut = b""
         self.bells = 0
-        self._gone = False
         self.pid, self._fd = pty.fork()
         if self.pid == 0:
             command = [sys.executable, "-m", "smscli", *arguments]
