@@ -18,7 +18,18 @@ def main() -> None:
         sys.exit(complete(sys.argv[2:]))
     from smscli.cli import run
 
-    sys.exit(run(sys.argv[1:]))
+    code = run(sys.argv[1:])
+    _let_go_of_stdout()
+    sys.exit(code)
+
+
+def _let_go_of_stdout() -> None:
+    """What help could not write has been told: at its end Python would tell it again, and end with 120."""
+    try:
+        if sys.stdout:
+            sys.stdout.flush()
+    except OSError:
+        sys.stdout = None
 
 
 def _version() -> int:

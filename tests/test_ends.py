@@ -33,6 +33,7 @@ READING = (["list"], ["list", "--json"], ["show", ID], ["messages", ID], ["messa
 FOLLOWING = (["tail", ID], ["tail", "--all", "--json"])
 CHECKING = (["doctor"], ["doctor", "--json"], ["auth", "status"])
 ALL = (*READING, *FOLLOWING, *CHECKING, ["auth", "list"])
+OTHERS = (["demo"], ["--help"], ["--version"], ["tail", "--help"], ["messages", ID, "--html", "-"])
 _PATIENCE = 20.0
 # Before it takes Ctrl-C over, which it tells here, a program in Python can do nothing about it.
 _LAUNCHER = """
@@ -328,7 +329,7 @@ def test_a_terminal_that_vanishes_is_a_hang_up(server: DemoServer, environ: Envi
 # --- nobody reads, nothing fits ---
 
 
-@pytest.mark.parametrize("arguments", ALL, ids=words)
+@pytest.mark.parametrize("arguments", [*ALL, *OTHERS], ids=words)
 def test_a_pipe_without_a_reader_is_silent(
     server: DemoServer, environ: Environ, arguments: list[str]
 ) -> None:
@@ -354,6 +355,19 @@ def test_a_full_disk_is_one_line(server: DemoServer, environ: Environ, arguments
         assert [json.loads(line)["error"]["message"] for line in lines] == [message]
     else:
         assert lines == [f"error: {message}"]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full on this system")
+@pytest.mark.parametrize("arguments", OTHERS, ids=words)
+def test_help_version_demo_and_page_meet_a_full_disk_with_one_line(
+    server: DemoServer, environ: Environ, arguments: list[str]
+) -> None:
+    full = os.open("/dev/full", os.O_WRONLY)
+    with running(at(server, environ), *arguments, stdout=full) as child:
+        os.close(full)
+        code, told = ended(child)
+    (line,) = told.splitlines()
+    assert (code, line.startswith("error: "), "No space left on device" in line) == (1, True, True)
 
 
 # --- the recording ---
