@@ -158,7 +158,7 @@ def test_a_locked_chest_is_no_hang_in_a_pipe(environ: dict[str, str], server: De
     subprocess.run([sys.executable, "-c", LOCK], env=environ, check=True, timeout=20)
     begun = time.monotonic()
     code, out, err = smscli(environ, "list")
-    assert time.monotonic() - begun < 5 + 3
+    assert time.monotonic() - begun < 15
     assert (code, out) == (4, "")
     assert err == f"error: the keyring is locked\nhint: unlock it; or {DO_WITHOUT}\n"
 
@@ -168,7 +168,7 @@ def test_a_bus_with_a_chest_that_nobody_unlocks_is_no_hang_in_a_pipe(
 ) -> None:
     begun = time.monotonic()
     code, out, err = login(bus, server)
-    assert time.monotonic() - begun < 5 + 3
+    assert time.monotonic() - begun < 15
     assert (code, out) == (4, "")
     why, hint = err.splitlines()
     assert why.startswith("error: the keyring can't be used: ")
