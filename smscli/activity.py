@@ -7,9 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from smscli.model import VISIBLE_TO_ALL, Message, MessageType, Participant, Role
-
-_SAID = frozenset({MessageType.TEXT, MessageType.PUSH_URL})
+from smscli.model import SAID_TYPES, VISIBLE_TO_ALL, Message, MessageType, Participant, Role
 
 # A session has a handful of people: only a server gone wrong, or a hostile one, has more of them to count.
 _MOST_PEOPLE = 1000
@@ -55,7 +53,7 @@ class Activity:
 
     def add(self, message: Message, composing: float | None = None) -> None:
         """Counts one message or folded entry; `composing` is the entry's, in seconds."""
-        said = message.type in _SAID
+        said = message.type in SAID_TYPES
         if message.sender:
             self._count(message.sender, said, composing)
         if not said:
@@ -173,7 +171,7 @@ def _answers(message: Message) -> bool:
     The SMS Session Resource page prints a visibility with each message; where one is missing, its sender's
     (SMSSendUrl) stands for it, else it is for all.
     """
-    if message.type not in _SAID or _role(message) != Role.AGENT:
+    if message.type not in SAID_TYPES or _role(message) != Role.AGENT:
         return False
     visibility = message.visibility or (message.sender and message.sender.visibility)
     return not visibility or visibility == VISIBLE_TO_ALL

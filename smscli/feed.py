@@ -41,6 +41,8 @@ from smscli.pace import Trust, Window
 _BACKGROUND_EVERY = 5.0
 _LIST_EVERY = 4
 _SHORTEST_WAIT = 0.001
+# Whoever shows what was read gets his turn, even where a slow server has some read due all the time.
+_LONGEST_BUSY = 0.25
 _PASSING = (Unreachable, ServerError, WireError)
 _Answer = TypeVar("_Answer", Listing, Page)
 
@@ -134,6 +136,7 @@ class _Feed:
         self._said: set[str] = set()
         self._background_due = clock() + _BACKGROUND_EVERY
         self._background_reads = 0
+        self._rested_at = clock()
 
     # Beginning
 
@@ -173,7 +176,8 @@ class _Feed:
             yield from self._stretch(now)
         at = min(max(due.at, free_at), self._trust.deadline)
         seconds = max(at - now, _SHORTEST_WAIT) if at > now else 0.0
-        if seconds:
+        if seconds or now - self._rested_at >= _LONGEST_BUSY:
+            self._rested_at = now
             yield Idle(seconds)
         for wake in wait(seconds):
             yield from self._obey(wake)

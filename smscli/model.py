@@ -54,6 +54,9 @@ class State(StrEnum):
 
 ENDED_STATES = frozenset({State.LEFT_CHAT, State.COMPLETED, State.REVOKED})
 TYPING_TYPES = frozenset({MessageType.TYPING_STARTED, MessageType.TYPING_STOPPED})
+SAID_TYPES = frozenset({MessageType.TEXT, MessageType.PUSH_URL})
+"""The types of messages that somebody wrote to somebody."""
+
 VISIBLE_TO_ALL = "All"
 
 
@@ -71,6 +74,11 @@ class Participant:
     def person(self) -> tuple[str | None, str | None]:
         """Who this is for people and colours: type and nickname, else the participantId."""
         return (self.type, self.nickname if self.nickname else self.participant_id)
+
+    @property
+    def name(self) -> str:
+        """What to call it: its nickname, else the participantId."""
+        return self.nickname or self.participant_id or "somebody"
 
 
 @dataclass(frozen=True, slots=True)

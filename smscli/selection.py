@@ -286,8 +286,11 @@ def order(text: str, *, live: bool = False) -> Order:
     """What `--sort` asks for: a column, descending with `-` before it; of a `live` list also by when
     they began to wait. UsageError."""
     column = text.removeprefix("-")
-    known = WAITING if live and column.casefold() == WAITING else _column(column)
-    return Order(known, text.startswith("-"))
+    if column.casefold() != WAITING:
+        return Order(_column(column), text.startswith("-"))
+    if not live:
+        raise UsageError(f"--sort {WAITING} goes with --watch", hint="try `smscli list --watch`")
+    return Order(WAITING, text.startswith("-"))
 
 
 @dataclass(frozen=True, slots=True)

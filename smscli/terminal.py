@@ -8,11 +8,14 @@ A picture takes a screen of its own, which is left at the end: terminals don't b
 they are resized. What is said meanwhile stands below the picture, and in the scrollback afterwards.
 """
 
+import os
+import signal
 import sys
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from io import BytesIO
+from types import FrameType
 
 from smscli.errors import LocalError, ReaderGone
 from smscli.interrupts import held, time_left
@@ -30,6 +33,7 @@ _OWN_SCREEN, _MAIN_SCREEN = "\x1b[?1049h", "\x1b[?1049l"
 _HOME, _TO_LINE_END, _TO_SCREEN_END = "\x1b[H", "\x1b[K", "\x1b[J"
 # So much of what is said while there is a picture is kept for afterwards.
 _MOST_ASIDES = 100
+_CTRL_Z: int | None = getattr(signal, "SIGTSTP", None)
 
 
 class Terminal:
@@ -54,6 +58,9 @@ class Terminal:
         self._within_line = False
         self._picture: tuple[str, ...] | None = None
         self.asides: deque[str] = deque(maxlen=_MOST_ASIDES)
+        self._forgotten = 0
+        self._resting: int | None = None
+        self._heeds_ctrl_z = False
         self._parts: deque[tuple[Stream, str]] = deque()
 
     @classmethod
@@ -139,14 +146,40 @@ class Terminal:
         self._drain()
 
     def check(self) -> None:
-        """Raise `ReaderGone` where nobody reads stdout any more, for one who waits and does not write."""
+        """For one who waits and does not write: raise `ReaderGone` where nobody reads stdout any more, and
+        stop where Ctrl-Z asked for it."""
         self._out.check()
+        if self._resting is not None:
+            number, self._resting = self._resting, None
+            self._rest(number)
+
+    def heed_ctrl_z(self) -> None:
+        """From now on let Ctrl-Z stop the program at the next `check`, with the screen left to the shell."""
+        if self.lively and _CTRL_Z is not None and signal.getsignal(_CTRL_Z) == signal.SIG_DFL:
+            signal.signal(_CTRL_Z, self._ask_to_rest)
+            self._heeds_ctrl_z = True
+
+    def _ask_to_rest(self, number: int, frame: FrameType | None) -> None:
+        self._resting = number
+
+    def _rest(self, number: int) -> None:
+        """Leave the screen as a program does that has ended, and come back when it goes on."""
+        line, self._line = self._line, None
+        if self._picture is not None:
+            self._picture = None
+            self.write(_MAIN_SCREEN)
+        self.flush()
+        signal.signal(number, signal.SIG_DFL)
+        os.kill(os.getpid(), number)
+        signal.signal(number, self._ask_to_rest)
+        self._line = line
 
     def say(self, text: str) -> None:
         """Write a line to stderr, after all data before it. Never fails: a failure of stdout keeps until the
         next `flush`, and for one of stderr there is nobody to tell. While there is a picture it is kept in
         `asides` for a person, who sees it with the next picture and at the end."""
         if self._picture is not None and self._err.tty:
+            self._forgotten += len(self.asides) == _MOST_ASIDES
             self.asides.append(text)
         else:
             self._say(f"{text}\n")
@@ -186,12 +219,16 @@ class Terminal:
         """Take picture and live line away and write out what waits; fails as `flush` does. After a signal
         what comes next on the terminal stands on a line of its own."""
         self._line = None
+        if self._heeds_ctrl_z and _CTRL_Z is not None:
+            signal.signal(_CTRL_Z, signal.SIG_DFL)
         try:
             self._take_picture_away()
             self.flush()
         finally:
             if time_left() is not None:
                 self._end_line()
+        if self._forgotten:
+            self.say(f"{self._forgotten} more was said before:")
         while self.asides:
             self.say(self.asides.popleft())
 

@@ -10,7 +10,7 @@ from datetime import datetime
 from math import inf
 from typing import Literal, NamedTuple
 
-from smscli.model import TYPING_TYPES, Message, MessageType, Participant
+from smscli.model import SAID_TYPES, TYPING_TYPES, Message, MessageType, Participant
 
 PAUSE = 60_000
 """A draft that was not refreshed for so many milliseconds is paused."""
@@ -24,7 +24,6 @@ FRESH = 15_000
 # A session has a handful of people: only a server gone wrong, or a hostile one, has more who type at once.
 _MOST_DRAFTS = 100
 
-_SAID = frozenset({MessageType.TEXT, MessageType.PUSH_URL})
 _GONE = frozenset({MessageType.LEFT, MessageType.REJOINED})
 
 
@@ -98,7 +97,7 @@ class Fold(Transcript):
         if not self._drafts:
             return (Entry(message),)
         given_up = self.expire(message.at)
-        if message.type in _SAID:
+        if message.type in SAID_TYPES:
             return (*given_up, Entry(message, self._compose(message)))
         if message.type in _GONE:
             return (*given_up, *self._leave(message), Entry(message))

@@ -10,7 +10,7 @@ import struct
 import sys
 import termios
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Self
 
@@ -28,17 +28,23 @@ class OnTerminal:
     _gone = False
 
     def __init__(
-        self, *arguments: str, environ: Mapping[str, str], columns: int = 80, lines: int = 24
+        self,
+        *arguments: str,
+        environ: Mapping[str, str],
+        columns: int = 80,
+        lines: int = 24,
+        program: Sequence[str] = (sys.executable, "-m", "smscli"),
     ) -> None:
         self._main = pyte.HistoryScreen(columns, lines, history=10_000)
-        self._screen: pyte.Screen = self._main
+        self._screen = self._main
         self._stream = pyte.ByteStream(self._screen)
         self._cut = b""
         self.bells = 0
         self.pid, self._fd = pty.fork()
         if self.pid == 0:
-            command = [sys.executable, "-m", "smscli", *arguments]
-            os.execve(sys.executable, command, {"TERM": "xterm-256color", "LANG": "C.UTF-8", **environ})
+            os.execve(
+                program[0], [*program, *arguments], {"TERM": "xterm-256color", "LANG": "C.UTF-8", **environ}
+            )
         self.resize(columns, lines)
 
     def __enter__(self) -> Self:
@@ -88,7 +94,7 @@ class OnTerminal:
         *pieces, last = _SCREENS.split(data)
         for piece, mode in zip(pieces[::2], pieces[1::2], strict=True):
             self._stream.feed(piece)
-            own = pyte.Screen(self._main.columns, self._main.lines)
+            own = pyte.HistoryScreen(self._main.columns, self._main.lines)
             self._stream.detach(self._screen)
             self._screen = own if mode.endswith(b"h") else self._main
             self._stream.attach(self._screen)
@@ -123,9 +129,11 @@ class OnTerminal:
 
     @property
     def scrolled(self) -> list[str]:
-        columns = self._main.columns
+        """What has scrolled off the screen that is shown."""
+        columns = self._screen.columns
         return [
-            "".join(row[column].data for column in range(columns)).rstrip() for row in self._main.history.top
+            "".join(row[column].data for column in range(columns)).rstrip()
+            for row in self._screen.history.top
         ]
 
     @property

@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 import time
 from collections.abc import Callable, Iterator
 
@@ -98,6 +99,86 @@ def test_the_last_picture_stays_behind_with_what_was_said(
         assert left[-1] == f"session {THIRD} started: Ines"
         assert seen.cursor == (len(left), 0), "\n".join(seen.screen)
         assert not seen.cursor_hidden
+
+
+@pytest.mark.parametrize(
+    ("command", "shown"), [("list --watch", "of demo at 127.0.0.1"), (f"tail {FIRST}", "● live · 1 session")]
+)
+def test_ctrl_z_gives_the_screen_back_and_takes_it_again(
+    environ: dict[str, str], command: str, shown: str
+) -> None:
+    bash = {**environ, "PS1": "ready> ", "HISTFILE": "", "PYTHONPATH": os.getcwd()}
+    with OnTerminal("--norc", "-i", environ=bash, program=["/bin/bash"]) as seen:
+        seen.until("ready>")
+        seen.press(f"{sys.executable} -m smscli {command} --interval 0.1\n")
+        seen.until(shown)
+        seen.press("\x1a")
+        seen.until("Stopped")
+        assert shown not in "".join(seen.screen)
+        seen.press("fg\n")
+        until(seen, lambda: shown in "".join(seen.screen))
+        seen.press("\x03")
+        until(seen, lambda: seen.screen[seen.cursor[0]] == "ready>")
+        seen.press("exit\n")
+        assert seen.ended() == 130
+
+
+def test_a_session_that_comes_back_has_waited_all_the_time(
+    server: DemoServer, environ: dict[str, str]
+) -> None:
+    asked = ("--interval", "0.1", "--push", "off")
+    with OnTerminal("list", "--watch", *asked, environ=environ) as seen:
+        seen.until("is anybody there?")
+        gone = server.world.sessions[FIRST]
+        server.world.remove(FIRST)
+        time.sleep(1)
+        # One list without it is no end.
+        until(seen, lambda: any(line[:3] == [FIRST, "Chatting", "Mika"] for line in words(seen)))
+        until(seen, lambda: any(line[:2] == [FIRST, "gone"] for line in words(seen)))
+        server.world.sessions[FIRST] = gone
+        until(seen, lambda: any(line[:3] == ["●", FIRST, "Chatting"] for line in words(seen)))
+        row = next(line for line in seen.screen if FIRST in line)
+        assert int(row.split()[row.split().index("s") - 1]) >= 4
+        seen.press("\x03")
+        assert seen.ended() == 130
+
+
+def test_masked_sessions_are_chosen_by_what_is_masked(server: DemoServer, environ: dict[str, str]) -> None:
+    server.world.add_session(THIRD, customer="Ines 555-010-4711", agents=())
+    with OnTerminal("list", "--watch", "--redact", "--customer", "4711", environ=environ) as seen:
+        seen.until(THIRD)
+        assert "Ines ***-***-**11" in "".join(seen.screen)
+        server.world.add_session("0000Na9B26EF0004", customer="Toni 555-010-4711", agents=())
+        seen.until("started: Toni ***-***-**11")
+        assert not [line for line in seen.screen if FIRST in line or "4711" in line]
+        seen.press("\x03")
+        assert seen.ended() == 130
+
+
+@pytest.mark.parametrize("lines", [2, 3, 5])
+def test_on_few_lines_the_list_comes_before_what_was_said(environ: dict[str, str], lines: int) -> None:
+    with OnTerminal("list", "--watch", "--waiting", "0s", environ=environ, lines=lines) as seen:
+        seen.until("● live")
+        time.sleep(1)
+        until(seen, lambda: "of demo at 127.0.0.1" in seen.screen[0])
+        assert not seen.scrolled
+        seen.press("\x03")
+        assert seen.ended() == 130
+
+
+def test_a_server_slower_than_the_interval_does_not_stop_the_clock(
+    server: DemoServer, environ: dict[str, str]
+) -> None:
+    server.options.push, server.options.delay_ms = "off", 400
+    with OnTerminal("list", "--watch", "--interval", "0.1", environ=environ) as seen:
+        seen.until("hello")
+        for number in range(3):
+            server.world.say(SECOND, f"question {number}", by="Noor")
+            seen.until(f"question {number}")
+        seen.resize(40, 24)
+        until(seen, lambda: "  Chatting  ▶ Mika  ◆ Robin" in seen.screen)
+        seen.press("\x03")
+        assert seen.ended() == 130
 
 
 def test_an_error_stands_below_the_last_picture(server: DemoServer, environ: dict[str, str]) -> None:
@@ -212,7 +293,7 @@ def test_a_script_is_told_as_an_object_whatever_it_filters(
             "--waiting takes a duration such as 90s, 5m, 2h30m or 1d, not 'soon'",
         ),
         (("--watch", "--interval", "0"), "--interval takes 0.1 to 86400 seconds, not 0"),
-        (("--sort", "waiting"), "there is no column 'waiting'"),
+        (("--sort", "waiting"), "--sort waiting goes with --watch"),
     ],
 )
 def test_wrong_usage_is_said_before_any_request(

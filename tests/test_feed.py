@@ -1266,3 +1266,10 @@ def test_whatever_happens_the_log_is_shown_exactly_once_and_in_order(
     stage.play(330, trusted=trusted, resume=kept(*stage.messages()))
     play.check()
     assert stage.most_in_a_second() <= 20
+
+
+def test_where_some_read_is_due_all_the_time_there_is_a_turn_for_others() -> None:
+    stage = Stage(latency=0.4)
+    stage.open("A", "B")
+    stage.play(10, interval=0.1)
+    assert len(stage.idles()) >= 10

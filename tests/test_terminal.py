@@ -99,7 +99,9 @@ def test_what_is_said_during_a_picture_is_kept_for_a_person_and_not_for_a_pipe()
     assert list(seen.asides)[-1] == "notice 149"
     assert piped.err_text == "first\n" + "".join(f"notice {number}\n" for number in range(150))
     seen.close()
-    assert seen.err_text == "first\n" + "".join(f"notice {number}\n" for number in range(50, 150))
+    assert seen.err_text == "first\n50 more was said before:\n" + "".join(
+        f"notice {number}\n" for number in range(50, 150)
+    )
 
 
 # --- form, colour, width

@@ -23,17 +23,17 @@ _LIVE = "live"
 
 def events(
     app: AppContext,
+    reads: "Reads",
     ids: Sequence[str] | None,
     *,
     wait: Nap,
     interval: float,
     pushed: bool,
-    redact: bool,
     resume: Mapping[str, Cursor] | None = None,
 ) -> Iterator[Event]:
     """What happens in the sessions of these ids, in all of them without any; raises what `follow` raises."""
     following = follow(
-        Reads(app, redact),
+        reads,
         ids,
         wait=wait,
         clock=app.clock,
@@ -70,16 +70,20 @@ def rest(app: AppContext, nap: Nap, seconds: float, meanwhile: Callable[[], None
 
 
 class Reads:
-    """A follower's reads: as patient as a one-shot command's until the first list, then without retries."""
+    """A follower's reads: as patient as a one-shot command's until the first list, then without retries.
 
-    def __init__(self, app: AppContext, redact: bool) -> None:
+    Masked where asked for; `lists_masked` off leaves the lists to be chosen from first.
+    """
+
+    def __init__(self, app: AppContext, redact: bool, *, lists_masked: bool = True) -> None:
         self._client = app.client
-        self._reads = app.reads(redact)
-        self.page = self._reads.page
-        self.renew = self._reads.renew
+        reads = app.reads(redact)
+        self._list = (reads if lists_masked else self._client).sessions
+        self.page = reads.page
+        self.renew = reads.renew
 
     def sessions(self) -> Listing:
-        listing = self._reads.sessions()
+        listing = self._list()
         self._client.retries = 0
         return listing
 
@@ -149,10 +153,13 @@ class Patience:
         self.limit = limit
         self._app = app
         self._said: set[str] = set()
+        self._is_lost = False
 
     def exceeded(self, session_id: str, activity: Activity, now: datetime | None) -> str | None:
         """Who has waited for too long in a session, and for how long; None where nobody has."""
         waiting = activity.waiting(now)
+        if self.limit is not None and now is None:
+            self._say_why_not()
         if self.limit is None or waiting is None or waiting < self.limit:
             if waiting is None:
                 self._said.discard(session_id)
@@ -163,6 +170,11 @@ class Patience:
             told = f"{who} has been waiting for {duration(waiting)} in session {session_id}"
             self._app.notice("waiting", told, session_id)
         return f"{who} waits {duration(waiting)}"
+
+    def _say_why_not(self) -> None:
+        if not self._is_lost:
+            self._is_lost = True
+            self._app.notice("waiting", "the server tells no time: who has been waiting is not known")
 
 
 def _learn(app: AppContext, event: Event) -> None:

@@ -1,5 +1,6 @@
 """What is seen of a follow: the stream of entries, the notices, and the live line at the bottom."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,11 +10,9 @@ from smscli.commands.following import Nap, News, Patience, ServerClock, rest
 from smscli.commands.logs import Log
 from smscli.commands.writers import EntryWriter
 from smscli.context import AppContext
-from smscli.model import Ended, Event, Idle, Message, MessageType, Read, Role, Started, Wake
+from smscli.model import SAID_TYPES, Ended, Event, Idle, Message, Read, Role, Started, Wake
 from smscli.selection import Chosen, Last, Wanted
 from smscli.transcript import Typing
-
-_SAID = frozenset({MessageType.TEXT, MessageType.PUSH_URL})
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +27,12 @@ class View:
     bell: bool = False
 
 
-class Followed:
+class Seen:
     """One session on the screen: its log, the end of its history until that has been read, and who waits,
     whatever is shown of it."""
 
-    def __init__(self, view: View, keep: int | None) -> None:
-        self.activity = Activity()
+    def __init__(self, view: View, keep: int | None, activity: Activity) -> None:
+        self.activity = activity
         self._log = Log(view.typing, view.wanted)
         self._history: Last | None = Last(keep, view.wanted.context)
 
@@ -77,7 +76,9 @@ class Screen:
         self._writer = writer
         self._nap = nap
         self._view = view
-        self._followed: dict[str, Followed] = {}
+        self._followed: dict[str, Seen] = {}
+        # Also of those that have ended: one that comes back is read on from where it was.
+        self._activities: defaultdict[str, Activity] = defaultdict(Activity)
         self._news = News(app)
         self._server_clock = ServerClock(app.clock)
         self._patience = Patience(app, view.waiting)
@@ -106,11 +107,14 @@ class Screen:
         is_news = followed.is_live or not read.first
         chosen = followed.chosen(read)
         self._writer.write(chosen)
+        if followed.is_live:
+            # The next read is a wait too.
+            self._writer.flush()
         if self._view.bell and is_news and any(_calls(one.entry.message) for one in chosen):
             self._app.terminal.ring()
 
-    def _follow(self, session_id: str, keep: int | None) -> Followed:
-        self._followed[session_id] = Followed(self._view, keep)
+    def _follow(self, session_id: str, keep: int | None) -> Seen:
+        self._followed[session_id] = Seen(self._view, keep, self._activities[session_id])
         return self._followed[session_id]
 
     def _end(self, session_id: str) -> None:
@@ -157,4 +161,4 @@ class Screen:
 
 def _calls(message: Message) -> bool:
     """Whether a customer says something in it."""
-    return message.type in _SAID and message.sender is not None and message.sender.type == Role.CUSTOMER
+    return message.type in SAID_TYPES and message.sender is not None and message.sender.type == Role.CUSTOMER

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from smscli import selection
-from smscli.commands.following import events, nap, waiting_limit
+from smscli.commands.following import Reads, events, nap, waiting_limit
 from smscli.commands.screen import Screen, View
 from smscli.commands.writers import entry_writer
 from smscli.commands.zones import zone_of
@@ -94,10 +94,11 @@ def tail(
     screen = Screen(app, writer, nap(app, pushed), View(mode, wanted, keep, waiting_limit(waiting), bell))
     recorder = Recorder(app, file, redact) if file is not None else None
     takers: list[Callable[[Event], None]] = [*([recorder.take] if recorder else []), screen.take]
+    app.terminal.heed_ctrl_z()
     app.notice("whose", f"following the SMS sessions of {app.user} at {app.host}")
     resume = recorder.cursors if recorder else None
     happening = events(
-        app, ids, wait=screen.wait, interval=rhythm, pushed=pushed, redact=redact, resume=resume
+        app, Reads(app, redact), ids, wait=screen.wait, interval=rhythm, pushed=pushed, resume=resume
     )
     for event in happening:
         for take in takers:

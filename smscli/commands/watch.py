@@ -1,26 +1,26 @@
 """`smscli list --watch`: the list as it is now, kept on the screen, fed as `tail` is."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo
 from math import inf
 
 from smscli.activity import Activity
-from smscli.commands.following import News, Patience, ServerClock, events, nap, rest, waiting_limit
+from smscli.commands.following import News, Patience, Reads, ServerClock, events, nap, rest, waiting_limit
 from smscli.commands.whose import none_as_asked, none_live
 from smscli.context import AppContext
 from smscli.errors import UsageError
-from smscli.model import Event, Idle, Listed, Message, Read, Session, Started, Wake
-from smscli.render.layout import cut
+from smscli.model import SAID_TYPES, Ended, Event, Idle, Listed, Message, Read, Session, Started, Wake
 from smscli.render.watch import COLUMNS, Going, LiveList, Row
-from smscli.render.words import SPOKEN
 from smscli.selection import WAITING, Choice
 from smscli.transcript import transcript_for
 
 # A change is marked for so many seconds, and a session that has gone stays for as long.
 _NEWS = 10.0
-# Lines below the list, for what is said meanwhile.
-_ASIDES = 3
+# What was said stands below the list for so long.
+_TOLD = 60.0
+
+Mask = Callable[[Session], Session]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,22 +39,27 @@ def keep_watch(app: AppContext, asked: Asked) -> None:
     """Keep the list on the screen until Ctrl-C."""
     if not app.terminal.lively:
         raise UsageError("--watch needs a terminal", hint="in a pipe: `smscli tail --all`")
+    app.terminal.heed_ctrl_z()
     screen = Watch(app, asked)
-    happening = events(
-        app, None, wait=screen.wait, interval=asked.interval, pushed=asked.pushed, redact=asked.redact
-    )
+    reads = Reads(app, asked.redact, lists_masked=False)
+    happening = events(app, reads, None, wait=screen.wait, interval=asked.interval, pushed=asked.pushed)
     for event in happening:
         screen.take(event)
 
 
 class Watched:
-    """One session: what the list says of it, and what its log tells. Times are the local clock's."""
+    """One session: what the list says of it, `shown` is how that may be seen, and what its log tells.
 
-    def __init__(self, session: Session) -> None:
+    Times are the local clock's.
+    """
+
+    def __init__(self, session: Session, mask: Mask) -> None:
         self.session = session
+        self.shown = mask(session)
         self.activity = Activity()
         self.changed_at = -inf
         self.gone_at = inf
+        self._mask = mask
         self._drafts = transcript_for("fold")()
         self._last: Message | None = None
         self._is_read = False
@@ -62,18 +67,16 @@ class Watched:
     def listed(self, session: Session, now: float) -> None:
         if session != self.session or self.gone_at < inf:
             self.changed_at = now
+            self.shown = self._mask(session)
         self.session, self.gone_at = session, inf
-
-    def missing(self, now: float) -> None:
-        self.gone_at = min(self.gone_at, now)
 
     def read(self, read: Read, now: float) -> None:
         for message in read.messages:
             self.activity.add(message)
             self._drafts.add(message)
-            if message.type in SPOKEN and not message.late:
+            if message.type in SAID_TYPES and not message.late:
                 self._last = message
-        if not read.first and any(message.type in SPOKEN for message in read.messages):
+        if not read.first and any(message.type in SAID_TYPES for message in read.messages):
             self.changed_at = now
         self._is_read = self._is_read or read.done
 
@@ -85,12 +88,11 @@ class Watched:
     def row(self, now: float, at: datetime | None, overdue: bool) -> Row:
         """As it is now; `at` is the server's clock."""
         self._drafts.expire(at)
-        typing = [one.participant for one in self._drafts.typing(at)]
         return Row(
-            self.session,
+            self.shown,
             self.activity.waiting(at) if self.may_wait else None,
             overdue,
-            [*dict.fromkeys(one.nickname or one.participant_id or "somebody" for one in typing)],
+            [*dict.fromkeys(one.participant.name for one in self._drafts.typing(at))],
             self._last,
             now - self.changed_at < _NEWS,
             self.gone_at < inf,
@@ -98,11 +100,15 @@ class Watched:
 
 
 class Watch:
-    """Takes a feed's events and keeps the picture true."""
+    """Takes a feed's events and keeps the picture true.
+
+    Of a session that has gone all is kept: should it come back, its log is read on from where it was.
+    """
 
     def __init__(self, app: AppContext, asked: Asked) -> None:
         self._app = app
         self._choice = asked.choice or Choice()
+        self._mask = _mask(asked.redact)
         self._nap = nap(app, asked.pushed)
         self._sessions: dict[str, Watched] = {}
         self._news = News(app)
@@ -110,20 +116,25 @@ class Watch:
         self._patience = Patience(app, waiting_limit(asked.waiting))
         whose = f"of {app.user} at {app.host}"
         self._draw = LiveList(app.terminal, whose, self._choice.columns or COLUMNS, asked.zone)
-        self._shown: tuple[object, ...] = ()
+        self._painted: tuple[object, ...] = ()
         self._changes = 0
+        self._said: tuple[str, float] = ("", -inf)
 
     def take(self, event: Event) -> None:
+        if isinstance(event, Idle):
+            self._paint()
+            return
         self._changes += 1
         match event:
             case Listed():
                 self._listed(event)
             case Read():
                 self._read(event)
-            case Started() if event.announce:
-                self._sessions[event.session.id].changed_at = self._app.clock()
-            case Idle():
-                self._paint()
+            case Started():
+                self._sessions[event.session.id].changed_at = self._app.clock() if event.announce else -inf
+                event = replace(event, session=self._mask(event.session))
+            case Ended():
+                self._sessions[event.session_id].gone_at = self._app.clock()
         self._news.take(event)
 
     def wait(self, seconds: float) -> Sequence[Wake]:
@@ -133,14 +144,10 @@ class Watch:
     def _listed(self, event: Listed) -> None:
         now, listing = self._app.clock(), event.listing
         self._server_clock.set(listing.at)
-        known = self._sessions
-        self._sessions = {one.id: known.get(one.id) or Watched(one) for one in listing.sessions}
         for session in listing.sessions:
+            if session.id not in self._sessions:
+                self._sessions[session.id] = Watched(session, self._mask)
             self._sessions[session.id].listed(session, now)
-        for session_id, seen in known.items():
-            if session_id not in self._sessions:
-                seen.missing(now)
-                self._sessions[session_id] = seen
         # At once: no log may have been read yet, and what is said from now on stands below the picture.
         self._paint()
 
@@ -151,43 +158,51 @@ class Watch:
 
     def _paint(self) -> None:
         """Draw the picture, where anything in it can be another than before."""
-        terminal, at = self._app.terminal, self._server_clock.now()
-        shown = (self._changes, terminal.width, terminal.height, at and at.replace(microsecond=0))
-        if shown == self._shown:
+        terminal, at, now = self._app.terminal, self._server_clock.now(), self._app.clock()
+        painted = (self._changes, terminal.width, terminal.height, int(now), len(terminal.asides))
+        if painted == self._painted:
             return
-        self._shown = shown
-        rows = self._rows(self._app.clock(), at)
-        below = self._below()
+        self._painted = painted
+        rows = self._rows(now, at)
+        below = self._below(now)
         going = Going(self._news.status, self._news.is_live, at)
-        terminal.show(self._draw(going, rows, terminal.height - len(below), self._empty()), below)
+        lines = max(terminal.height - len(below), 1)
+        terminal.show(self._draw(going, rows, lines, self._empty()), below)
 
     def _empty(self) -> str:
         """Why there is nothing to see."""
-        if self._sessions:
-            return none_as_asked(len(self._sessions))
-        return none_live(self._app)
+        live = sum(seen.gone_at == inf for seen in self._sessions.values())
+        return none_as_asked(live) if live else none_live(self._app)
 
-    def _below(self) -> list[str]:
-        """What was said last, below the list."""
-        terminal = self._app.terminal
-        width, ellipsis = max(terminal.width - 1, 1), "..." if terminal.ascii else "…"
-        return [cut(one, width, ellipsis) for one in [*terminal.asides][-_ASIDES:]]
+    def _below(self, now: float) -> list[str]:
+        """What was said a moment ago."""
+        asides = [*self._app.terminal.asides]
+        if asides and asides[-1] is not self._said[0]:
+            self._said = (asides[-1], now)
+        return self._draw.below(asides, self._app.terminal.height) if now - self._said[1] < _TOLD else []
 
     def _rows(self, now: float, at: datetime | None) -> list[Row]:
         """The sessions that are asked for, in the order that is."""
-        for session_id in [one for one, seen in self._sessions.items() if now - seen.gone_at >= _NEWS]:
-            del self._sessions[session_id]
         choice, order = self._choice, self._choice.order
         by_waiting = order is not None and order.column == WAITING
-        chosen = replace(choice, order=None if by_waiting else order).of(
-            seen.session for seen in self._sessions.values()
-        )
+        there = [seen.session for seen in self._sessions.values() if now - seen.gone_at < _NEWS]
+        # Chosen and sorted by what is masked, or all would be alike.
+        chosen = replace(choice, order=None if by_waiting else order).of(there)
         rows = [self._row(self._sessions[one.id], now, at) for one in chosen]
         return _by_waiting(rows, order.descending) if order and by_waiting else rows
 
     def _row(self, seen: Watched, now: float, at: datetime | None) -> Row:
         overdue = seen.may_wait and self._patience.exceeded(seen.session.id, seen.activity, at)
         return seen.row(now, at, bool(overdue))
+
+
+def _mask(redact: bool) -> Mask:
+    """How sessions may be seen."""
+    if not redact:
+        return lambda session: session
+    from smscli import redact as masking
+
+    return masking.session
 
 
 def _by_waiting(rows: Sequence[Row], descending: bool) -> list[Row]:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from smscli.render.layout import cut
+from smscli.render.words import counted, lamp
 from smscli.text import clean
 from smscli.transcript import Typing
 
@@ -26,14 +27,14 @@ def live_line(
     says who has waited for too long. Where it is narrow and somebody waits or is typing, that comes alone,
     behind a shape, or a status, that tells of trouble.
     """
-    shape = "*o"[not connected] if ascii else "●○"[not connected]
+    shape = lamp(connected, ascii)
     who = [*(f"! {clean(one)}" for one in waiting), *dict.fromkeys(map(_typing, typing))]
-    parts = [clean(status), "1 session" if sessions == 1 else f"{sessions} sessions", *who]
+    parts = [clean(status), counted(sessions, "session"), *who]
     if who and width < _NARROW:
         parts = who if connected else [clean(status), *who]
     return cut(f"{shape} " + (" - " if ascii else " · ").join(parts), width, "..." if ascii else "…")
 
 
 def _typing(one: Typing) -> str:
-    who = clean(one.participant.nickname or one.participant.participant_id or "somebody")
+    who = clean(one.participant.name)
     return f"{who} is typing: {clean(one.wording)}" if one.wording else f"{who} is typing"

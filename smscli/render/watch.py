@@ -21,7 +21,7 @@ from smscli.render.layout import (
     shape,
 )
 from smscli.render.tables import STYLES, Times, column_title, column_value
-from smscli.render.words import NO_TIME, remarks, said
+from smscli.render.words import NO_TIME, counted, lamp, remarks, said
 from smscli.text import clean
 
 COLUMNS = ("id", "state", "customer", "agents")
@@ -31,6 +31,7 @@ _GAP = "  "
 # No column grows beyond this, and what is made narrower keeps this much.
 _MOST_CELLS = 24
 _LEAST_CELLS = 7
+_MOST_BELOW = 3
 # With less room the last message has a line to itself.
 _MESSAGE_CELLS = 30
 _OVERDUE = "bold color(162)"
@@ -70,6 +71,11 @@ class LiveList:
         self._columns = columns
         self._zone = zone
 
+    def below(self, said: Sequence[str], lines: int) -> list[str]:
+        """The last of what was said, on a few of so many lines."""
+        most = min(_MOST_BELOW, lines // 4)
+        return [self._cut(one, max(self._look.width - 1, 1)) for one in said[len(said) - most :] if most]
+
     def __call__(self, going: Going, rows: Sequence[Row], lines: int, empty: str = "") -> list[str]:
         """The picture in so many lines; of the sessions that have no room it says how many they are.
 
@@ -89,19 +95,18 @@ class LiveList:
         overdue = sum(row.overdue for row in hidden)
         told = f", {overdue} waiting for too long" if overdue else ""
         ink = self._ink(_OVERDUE if overdue else "dim")
-        return ink(self._cut(f"{self._dots} and {len(hidden)} more{told}", width))
+        return ink(self._cut(f"{self._ellipsis} and {len(hidden)} more{told}", width))
 
     def _empty(self, why: str, width: int) -> list[str]:
         return fold([(clean(why), self._ink("dim"))], width, width)
 
     def _heading(self, going: Going, rows: int, width: int) -> str:
         """How following goes, when that was, and whose sessions these are."""
-        shape = "*o"[not going.connected] if self._look.ascii else "●○"[not going.connected]
         local = local_time(going.at, self._zone) if going.at else None
         clock = [f"{local:%H:%M:%S} {offset_words(local)}"] if local else []
-        sessions = "1 SMS session" if rows == 1 else f"{rows} SMS sessions"
-        words = [going.status, *clock, f"{sessions} {self._whose}"]
-        text = f"{shape} {(' - ' if self._look.ascii else ' · ').join(map(clean, words))}"
+        words = [going.status, *clock, f"{counted(rows, 'SMS session')} {self._whose}"]
+        between = " - " if self._look.ascii else " · "
+        text = f"{lamp(going.connected, self._look.ascii)} {between.join(map(clean, words))}"
         return self._ink("bold")(self._cut(text, width))
 
     def _drawn(self, rows: Sequence[Row], width: int) -> list[list[str]]:
@@ -199,12 +204,12 @@ class LiveList:
     def _ink(self, style: str) -> Paint:
         return paint(style, self._look.colour)
 
-    @property
-    def _dots(self) -> str:
-        return "..." if self._look.ascii else "…"
-
     def _cut(self, text: str, width: int) -> str:
-        return cut(text, width, ".." if self._look.ascii else "…")
+        return cut(text, width, self._ellipsis)
+
+    @property
+    def _ellipsis(self) -> str:
+        return ".." if self._look.ascii else "…"
 
 
 def _shrunk(widths: list[int], whole: Sequence[bool], width: int) -> bool:

@@ -5,16 +5,13 @@ from datetime import date
 from json import dumps
 from typing import NamedTuple
 
-from smscli.model import VISIBLE_TO_ALL, Message, MessageType
+from smscli.model import SAID_TYPES, VISIBLE_TO_ALL, Message, MessageType
 from smscli.render.layout import Span, duration
 from smscli.text import clean
 from smscli.transcript import Entry
 
 NO_TIME = "--:--:--"
 """The time of day of an entry without a time."""
-
-SPOKEN = frozenset({MessageType.TEXT.value, MessageType.PUSH_URL.value})
-"""The types of messages that somebody wrote to somebody."""
 
 _WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _DONE = {
@@ -37,7 +34,7 @@ class Happened(NamedTuple):
 
 def is_spoken(entry: Entry) -> bool:
     """Whether somebody said it, rather than that it happened."""
-    return entry.message.type in SPOKEN and not entry.draft
+    return entry.message.type in SAID_TYPES and not entry.draft
 
 
 def said(message: Message) -> str:
@@ -89,6 +86,16 @@ def parts(text: str, marks: Sequence[Span]) -> Iterator[tuple[str, bool]]:
             yield text[begin:end], True
             place = end
     yield text[place:], False
+
+
+def lamp(connected: bool, ascii: bool) -> str:
+    """The shape that tells whether the server answers."""
+    return ("*" if connected else "o") if ascii else ("●" if connected else "○")
+
+
+def counted(number: int, what: str) -> str:
+    """`1 session`, `2 sessions`."""
+    return f"1 {what}" if number == 1 else f"{number} {what}s"
 
 
 def day_words(day: date) -> str:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
@@ -136,3 +137,35 @@ def test_strangers_words_are_shown_and_not_executed() -> None:
         text = "".join(drawn(width, (row,)))
         assert text.isprintable()
         assert "a\\u{1B}[2J" in text
+
+
+def test_the_readme_shows_what_is_drawn() -> None:
+    toni, ines, yuki = (Participant("Customer", name) for name in ("Toni", "Ines", "Yuki"))
+    at = datetime(2026, 11, 25, 10, 2, 35, tzinfo=UTC)
+    before = datetime(2026, 11, 25, 9, 57, 10, tzinfo=UTC)
+    pump = "that was me, the pump failed twice. please unblock it, people are queueing"
+    rows = (
+        Row(
+            Session("0000Na9C009E6UOL", "Chatting", participants=(toni, ROBIN)),
+            325.0,
+            True,
+            (),
+            Message(
+                "0000Na9C009E6UOL", 9, "Text", toni, "All", at.replace(hour=9, minute=57, second=10), pump
+            ),
+        ),
+        Row(
+            Session("0000Na9C00RNNF4Z", "Chatting", participants=(ines, ROBIN)),
+            7.0,
+            False,
+            ("Ines",),
+            Message("0000Na9C00RNNF4Z", 5, "Text", ines, "All", at.replace(second=28), "it's off"),
+            changed=True,
+        ),
+        Row(Session("0000Na9C000IX4WS", "Invited", participants=(yuki,))),
+    )
+    live = LiveList(Look(80), "of demo at 127.0.0.1", COLUMNS, UTC)
+    said = live.below(["Toni has been waiting for 5 min in session 0000Na9C009E6UOL"], 24)
+    picture = [*live(Going("live", True, at), rows, 24), *said]
+    readme = Path(__file__).parents[2].joinpath("README.md").read_text(encoding="utf-8")
+    assert "\n".join(line.rstrip() for line in picture) in readme
