@@ -4,19 +4,34 @@ Nothing is dropped: each such character is shown as `\\u{HEX}`, a newline as `\\
 """
 
 _BIDI = (0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
-# Unicode's own line ends would break a line; the blanks without width hide what is there.
-# The zero-width joiners stay: emoji and several scripts are written with them.
-_UNSEEN = (0x00AD, 0x180E, 0x200B, 0x2028, 0x2029, *range(0x2060, 0x2065), 0xFEFF, *range(0xFFF9, 0xFFFC))
+# What Unicode calls default ignorable hides text, or is a blank that nobody sees; its own line ends would
+# break a line. Joiners and variation selectors stay: emoji and several scripts are written with them.
+_UNSEEN = (
+    *(0x00AD, 0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x180E, 0x200B, 0x2028, 0x2029),
+    *range(0x2060, 0x2066),
+    *range(0x206A, 0x2070),
+    *(0x3164, 0xFEFF, 0xFFA0),
+    *range(0xFFF0, 0xFFFC),
+    *range(0x1BCA0, 0x1BCA4),
+    *range(0x1D173, 0x1D17B),
+)
 _NAMED = {0x09: "\\t", 0x0A: "\\n", 0x0D: "\\r"}
 
 
-class _Table(dict[int, str]):
-    """A table for `str.translate`: filled as characters are met, since surrogates alone are 2,048."""
+class _Table(dict[int, str | int]):
+    """A table for `str.translate`, filled as characters are met: a miss takes many times as long."""
 
-    def __missing__(self, code: int) -> str:
-        if not 0xD800 <= code <= 0xDFFF:
-            raise LookupError(code)
-        return f"\\u{{{code:X}}}"
+    def __missing__(self, code: int) -> str | int:
+        shown = f"\\u{{{code:X}}}" if _is_surrogate_or_tag(code) else code
+        # Nobody writes a million different characters but to fill the memory.
+        if code < 0x10000:
+            self[code] = shown
+        return shown
+
+
+def _is_surrogate_or_tag(code: int) -> bool:
+    """Of these there are thousands. Tags hold a hidden ASCII; in their middle stand variation selectors."""
+    return 0xD800 <= code <= 0xDFFF or 0xE0000 <= code <= 0xE00FF or 0xE01F0 <= code <= 0xE0FFF
 
 
 def _visible() -> dict[int, str]:

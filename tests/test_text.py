@@ -24,14 +24,43 @@ ANY_TEXT = st.text(st.characters(exclude_categories=[]))
         ("a\u200bb\ufeffc\u00add", "a\\u{200B}b\\u{FEFF}c\\u{AD}d"),
         ("one\ntwo\r\tthree", "one\\ntwo\\r\\tthree"),
         ("one\u2028two", "one\\u{2028}two"),
+        ("a\u034fb\u115fc\u3164d\uffa0e", "a\\u{34F}b\\u{115F}c\\u{3164}d\\u{FFA0}e"),
+        ("a\U000e0041b\U0001d173c\u2065", "a\\u{E0041}b\\u{1D173}c\\u{2065}"),
         ("half \ud83d of it", "half \\u{D83D} of it"),
         ("C:\\temp", "C:\\temp"),
         ("Grüße 你好 👩‍🚒", "Grüße 你好 👩‍🚒"),
+        ("می\u200cخواهم ❤\ufe0f 辻\U000e0100 ᠠ\u180b", "می\u200cخواهم ❤\ufe0f 辻\U000e0100 ᠠ\u180b"),
         ("", ""),
     ],
 )
 def test_what_could_act_on_a_terminal_becomes_visible(sent: str, seen: str) -> None:
     assert clean(sent) == seen
+
+
+# Default_Ignorable_Code_Point of DerivedCoreProperties.txt (Unicode 16), first and last of each range.
+IGNORABLE = (
+    "00AD 034F 061C 115F..1160 17B4..17B5 180B..180F 200B..200F 202A..202E 2060..206F 3164 FE00..FE0F FEFF"
+    " FFA0 FFF0..FFF8 1BCA0..1BCA3 1D173..1D17A E0000..E0FFF"
+)
+# Emoji and scripts are written with these: joiners, and variation selectors of all three blocks.
+WRITTEN = "180B..180D 180F 200C..200D FE00..FE0F E0100..E01EF"
+
+
+def characters(ranges: str) -> set[str]:
+    ends = ((first, last or first) for first, _, last in (one.partition("..") for one in ranges.split()))
+    return {chr(code) for first, last in ends for code in range(int(first, 16), int(last, 16) + 1)}
+
+
+def test_what_unicode_lets_nobody_see_is_shown_unless_people_write_with_it() -> None:
+    written = characters(WRITTEN)
+    hidden = characters(IGNORABLE) - written
+    assert {one for one in hidden if clean(one) != f"\\u{{{ord(one):X}}}"} == set()
+    assert {one for one in written if clean(one) != one} == set()
+
+
+def test_a_character_is_shown_in_the_same_way_each_time() -> None:
+    sent = "é\u200b\ud800😀\U000e0041"
+    assert clean(sent) == clean(sent) == "é\\u{200B}\\u{D800}😀\\u{E0041}"
 
 
 def test_lines_are_kept_apart_and_each_is_clean() -> None:
