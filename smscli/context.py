@@ -194,6 +194,10 @@ class AppContext:
 
         return Masked(self.client)
 
+    def tell(self, text: str) -> None:
+        """Tell a person something in one line, whoever wrote what is in it."""
+        self.terminal.say(clean(text))
+
     def debug(self, line: str) -> None:
         """Tell one of `--debug`'s lines."""
         self.notice("debug", line if self.machine else f"debug: {line}")
@@ -201,7 +205,10 @@ class AppContext:
     def notice(self, kind: str, message: str, session_id: str | None = None) -> None:
         """Tell a person, or a script, something about the run; `kind` is one of the notice kinds."""
         said = {"kind": kind, "sessionId": session_id, "message": message}
-        self.terminal.say(self._object("notice", said) if self.machine else clean(message))
+        if self.machine:
+            self.terminal.say(self._object("notice", said))
+        else:
+            self.tell(message)
 
     def report(self, error: SmscliError, cause: Exception) -> int:
         """Tell an error and its next step; the exit code."""
@@ -211,9 +218,9 @@ class AppContext:
         if self.machine:
             self.terminal.say(self._object("error", _fields(error)))
             return error.exit_code
-        self.terminal.say(f"error: {clean(error.message)}")
+        self.tell(f"error: {error.message}")
         if error.hint:
-            self.terminal.say(f"hint: {clean(self._hint(error.hint))}")
+            self.tell(f"hint: {self._hint(error.hint)}")
         return error.exit_code
 
     def _hint(self, hint: str) -> str:

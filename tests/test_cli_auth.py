@@ -13,6 +13,7 @@ from smscli.demo.options import Options
 from smscli.demo.server import DemoServer
 from tests.conftest import Smscli
 from tests.memory_keyring import Memory
+from tests.wire_server import WireServer, answer
 
 
 @pytest.fixture
@@ -60,6 +61,17 @@ def test_login_checks_the_secret_and_then_keeps_it(
     }
     assert [path for _, path, _ in server.requests] == ["/api/v2/me"]
     assert smscli("list").code == 0
+
+
+def test_nothing_of_the_servers_name_for_a_user_acts_on_the_terminal(
+    smscli: Smscli, kept: dict[tuple[str, str], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipe_in(monkeypatch, "t0k3n\n")
+    user = {"userName": "\x1b]0;owned\x07demo\u202e\n"}
+    with WireServer(lambda request: answer({"statusCode": 0, "user": user})) as server:
+        outcome = smscli("auth", "login", "--token-stdin", "--url", server.base_url)
+    shown = "\\u{1B}]0;owned\\u{7}demo\\u{202E}\\n"
+    assert outcome.err == f"signed in to localhost as {shown}, profile default\n"
 
 
 def test_a_refused_secret_is_not_kept(

@@ -29,7 +29,7 @@ def login(
     credential = _credential(app, piped)
     name = app.connect(credential).me().name or credential.user or "the token's user"
     _keep(app, credential)
-    app.terminal.say(f"signed in to {app.host} as {name}, profile {app.settings.profile}")
+    app.tell(f"signed in to {app.host} as {name}, profile {app.settings.profile}")
 
 
 def _credential(app: AppContext, piped: str | None) -> Credential:
@@ -103,7 +103,7 @@ def logout(app: AppContext, every: EveryProfileOption = False) -> None:
         forgotten = app.store.delete(named) if named else False
         if profile.origin:
             app.state.forget(profile.origin)
-        app.terminal.say(
+        app.tell(
             f"signed out of {profile.url}, profile {profile.name}"
             if forgotten
             else f"no secret was kept for profile {profile.name}"
@@ -143,7 +143,7 @@ def list_(app: AppContext, json: JsonOption = False) -> None:
 def use(app: AppContext, name: NameArgument) -> None:
     """Make a profile the default."""
     app.config.use(name)
-    app.terminal.say(f"the default profile is {name}")
+    app.tell(f"the default profile is {name}")
 
 
 def status(app: AppContext, json: JsonOption = False) -> None:
