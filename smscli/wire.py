@@ -386,8 +386,11 @@ def _met(value: object) -> str:
     return "a list" if isinstance(value, list) else "a text" if isinstance(value, str) else "a number"
 
 
+# Blanks of every width and ends of lines; but not the control characters that Python takes for blanks.
+_BLANKS = re.compile(r"[^\S\x0b\x0c\x1c-\x1f\x85]+")
+
+
 def one_line(text: str) -> str:
-    """A server's words for an error: one line, at most 200 characters, what can't be seen made visible."""
-    line = " ".join(text.split())
-    shown = "".join(one if one.isprintable() else f"\\u{{{ord(one):X}}}" for one in line[:200])
-    return shown + "..." if len(line) > 200 else shown
+    """A server's words for an error on one line of at most 200 characters; whoever shows it cleans it."""
+    line = _BLANKS.sub(" ", text).strip(" ")
+    return line[:200] + "..." if len(line) > 200 else line

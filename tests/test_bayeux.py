@@ -243,7 +243,7 @@ def failure(script: CometdScript, act: Callable[[Channel], None]) -> Exception:
             "the handshake is refused: no reason given",
         ),
         ([refused("handshake")], NoPush, "the handshake is refused: 403::denied"),
-        ([refused("handshake", "a\nb\x1b[2J")], NoPush, "the handshake is refused: a b\\u{1B}[2J"),
+        ([refused("handshake", "a\nb\x1b[2J")], NoPush, "the handshake is refused: a b\x1b[2J"),
         ([refused("handshake", advice={"reconnect": "none"})], NoPush, "the handshake is refused"),
         ([refused("handshake", advice={"reconnect": "retry"})], ServerError, "the handshake is refused"),
         ([refused("handshake", advice={"reconnect": "handshake"})], ServerError, "the handshake is refused"),

@@ -109,7 +109,7 @@ def test_an_answer_without_messages_says_what_it_is(name: str, why: str) -> None
         ("sessions", "a text"),
         ({}, "an empty object"),
         ({"smssessions": 7}, "smssessions in the server's answer is no list, but a number"),
-        ({"a\x1bb": 1}, "an object with a\\u{1B}b"),
+        ({"a\n \x1bb": 1}, "an object with a \x1bb"),
     ],
 )
 def test_what_was_met_is_told_in_words(value: object, met: str) -> None:
@@ -255,6 +255,11 @@ def test_a_status_is_read(name: str, expected: Status | None) -> None:
 def test_a_long_status_message_is_cut_to_one_short_line() -> None:
     status = wire.status_from_json({"statusCode": 4, "statusMessage": "x" * 1000})
     assert status == Status(4, "x" * 200 + "...")
+
+
+def test_the_words_of_a_status_keep_every_character_but_the_ends_of_lines() -> None:
+    said = " a\r\n\tb\x0b\x1c\x85\u2028c\u200d\ud800\x00 "
+    assert wire.one_line(said) == "a b\x0b\x1c\x85 c\u200d\ud800\x00"
 
 
 # --- me and services ---
