@@ -248,7 +248,10 @@ def read(
 def _named(sessions: list[str]) -> str:
     if not sessions:
         return "it holds no messages"
-    names = ", ".join(one[:_LONGEST_NAME] for one in sessions[:_MOST_NAMED])
+    shown = (
+        f"{one[:_LONGEST_NAME]}..." if len(one) > _LONGEST_NAME else one for one in sessions[:_MOST_NAMED]
+    )
+    names = ", ".join(shown)
     return f"it holds {names}" + (" and others" if len(sessions) > _MOST_NAMED else "")
 
 

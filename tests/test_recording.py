@@ -731,6 +731,11 @@ def test_a_recording_of_many_sessions_names_some() -> None:
     assert complaint(log, "0000C").hint == "it holds S0, S1, S2, S3, S4, S5, S6, S7, S8, S9 and others"
 
 
+def test_an_id_that_is_cut_says_so() -> None:
+    log = b"".join(message_json(text(1, "hi", "S" * length)).encode() + b"\n" for length in (64, 65))
+    assert complaint(log, "0000C").hint == f"it holds {'S' * 64}, {'S' * 64}..."
+
+
 def test_an_empty_recording_has_no_messages_and_no_session() -> None:
     assert shown(b"") == []
     error = complaint(b"", "0000C")
