@@ -26,6 +26,8 @@ _PATIENCE = 0.8
 _KEPT_SECONDS = 10.0
 _LONGEST = 60
 _SIGNS = frozenset("._+@-")
+# The fillers of Hangul are letters to Python and blanks to the eye.
+_UNSEEN = frozenset("\u115f\u1160\u3164\uffa0")
 
 
 class Choice(NamedTuple):
@@ -214,13 +216,17 @@ def _is_harmless(value: str) -> bool:
     an option nor empty at its ends."""
     if not value or value != value.strip() or value.startswith("-"):
         return False
-    return all(sign.isalnum() or sign in _SIGNS or sign == " " for sign in value)
+    return all(_is_plain(sign) or sign == " " for sign in value)
+
+
+def _is_plain(sign: str) -> bool:
+    return sign in _SIGNS or (sign.isalnum() and sign not in _UNSEEN)
 
 
 def plain(text: str) -> str:
     """A description on one short line, every run of other characters made one blank; apostrophes just go."""
     some = text[: 4 * _LONGEST].replace("'", "")
-    reduced = "".join(sign if sign.isalnum() or sign in _SIGNS else " " for sign in some)
+    reduced = "".join(sign if _is_plain(sign) else " " for sign in some)
     return " ".join(reduced.split())[:_LONGEST].rstrip(" .")
 
 

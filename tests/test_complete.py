@@ -165,7 +165,7 @@ def test_profiles_are_offered_with_user_and_server(home: dict[str, str]) -> None
     "value",
     ["$(touch x)", "`touch x`", "a;b", "a'b", 'a"b', "a:b", "a\nb", "a\tb", "a\\b", "a/b", "a|b", "a*",
      "a{b}", "~", "--demo", "-p", " a", "a ", "", "a\u202eb", "a\x1b[2J", "a\x9b", "a\ud800", "=a", "a%b",
-     "a#", "!a"],
+     "a#", "!a", "\u3164", "a\u115fb", "a\u200bb", "a\U000e0041"],
 )  # fmt: skip
 def test_an_id_that_a_shell_could_take_for_more_is_left_out(value: str) -> None:
     assert complete(["show", ""], {}, lambda given: [Choice(value, "Chatting"), SECOND]) == [SECOND]
@@ -178,6 +178,7 @@ def test_a_description_is_reduced_to_words() -> None:
         plain("Chatting Žofie 山田 robin@example.com +1_0-2.")
         == "Chatting Žofie 山田 robin@example.com +1_0-2"
     )
+    assert plain("Chatting \u3164\uffa0Mika\u1160") == "Chatting Mika"
     assert plain("a" * 1_000_000) == "a" * 60
 
 
