@@ -1,0 +1,27 @@
+"""Hostile text: every kind of it, in every field, through every output in every view."""
+
+from collections.abc import Iterator
+
+from tests.bench.figures import Line
+from tests.bench.setting import Setting
+from tests.hostile_documents import NAMES, PAYLOADS, Planted
+from tests.hostile_outputs import OUTPUTS, VIEWS
+from tests.hostile_walk import Desk, walk
+
+_QUICK = ("C0", "hidden")
+
+
+def hostile(setting: Setting) -> Iterator[Line]:
+    """How often something came through, was lost, or was evaluated."""
+    kinds = _QUICK if setting.quick else tuple(PAYLOADS)
+    runs, faults = 0, list[str]()
+    for kind in kinds:
+        with Desk(Planted(PAYLOADS[kind])) as desk:
+            for output in OUTPUTS:
+                for _, judged in walk(desk, output, VIEWS[output.form]):
+                    runs += 1
+                    faults += judged.faults
+    measure = (
+        f"hostile text: {len(kinds)} kinds in {len(NAMES)} fields, {len(OUTPUTS)} outputs, {runs:,} runs"
+    )
+    yield Line(measure, f"{len(faults)}", "; ".join(faults[:3]), "0", not faults, counted=True)
