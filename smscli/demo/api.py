@@ -7,7 +7,7 @@ from itertools import chain, islice
 
 from smscli.demo.cometd import Push
 from smscli.demo.connection import Answer, Request, json_bytes
-from smscli.demo.faults import Faults, damage
+from smscli.demo.faults import Faults
 from smscli.demo.options import Options
 from smscli.demo.sample import printed
 from smscli.demo.signin import HttpSession, HttpSessions, user_of
@@ -61,7 +61,7 @@ class Api:
         self.base = ""
         self.faults = Faults()
         self.http_sessions = HttpSessions()
-        self.push = Push(world, lambda: self.options, self._base)
+        self.push = Push(world, lambda: self.options, self._base, self.faults.count)
         self.requests: deque[tuple[str, str, str | None]] = deque(maxlen=_MOST_LOGGED)
         self._clock = clock
 
@@ -75,7 +75,11 @@ class Api:
         answer = self._answer(request, user)
         answer.headers += (("Date", http_date(self._clock())),)
         answer.hold = options.delay_ms / 1000
-        return damage(fault, answer) if fault else answer
+        if fault:
+            return self.faults.strike(fault, answer)
+        if answer.left_out:
+            self.faults.count("late", answer.left_out)
+        return answer
 
     def _answer(self, request: Request, user: str | None) -> Answer:
         if user is None:
@@ -202,10 +206,11 @@ class Api:
         with self.world.lock:
             log = self.world.logs[session.id]
             begin, end = _window(log, request.query, options)
+            left_out = log.leave_out(begin, end, self._clock())
             pieces = self._pieces(session, log, begin, end)
             if end - begin > _STREAMED_ABOVE:
-                return Answer(body=self._enclosed(_joined(pieces)), framing="chunked")
-            return Answer(body=b"".join(self._enclosed([b",".join(pieces)])))
+                return Answer(body=self._enclosed(_joined(pieces)), framing="chunked", left_out=left_out)
+            return Answer(body=b"".join(self._enclosed([b",".join(pieces)])), left_out=left_out)
 
     def _enclosed(self, pieces: "Iterator[bytes] | list[bytes]") -> Iterator[bytes]:
         if self.options.message_envelope == "bare-array":

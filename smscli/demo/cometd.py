@@ -66,15 +66,22 @@ class Push:
     """The channel under `/api/v2/notifications`: hears the world's changes and tells its clients.
 
     `received` holds the Bayeux messages that came in, the latest ones. `options` and `base` give the
-    switches and the server's URL down to `/api/v2` as they are when called.
+    switches and the server's URL down to `/api/v2` as they are when called. `befell` hears of each
+    notification that is lost on demand.
     """
 
-    def __init__(self, world: World, options: Callable[[], Options], base: Callable[[], str]) -> None:
+    def __init__(
+        self,
+        world: World,
+        options: Callable[[], Options],
+        base: Callable[[], str],
+        befell: Callable[[str], None],
+    ) -> None:
         self.received: deque[Json] = deque(maxlen=_MOST_RECEIVED)
         self._world = world
         self._options = options
         self._base = base
-        self._notices = Notices()
+        self._notices = Notices(befell)
         self._clients: dict[str, _Client] = {}
         # Taken after the world's lock, never before it: changes are heard under that one.
         self._changed = threading.Condition()
@@ -113,19 +120,22 @@ class Push:
     def lose(self, times: int) -> None:
         """Let the next `times` notifications get lost."""
         with self._changed:
-            self._notices.to_lose += times
+            self._notices.to_lose = times
 
-    def cut(self) -> None:
-        """Reset the connections of all held connects."""
+    def cut(self) -> bool:
+        """Reset the connections of all held connects; whether there were any."""
         with self._changed:
             self._cuts += 1
             self._changed.notify_all()
+            return any(client.held for client in self._clients.values())
 
-    def drop(self) -> None:
-        """Forget every client."""
+    def drop(self) -> bool:
+        """Forget every client; whether there was any."""
         with self._changed:
-            for client in list(self._clients.values()):
+            known = list(self._clients.values())
+            for client in known:
                 self._end(client, "forgotten")
+            return bool(known)
 
     def close(self) -> None:
         """Let go of everything that is held."""
@@ -140,7 +150,7 @@ class Push:
             hearers = [
                 (client, session)
                 for client in self._clients.values()
-                if (session := self._world.find(client.caller.user, change.session_id))
+                if client.topics and (session := self._world.find(client.caller.user, change.session_id))
             ]
             if not hearers:
                 return

@@ -52,7 +52,8 @@ class Answer:
     """One answer and how it travels.
 
     A body in pieces is streamed. `hold` seconds pass before the first byte and `pace` after each piece;
-    `stop_after` bytes of the body the connection is closed (or, with `reset`, reset).
+    `stop_after` bytes of the body the connection is closed (or, with `reset`, reset). `left_out` messages are
+    still to come, and others that follow them are in this answer.
     """
 
     status: int = 200
@@ -65,6 +66,7 @@ class Answer:
     pace: float = 0.0
     stop_after: int | None = None
     reset: bool = False
+    left_out: int = 0
 
     def head(self) -> bytes:
         """The status line and headers as they go out."""

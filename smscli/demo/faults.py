@@ -5,6 +5,7 @@ A fault is named `kind` or `kind:value`; the kinds and what their value means st
 
 import json
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
@@ -14,18 +15,24 @@ from smscli.demo.options import Options
 _PIECE = 64 * 1024
 
 
-@dataclass(slots=True)
-class _Queued:
+@dataclass(slots=True, eq=False)
+class Fault:
+    """A fault on its way to a request; one that is not `queued` was drawn by chance."""
+
     kind: str
-    path_part: str
-    times: int
+    path_part: str = ""
+    queued: bool = True
 
 
 class Faults:
-    """Decides which requests go wrong: those queued first, then by the options' seeded chance."""
+    """Decides which requests go wrong: those queued first, then by the options' seeded chance.
+
+    `befallen` counts what really went wrong, by kind, whatever else goes wrong at the server included.
+    """
 
     def __init__(self) -> None:
-        self._queue: list[_Queued] = []
+        self.befallen: Counter[str] = Counter()
+        self._queue: list[Fault] = []
         self._lock = threading.Lock()
         self._chance: Iterator[float] | None = None
 
@@ -36,29 +43,48 @@ class Faults:
         """
         _known(kind)
         with self._lock:
-            self._queue.append(_Queued(kind, path_part, times))
+            self._queue += [Fault(kind, path_part) for _ in range(times)]
 
-    def draw(self, target: str, options: Options) -> str | None:
+    def count(self, kind: str, times: int = 1) -> None:
+        """Note that something has gone wrong."""
+        with self._lock:
+            self.befallen[kind] += times
+
+    def heal(self) -> None:
+        """Let no queued fault strike any more."""
+        with self._lock:
+            self._queue.clear()
+
+    def draw(self, target: str, options: Options) -> Fault | None:
         """The fault for the request of this path and query, None if it goes well."""
         if not self._queue and not options.fault:
             return None
         with self._lock:
             for queued in self._queue:
                 if queued.path_part in target:
-                    queued.times -= 1
-                    if not queued.times:
-                        self._queue.remove(queued)
-                    return queued.kind
+                    self._queue.remove(queued)
+                    return queued
             if options.fault and options.fault_path in target:
                 return self._by_chance(options)
         return None
 
-    def _by_chance(self, options: Options) -> str | None:
+    def strike(self, fault: Fault, answer: Answer) -> Answer:
+        """The answer with this fault; one that it leaves as it was does not count: the next gets it."""
+        bad = damage(fault.kind, answer)
+        with self._lock:
+            if bad is not answer:
+                self.befallen[fault.kind.partition(":")[0]] += 1
+            elif fault.queued:
+                self._queue.insert(0, fault)
+        return bad
+
+    def _by_chance(self, options: Options) -> Fault | None:
         if self._chance is None:
             self._chance = chances(options.fault_seed)
         if next(self._chance) >= options.fault_rate:
             return None
-        return options.fault[int(next(self._chance) * len(options.fault))]
+        kind = options.fault[int(next(self._chance) * len(options.fault))]
+        return Fault(kind, queued=False)
 
 
 def damage(kind: str, answer: Answer) -> Answer:
@@ -202,16 +228,17 @@ def _gzip_bomb(answer: Answer, value: str) -> Answer:
 
 
 def _rearranged(rearrange: "Callable[[list[object]], list[object]]") -> "Callable[[Answer, str], Answer]":
-    """The page's messages in another order; an answer without messages stays as it is."""
+    """The page's messages in another order; an answer that has none, or one only, stays as it is."""
 
     def fault(answer: Answer, value: str) -> Answer:
         if answer.status != 200:
             return answer
         body = json.loads(bytes_of(answer))
-        if isinstance(body, list):
-            body = rearrange(body)
-        elif "messages" in body:
-            body["messages"] = rearrange(body["messages"])
+        before = body if isinstance(body, list) else body.get("messages", [])
+        after = rearrange(before)
+        if after == before:
+            return answer
+        body = after if isinstance(body, list) else body | {"messages": after}
         return replace(answer, body=json.dumps(body).encode())
 
     return fault

@@ -1,6 +1,6 @@
 """Changes in the world as CometD notifications, and what befalls those on their way."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import count
 from typing import NamedTuple
 
@@ -34,10 +34,14 @@ class Delivery(NamedTuple):
 
 
 class Notices:
-    """Words changes as the options say and lets notifications get lost, doubled, swapped or accompanied."""
+    """Words changes as the options say and lets notifications get lost, doubled, swapped or accompanied.
 
-    def __init__(self) -> None:
+    `befell` hears of each that is lost on demand.
+    """
+
+    def __init__(self, befell: Callable[[str], None]) -> None:
         self.to_lose = 0
+        self._befell = befell
         self._references = count(17)
         self._foreign = count()
         self._malformed = count()
@@ -69,6 +73,7 @@ class Notices:
     def _on_the_way(self, notice: Delivery, base: str, options: Options) -> Iterator[Delivery]:
         if self.to_lose:
             self.to_lose -= 1
+            self._befell("notification-lost")
             return
         if self._strikes(options.push_lost, options):
             return
@@ -104,9 +109,9 @@ def _new_message(session: Session, stored: Json, key: str, base: str, options: O
         message["timestampSeconds"] = stored["timestampSeconds"]
     data = _log_update(message)
     path = f"/{key}s/{session.id}"
-    if options.push_address != "uri":
+    if options.push_address in ("path", "both"):
         data[f"{key}Path"] = path
-    if options.push_address != "path":
+    if options.push_address in ("uri", "both"):
         data[f"{key}Uri"] = base + path
     return data
 

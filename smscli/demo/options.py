@@ -115,8 +115,8 @@ class Options:
     topics: tuple[str, ...] = TOPICS
     """The subscriptions that are accepted."""
     push_keys: Literal["single", "double"] = "double"
-    push_address: Literal["uri", "path", "both"] = "uri"
-    """Which key of a message notification names its session: `smssessionUri`, `smssessionPath`."""
+    push_address: Literal["uri", "path", "both", "none"] = "uri"
+    """Which key of a message notification names its session: `smssessionUri`, `smssessionPath`; or none."""
     push_lost: float = 0.0
     """The share of notifications that never arrive; the next four are shares too."""
     push_repeated: float = 0.0

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import Self
@@ -58,6 +58,16 @@ class DemoServer:
         """Let the next `times` requests whose path and query hold `path_part` go wrong; kinds in `faults`."""
         self._api.faults.fail_next(kind, path_part, times)
 
+    @property
+    def befallen(self) -> Counter[str]:
+        """How often each fault has befallen an answer, a notification or a client so far."""
+        return self._api.faults.befallen
+
+    def heal(self) -> None:
+        """Take back the faults and losses that are still to come."""
+        self._api.faults.heal()
+        self._api.push.lose(0)
+
     def expire_sessions(self) -> None:
         """Forget every cookie and CSRF token."""
         self._api.http_sessions.expire()
@@ -77,20 +87,23 @@ class DemoServer:
 
     def cut_push(self) -> None:
         """Reset the connections that hold a connect; the clients are still known."""
-        self._api.push.cut()
+        if self._api.push.cut():
+            self._api.faults.count("push-cut")
 
     def drop_push(self) -> None:
         """Forget every CometD client; each is told at its next message, or at once where it waits."""
-        self._api.push.drop()
+        if self._api.push.drop():
+            self._api.faults.count("push-dropped")
 
     def restart(self) -> dict[str, Log]:
         """Come back as after a crash: message logs, HTTP sessions and CometD clients are gone.
 
         Returns the old logs.
         """
-        self.cut_push()
-        self.drop_push()
+        self._api.push.cut()
+        self._api.push.drop()
         self.expire_sessions()
+        self._api.faults.count("restart")
         return self.world.restart()
 
     def start(self) -> Self:

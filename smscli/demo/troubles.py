@@ -7,40 +7,41 @@ from smscli.demo.server import DemoServer
 from smscli.demo.world import Log
 
 # Faults of one read: a connect has its own kinds.
-_READS = (
+READS = (
     "reset",
     "cut",
     "500",
     "502html",
     "503",
     "429",
-    "hang:3",
+    "hang",
     "truncated-json",
     "wrong-json",
     "empty",
     "repeat",
     "reorder",
 )
-KINDS = (*_READS, "late", "notification-lost", "push-cut", "push-dropped", "restart")
+CHANNEL = ("notification-lost", "push-cut", "push-dropped")
+KINDS = (*READS, "late", *CHANNEL, "restart")
 # A message that comes late has come by then, in seconds.
 _LATEST = 7.5
 
 
 class Trouble(NamedTuple):
-    """One trouble: its kind, and the seconds since the one before."""
+    """One trouble: its kind, and what passes between the one before and it."""
 
     after: float
     kind: str
 
 
 class Troubles:
-    """The troubles of one seed."""
+    """The troubles of one seed, in whatever unit the pauses between them are."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int | str) -> None:
         self._random = Random(seed)
 
     def schedule(self, each: int, pause: float) -> list[Trouble]:
-        """Every kind `each` times, in any order, `pause` seconds apart on the average."""
+        """Every kind `each` times, in any order, a `pause` apart on the average."""
         kinds = list(KINDS) * each
         self._random.shuffle(kinds)
         return [Trouble(self._random.uniform(0, 2 * pause), kind) for kind in kinds]
@@ -48,7 +49,7 @@ class Troubles:
     def befall(self, server: DemoServer, kind: str) -> dict[str, Log]:
         """Let one trouble happen now, or to the next read; returns the logs that it loses.
 
-        ValueError when there is no such kind.
+        `server.befallen` tells whether it did. ValueError when there is no such kind.
         """
         match kind:
             case "late":

@@ -100,6 +100,8 @@ class Log:
     # The highest index so far at each place, so that a message numbered -1 keeps its place among the others.
     order: list[int] = field(default_factory=list)
     withheld: dict[int, float] = field(default_factory=dict)
+    # Those of them that were passed over in an answer.
+    passed: set[int] = field(default_factory=set)
 
     def __len__(self) -> int:
         return self._head_length() + len(self.messages)
@@ -138,6 +140,17 @@ class Log:
     def hidden(self, message: Json, now: float) -> bool:
         """Whether this message is still withheld from readers."""
         return self.withheld.get(message["index"], now) > now
+
+    def leave_out(self, begin: int, end: int, now: float) -> int:
+        """How many withheld messages an answer with these places is the first to pass over."""
+        waiting = {index for index, until in self.withheld.items() if until > now} - self.passed
+        if not waiting:
+            return 0
+        shown = [one["index"] for one in self.between(begin, end)]
+        last = max((index for index in shown if self.withheld.get(index, now) <= now), default=-1)
+        passed = {index for index in waiting.intersection(shown) if index < last}
+        self.passed |= passed
+        return len(passed)
 
     def _head_length(self) -> int:
         return len(self.head) if self.head else 0

@@ -219,6 +219,29 @@ def test_what_has_no_messages_is_neither_reordered_nor_repeated(server: DemoServ
     assert get(server, "/nothing").status == 404
 
 
+def test_a_fault_counts_when_it_has_struck(server: DemoServer) -> None:
+    server.fail_next("503:7", "fields", times=2)
+    assert server.befallen == {}
+    for target in ("/api/v2/me", LIST):
+        get(server, target)
+    assert server.befallen == {"503": 1}
+
+
+def test_a_page_that_has_no_other_order_leaves_the_fault_to_the_next(server: DemoServer) -> None:
+    server.world.say(server.world.add_session("B"), "alone")
+    server.fail_next("reorder", "/messages")
+    assert indices(server, "B") == [1]
+    assert server.befallen == {}
+    assert [indices(server, "A") for _ in range(2)] == [[3, 2, 1], [1, 2, 3]]
+    assert server.befallen == {"reorder": 1}
+
+
+def test_a_fault_that_is_to_come_can_be_taken_back(server: DemoServer) -> None:
+    server.fail_next("500")
+    server.heal()
+    assert get(server, LIST).status == 200
+
+
 @pytest.mark.parametrize("kind", sorted(KINDS))
 def test_the_server_goes_on_after_every_kind(server: DemoServer, kind: str) -> None:
     server.fail_next(kind, LIST)

@@ -98,6 +98,15 @@ def test_which_key_names_the_session_is_a_switch(
     }
 
 
+def test_a_message_may_come_without_a_word_of_its_session(peer: Peer) -> None:
+    peer.server.options.push_address = "none"
+    session = peer.server.world.add_session("A")
+    heard(peer)
+    peer.server.world.say(session, "hello")
+    [data] = heard(peer)
+    assert data.keys() == {"messages", "notificationType", "messageType"}
+
+
 def test_each_change_comes_with_the_fields_that_its_page_prints(peer: Peer) -> None:
     world = peer.server.world
     session = world.add_session("A", user_data={"OrderId": "4471"})

@@ -48,9 +48,28 @@ def test_a_trouble_of_reads_strikes_the_next_read_and_no_connect(server: DemoSer
 
 def test_a_late_message_leaves_a_gap_for_less_than_eight_seconds(server: DemoServer, clock: Clock) -> None:
     assert Troubles(1).befall(server, "late") == {}
-    assert indices(server, "A") == [2]
+    assert server.befallen["late"] == 0
+    assert [indices(server, "A") for _ in range(2)] == [[2], [2]]
+    assert server.befallen["late"] == 1
     clock.now += 7.5
     assert indices(server, "A") == [1, 2]
+
+
+def test_a_gap_that_nobody_was_shown_does_not_count(server: DemoServer, clock: Clock) -> None:
+    Troubles(1).befall(server, "late")
+    server.fail_next("500", "/messages")
+    assert get(server, "/api/v2/me/smsessions/A/messages").status == 500
+    assert server.befallen["late"] == 0
+    Troubles(1).befall(server, "late")
+    clock.now += 7.5
+    assert indices(server, "A") == [1, 2, 3, 4]
+    assert server.befallen["late"] == 0
+
+
+def test_a_late_message_with_nothing_after_it_leaves_no_gap(server: DemoServer) -> None:
+    server.world.append("A", {"type": "Text", "text": "last"}, late=3)
+    assert indices(server, "A") == []
+    assert server.befallen["late"] == 0
 
 
 def test_a_late_message_needs_a_session(serve: Serve) -> None:
@@ -65,6 +84,20 @@ def test_a_lost_notification_is_one(server: DemoServer) -> None:
             server.world.say("A", text)
         news = peer.connect()[:-1]
     assert [notice["data"]["messages"][0]["text"] for notice in news] == ["two"]
+    assert server.befallen["notification-lost"] == 1
+
+
+def test_a_notification_for_nobody_is_not_lost(server: DemoServer) -> None:
+    with Peer(server) as peer:
+        peer.handshake()
+        Troubles(1).befall(server, "notification-lost")
+        server.world.say("A", "one")
+        assert server.befallen["notification-lost"] == 0
+        peer.subscribe("/v2/me/*")
+        server.heal()
+        server.world.say("A", "two")
+        news = peer.connect()[:-1]
+    assert [notice["data"]["messages"][0]["text"] for notice in news] == ["two"]
 
 
 def test_a_dropped_channel_knows_its_clients_no_more(server: DemoServer) -> None:
@@ -72,13 +105,19 @@ def test_a_dropped_channel_knows_its_clients_no_more(server: DemoServer) -> None
         peer.begin()
         Troubles(1).befall(server, "push-dropped")
         assert peer.connect()[0]["error"] == "402::Unknown client"
+        Troubles(1).befall(server, "push-dropped")
+    assert server.befallen["push-dropped"] == 1
 
 
 def test_a_cut_channel_resets_a_held_connect(server: DemoServer) -> None:
     server.options.hold = 30
     with Peer(server) as peer:
-        peer.begin().hang()
+        peer.begin()
         Troubles(1).befall(server, "push-cut")
+        assert server.befallen["push-cut"] == 0
+        peer.hang()
+        Troubles(1).befall(server, "push-cut")
+        assert server.befallen["push-cut"] == 1
         with pytest.raises(ConnectionError):
             peer.receive()
 
@@ -88,6 +127,7 @@ def test_a_restart_hands_back_what_it_loses(server: DemoServer) -> None:
     lost = Troubles(1).befall(server, "restart")
     assert [message["text"] for message in lost["A"]] == ["old"]
     assert indices(server, "A") == []
+    assert server.befallen == {"restart": 1}
 
 
 def test_a_trouble_is_a_pause_and_a_kind() -> None:
