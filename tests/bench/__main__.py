@@ -1,16 +1,19 @@
-"""The speed and cost table: every measure with its bar beside it; ends with 1 when one falls short."""
+"""The tables of speed and cost, and with --reliability of reliability: every measure with its bar beside it;
+ends with 1 when one falls short. The long run of reliability, all of its faults and kills, is
+`python -m tests.bench --reliability`; with --quick it is CI's, and with --seed an earlier run's once more."""
 
 import argparse
 import os
 import platform
+import secrets
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tests.bench import following, reading, start
+from tests.bench import faults, following, kills, reading, start
 from tests.bench.children import Failed, NotMeasured
 from tests.bench.figures import Line, falls_short
 from tests.bench.setting import Setting
@@ -40,33 +43,48 @@ ROWS: dict[str, Row] = {
     "many-poll": following.many_poll,
     "memory-follow": following.memory_follow,
 }
+# What goes wrong here is counted: none of these depends on the machine's pace.
+RELIABILITY: dict[str, Row] = {
+    "faults-push": faults.faults_push,
+    "faults-poll": faults.faults_poll,
+    "kills": kills.kills,
+}
 
 
 def main(arguments: Sequence[str]) -> int:
     """Measure the rows asked for and print them; the exit code."""
     asked = _parser().parse_args(arguments)
+    rows = RELIABILITY if asked.reliability else ROWS
     if asked.list:
-        print("\n".join(ROWS))
+        print("\n".join(rows))
         return 0
     if asked.rounds is not None and asked.rounds < 1:
         _parser().error("--rounds takes a number from 1")
-    unknown = sorted(set(asked.rows) - ROWS.keys())
+    unknown = sorted(set(asked.rows) - rows.keys())
     if unknown:
         _parser().error(f"no such row: {', '.join(unknown)}; --list names them")
-    names = [name for name in ROWS if name in asked.rows or not asked.rows]
+    names = [name for name in rows if name in asked.rows or not asked.rows]
     rounds = asked.rounds or (_QUICK_ROUNDS if asked.quick else 7)
     size = _LONG if asked.long else 100_000
-    lines: list[tuple[str, Line]] = []
+    seed = secrets.randbits(32) if asked.seed is None else asked.seed
+    how = f"seed {seed}" if asked.reliability else f"{rounds} rounds"
+    heading = f"{_where()}; `{' '.join(['python -m tests.bench', *arguments])}`, {how}"
+    # A run that does not come to its table must be repeatable too.
+    print(heading, file=sys.stderr, flush=True)
     with TemporaryDirectory(prefix="smscli-bench-") as folder:
-        setting = Setting(Path(folder), rounds, asked.quick, size)
-        for name in names:
-            for line in measured(ROWS[name], setting, name):
-                lines.append((name, line))
-                print(f"{name}: {line.measure}: {line.figure} ({line.bar})", file=sys.stderr, flush=True)
-    print(
-        f"{_where()}; `{' '.join(['python -m tests.bench', *arguments])}`, {rounds} rounds\n\n{table(lines)}"
-    )
-    return int(falls_short([line for _, line in lines], counts_only=asked.quick))
+        setting = Setting(Path(folder), rounds, asked.quick, size, seed)
+        lines = list(_told({name: rows[name] for name in names}, setting))
+    print(f"{heading}\n\n{table(lines)}")
+    counts_only = asked.quick and not asked.reliability
+    return int(falls_short([line for _, line in lines], counts_only=counts_only))
+
+
+def _told(rows: Mapping[str, Row], setting: Setting) -> Iterator[tuple[str, Line]]:
+    """The lines of the rows, each told as it comes."""
+    for name, row in rows.items():
+        for line in measured(row, setting, name):
+            print(f"{name}: {line.measure}: {line.figure} ({line.bar})", file=sys.stderr, flush=True)
+            yield name, line
 
 
 def measured(row: Row, setting: Setting, name: str) -> Iterator[Line]:
@@ -91,9 +109,15 @@ def _where() -> str:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("rows", nargs="*", metavar="ROW", help="only these rows")
+    parser.add_argument("--reliability", action="store_true", help="the table of reliability")
+    parser.add_argument(
+        "--seed", type=int, metavar="N", help="what chance decides in it, as an earlier run printed it"
+    )
     parser.add_argument("--list", action="store_true", help="name the rows")
     parser.add_argument("--rounds", type=int, metavar="N", help="rounds of each comparison (default 7)")
-    parser.add_argument("--quick", action="store_true", help="few and short rounds; only counts can fail")
+    parser.add_argument(
+        "--quick", action="store_true", help="few and short rounds; of speed and cost only counts can fail"
+    )
     parser.add_argument("--long", action="store_true", help=f"logs of {_LONG:,} messages in place of 100,000")
     return parser
 

@@ -77,9 +77,14 @@ def count_at_most(
     return Line(measure, unit(count), detail, f"at most {unit(bar)}", count <= bar, counted=True)
 
 
-def exactly(measure: str, count: int, bar: int) -> Line:
+def count_at_least(measure: str, count: int, bar: int, detail: str = "") -> Line:
+    """A count that must not be lower than its bar."""
+    return Line(measure, f"{count:,}", detail, f"at least {bar:,}", count >= bar, counted=True)
+
+
+def exactly(measure: str, count: int, bar: int, detail: str = "") -> Line:
     """A count that must be just this."""
-    return Line(measure, f"{count}", "", f"exactly {bar}", count == bar, counted=True)
+    return Line(measure, f"{count}", detail, f"exactly {bar}", count == bar, counted=True)
 
 
 def percentile(values: Sequence[float], share: float) -> float:

@@ -56,7 +56,7 @@ class Served:
         """Let the customer say something."""
         self._tell(f"say {session_id}")
 
-    def _tell(self, command: str) -> list[tuple[float, str, str, str]]:
+    def _tell(self, command: str) -> Any:
         assert self._process.stdin
         self._process.stdin.write(f"{command}\n")
         self._process.stdin.flush()
@@ -72,22 +72,30 @@ class Served:
 
 @dataclass(frozen=True)
 class Setting:
-    """One run of the bench. `folder` is empty at the start; `size` is the length of a long log."""
+    """One run of the bench. `folder` is empty at the start; `size` is the length of a long log; whatever is
+    left to chance comes from `seed`."""
 
     folder: Path
     rounds: int = 7
     quick: bool = False
     size: int = 100_000
+    seed: int = 0
 
     @contextmanager
     def serve(self, **switches: Switch) -> Iterator[Served]:
         """The demo server's bulk scene with these switches."""
+        with self.served("tests.bench.served", **switches) as process:
+            yield Served(process)
+
+    @contextmanager
+    def served(self, program: str, **switches: Switch) -> Iterator["subprocess.Popen[str]"]:
+        """A program of this folder that is the demo server with these switches, in its bulk scene."""
         words = [word for name, value in switches.items() for word in (f"--{name}", str(value))]
-        command = [sys.executable, "-m", "tests.bench.served", "--scene", "bulk", *words]
+        command = [sys.executable, "-m", program, "--scene", "bulk", *words]
         with subprocess.Popen(
             command, env=self.environ(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         ) as process:
-            yield Served(process)
+            yield process
 
     def environ(self, server: Served | None = None, **more: str) -> dict[str, str]:
         """What a child gets: a home of its own, this checkout, and how to sign in to `server`."""

@@ -1,0 +1,214 @@
+"""A tail that records 20 sessions while all goes wrong that can: what it keeps beside the server's log.
+
+Several tails, each with a server of its own, share the faults; which comes when is the seed's.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from random import Random
+from typing import NamedTuple
+
+from smscli.demo.troubles import CHANNEL, KINDS, Trouble, Troubles
+from tests.bench.children import Failed
+from tests.bench.figures import Line, count_at_least, exactly
+from tests.bench.judge import Verdict, total
+from tests.bench.recorded import Recorder, Troubled, troubled
+from tests.bench.setting import Setting, Switch
+
+_NAMES = {
+    "reset": "reset",
+    "cut": "cut in the body",
+    "500": "500",
+    "502html": "502 as HTML",
+    "503": "503 with `Retry-After`",
+    "429": "429",
+    "hang": "hang",
+    "truncated-json": "truncated JSON",
+    "wrong-json": "wrong JSON",
+    "empty": "empty body",
+    "repeat": "repeats",
+    "reorder": "reordered page",
+    "late": "index gap filled within 8 s",
+    "notification-lost": "notification lost",
+    "push-cut": "push channel lost, its connection reset",
+    "push-dropped": "push channel lost, its client forgotten",
+    "restart": "server restarted with lower indices",
+}
+_SESSIONS = 20
+_MESSAGES = 12
+_RATE = 8.0
+# Good reads from one fault to the next, on the average: the next one may strike before all is well again.
+_BETWEEN = 8
+# What a server may do besides: leave indices out, and cut its answers short.
+_QUIRKS: tuple[dict[str, Switch], ...] = ({}, {"gaps": 9}, {}, {"count-cap": 5})
+# What a hang costs; a busy machine must not seem to hang all the while.
+_TIMEOUT = 2.0
+_START = 60.0
+# A fault waits for a request that it can befall, as long as a tail may be silent while people talk. A gap is
+# filled by then, and a channel is there to be lost at once or not at all.
+_PATIENCE = 40.0
+_PATIENCE_WITH = {"late": 8.0, "push-cut": 0.0, "push-dropped": 0.0}
+_PULSE = 0.03
+# A lost notification is found by the background round at the latest: 20 sessions, one each 5 s or 10 s.
+_QUIET = 240.0
+_AFTER = 3.0
+
+
+@dataclass(frozen=True)
+class Way:
+    """One way to hear of messages. `tails`: how many there are, and in a quick run. `polls`: every other one
+    is without push, the others have a channel whose news name no session, which is never trusted."""
+
+    name: str
+    tails: tuple[int, int]
+    polls: bool = False
+
+    def switches(self, number: int) -> dict[str, Switch]:
+        """Those of the server of the tail of this number."""
+        quirks = _QUIRKS[number // 2 % len(_QUIRKS)]
+        return quirks | ({"push-address": "none"} if self.polls else {})
+
+
+PUSH = Way("push", (8, 20))
+POLL = Way("polling", (8, 20), polls=True)
+
+
+class Outcome(NamedTuple):
+    """What befell one tail, and what its recording is worth."""
+
+    befallen: Counter[str]
+    verdict: Verdict
+
+
+def faults_push(setting: Setting) -> Iterator[Line]:
+    yield from _way(setting, PUSH)
+
+
+def faults_poll(setting: Setting) -> Iterator[Line]:
+    yield from _way(setting, POLL)
+
+
+def _way(setting: Setting, way: Way) -> Iterator[Line]:
+    each = 9 if setting.quick else 60
+    tails = way.tails[setting.quick]
+    schedule = Troubles(f"{setting.seed} {way.name}").schedule(each, _BETWEEN)
+    with ThreadPoolExecutor(tails) as pool:
+        runs = [
+            pool.submit(_followed, setting, way, number, share)
+            for number, share in enumerate(dealt(schedule, tails, way))
+        ]
+        outcomes = [run.result() for run in runs]
+    befallen = sum((one.befallen for one in outcomes), Counter())
+    yield from lines(way.name, befallen, total(one.verdict for one in outcomes), each, tails)
+
+
+def lines(way: str, befallen: Counter[str], verdict: Verdict, each: int, tails: int) -> Iterator[Line]:
+    """The row's lines: how often each kind befell, and how far the recordings are from the logs."""
+    for kind, name in _NAMES.items():
+        yield count_at_least(f"by {way}: {name}", befallen[kind], each)
+    detail = f"{verdict.said:,} messages, {tails} tails of {_SESSIONS} sessions"
+    yield count_at_least(f"by {way}: faults in all", befallen.total(), each * len(KINDS), detail)
+    measure = f"by {way}: messages lost, kept twice, out of order, or of no log"
+    counts = f"{verdict.lost}, {verdict.twice}, {verdict.misplaced}, {verdict.strange}"
+    yield exactly(measure, verdict.faults, 0, "; ".join([counts, *verdict.instances]))
+
+
+def dealt(schedule: Sequence[Trouble], tails: int, way: Way) -> list[list[Trouble]]:
+    """Each tail's part of the schedule, of about the same length: one without push has no channel to lose."""
+    shares: list[list[int]] = [[] for _ in range(tails)]
+    for place, (_, kind) in sorted(enumerate(schedule), key=lambda one: one[1].kind not in CHANNEL):
+        able = [share for number, share in enumerate(shares) if kind not in CHANNEL or _hears(way, number)]
+        min(able, key=len).append(place)
+    return [[schedule[place] for place in sorted(share)] for share in shares]
+
+
+def _hears(way: Way, number: int) -> bool:
+    """Whether the tail of this number has a channel."""
+    return not way.polls or number % 2 == 0
+
+
+def _followed(setting: Setting, way: Way, number: int, share: Sequence[Trouble]) -> Outcome:
+    name = f"{way.name}-{number}"
+    seed = Random(f"{setting.seed} {name}").getrandbits(32)
+    push = "auto" if _hears(way, number) else "off"
+    options = ("--push", push, "--interval", "0.5", "--timeout", str(_TIMEOUT))
+    with troubled(
+        setting, sessions=_SESSIONS, messages=_MESSAGES, **{"fault-seed": seed}, **way.switches(number)
+    ) as server:
+        recorder = Recorder(setting, server, setting.folder / f"{name}.jsonl", *options)
+        recorder.start()
+        try:
+            soak = Soak(server, recorder, Random(seed))
+            soak.begin()
+            soak.endure(share)
+            soak.rest()
+            recorder.end()
+        finally:
+            recorder.abandon()
+        return Outcome(Counter(server.befallen), server.verdict(recorder.file))
+
+
+class Soak:
+    """One tail and its server, from the first good read to the last fault."""
+
+    def __init__(self, server: Troubled, recorder: Recorder, chance: Random) -> None:
+        self._server = server
+        self._recorder = recorder
+        self._chance = chance
+
+    def begin(self) -> None:
+        """Faults are for a tail that follows: until then it is a one-shot command. Failed."""
+        if not self._recorder.await_all(self._server, _START):
+            raise Failed(f"after {_START:g} s tail has not read every session")
+        self._server.talk(_RATE)
+
+    def endure(self, share: Sequence[Trouble]) -> None:
+        """One trouble after the other; one that found nobody to befall comes again later."""
+        left = list(share)
+        while left:
+            trouble = left.pop(0)
+            self._pass(trouble.after)
+            befell = self._restart() if trouble.kind == "restart" else self._befalls(trouble.kind)
+            if not befell:
+                left.insert(self._chance.randint(0, len(left)), trouble)
+
+    def rest(self) -> None:
+        """All is well again; wait until the recording is whole, or does not become so."""
+        time.sleep(_AFTER)
+        self._server.talk(0)
+        self._recorder.await_all(self._server, _QUIET)
+
+    def _pass(self, reads: float) -> None:
+        """Let so many reads go well."""
+        target = self._server.good + reads
+        self._until(lambda: self._server.good >= target)
+
+    def _befalls(self, kind: str) -> bool:
+        before = self._server.befallen[kind]
+        self._server.trouble(kind)
+        patience = _PATIENCE_WITH.get(kind, _PATIENCE)
+        befell = self._until(lambda: self._server.befallen[kind] > before, patience)
+        self._server.heal()
+        return befell
+
+    def _restart(self) -> bool:
+        """What nobody had read before is lost with the log: so this waits until all is kept."""
+        self._server.talk(0)
+        for session_id in self._server.sessions:
+            self._server.say(session_id)
+        self._recorder.await_all(self._server, _QUIET)
+        self._server.trouble("restart")
+        self._server.talk(_RATE)
+        return True
+
+    def _until(self, condition: Callable[[], bool], patience: float = _PATIENCE) -> bool:
+        end = time.monotonic() + patience
+        while not condition():
+            if time.monotonic() >= end:
+                return False
+            _ = self._recorder.lines  # Failed where the tail has ended.
+            time.sleep(_PULSE)
+        return True

@@ -1,0 +1,109 @@
+"""Whether a recording is the server's log: nothing lost, nothing twice, in order but for what came late."""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NamedTuple
+
+_NAMED = 3
+Logs = Mapping[str, Sequence[Mapping[str, Any]]]
+"""Each session's messages, in the order of the log, as the server words them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One message of a log, told from all others."""
+
+    session_id: str
+    index: int
+    type: str
+    participant_id: str
+    body: str | None
+    at: datetime
+
+
+class Kept(NamedTuple):
+    """One line of a recording; `said` is None where it is no message."""
+
+    said: Said | None
+    late: bool = False
+
+
+class Verdict(NamedTuple):
+    """How many messages were said and how often a recording does not tell that; `instances` names a few.
+
+    `strange`: lines that are no message of any log.
+    """
+
+    said: int = 0
+    lost: int = 0
+    twice: int = 0
+    misplaced: int = 0
+    strange: int = 0
+    instances: tuple[str, ...] = ()
+
+    @property
+    def faults(self) -> int:
+        return self.lost + self.twice + self.misplaced + self.strange
+
+
+def total(verdicts: Iterable[Verdict]) -> Verdict:
+    """All of them in one."""
+    *counts, instances = zip(*verdicts, strict=True)
+    named = [one for some in instances for one in some]
+    return Verdict(*map(sum, counts), tuple(named[:_NAMED]))
+
+
+def kept_in(lines: Iterable[bytes]) -> Iterator[Kept]:
+    """A recording's lines, read without the tool."""
+    for line in lines:
+        try:
+            message = json.loads(line)
+            yield Kept(_said(message["sessionId"], message), message.get("late", False))
+        except (ValueError, KeyError, TypeError):
+            yield Kept(None)
+
+
+def judge(recording: Iterable[Kept], lives: Sequence[Logs]) -> Verdict:
+    """The recording beside the logs of all lives of a server, from one restart to the next.
+
+    A message is late, and marked so, when one that follows it in its log was kept before it.
+    """
+    places = {
+        _said(session_id, message): (life, place)
+        for life, logs in enumerate(lives)
+        for session_id, log in logs.items()
+        for place, message in enumerate(log)
+    }
+    counted: Counter[Said] = Counter()
+    last: dict[str, tuple[int, int]] = {}
+    strange, misplaced = 0, []
+    for said, late in recording:
+        if said not in places:
+            strange += 1
+            continue
+        counted[said] += 1
+        place, before = places[said], last.get(said.session_id, (0, -1))
+        if counted[said] == 1 and (late != (place < before) or place[0] < before[0]):
+            misplaced.append(said)
+        last[said.session_id] = max(place, before)
+    lost = [said for said in places if said not in counted]
+    twice = [said for said, times in counted.items() if times > 1]
+    found = {"lost": lost, "twice": twice, "misplaced": misplaced}
+    instances = tuple(
+        _instance(what, said, places[said][0]) for what in found for said in found[what][:_NAMED]
+    )
+    again = counted.total() - len(counted)
+    return Verdict(len(places), len(lost), again, len(misplaced), strange, instances)
+
+
+def _said(session_id: str, message: Mapping[str, Any]) -> Said:
+    body = message.get("text") or message.get("url") or message.get("noticeText")
+    sender, at = message["from"]["participantId"], datetime.fromisoformat(message["timestamp"])
+    return Said(session_id, message["index"], message["type"], sender, body, at)
+
+
+def _instance(what: str, said: Said, life: int) -> str:
+    return f"{what}: session {said.session_id}, index {said.index} of life {life}, {str(said.body)[:30]}"

@@ -1,0 +1,83 @@
+"""A recording whose writer is killed again and again, at any moment: in the end it is the server's log."""
+
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from random import Random
+from typing import NamedTuple
+
+from tests.bench.figures import Line, exactly
+from tests.bench.judge import Verdict, total
+from tests.bench.recorded import Recorder, troubled
+from tests.bench.setting import Setting
+
+_SESSIONS = 20
+# More than a page: the first reads are long ones.
+_MESSAGES = 700
+_RATE = 30.0
+# From before the file is opened to a while after everything is read.
+_SOONEST, _LATEST = 0.1, 2.5
+_GAP_EACH = 4
+_QUIET = 120.0
+
+
+class Outcome(NamedTuple):
+    """`grown`: kills before which that run had kept something; `torn`: those that left a part of a line."""
+
+    kills: int
+    grown: int
+    torn: int
+    verdict: Verdict
+
+
+def kills(setting: Setting) -> Iterator[Line]:
+    """Several recordings at a time, each with a server of its own."""
+    chains, each = (4, 5) if setting.quick else (5, 40)
+    with ThreadPoolExecutor(chains) as pool:
+        outcomes = list(pool.map(lambda number: _killed(setting, number, each), range(chains)))
+    verdict = total(one.verdict for one in outcomes)
+    done, grown, torn = (sum(counts) for counts in list(zip(*outcomes, strict=True))[:3])
+    counts = f"{verdict.lost}, {verdict.twice}, {verdict.misplaced}, {verdict.strange}"
+    detail = f"{grown} runs had kept something, {torn} kills tore a line; {chains} recordings"
+    yield exactly("`kill -9` of a tail that records, at random moments", done, chains * each, detail)
+    yield exactly(
+        "messages lost, kept twice, out of order, or of no log",
+        verdict.faults,
+        0,
+        "; ".join([f"{counts} of {verdict.said:,}", *verdict.instances]),
+    )
+
+
+def _killed(setting: Setting, number: int, kills: int) -> Outcome:
+    chance = Random(f"{setting.seed} kills-{number}")
+    switches = {"fault-seed": chance.getrandbits(32)}
+    grown = torn = 0
+    with troubled(setting, sessions=_SESSIONS, messages=_MESSAGES, **switches) as server:
+        recorder = Recorder(setting, server, setting.folder / f"kills-{number}.jsonl", "--interval", "0.5")
+        server.talk(_RATE)
+        try:
+            for kill in range(kills):
+                if kill % _GAP_EACH == 0:
+                    server.trouble("late")
+                before = _size(recorder.file)
+                recorder.start()
+                time.sleep(chance.uniform(_SOONEST, _LATEST))
+                recorder.kill()
+                grown += _size(recorder.file) > before
+                torn += _is_torn(recorder.file)
+            recorder.start()
+            server.talk(0)
+            recorder.await_all(server, _QUIET)
+            recorder.end()
+        finally:
+            recorder.abandon()
+        return Outcome(kills, grown, torn, server.verdict(recorder.file))
+
+
+def _size(file: Path) -> int:
+    return file.stat().st_size if file.exists() else 0
+
+
+def _is_torn(file: Path) -> bool:
+    return _size(file) > 0 and not file.read_bytes().endswith(b"\n")

@@ -1,0 +1,141 @@
+"""A `tail --record` in a process of its own, and the server that it follows, whose true logs are known."""
+
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from tests.bench.children import Failed
+from tests.bench.judge import Verdict, judge, kept_in
+from tests.bench.setting import Served, Setting, Switch
+
+_GOODBYE = 10.0
+_PULSE = 0.05
+
+
+class Troubled(Served):
+    """The server of `tests.bench.troubled`."""
+
+    def talk(self, rate: float) -> None:
+        self._tell(f"talk {rate}")
+
+    def trouble(self, kind: str) -> None:
+        """Let this happen, now or to the next read that it can happen to."""
+        self._tell(f"trouble {kind}")
+
+    def heal(self) -> None:
+        """Nothing that has not happened yet is to happen any more."""
+        self._tell("heal")
+
+    @property
+    def befallen(self) -> dict[str, int]:
+        """How often each kind of trouble really happened."""
+        return dict(self._state["befallen"])
+
+    @property
+    def good(self) -> int:
+        """How many reads were answered well."""
+        return int(self._state["good"])
+
+    @property
+    def said(self) -> int:
+        """How many messages there are in all logs there ever were."""
+        return int(self._state["said"])
+
+    def verdict(self, recording: Path) -> Verdict:
+        """What a recording that nobody writes to any more is worth."""
+        with recording.open("rb") as lines:
+            return judge(kept_in(lines), self._tell("logs"))
+
+    @property
+    def _state(self) -> Any:
+        return self._tell("state")
+
+
+@contextmanager
+def troubled(setting: Setting, **switches: Switch) -> Iterator[Troubled]:
+    with setting.served("tests.bench.troubled", **switches) as process:
+        yield Troubled(process)
+
+
+class Recorder:
+    """A tail that keeps what it follows in `file`, started again and again; `options` are its own."""
+
+    def __init__(self, setting: Setting, server: Troubled, file: Path, *options: str) -> None:
+        self.file = file
+        self._command = setting.smscli("tail", "--all", "--json", "--record", str(file), *options)
+        self._environ = setting.environ(server)
+        self._notes = file.with_suffix(".err")
+        self._process: subprocess.Popen[bytes] | None = None
+        self._lines = self._read = self._missed = 0
+
+    def start(self) -> None:
+        with self._notes.open("ab") as notes:
+            self._process = subprocess.Popen(
+                self._command,
+                env=self._environ,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=notes,
+            )
+
+    def kill(self) -> None:
+        """End it as nothing can be kept from."""
+        assert self._process
+        self._check()
+        self._process.kill()
+        self._process.wait()
+        self._process = None
+
+    def end(self) -> None:
+        """Failed where it has ended by itself, or does not end when it is told to."""
+        assert self._process
+        self._check()
+        self._process.send_signal(signal.SIGTERM)
+        try:
+            self._process.wait(_GOODBYE)
+        except subprocess.TimeoutExpired as error:
+            self._process.kill()
+            self._process.wait()
+            raise Failed("tail does not end when it is told to") from error
+        self._process = None
+
+    def abandon(self) -> None:
+        """Leave nothing running, whatever went wrong."""
+        if self._process and self._process.poll() is None:
+            self._process.kill()
+            self._process.wait()
+
+    @property
+    def lines(self) -> int:
+        """How many whole lines the file has. Failed where the tail has ended by itself."""
+        self._check()
+        if self.file.exists():
+            with self.file.open("rb") as file:
+                file.seek(self._read)
+                fresh = file.read()
+            whole = fresh.rfind(b"\n") + 1
+            self._lines += fresh.count(b"\n")
+            self._read += whole
+        return self._lines
+
+    def await_all(self, server: Troubled, limit: float) -> bool:
+        """Wait until the file has as many lines as there are messages; False where it takes too long.
+
+        The next time those that it lacked then are not waited for.
+        """
+        end = time.monotonic() + limit
+        while (missing := server.said - self._missed - self.lines) > 0:
+            if time.monotonic() >= end:
+                self._missed += missing
+                return False
+            time.sleep(_PULSE)
+        return True
+
+    def _check(self) -> None:
+        if self._process and self._process.poll() is not None:
+            said = self._notes.read_text(errors="replace").strip().splitlines() or ["nothing said"]
+            raise Failed(f"tail ended with {self._process.returncode}: {said[-1]}")

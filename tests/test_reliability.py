@@ -1,0 +1,277 @@
+"""The soak's judge, and that its rows can fail: whatever a recording gets wrong is a miss."""
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from smscli.demo.troubles import KINDS, Troubles
+from tests.bench.__main__ import RELIABILITY, main
+from tests.bench.children import Failed
+from tests.bench.faults import POLL, PUSH, dealt, lines
+from tests.bench.figures import Line, falls_short
+from tests.bench.judge import Kept, Verdict, judge, kept_in, total
+from tests.bench.recorded import Recorder, troubled
+from tests.bench.setting import Setting
+
+Json = dict[str, Any]
+
+
+def message(index: int, text: str, second: int = 0) -> Json:
+    """As the server words it."""
+    return {
+        "index": index,
+        "type": "Text",
+        "from": {"type": "Customer", "nickname": "Mika", "participantId": "00900001"},
+        "text": text,
+        "visibility": "All",
+        "timestamp": f"2026-03-02T09:00:{second:02d}.000+0000",
+    }
+
+
+LOGS = {"A": [message(1, "one"), message(2, "two", 1), message(3, "three", 2)], "B": [message(1, "one")]}
+
+
+def line(session_id: str, said: Json, **more: object) -> bytes:
+    """As a recording words it."""
+    at = said["timestamp"].replace("+0000", "Z")
+    return json.dumps({"sessionId": session_id, **said, "timestamp": at, **more}).encode() + b"\n"
+
+
+def lines_of(logs: dict[str, list[Json]]) -> list[bytes]:
+    return [line(session_id, said) for session_id, log in logs.items() for said in log]
+
+
+def judged(recording: list[bytes], *lives: dict[str, list[Json]]) -> Verdict:
+    return judge(kept_in(recording), lives or (LOGS,))
+
+
+def counts(verdict: Verdict) -> tuple[int, ...]:
+    """Lost, twice, misplaced, strange."""
+    return verdict[1:5]
+
+
+def test_a_recording_that_is_the_log_has_no_faults() -> None:
+    verdict = judged(lines_of(LOGS))
+
+    assert verdict == Verdict(said=4)
+    assert verdict.faults == 0
+
+
+def test_a_dropped_line_is_a_lost_message() -> None:
+    recording = lines_of(LOGS)
+    del recording[1]
+
+    assert judged(recording) == Verdict(4, lost=1, instances=("lost: session A, index 2 of life 0, two",))
+
+
+def test_a_doubled_line_is_a_message_kept_twice() -> None:
+    recording = lines_of(LOGS)
+    recording.append(recording[2])
+
+    assert judged(recording) == Verdict(4, twice=1, instances=("twice: session A, index 3 of life 0, three",))
+
+
+def test_swapped_lines_are_out_of_order() -> None:
+    first, second, *rest = lines_of(LOGS)
+
+    assert judged([second, first, *rest]) == Verdict(
+        4, misplaced=1, instances=("misplaced: session A, index 1 of life 0, one",)
+    )
+
+
+def test_a_message_that_came_late_and_says_so_is_in_order() -> None:
+    one, two, three = LOGS["A"]
+    recording = [line("A", one), line("A", three), line("A", two, late=True), line("B", LOGS["B"][0])]
+
+    assert counts(judged(recording)) == (0, 0, 0, 0)
+
+
+def test_a_message_that_says_it_is_late_and_is_not_is_misplaced() -> None:
+    one, two, three = LOGS["A"]
+    recording = [line("A", one), line("A", two, late=True), line("A", three), line("B", LOGS["B"][0])]
+
+    assert counts(judged(recording)) == (0, 0, 1, 0)
+
+
+def test_sessions_have_no_order_among_them() -> None:
+    *of_a, of_b = lines_of(LOGS)
+
+    assert counts(judged([of_b, *of_a])) == (0, 0, 0, 0)
+
+
+def test_after_a_restart_the_lower_indices_follow_the_higher_ones() -> None:
+    old, new = {"A": [message(8, "eight"), message(9, "nine")]}, {"A": [message(1, "anew", 5)]}
+
+    assert counts(judged(lines_of(old) + lines_of(new), old, new)) == (0, 0, 0, 0)
+
+
+def test_a_message_of_the_lost_log_can_not_come_after_one_of_the_new_log() -> None:
+    old, new = {"A": [message(8, "eight"), message(9, "nine")]}, {"A": [message(1, "anew", 5)]}
+    eight, nine = lines_of(old)
+    late = line("A", old["A"][1], late=True)
+
+    assert counts(judged([eight, *lines_of(new), late], old, new)) == (0, 0, 1, 0)
+    assert counts(judged([eight, nine], old, new)) == (1, 0, 0, 0)
+
+
+@pytest.mark.parametrize(
+    "stranger",
+    [
+        line("A", message(2, "too")),
+        line("B", message(2, "two", 1)),
+        line("A", message(2, "two", 2)),
+        b'{"sessionId":"A","ind',
+        b"\n",
+        b"null\n",
+        b'{"notice":{"kind":"lost"}}\n',
+    ],
+)
+def test_a_line_that_is_no_message_of_the_log_is_strange(stranger: bytes) -> None:
+    assert counts(judged([*lines_of(LOGS), stranger])) == (0, 0, 0, 1)
+
+
+def test_verdicts_add_up() -> None:
+    one = Verdict(4, 1, 2, 3, 4, ("lost: one",))
+
+    assert total([one, Verdict(10, 1), one]) == Verdict(18, 3, 4, 6, 8, ("lost: one", "lost: one"))
+    assert total([one]).faults == 10
+    assert total([one] * 4).instances == ("lost: one",) * 3
+
+
+def befallen(**fewer: int) -> Counter[str]:
+    return Counter(dict.fromkeys(KINDS, 60)) - Counter(fewer)
+
+
+def misses(outcome: Iterator[Line]) -> list[str]:
+    """The measures of the lines that miss, where the run as a whole does."""
+    found = list(outcome)
+    missed = [one.measure for one in found if not one.holds]
+    assert falls_short(found, counts_only=True) == bool(missed)
+    return missed
+
+
+def test_all_kinds_as_often_as_wanted_and_no_fault_is_no_miss() -> None:
+    assert misses(lines("push", befallen(), Verdict(1000), 60, 8)) == []
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_kind_that_came_too_seldom_is_a_miss(kind: str) -> None:
+    of_kind, in_all = misses(lines("push", befallen(**{kind: 1}), Verdict(1000), 60, 8))
+
+    assert of_kind.startswith("by push: ")
+    assert in_all == "by push: faults in all"
+
+
+def test_a_kind_that_never_came_is_a_miss_though_others_came_more_often() -> None:
+    outcome = lines("polling", befallen(reorder=60) + Counter(repeat=60), Verdict(1000), 60, 8)
+
+    assert misses(outcome) == ["by polling: reordered page"]
+
+
+@pytest.mark.parametrize(
+    "verdict", [Verdict(9, lost=1), Verdict(9, twice=1), Verdict(9, misplaced=1), Verdict(9, strange=1)]
+)
+def test_one_fault_of_a_recording_is_a_miss(verdict: Verdict) -> None:
+    outcome = lines("push", befallen(), verdict, 60, 8)
+
+    assert misses(outcome) == ["by push: messages lost, kept twice, out of order, or of no log"]
+
+
+def test_every_fault_is_dealt_once_and_in_the_order_of_the_schedule() -> None:
+    schedule = Troubles("1 push").schedule(9, 8)
+    shares = dealt(schedule, 16, PUSH)
+
+    assert Counter(one for share in shares for one in share) == Counter(schedule)
+    assert {len(share) for share in shares} == {9, 10}
+    for share in shares:
+        assert [schedule.index(one) for one in share] == sorted(schedule.index(one) for one in share)
+
+
+def test_a_tail_without_push_is_spared_what_befalls_a_channel() -> None:
+    shares = dealt(Troubles("1 polling").schedule(9, 8), 16, POLL)
+    channel = {"notification-lost", "push-cut", "push-dropped"}
+
+    for number, share in enumerate(shares):
+        assert bool(channel & {one.kind for one in share}) == (number % 2 == 0)
+    assert {len(share) for share in shares} == {9, 10}
+
+
+def test_a_recorder_that_ends_by_itself_is_a_failure(tmp_path: Path) -> None:
+    setting = Setting(tmp_path)
+    with troubled(setting, sessions=1, messages=2) as server:
+        recorder = Recorder(setting, server, tmp_path / "log.jsonl", "--interval", "soon")
+        recorder.start()
+        with pytest.raises(Failed, match=r"^tail ended with 2: .*soon"):
+            recorder.await_all(server, 30)
+
+
+def test_a_real_recording_is_judged_by_the_real_log(tmp_path: Path) -> None:
+    setting = Setting(tmp_path)
+    with troubled(setting, sessions=2, messages=3) as server:
+        recorder = Recorder(setting, server, tmp_path / "log.jsonl", "--interval", "0.1")
+        recorder.start()
+        try:
+            assert recorder.await_all(server, 30)
+            server.trouble("restart")
+            server.say(server.sessions[0])
+            assert recorder.await_all(server, 30)
+            recorder.end()
+        finally:
+            recorder.abandon()
+        assert server.verdict(recorder.file) == Verdict(said=7)
+        *kept, _ = recorder.file.read_bytes().splitlines(keepends=True)
+        recorder.file.write_bytes(b"".join(kept))
+        assert counts(server.verdict(recorder.file)) == (1, 0, 0, 0)
+
+
+def test_what_was_waited_for_in_vain_is_not_waited_for_again(tmp_path: Path) -> None:
+    with troubled(Setting(tmp_path), sessions=1, messages=3) as server:
+        file = tmp_path / "log.jsonl"
+        recorder = Recorder(Setting(tmp_path), server, file)
+        file.write_bytes(b"1\n2\n3 is tor")
+        assert not recorder.await_all(server, 0)
+        assert recorder.await_all(server, 0)
+        server.say(server.sessions[0])
+        assert not recorder.await_all(server, 0)
+        file.write_bytes(b"1\n2\n4\n")
+        assert recorder.await_all(server, 0)
+
+
+def test_the_reliability_rows_have_a_table_of_their_own(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--reliability", "--list"]) == 0
+    assert capsys.readouterr().out.split() == list(RELIABILITY)
+    with pytest.raises(SystemExit):
+        main(["--reliability", "version"])
+    assert "no such row: version" in capsys.readouterr().err
+
+
+def test_the_seed_is_told_and_given_to_the_rows(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seeds = []
+
+    def row(setting: Setting) -> Iterator[Line]:
+        seeds.append(setting.seed)
+        yield Line("lost", "1", "", "exactly 0", False)
+
+    monkeypatch.setitem(RELIABILITY, "kills", row)
+    for more in (["--seed", "7"], [], []):
+        assert main(["--reliability", "--quick", "kills", *more]) == 1
+
+    assert seeds[0] == 7
+    assert seeds[1] != seeds[2]
+    told = [one.rpartition(" ")[2] for one in capsys.readouterr().out.splitlines() if "seed" in one]
+    assert told == [f"{seed}" for seed in seeds]
+
+
+def test_a_line_is_late_only_where_it_says_so() -> None:
+    one = line("A", message(1, "one"))
+
+    [kept] = kept_in([one])
+    assert kept.said and kept.said.index == 1
+    assert [late for _, late in kept_in([one, line("A", message(1, "one"), late=True)])] == [False, True]
+    assert list(kept_in([b"{}"])) == [Kept(None)]
