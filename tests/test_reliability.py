@@ -155,19 +155,19 @@ def misses(outcome: Iterator[Line]) -> list[str]:
 
 
 def test_all_kinds_as_often_as_wanted_and_no_fault_is_no_miss() -> None:
-    assert misses(lines("push", befallen(), Verdict(1000), 60, 8)) == []
+    assert misses(lines(PUSH, befallen(), Verdict(1000), 60, 8)) == []
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_kind_that_came_too_seldom_is_a_miss(kind: str) -> None:
-    of_kind, in_all = misses(lines("push", befallen(**{kind: 1}), Verdict(1000), 60, 8))
+    of_kind, in_all = misses(lines(PUSH, befallen(**{kind: 1}), Verdict(1000), 60, 8))
 
     assert of_kind.startswith("by push: ")
     assert in_all == "by push: faults in all"
 
 
 def test_a_kind_that_never_came_is_a_miss_though_others_came_more_often() -> None:
-    outcome = lines("polling", befallen(reorder=60) + Counter(repeat=60), Verdict(1000), 60, 8)
+    outcome = lines(POLL, befallen(reorder=60) + Counter(repeat=60), Verdict(1000), 60, 8)
 
     assert misses(outcome) == ["by polling: reordered page"]
 
@@ -176,7 +176,7 @@ def test_a_kind_that_never_came_is_a_miss_though_others_came_more_often() -> Non
     "verdict", [Verdict(9, lost=1), Verdict(9, twice=1), Verdict(9, misplaced=1), Verdict(9, strange=1)]
 )
 def test_one_fault_of_a_recording_is_a_miss(verdict: Verdict) -> None:
-    outcome = lines("push", befallen(), verdict, 60, 8)
+    outcome = lines(PUSH, befallen(), verdict, 60, 8)
 
     assert misses(outcome) == ["by push: messages lost, kept twice, out of order, or of no log"]
 

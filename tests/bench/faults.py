@@ -66,6 +66,10 @@ class Way:
     tails: tuple[int, int]
     polls: bool = False
 
+    @property
+    def listening(self) -> str:
+        return "half of them with push that names no session" if self.polls else "all with push"
+
     def switches(self, number: int) -> dict[str, Switch]:
         """Those of the server of the tail of this number."""
         quirks = _QUIRKS[number // 2 % len(_QUIRKS)]
@@ -102,16 +106,16 @@ def _way(setting: Setting, way: Way) -> Iterator[Line]:
         ]
         outcomes = [run.result() for run in runs]
     befallen = sum((one.befallen for one in outcomes), Counter())
-    yield from lines(way.name, befallen, total(one.verdict for one in outcomes), each, tails)
+    yield from lines(way, befallen, total(one.verdict for one in outcomes), each, tails)
 
 
-def lines(way: str, befallen: Counter[str], verdict: Verdict, each: int, tails: int) -> Iterator[Line]:
+def lines(way: Way, befallen: Counter[str], verdict: Verdict, each: int, tails: int) -> Iterator[Line]:
     """The row's lines: how often each kind befell, and how far the recordings are from the logs."""
     for kind, name in _NAMES.items():
-        yield count_at_least(f"by {way}: {name}", befallen[kind], each)
-    detail = f"{verdict.said:,} messages, {tails} tails of {_SESSIONS} sessions"
-    yield count_at_least(f"by {way}: faults in all", befallen.total(), each * len(KINDS), detail)
-    measure = f"by {way}: messages lost, kept twice, out of order, or of no log"
+        yield count_at_least(f"by {way.name}: {name}", befallen[kind], each)
+    detail = f"{verdict.said:,} messages, {tails} tails of {_SESSIONS} sessions, {way.listening}"
+    yield count_at_least(f"by {way.name}: faults in all", befallen.total(), each * len(KINDS), detail)
+    measure = f"by {way.name}: messages lost, kept twice, out of order, or of no log"
     counts = f"{verdict.lost}, {verdict.twice}, {verdict.misplaced}, {verdict.strange}"
     yield exactly(measure, verdict.faults, 0, "; ".join([counts, *verdict.instances]))
 

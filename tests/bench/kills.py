@@ -7,6 +7,7 @@ from pathlib import Path
 from random import Random
 from typing import NamedTuple
 
+from tests.bench.children import Failed
 from tests.bench.figures import Line, exactly
 from tests.bench.judge import Verdict, total
 from tests.bench.recorded import Recorder, troubled
@@ -16,9 +17,12 @@ _SESSIONS = 20
 # More than a page: the first reads are long ones.
 _MESSAGES = 700
 _RATE = 30.0
-# From before the file is opened to a while after everything is read.
-_SOONEST, _LATEST = 0.1, 2.5
-_GAP_EACH = 4
+# One in so many may come before anything is read; the others come at most so long after the first is kept.
+_EARLY_EACH = 4
+_LATEST = 1.5
+_START = 60.0
+_GAP_EACH = 3
+_PULSE = 0.005
 _QUIET = 120.0
 
 
@@ -62,7 +66,9 @@ def _killed(setting: Setting, number: int, kills: int) -> Outcome:
                     server.trouble("late")
                 before = _size(recorder.file)
                 recorder.start()
-                time.sleep(chance.uniform(_SOONEST, _LATEST))
+                if kill % _EARLY_EACH:
+                    _await_growth(recorder, before)
+                time.sleep(chance.uniform(0, _LATEST))
                 recorder.kill()
                 grown += _size(recorder.file) > before
                 torn += _is_torn(recorder.file)
@@ -73,6 +79,15 @@ def _killed(setting: Setting, number: int, kills: int) -> Outcome:
         finally:
             recorder.abandon()
         return Outcome(kills, grown, torn, server.verdict(recorder.file))
+
+
+def _await_growth(recorder: Recorder, size: int) -> None:
+    """Failed where nothing is kept."""
+    end = time.monotonic() + _START
+    while _size(recorder.file) <= size:
+        if time.monotonic() >= end:
+            raise Failed(f"after {_START:g} s tail has kept nothing")
+        time.sleep(_PULSE)
 
 
 def _size(file: Path) -> int:
