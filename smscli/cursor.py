@@ -5,7 +5,7 @@ Pure: times are handed in, in seconds of any clock that does not run backwards.
 
 from array import array
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from operator import itemgetter
@@ -118,7 +118,8 @@ class Cursor:
         self.first = True
         self.doubtful = False
         self.last_at: datetime | None = None
-        self._rereads: list[tuple[float, int]] = []
+        # When, from which message on and up to which a gap or several are to be read again.
+        self._rereads: list[tuple[float, int, int]] = []
         self._upper: deque[tuple[datetime, int]] = deque()
 
     def recall(self, message: Message) -> None:
@@ -142,8 +143,7 @@ class Cursor:
         lows = [low for at, low in self._upper if end is not None and end - at <= RECENT]
         self._upper.clear()
         if lows:
-            self._rereads.append((now, min(lows)))
-            self._read_again(min(lows), now)
+            self._read_again(min(lows), now, at_once=True)
 
     def may_be_live(self, end: datetime | None) -> bool:
         """Whether the session was active in the last day before `end`, the end of the earlier run."""
@@ -158,7 +158,7 @@ class Cursor:
         if self.paging or self.highest is None:
             self.paging = True
             return Ask(1 if self.highest is None else self.highest, PAGE, None, self.first, now)
-        low = min((low for due, low in self._rereads if due <= now), default=self.highest)
+        low = min((low for due, low, _ in self._rereads if due <= now), default=self.highest)
         if low == _BEFORE_ALL:
             return Ask(1, None, self.highest, False, now)
         return Ask(low, None, low, False, now)
@@ -190,7 +190,7 @@ class Cursor:
             self.first = self.first and self.paging
         else:
             self.doubtful = self.doubtful and ask.start != ask.anchor
-            self._rereads = [one for one in self._rereads if one[0] > ask.at]
+            self._rereads = list(self._rereads_left(ask, messages))
         return Taken(new, gaps, done=not self.paging)
 
     def stop(self) -> None:
@@ -227,8 +227,18 @@ class Cursor:
             self._read_again(min(lows), now)
         return tuple(gaps)
 
-    def _read_again(self, low: int, now: float) -> None:
-        self._rereads += [(now + after, low) for after in _REREAD_AFTER]
+    def _read_again(self, low: int, now: float, at_once: bool = False) -> None:
+        delays = (0.0, *_REREAD_AFTER) if at_once else _REREAD_AFTER
+        self._rereads += [(now + after, low, self.highest or 0) for after in delays]
+
+    def _rereads_left(self, ask: Ask, messages: Sequence[Message]) -> Iterator[tuple[float, int, int]]:
+        """Those still to come after the answer to `ask`: where the server has cut it short it goes on."""
+        reached = max((one.order for one in messages if one.order is not None), default=0)
+        for due, low, high in self._rereads:
+            if due > ask.at:
+                yield due, low, high
+            elif ask.anchor is not None and ask.anchor < reached < high:
+                yield due, max(low, reached), high
 
 
 def _is_recent(at: datetime | None, now: datetime | None) -> bool:

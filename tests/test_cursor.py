@@ -93,6 +93,29 @@ def test_gaps_are_named_and_noted_for_2_and_10_seconds_later() -> None:
     assert cursor.reread_due is None
 
 
+def test_a_reread_that_the_server_cuts_short_goes_on_where_it_ends() -> None:
+    cursor = Cursor()
+    cursor.take(cursor.ask(0.0), page(1, 2), 0.0)
+    cursor.take(cursor.ask(5.0), page(2, 5, 6, 9), 5.0)
+    assert cursor.ask(7.0) == Ask(2, None, 2, False, 7.0)
+    cursor.take(cursor.ask(7.0), page(2, 5, 6), 7.0)
+    assert cursor.reread_due == 7.0
+    assert cursor.ask(7.1) == Ask(6, None, 6, False, 7.1)
+    late = cursor.take(cursor.ask(7.1), page(6, 7), 7.1)
+    assert [(one.index, one.late) for one in late.messages] == [(7, True)]
+    assert cursor.ask(7.2) == Ask(7, None, 7, False, 7.2)
+    cursor.take(cursor.ask(7.2), page(7, 9), 7.2)
+    assert cursor.reread_due == 15.0
+
+
+def test_a_reread_that_brings_its_anchor_alone_is_over() -> None:
+    cursor = Cursor()
+    cursor.take(cursor.ask(0.0), page(1, 2), 0.0)
+    cursor.take(cursor.ask(5.0), page(2, 5), 5.0)
+    cursor.take(cursor.ask(7.0), page(2), 7.0)
+    assert cursor.reread_due == 15.0
+
+
 def test_messages_without_an_index_stay_behind_the_one_they_came_after() -> None:
     cursor = Cursor()
     answer = page(3, None, 1, -1, 2)

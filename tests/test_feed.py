@@ -315,6 +315,18 @@ def test_all_gaps_of_a_session_are_read_again_together() -> None:
     assert from_the_lowest == [(0.0, 1, 500), (3.0, 1, None), (5.0, 1, None), (13.0, 1, None)]
 
 
+def test_both_of_two_gaps_are_read_again_though_the_server_cuts_its_answers_short() -> None:
+    stage = opened("A")
+    stage.cap = 3
+    stage.fill("A", 1)
+    stage.at(3, lambda: stage.hide("A", 2), lambda: stage.hide("A", 4))
+    stage.at(3, *[lambda text=text: stage.say("A", text) for text in ("two", "three", "four", "five")])
+    stage.at(8, lambda: stage.show("A", 2), lambda: stage.show("A", 4))
+    stage.play(30, "A")
+    assert stage.texts()[1:] == ["three", "five", "two (late)", "four (late)"]
+    assert stage.notices() == []
+
+
 # Wake-ups
 
 
