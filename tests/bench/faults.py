@@ -39,7 +39,6 @@ _NAMES = {
 }
 _SESSIONS = 20
 _MESSAGES = 12
-_RATE = 8.0
 # Good reads from one fault to the next, on the average: the next one may strike before all is well again.
 _BETWEEN = 8
 # What a server may do besides: leave indices out, and cut its answers short.
@@ -59,11 +58,13 @@ _AFTER = 3.0
 
 @dataclass(frozen=True)
 class Way:
-    """One way to hear of messages. `tails`: how many there are, and in a quick run. `polls`: every other one
-    is without push, the others have a channel whose news name no session, which is never trusted."""
+    """One way to hear of messages. `tails`: how many there are, and in a quick run; `rate`: messages a second
+    of each. `polls`: every other one is without push, the others have a channel whose news name no session,
+    which is never trusted; each news brings a read of the list beside the polls."""
 
     name: str
     tails: tuple[int, int]
+    rate: float
     polls: bool = False
 
     @property
@@ -76,8 +77,8 @@ class Way:
         return quirks | ({"push-address": "none"} if self.polls else {})
 
 
-PUSH = Way("push", (8, 20))
-POLL = Way("polling", (8, 20), polls=True)
+PUSH = Way("push", (8, 20), 8.0)
+POLL = Way("polling", (8, 20), 4.0, polls=True)
 
 
 class Outcome(NamedTuple):
@@ -145,7 +146,7 @@ def _followed(setting: Setting, way: Way, number: int, share: Sequence[Trouble])
         recorder = Recorder(setting, server, setting.folder / f"{name}.jsonl", *options)
         recorder.start()
         try:
-            soak = Soak(server, recorder, Random(seed))
+            soak = Soak(server, recorder, Random(seed), way.rate)
             soak.begin()
             soak.endure(share)
             soak.rest()
@@ -158,16 +159,17 @@ def _followed(setting: Setting, way: Way, number: int, share: Sequence[Trouble])
 class Soak:
     """One tail and its server, from the first good read to the last fault."""
 
-    def __init__(self, server: Troubled, recorder: Recorder, chance: Random) -> None:
+    def __init__(self, server: Troubled, recorder: Recorder, chance: Random, rate: float) -> None:
         self._server = server
         self._recorder = recorder
         self._chance = chance
+        self._rate = rate
 
     def begin(self) -> None:
         """Faults are for a tail that follows: until then it is a one-shot command. Failed."""
         if not self._recorder.await_all(self._server, _START):
             raise Failed(f"after {_START:g} s tail has not read every session")
-        self._server.talk(_RATE)
+        self._server.talk(self._rate)
 
     def endure(self, share: Sequence[Trouble]) -> None:
         """One trouble after the other; one that found nobody to befall comes again later."""
@@ -205,7 +207,7 @@ class Soak:
             self._server.say(session_id)
         self._recorder.await_all(self._server, _QUIET)
         self._server.trouble("restart")
-        self._server.talk(_RATE)
+        self._server.talk(self._rate)
         return True
 
     def _until(self, condition: Callable[[], bool], patience: float = _PATIENCE) -> bool:
