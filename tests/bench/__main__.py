@@ -13,7 +13,8 @@ from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tests.bench import faults, following, kills, reading, start
+from tests.bench import bodies, faults, following, hostile, kills, reading, samples, start
+from tests.bench import secrets as secrecy
 from tests.bench.children import Failed, NotMeasured
 from tests.bench.figures import Line, falls_short
 from tests.bench.setting import Setting
@@ -48,6 +49,10 @@ RELIABILITY: dict[str, Row] = {
     "faults-push": faults.faults_push,
     "faults-poll": faults.faults_poll,
     "kills": kills.kills,
+    "hostile": hostile.hostile,
+    "bodies": lambda setting: bodies.bodies(setting, setting.seed),
+    "secrets": secrecy.secrets,
+    "samples": samples.samples,
 }
 
 

@@ -150,9 +150,7 @@ def test_the_readme_shows_what_is_drawn() -> None:
             325.0,
             True,
             (),
-            Message(
-                "0000Na9C009E6UOL", 9, "Text", toni, "All", at.replace(hour=9, minute=57, second=10), pump
-            ),
+            Message("0000Na9C009E6UOL", 9, "Text", toni, "All", before, pump),
         ),
         Row(
             Session("0000Na9C00RNNF4Z", "Chatting", participants=(ines, ROBIN)),
