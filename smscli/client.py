@@ -10,11 +10,10 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from datetime import datetime
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import quote, urljoin, urlsplit
 
 from smscli import wire
-from smscli.ahead import Ahead
 from smscli.errors import (
     AuthError,
     NotFound,
@@ -32,6 +31,9 @@ from smscli.errors import (
 from smscli.model import Listing, Page
 from smscli.paging import Paging
 from smscli.transport import Answer, Server, TooLong, Transport
+
+if TYPE_CHECKING:
+    from smscli.ahead import Ahead
 
 __all__ = ["GwsClient", "Server"]
 
@@ -167,6 +169,8 @@ class GwsClient:
 
         The first page is handed on before anything else is asked for; from then on pages are read ahead.
         """
+        from smscli.ahead import Ahead
+
         paging = Paging(start)
         ahead = Ahead(lambda: self._page_fetcher(session_id), _AHEAD)
         try:

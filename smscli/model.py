@@ -195,8 +195,7 @@ class Listing(NamedTuple):
         return next((ids[near] for near in get_close_matches(sought[:100], ids, n=1, cutoff=0.8)), None)
 
 
-@dataclass(frozen=True, slots=True)
-class Read:
+class Read(NamedTuple):
     """New messages of one session, in the log's order; `first` while its log is read for the first time, and
     then `done` with the last page, which may be empty. `at` is the server's clock."""
 
@@ -207,31 +206,27 @@ class Read:
     done: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Listed:
+class Listed(NamedTuple):
     """A good list read."""
 
     listing: Listing
 
 
-@dataclass(frozen=True, slots=True)
-class Started:
+class Started(NamedTuple):
     """A session that is followed from now on; `announce` is off for those that were there at the start."""
 
     session: Session
     announce: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Ended:
+class Ended(NamedTuple):
     """A session is over and its log was read to the end."""
 
     session_id: str
     state: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Turn:
+class Turn(NamedTuple):
     """Something about following itself that a person wants to know, once: `kind` is a notice kind."""
 
     kind: str
@@ -239,8 +234,7 @@ class Turn:
     session_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Idle:
+class Idle(NamedTuple):
     """Nothing to do before `seconds` have passed or something wakes the feed: time to flush."""
 
     seconds: float
@@ -259,8 +253,7 @@ class WakeKind(StrEnum):
     OFF = "off"
 
 
-@dataclass(frozen=True, slots=True)
-class Wake:
+class Wake(NamedTuple):
     """A hint that the server pushed: read one session's messages, the list, or everything after a break.
 
     `BROKEN`: the channel is down, and nothing will be pushed before the next `EVERYTHING`.

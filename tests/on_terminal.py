@@ -11,6 +11,7 @@ import sys
 import termios
 import time
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -34,6 +35,7 @@ class OnTerminal:
         columns: int = 80,
         lines: int = 24,
         program: Sequence[str] = (sys.executable, "-m", "smscli"),
+        folder: Path = Path(),
     ) -> None:
         self._main = pyte.HistoryScreen(columns, lines, history=10_000)
         self._screen = self._main
@@ -42,9 +44,9 @@ class OnTerminal:
         self.bells = 0
         self.pid, self._fd = pty.fork()
         if self.pid == 0:
-            os.execve(
-                program[0], [*program, *arguments], {"TERM": "xterm-256color", "LANG": "C.UTF-8", **environ}
-            )
+            os.chdir(folder)
+            usual = {"TERM": "xterm-256color", "LANG": "C.UTF-8"}
+            os.execvpe(program[0], [*program, *arguments], {**usual, **environ})
         self.resize(columns, lines)
 
     def __enter__(self) -> Self:

@@ -4,21 +4,16 @@ Two programs stand behind TAB here: smscli itself at a server whose people try t
 prints such text unreduced, to see that the scripts would not run it either.
 """
 
-import fcntl
 import os
-import pty
 import shlex
 import shutil
-import struct
 import subprocess
 import sys
-import termios
 import time
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-import pyte
 import pytest
 
 from smscli.demo.options import Options
@@ -42,15 +37,8 @@ class Shell(OnTerminal):
     there is where nothing can be typed."""
 
     def __init__(self, *command: str, environ: Mapping[str, str], folder: Path) -> None:
-        self._screen = pyte.HistoryScreen(COLUMNS, LINES, history=1000)
-        self._stream = pyte.ByteStream(self._screen)
-        self.bells = 0
+        super().__init__(environ=environ, columns=COLUMNS, lines=LINES, program=command, folder=folder)
         self.listing = "\t\t" if command[0] == "bash" else "\t"
-        self.pid, self._fd = pty.fork()
-        if self.pid == 0:
-            os.chdir(folder)
-            os.execvpe(command[0], list(command), dict(environ))
-        fcntl.ioctl(self._fd, termios.TIOCSWINSZ, struct.pack("HHHH", LINES, COLUMNS, 0, 0))
         self.until("ready>")
 
     def line(self, typed: str, becomes: str) -> None:

@@ -132,7 +132,7 @@ class Watch:
                 self._read(event)
             case Started():
                 self._sessions[event.session.id].changed_at = self._app.clock() if event.announce else -inf
-                event = replace(event, session=self._mask(event.session))
+                event = event._replace(session=self._mask(event.session))
             case Ended():
                 self._sessions[event.session_id].gone_at = self._app.clock()
         self._news.take(event)

@@ -1,0 +1,112 @@
+"""What a command loads before it does anything: ours and third parties' by name, and of the standard library
+nothing beyond what these bring with them. A newcomer fails here, and has to be worth what it costs."""
+
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+
+import pytest
+
+from smscli.demo.options import Options
+from smscli.demo.server import DemoServer
+
+_TOLD = "loaded: "
+_PROGRAM = f"""
+import sys
+sys.argv = ["smscli", *sys.argv[1:]]
+from smscli.__main__ import main
+try:
+    main()
+except SystemExit:
+    pass
+print({_TOLD!r} + " ".join(sorted(sys.modules)), file=sys.stderr)
+"""
+_NOTHING = f"import sys; print({_TOLD!r} + ' '.join(sorted(sys.modules)), file=sys.stderr)"
+
+VERSION = {"smscli", "smscli.__main__"}
+COMPLETION = {"smscli", "smscli.__main__", "smscli.complete"}
+EVERY_COMMAND = {
+    "smscli", "smscli.__main__", "smscli.cli", "smscli.commands", "smscli.config", "smscli.context",
+    "smscli.errors", "smscli.files", "smscli.interrupts", "smscli.options", "smscli.origin", "smscli.stream",
+    "smscli.terminal", "smscli.text",
+}  # fmt: skip
+HELP = EVERY_COMMAND
+LIST_JSON = EVERY_COMMAND | {
+    "smscli.client", "smscli.commands.listing", "smscli.commands.whose", "smscli.commands.zones",
+    "smscli.credentials", "smscli.export", "smscli.model", "smscli.paging", "smscli.proxy", "smscli.signin",
+    "smscli.state", "smscli.transport", "smscli.wire",
+}  # fmt: skip
+"""With the secret from the environment and no config file."""
+
+# Standard library that ours need beside what typer and requests load, and why.
+BESIDE = {
+    "encodings.utf_8_sig",  # a config file, and an answer, may begin with a byte order mark
+    "shlex",  # a password command in a hint
+    "dataclasses",  # the records whose repr hides a secret, or whose equality leaves a field out
+    "termios",  # how much room a pipe has
+    "typer._click.decorators",  # typer's own, for a group
+}
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[DemoServer]:
+    with DemoServer(Options(scene="empty")) as server:
+        yield server
+
+
+def loaded(program: str, *arguments: str, **environ: str) -> set[str]:
+    """The modules that a process has loaded at its end."""
+    done = subprocess.run(
+        [sys.executable, "-c", program, *arguments],
+        env={"PATH": "/usr/bin:/bin", "HOME": "/nonexistent", "LANG": "C.UTF-8", **environ},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    line = next(line for line in done.stderr.splitlines() if line.startswith(_TOLD))
+    return set(line.removeprefix(_TOLD).split())
+
+
+def ours(modules: set[str]) -> set[str]:
+    return {one for one in modules if one.split(".")[0] == "smscli"}
+
+
+def of_others(modules: set[str]) -> set[str]:
+    return modules - ours(modules)
+
+
+def newcomers(arguments: Sequence[str], beside: str, **environ: str) -> set[str]:
+    """What a command line loads of others' beyond `beside`, a program."""
+    return of_others(loaded(_PROGRAM, *arguments, **environ)) - loaded(f"{beside}\n{_NOTHING}")
+
+
+def test_the_version_loads_next_to_nothing() -> None:
+    assert ours(loaded(_PROGRAM, "--version")) == VERSION
+    assert newcomers(["--version"], "import contextlib, signal, threading, typing") == set()
+
+
+def test_completing_a_command_loads_no_command() -> None:
+    words = ["__complete", "lis"]
+    assert ours(loaded(_PROGRAM, *words)) == COMPLETION
+    assert (
+        newcomers(words, "import contextlib, dataclasses, signal, threading, typing, json, pathlib") == set()
+    )
+
+
+def test_help_loads_the_commands_and_nothing_to_run_them_with() -> None:
+    modules = ours(loaded(_PROGRAM, "list", "--help"))
+    assert modules - LIST_JSON == set()
+    assert not modules & {"smscli.client", "smscli.transport", "smscli.wire"}
+    assert not {"requests", "keyring", "rich", "tomlkit"} & loaded(_PROGRAM, "--help")
+
+
+def test_a_list_loads_what_it_needs(server: DemoServer) -> None:
+    environ = {"SMSCLI_URL": server.url, "SMSCLI_USERNAME": "demo", "SMSCLI_PASSWORD": "demo"}
+    assert ours(loaded(_PROGRAM, "list", "--json", **environ)) == LIST_JSON
+    assert newcomers(["list", "--json"], "import typer, requests", **environ) <= BESIDE
+
+
+def test_the_check_sees_a_newcomer() -> None:
+    assert newcomers(["--version"], "pass") >= {"signal"}
+    assert "decimal" in loaded(f"import decimal\n{_NOTHING}")
