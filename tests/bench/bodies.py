@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from multiprocessing import get_context
 from pathlib import Path
-from random import Random, SystemRandom
+from random import Random
 from tempfile import TemporaryDirectory
 from typing import Any, BinaryIO
 
@@ -342,9 +342,9 @@ def tally(seed: int, numbers: Sequence[int]) -> Tally:
     return total
 
 
-def bodies(setting: Setting, seed: int | None = None) -> Iterator[Line]:
+def bodies(setting: Setting) -> Iterator[Line]:
     """So many damaged bodies through whole commands, in several processes at once."""
-    seed = SystemRandom().randrange(2**32) if seed is None else seed
+    seed = setting.seed
     total = _played(seed, _QUICK if setting.quick else _LONG)
     for fault in total.faults[:_SHOWN]:
         print(f"python -m tests.bench.bodies {fault}", file=sys.stderr)

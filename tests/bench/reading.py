@@ -18,6 +18,7 @@ FORMS: dict[str, tuple[tuple[str, ...], dict[str, str]]] = {
     "json": (("--json",), {}),
     "transcript": _COLOUR,
     "tsv": ((), {}),
+    "html": (("--html", "-"), {}),
     "last": (("--last", "10"), {}),
 }
 

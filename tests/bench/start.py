@@ -1,5 +1,6 @@
 """What it costs to start: the rows of one short command."""
 
+import os
 import sys
 from collections.abc import Iterator
 
@@ -54,6 +55,22 @@ def list_httpie(setting: Setting) -> Iterator[Line]:
         check(*ours, _SESSIONS, _SESSIONS)
         check(*httpie, 1, sys.maxsize)
         yield ratio("`list --json` / httpie's `http GET`", *setting.times(ours, httpie), bar=0.75)
+
+
+def complete(setting: Setting) -> Iterator[Line]:
+    """An id completed: where nothing is kept of it, and where it was asked for a moment ago."""
+    with setting.serve(sessions=_SESSIONS) as server:
+        completing = setting.smscli("__complete", "show", "")
+        floor = [sys.executable, "-c", "import typer, requests"], setting.environ()
+        # Nothing can be kept below a file.
+        cold = completing, setting.environ(server, XDG_CACHE_HOME=os.devnull)
+        warm = completing, setting.environ(server)
+        for side in (cold, warm):
+            check(*side, _SESSIONS, _SESSIONS)
+        yield ratio(
+            "a completed id, cold cache / `import typer, requests`", *setting.times(cold, floor), bar=1.6
+        )
+        yield ratio("a completed id, warm cache / the same", *setting.times(warm, floor), bar=1.1)
 
 
 def requests_list(setting: Setting) -> Iterator[Line]:
