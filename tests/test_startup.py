@@ -43,6 +43,7 @@ BESIDE = {
     "encodings.utf_8_sig",  # a config file, and an answer, may begin with a byte order mark
     "shlex",  # a password command in a hint
     "dataclasses",  # the records whose repr hides a secret, or whose equality leaves a field out
+    "gc",  # asked less often
     "termios",  # how much room a pipe has
     "typer._click.decorators",  # typer's own, for a group
 }
