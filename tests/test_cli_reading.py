@@ -241,4 +241,9 @@ def test_a_customers_message_rings_and_typing_does_not(server: DemoServer, home:
         assert seen.bells == 0
         server.world.say(ID, "a question", by="Mika")
         seen.until("a question")
+        server.world.say(ID, "a second answer", by="Robin")
+        seen.until("a second answer")
+        seen.press("\x03")
+        assert seen.ended() == 130
+        # Counted at the end: the bell comes after the text, which may be seen first.
         assert seen.bells == 1
