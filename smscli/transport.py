@@ -6,33 +6,21 @@ through a proxy, and trust a CA bundle of its own beside the operating system's 
 """
 
 import copy
-import http.client
-import io
-import socket
-import ssl
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from urllib.parse import urlencode, urlsplit
 
 import requests
-from requests.adapters import HTTPAdapter
-from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.exceptions import HTTPError, InvalidHeader
+from urllib3.exceptions import HTTPError
 
 from smscli import __version__
-from smscli.errors import (
-    LocalError,
-    SmscliError,
-    TimedOut,
-    Unreachable,
-    Untrusted,
-    WireError,
-)
+from smscli.connections import adapter, tls_context
+from smscli.errors import TimedOut, Unreachable, WireError
+from smscli.failures import WAIT_LONGER, failure
 from smscli.proxy import is_loopback, proxy_for
 from smscli.signin import SharedCookies, SignIn
 
@@ -42,7 +30,6 @@ _ANSWER_LIMIT = 2 * BODY_LIMIT
 # An answer that drips in for ever never meets the time-out of a single read.
 _TIMEOUTS_AN_ANSWER = 6
 _TIMEOUTS_A_POST = 2
-_WAIT_LONGER = "wait longer: --timeout SECONDS"
 # Nobody is kept waiting longer by a server that is out of its mind.
 _A_DAY = 86400.0
 # What a debug line may tell of a query; anything else could be somebody's data.
@@ -95,31 +82,6 @@ class _Gunzip:
         return b"".join(parts)
 
 
-class _Watched(io.RawIOBase):
-    """What comes on a connection; `watch` is asked before each read, and told after it how much came.
-
-    The head of an answer, what stands between the pieces of its body and what follows it are read by
-    libraries that look at no clock, and some of it may have any length.
-    """
-
-    def __init__(self, raw: io.RawIOBase, watch: Callable[[int], None]) -> None:
-        self._raw = raw
-        self._watch = watch
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int | None:
-        self._watch(0)
-        came: int | None = self._raw.readinto(buffer)
-        self._watch(came or 0)
-        return came
-
-    def close(self) -> None:
-        self._raw.close()
-        super().close()
-
-
 class Transport:
     """Sends requests below a server's base URL, on kept connections and with its cookies; `debug` hears of
     each.
@@ -144,7 +106,8 @@ class Transport:
         self._sign_in = SignIn(authorization)
         self._cookies = SharedCookies()
         self._proxy = proxy_for(server.base_url, environ)
-        self._trust = tls_context(server) if urlsplit(server.base_url).scheme == "https" else None
+        is_tls = urlsplit(server.base_url).scheme == "https"
+        self._trust = tls_context(server.ca_bundle, server.client_cert) if is_tls else None
         self._deadline = 0.0
         self._came = 0
         self._session = self._open()
@@ -161,8 +124,7 @@ class Transport:
         scheme = urlsplit(self._server.base_url).scheme
         if self._proxy:
             session.proxies = {scheme: self._proxy}
-        trust = self._trust
-        session.mount(f"{scheme}://", _SystemTrust(self._watch, trust) if trust else _Adapter(self._watch))
+        session.mount(f"{scheme}://", adapter(self._watch, self._trust))
         return session
 
     def beside(self, debug: Callable[[str], None] | None = None) -> "Transport":
@@ -202,7 +164,8 @@ class Transport:
             full = f"{url}?{urlencode(query, safe='*,')}" if query else url
             answer = self._exchange(method, full, body, wait)
         except (requests.RequestException, HTTPError, OSError, ValueError, zlib.error) as error:
-            raise self._failure(error, wait) from error
+            proxy = urlsplit(self._proxy or "").netloc.rpartition("@")[2]
+            raise failure(error, self.host, proxy, wait) from error
         finally:
             if self._debug:
                 self._debug(_trace(method, urlsplit(url).path, query, answer, self._clock() - started))
@@ -230,7 +193,7 @@ class Transport:
         if self._came > _ANSWER_LIMIT:
             raise self._too_long()
         if self._clock() > self._deadline:
-            raise TimedOut(f"the answer of {self.host} was not whole in time", hint=_WAIT_LONGER)
+            raise TimedOut(f"the answer of {self.host} was not whole in time", hint=WAIT_LONGER)
 
     def _body(self, response: requests.Response) -> Iterator[bytes]:
         """The body as it comes, unpacked, while it keeps to the limit."""
@@ -260,22 +223,6 @@ class Transport:
 
     def _too_long(self) -> TooLong:
         return TooLong(f"the answer of {self.host} is over {BODY_LIMIT >> 20} MiB")
-
-    def _failure(self, error: Exception, wait: float) -> SmscliError:
-        """What went wrong, without the libraries' own wording."""
-        causes = list(_causes(error))
-        behind_proxy = any(isinstance(one, requests.exceptions.ProxyError) for one in causes)
-        host = (
-            f"the proxy {urlsplit(self._proxy or '').netloc.rpartition('@')[2]}"
-            if behind_proxy
-            else self.host
-        )
-        why = _why(causes[-1])
-        for kinds, failure, words, hint in _FAILURES:
-            if any(isinstance(one, kinds) for one in causes):
-                said = words.format(host=host, timeout=wait, why=why)
-                return failure(said, hint=hint)
-        return Unreachable(f"{host} can't be reached: {why}")
 
     def renew(self) -> None:
         """Ask for the secret again, and forget what belongs to the old sign-in: cookies and CSRF token."""
@@ -308,141 +255,6 @@ class Transport:
 class _Session(requests.Session):
     def get_redirect_target(self, resp: requests.Response) -> None:
         """None: no redirect is followed. Told so at a request, requests would still read its whole body."""
-
-
-class _Adapter(HTTPAdapter):
-    """Connections whose answers are watched."""
-
-    def __init__(self, watch: Callable[[int], None]) -> None:
-        self._pools = _watched_pools(watch)
-        super().__init__()
-
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        super().init_poolmanager(*args, **kwargs)
-        self.poolmanager.pool_classes_by_scheme = self._pools
-
-    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
-        manager = super().proxy_manager_for(proxy, **kwargs)
-        manager.pool_classes_by_scheme = self._pools
-        return manager
-
-
-def _watched_pools(watch: Callable[[int], None]) -> dict[str, Any]:
-    """urllib3's pools by scheme, whose connections have `watch` asked at each read of an answer."""
-
-    class Response(http.client.HTTPResponse):
-        def __init__(self, *args: Any, **kwargs: Any) -> None:
-            super().__init__(*args, **kwargs)
-            self.fp = io.BufferedReader(_Watched(self.fp.detach(), watch))
-
-    class Plain(HTTPConnectionPool):
-        class ConnectionCls(HTTPConnection):
-            response_class = Response
-
-    class Tls(HTTPSConnectionPool):
-        class ConnectionCls(HTTPSConnection):
-            response_class = Response
-
-    return {"http": Plain, "https": Tls}
-
-
-class _SystemTrust(_Adapter):
-    """TLS as one context judges it, to the server and to a proxy."""
-
-    def __init__(self, watch: Callable[[int], None], context: ssl.SSLContext) -> None:
-        self._context = context
-        super().__init__(watch)
-
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        super().init_poolmanager(*args, ssl_context=self._context, **kwargs)
-
-    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
-        return super().proxy_manager_for(
-            proxy, ssl_context=self._context, proxy_ssl_context=self._context, **kwargs
-        )
-
-    def cert_verify(self, conn: Any, url: Any, verify: Any, cert: Any) -> None:
-        # requests would load certifi's bundle into the context here.
-        conn.cert_reqs = "CERT_REQUIRED"
-        conn.ca_certs = conn.ca_cert_dir = None
-
-
-def tls_context(server: Server) -> ssl.SSLContext:
-    import truststore
-
-    context = truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    if server.ca_bundle:
-        try:
-            context.load_verify_locations(server.ca_bundle)
-        except OSError as error:
-            raise _unusable("CA bundle", server.ca_bundle, error) from error
-    if server.client_cert:
-        try:
-            context.load_cert_chain(server.client_cert, password=_refuse_to_ask)
-        except OSError as error:
-            raise _unusable("client certificate", server.client_cert, error) from error
-    return context
-
-
-def _unusable(what: str, path: str, error: OSError) -> LocalError:
-    why = (
-        "is no PEM file of that kind"
-        if isinstance(error, ssl.SSLError)
-        else f"can't be read: {error.strerror}"
-    )
-    return LocalError(f"the {what} {path} {why}")
-
-
-def _refuse_to_ask() -> str:
-    # Without this OpenSSL itself would ask, on the terminal.
-    raise LocalError(
-        "the key in the client certificate's file is encrypted",
-        hint="decrypt it first: openssl pkey -in FILE -out FILE",
-    )
-
-
-# The first row that fits any link of the chain of causes; a reset connection can be the cause of a cut body.
-_FAILURES: tuple[tuple[tuple[type[Exception], ...], type[SmscliError], str, str | None], ...] = (
-    (
-        (ssl.SSLCertVerificationError,),
-        Untrusted,
-        "the certificate of {host} is not trusted: {why}",
-        "if its authority is your own, name it: --ca-bundle FILE",
-    ),
-    ((ssl.SSLEOFError, ssl.SSLZeroReturnError), Unreachable, "{host} closed the connection", None),
-    ((ssl.SSLError,), Untrusted, "no TLS connection to {host}: {why}", None),
-    ((socket.gaierror, UnicodeError), Unreachable, "the name {host} can't be resolved", None),
-    ((ConnectionRefusedError,), Unreachable, "{host} refuses the connection", None),
-    (
-        (TimeoutError,),
-        TimedOut,
-        "{host} did not answer within {timeout:g} s",
-        _WAIT_LONGER,
-    ),
-    ((ConnectionError,), Unreachable, "{host} closed the connection", None),
-    ((http.client.IncompleteRead,), Unreachable, "the answer of {host} was cut short", None),
-    ((zlib.error,), WireError, "the answer of {host} can't be unpacked", None),
-    ((http.client.HTTPException, InvalidHeader), WireError, "{host} does not answer in HTTP", None),
-)
-
-
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    while error is not None and not isinstance(error, SmscliError):
-        yield error
-        # urllib3 wraps some errors without raising them: those have their cause as an argument only.
-        wrapped = next((one for one in error.args if isinstance(one, Exception)), None)
-        error = error.__cause__ or error.__context__ or wrapped
-
-
-def _why(cause: BaseException) -> str:
-    """A short reason in words, from the innermost cause."""
-    if isinstance(cause, ssl.SSLCertVerificationError):
-        return cause.verify_message.rstrip(".")
-    if isinstance(cause, ssl.SSLError) and cause.reason:
-        return cause.reason.replace("_", " ").lower()
-    if isinstance(cause, OSError) and not isinstance(cause, requests.RequestException):
-        return cause.strerror or str(cause)
-    return "no reason given"
 
 
 def _trace(method: str, path: str, query: Mapping[str, str], answer: Answer | None, seconds: float) -> str:

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 import trustme
 
+from smscli.connections import tls_context
 from smscli.demo.options import Options
 from smscli.demo.server import DemoServer
-from smscli.transport import Server, tls_context
 from tests.conftest import Outcome, Smscli
 from tests.on_terminal import OnTerminal
 from tests.tls_front import TlsFront
@@ -178,7 +178,7 @@ def test_the_system_s_store_is_loaded_beside_the_bundle(
     """The system's store is, for OpenSSL, the file that SSL_CERT_FILE names, and the folder beside it."""
     monkeypatch.setenv("SSL_CERT_FILE", written([theirs.cert_pem], tmp_path / "system.pem"))
     monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path / "none"))
-    context = tls_context(Server(f"{front.url}/api/v2", ca_bundle=bundle))
+    context = tls_context(bundle)
     with socket.create_connection(("127.0.0.1", front.port)) as line:
         context.wrap_socket(line, server_hostname="localhost").close()
     # truststore does not tell; the context of Python's own that it has OpenSSL judge with does.

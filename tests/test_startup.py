@@ -33,8 +33,8 @@ EVERY_COMMAND = {
 HELP = EVERY_COMMAND
 LIST_JSON = EVERY_COMMAND | {
     "smscli.client", "smscli.commands.listing", "smscli.commands.whose", "smscli.commands.zones",
-    "smscli.credentials", "smscli.export", "smscli.model", "smscli.paging", "smscli.proxy", "smscli.signin",
-    "smscli.state", "smscli.transport", "smscli.wire",
+    "smscli.connections", "smscli.credentials", "smscli.export", "smscli.failures", "smscli.model",
+    "smscli.paging", "smscli.proxy", "smscli.signin", "smscli.state", "smscli.transport", "smscli.wire",
 }  # fmt: skip
 """With the secret from the environment and no config file."""
 
