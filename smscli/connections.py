@@ -109,23 +109,22 @@ def tls_context(ca_bundle: str | None = None, client_cert: str | None = None) ->
     if ca_bundle:
         try:
             context.load_verify_locations(ca_bundle)
-        except OSError as error:
+        except (OSError, ValueError) as error:
             raise _unusable("CA bundle", ca_bundle, error) from error
     if client_cert:
         try:
             context.load_cert_chain(client_cert, password=_refuse_to_ask)
-        except OSError as error:
+        except (OSError, ValueError) as error:
             raise _unusable("client certificate", client_cert, error) from error
     return context
 
 
-def _unusable(what: str, path: str, error: OSError) -> LocalError:
-    why = (
-        "is no PEM file of that kind"
-        if isinstance(error, ssl.SSLError)
-        else f"can't be read: {error.strerror}"
-    )
-    return LocalError(f"the {what} {path} {why}")
+def _unusable(what: str, path: str, error: OSError | ValueError) -> LocalError:
+    if isinstance(error, ssl.SSLError):
+        return LocalError(f"the {what} {path} is no PEM file of that kind")
+    # A path with a NUL in it is refused before anyone looks for the file.
+    why = error.strerror if isinstance(error, OSError) else "no file has such a name"
+    return LocalError(f"the {what} {path} can't be read: {why}")
 
 
 def _refuse_to_ask() -> str:

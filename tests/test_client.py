@@ -954,6 +954,14 @@ def test_a_file_that_cannot_be_used_is_named(
     assert error.message == f"the {what} {path} {why}"
 
 
+@pytest.mark.parametrize(
+    ("option", "what"), [("ca_bundle", "CA bundle"), ("client_cert", "client certificate")]
+)
+def test_a_name_that_no_file_can_have_is_refused(connect: Connect, option: str, what: str) -> None:
+    error = failure(lambda: connect("https://localhost/api/v2", **{option: "a\0b"}), LocalError)
+    assert error.message == f"the {what} a\0b can't be read: no file has such a name"
+
+
 # --- proxies ---
 
 GWS = "https://gws.example:8443/api/v2"
