@@ -210,7 +210,9 @@ def test_a_list_is_one_request_when_the_spelling_is_known(connect: Connect) -> N
 
 
 @pytest.mark.parametrize(
-    "missing", [NOT_THERE, answer({"statusCode": 6}), answer(b"<html>no</html>", 404)], ids=str
+    "missing",
+    [NOT_THERE, answer({"statusCode": 6}), answer(b"<html>no</html>", 404)],
+    ids=["404 with a status", "status 6", "404 as a page"],
 )
 def test_the_spelling_is_found_and_learned(connect: Connect, missing: Reply) -> None:
     learned: list[str] = []

@@ -16,7 +16,8 @@ class TlsFront:
     def __init__(self, server: DemoServer, context: ssl.SSLContext, *, tunnel: bool = False) -> None:
         self.context = context
         self.connections = 0
-        self.refusals: list[str] = []
+        self._refusals: list[str] = []
+        self._serving: list[threading.Thread] = []
         self._behind = int(server.url.rpartition(":")[2])
         self._tunnel = tunnel
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -28,6 +29,13 @@ class TlsFront:
     @property
     def url(self) -> str:
         return f"https://localhost:{self.port}"
+
+    @property
+    def refusals(self) -> list[str]:
+        """Why connections were refused, once all have ended: who was refused may hear of it first."""
+        for thread in self._serving:
+            thread.join(10)
+        return self._refusals
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -56,7 +64,8 @@ class TlsFront:
                 connection.close()
                 return
             self.connections += 1
-            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+            self._serving.append(threading.Thread(target=self._serve, args=(connection,), daemon=True))
+            self._serving[-1].start()
 
     def _serve(self, connection: socket.socket) -> None:
         connection.settimeout(30)
@@ -73,7 +82,7 @@ class TlsFront:
                     _pass_on(secure, behind)
                     answering.join(30)
             except ssl.SSLError as error:
-                self.refusals.append(error.reason or "")
+                self._refusals.append(error.reason or "")
                 _let_go(bare)
 
 
