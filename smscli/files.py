@@ -3,7 +3,7 @@
 import os
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 
@@ -49,7 +49,9 @@ def replace_file(path: Path, text: str) -> None:
             os.fsync(file.fileno())
         os.replace(temporary, target)
     except BaseException:
-        os.unlink(temporary)
+        # A signal may come when it has been renamed already; an error about that must not take its place.
+        with suppress(OSError):
+            os.unlink(temporary)
         raise
 
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import Any
+from typing import Any, NoReturn
 
 _ENDING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 # What was begun may still be written out to a reader who is slow; one who sleeps holds nobody up.
@@ -25,11 +25,13 @@ class Stopped(BaseException):
 
 
 class _State:
-    """`depth` of what must not be interrupted, the signal that came meanwhile, when the first one came."""
+    """`depth` of what must not be interrupted, the signal that came meanwhile, when the first one came, and
+    the last one that was raised."""
 
     depth = 0
     pending: int | None = None
     since: float | None = None
+    raised: int | None = None
 
 
 def time_left() -> float | None:
@@ -45,7 +47,18 @@ def _stop(number: int, frame: FrameType | None) -> None:
     if _State.depth:
         _State.pending = number
         return
+    _raise(number)
+
+
+def _raise(number: int) -> NoReturn:
+    _State.raised = number
     raise Stopped(number)
+
+
+def insist() -> None:
+    """For one who would wait on: raise again what was raised, and lost behind an error of a clean-up."""
+    if _State.raised is not None:
+        raise Stopped(_State.raised)
 
 
 def _send_again(number: int) -> None:
@@ -87,7 +100,7 @@ def heeded() -> Iterator[None]:
         with held():
             for number, handler in before.items():
                 signal.signal(number, handler)
-            _State.since = None
+            _State.since = _State.raised = None
 
 
 class held:
@@ -103,4 +116,4 @@ class held:
         _State.depth -= 1
         if not _State.depth and _State.pending is not None:
             number, _State.pending = _State.pending, None
-            raise Stopped(number)
+            _raise(number)

@@ -18,7 +18,7 @@ from io import BytesIO
 from types import FrameType
 
 from smscli.errors import LocalError, ReaderGone
-from smscli.interrupts import held, time_left
+from smscli.interrupts import held, insist, time_left
 from smscli.stream import Stream
 
 Line = Callable[[int], str]
@@ -146,8 +146,9 @@ class Terminal:
         self._drain()
 
     def check(self) -> None:
-        """For one who waits and does not write: raise `ReaderGone` where nobody reads stdout any more, and
-        stop where Ctrl-Z asked for it."""
+        """For one who waits and does not write: end where a signal asked for it, raise `ReaderGone` where
+        nobody reads stdout any more, and stop where Ctrl-Z asked for it."""
+        insist()
         self._out.check()
         if self._resting is not None:
             number, self._resting = self._resting, None

@@ -12,7 +12,7 @@ import termios
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -162,6 +162,21 @@ def test_a_signal_that_python_drops_comes_again() -> None:
         Finalized()
         time.sleep(_PATIENCE)
     assert stopped.value.exit_code == 130
+
+
+def test_ctrl_c_lost_behind_an_error_of_a_clean_up_ends_the_next_wait() -> None:
+    terminal = Terminal.for_test()
+    with pytest.raises(Stopped) as stopped, heeded():
+        terminal.check()
+        with suppress(FileNotFoundError):
+            try:
+                signal.raise_signal(signal.SIGINT)
+            finally:
+                raise FileNotFoundError
+        terminal.check()
+    assert stopped.value.exit_code == 130
+    # It is over: whoever waits later is not ended by it.
+    terminal.check()
 
 
 def test_an_interrupted_end_still_ends_everything(home: Environ) -> None:

@@ -58,6 +58,21 @@ def test_a_text_that_cannot_be_written_leaves_the_old_file_and_nothing_else(tmp_
     assert os.listdir(tmp_path) == ["state.json"]
 
 
+def test_a_signal_that_comes_as_a_file_is_replaced_is_not_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, replace = tmp_path / "state.json", os.replace
+
+    def interrupted(source: str, target: str) -> None:
+        replace(source, target)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("os.replace", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        replace_file(path, "new")
+    assert path.read_text() == "new"
+
+
 def test_a_lock_held_elsewhere_is_waited_for_and_then_given_up(tmp_path: Path) -> None:
     path = tmp_path / "state.json"
     with locked(path), pytest.raises(TimeoutError, match="another process holds it"), locked(path, 0.05):
