@@ -5,10 +5,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from smscli.demo.options import Options
 from smscli.demo.server import DemoServer
 from smscli.terminal import Terminal
+
+# How long an example takes is no answer: other programs run beside the tests.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 
 @dataclass(frozen=True)

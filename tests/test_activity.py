@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from smscli.activity import Activity, PersonActivity, Summary
@@ -324,7 +324,6 @@ def logs_in_order(draw: st.DrawFn) -> list[tuple[Message, float | None]]:
     return log
 
 
-@settings(deadline=None)
 @given(logs_in_order(), st.sampled_from([None, after(30), after(100_000), after(100_000)]))
 def test_the_figures_are_those_of_their_definitions(
     log: list[tuple[Message, float | None]], now: datetime | None

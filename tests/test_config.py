@@ -690,7 +690,7 @@ def test_every_layout_a_person_may_choose_takes_a_profile(tmp_path: Path, layout
     assert after.profiles == {**before.profiles, name: WORK._replace(name=name)}
 
 
-@hypothesis_settings(max_examples=100, deadline=None)
+@hypothesis_settings(max_examples=100)
 @hypothesis_given(
     layout=st.sampled_from(LAYOUTS),
     name=st.one_of(st.sampled_from(["lab", "work", "a.b", "a b", "é"]), st.text(min_size=1)),

@@ -1247,7 +1247,7 @@ class Play:
             assert order == sorted(order)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     happenings,
     st.booleans(),

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from smscli.errors import LocalError, NotFound, SmscliError
@@ -329,7 +329,6 @@ def test_a_crash_at_any_byte_leaves_whole_lines_to_go_on_from(tmp_path: Path, re
 LOG = [hello(), answer(), *(text(index, "hm" * index) for index in range(3, 9))]
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 5), st.floats(0, 1), st.booleans()), max_size=8), st.booleans())
 def test_whatever_is_cut_off_and_however_often_the_log_is_whole_in_the_end(
     runs: list[tuple[int, float, bool]], redact: bool

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from smscli import redact
@@ -453,7 +453,6 @@ def readable(value: object, known: bool = True) -> Iterator[str]:
         yield value
 
 
-@settings(deadline=None)
 @given(OBJECTS)
 def test_no_long_number_and_no_address_is_left_anywhere(sent: Json) -> None:
     message = redact.message(message_from_json(sent, "S5550123"))
@@ -465,7 +464,6 @@ def test_no_long_number_and_no_address_is_left_anywhere(sent: Json) -> None:
         assert long_numbers(shown or "") == []
 
 
-@settings(deadline=None)
 @given(OBJECTS)
 def test_ids_times_and_places_are_never_masked(sent: Json) -> None:
     before = message_from_json(sent, "S5550123")

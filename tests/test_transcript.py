@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from smscli.model import Message, Participant
@@ -607,7 +607,6 @@ def test_no_message_is_lost_whatever_the_server_sends(log: list[Message], now: d
     assert all(entry.draft for entry in fold.at_end(now))
 
 
-@settings(deadline=None)
 @given(logs() | st.lists(ANYTHING), st.none() | st.datetimes(timezones=st.just(UTC)))
 def test_nobody_composes_for_less_than_no_time_or_longer_than_the_pauses_allow(
     log: list[Message], now: datetime | None
@@ -619,7 +618,6 @@ def test_nobody_composes_for_less_than_no_time_or_longer_than_the_pauses_allow(
         assert entry.composing is None or 0 <= entry.composing <= 60 * steps
 
 
-@settings(deadline=None)
 @given(
     st.lists(ANYTHING), st.none() | st.datetimes(timezones=st.just(UTC)), st.sampled_from(["show", "hide"])
 )

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from smscli import wire
@@ -475,7 +475,6 @@ def check_session(read: Session) -> None:
         assert all(isinstance(text, str | None) for text in told)
 
 
-@settings(deadline=None)
 @given(st.lists(st.dictionaries(KEYS, LITTLE, max_size=6), max_size=4))
 def test_any_objects_are_as_many_messages_in_their_order(entries: list[Any]) -> None:
     read = wire.messages_from_json({"messages": entries}, ID)
@@ -483,7 +482,6 @@ def test_any_objects_are_as_many_messages_in_their_order(entries: list[Any]) -> 
     assert {one.session_id for one in read} <= {ID}
 
 
-@settings(deadline=None)
 @given(st.lists(st.dictionaries(KEYS, LITTLE, max_size=6).map(lambda one: {**one, "id": "s1"}), max_size=4))
 def test_any_objects_with_an_id_are_as_many_sessions_in_their_order(entries: list[Any]) -> None:
     listed, uris_only = wire.sessions_from_json({"smssessions": entries})
