@@ -2,13 +2,15 @@
 
 import threading
 from collections.abc import Callable, Sequence
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import Generic, Protocol, TypeVar
 
 Asked = TypeVar("Asked", contravariant=True)
 Got = TypeVar("Got", covariant=True)
 _Key = TypeVar("_Key")
 _Value = TypeVar("_Value")
+# Seconds after which somebody who waits looks round.
+_A_WHILE = 0.1
 
 
 class Fetcher(Protocol[Asked, Got]):
@@ -19,25 +21,32 @@ class Fetcher(Protocol[Asked, Got]):
 
 
 class _Slot(Generic[_Key, _Value]):
-    """One answer on its way; `value` stays None where it could not be fetched."""
+    """One answer on its way, or `error` in its place."""
 
     def __init__(self, key: _Key) -> None:
         self.key = key
         self.value: _Value | None = None
+        self.error: Exception | None = None
         self.is_wanted = True
+        self.is_begun = False
         self.done: SimpleQueue[None] = SimpleQueue()
 
 
 class Ahead(Generic[_Key, _Value]):
-    """Fetches what is foreseen, `most` at a time at the most; `open` makes each thread's own fetcher.
+    """Fetches what is foreseen, `most` at a time at the most; `fetcher` makes each thread's own.
+
+    `meanwhile` is called now and then while an answer is waited for.
 
     At first it looks one ahead, and one further after each answer that was asked for as foreseen. After one
     that was not it never looks further than one again: whoever foresees wrongly asks for too much.
     """
 
-    def __init__(self, open: Callable[[], Fetcher[_Key, _Value]], most: int) -> None:
-        self._open = open
+    def __init__(
+        self, fetcher: Callable[[], Fetcher[_Key, _Value]], most: int, meanwhile: Callable[[], None]
+    ) -> None:
+        self._fetcher = fetcher
         self._most = most
+        self._meanwhile = meanwhile
         self._far = 1
         self._slots: dict[_Key, _Slot[_Key, _Value]] = {}
         self._queue: SimpleQueue[_Slot[_Key, _Value] | None] = SimpleQueue()
@@ -55,39 +64,54 @@ class Ahead(Generic[_Key, _Value]):
                 self._queue.put(slot)
 
     def take(self, key: _Key) -> _Value | None:
-        """The answer, waited for where it is on its way; None where it isn't, or could not be fetched."""
+        """The answer, waited for where it is on its way, or the error in its place raised; None where it was
+        not foreseen."""
         slot = self._slots.pop(key, None)
         if slot is None:
             return None
-        # Not a condition variable: a signal that ends its wait can leave it in disorder.
-        slot.done.get()
-        self._far = 1 if slot.value is None else min(self._far + 1, self._most)
+        while not self._is_done(slot):
+            self._meanwhile()
+        self._far = min(self._far + 1, self._most)
+        if slot.error is not None:
+            self._far = 1
+            raise slot.error
         return slot.value
 
-    def close(self) -> None:
-        """Fetch nothing more; what is under way ends by itself."""
+    def _is_done(self, slot: _Slot[_Key, _Value]) -> bool:
+        """Wait for it for a little while."""
+        try:
+            # Not a condition variable: a signal that ends its wait can leave it in disorder.
+            slot.done.get(timeout=_A_WHILE)
+        except Empty:
+            return False
+        return True
+
+    def close(self) -> list[_Key]:
+        """Fetch nothing more; what is under way, which is returned, ends by itself."""
+        under_way = [slot.key for slot in self._slots.values() if slot.is_begun and slot.done.empty()]
         for slot in self._slots.values():
             slot.is_wanted = False
         self._slots.clear()
         for _ in range(self._threads):
             self._queue.put(None)
+        return under_way
 
     def _start(self, threads: int) -> None:
         """Have so many threads at least."""
         while self._threads < threads:
             self._threads += 1
-            fetch = self._open()
+            fetch = self._fetcher()
             threading.Thread(target=self._work, args=(fetch,), name="ahead", daemon=True).start()
 
     def _work(self, fetch: Fetcher[_Key, _Value]) -> None:
         try:
             while (slot := self._queue.get()) is not None:
-                try:
-                    if slot.is_wanted:
+                if slot.is_wanted:
+                    slot.is_begun = True
+                    try:
                         slot.value = fetch(slot.key)
-                except Exception:
-                    # Whoever needs it asks again, and then hears why.
-                    slot.value = None
+                    except Exception as error:
+                        slot.error = error
                 slot.done.put(None)
         finally:
             fetch.close()

@@ -1,34 +1,27 @@
-"""The REST edge: the Web Services' read end points, one method each, and nothing that changes anything.
+"""The REST edge: the Web Services' read end points, one method each, and nothing that changes anything."""
 
-A refusal is one of our errors, told by the HTTP status or, with HTTP 200 too, by the body's `statusCode`.
-"""
-
-import http.client
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from datetime import datetime
 from typing import TYPE_CHECKING, TypeVar
-from urllib.parse import quote, urljoin, urlsplit
+from urllib.parse import quote
 
 from smscli import wire
+from smscli.answers import parsed
 from smscli.errors import (
-    AuthError,
     NotFound,
-    NotPermitted,
     ServerError,
-    SignInRefused,
     SmscliError,
     Throttled,
     TimedOut,
     Unreachable,
     Untrusted,
-    WireError,
     did_you_mean,
 )
-from smscli.model import Listing, Page
+from smscli.model import Listing, Message, Page
 from smscli.paging import Paging
 from smscli.transport import Answer, Server, TooLong, Transport
 
@@ -42,53 +35,13 @@ SPELLINGS = ("smsessions", "smssessions")
 # One-shot commands wait no longer than this in all before they give up.
 _WAITED_AT_MOST = 3.0
 
-_MEANINGS = {
-    1: "a required parameter is missing",
-    2: "a parameter is not valid in this state",
-    3: "the operation is forbidden",
-    4: "internal error",
-    5: "the user lacks a permission",
-    6: "no such resource",
-    7: "done in part only",
-    8: "the password must be changed first",
-    9: "processing is incomplete",
-    10: "the input is not valid",
-    11: "the property can't be changed",
-    12: "the resource can't be read",
-    13: "the resource can't be created",
-    14: "the resource can't be updated",
-    15: "the resource can't be deleted",
-    16: "the resource can't be assigned",
-    17: "the resource can't be unassigned",
-    18: "the resource exists already",
-    19: "the resource is in use",
-    20: "not signed in",
-}
-_BY_CODE: dict[int, type[SmscliError]] = {
-    3: NotPermitted,
-    5: NotPermitted,
-    6: NotFound,
-    8: AuthError,
-    20: SignInRefused,
-}
-_BY_HTTP: dict[int, type[SmscliError]] = {
-    401: SignInRefused,
-    403: NotPermitted,
-    404: NotFound,
-    429: Throttled,
-    503: Throttled,
-}
-_HINTS: dict[type[SmscliError], str] = {
-    SignInRefused: "sign in again: `smscli auth login`",
-    NotPermitted: "the user needs the feature api-multimedia-chat and a role that may read SMS sessions",
-    AuthError: "change the password in the agent's desktop, then `smscli auth login`",
-}
-
 _INVALID_INPUT = (2, 10)
 # Pages on their way at a time: with the look beyond the end, no more than four requests too many.
 _AHEAD = 3
 
 _T = TypeVar("_T")
+Window = tuple[int | None, int | None]
+"""`startIndex` and `count` of a read of messages."""
 
 
 class GwsClient:
@@ -164,45 +117,65 @@ class GwsClient:
             missing = error
         return self._confirmed(spelling, session_id, start, count, missing)
 
-    def messages(self, session_id: str, start: int = 1) -> Iterator[Page]:
+    def messages(
+        self, session_id: str, start: int = 1, *, meanwhile: Callable[[], None] = lambda: None
+    ) -> Iterator[Page]:
         """A session's log from index `start` on, each message once; only the first page can be empty.
 
-        The first page is handed on before anything else is asked for; from then on pages are read ahead.
+        The first page is handed on before anything else is asked for; from then on pages are read ahead, and
+        `meanwhile` is called now and then while one of those is waited for.
         """
         from smscli.ahead import Ahead
 
         paging = Paging(start)
-        ahead = Ahead(lambda: self._page_fetcher(session_id), _AHEAD)
+        ahead = Ahead(lambda: self._page_fetcher(session_id), _AHEAD, meanwhile)
         try:
             first = self.window(session_id, paging.start, paging.count)
             yield Page(paging.take(first.messages), first.at)
             ahead.foresee(paging.foreseen(_AHEAD))
-            while not paging.done and (page := self._next_page(session_id, paging, ahead)):
+            while not paging.done:
+                page = self._next_page(session_id, paging, ahead)
                 new = paging.take(page.messages)
                 ahead.foresee(paging.foreseen(_AHEAD))
                 if new:
                     yield Page(new, page.at)
         finally:
-            ahead.close()
+            self._give_up(session_id, ahead.close())
 
-    def _next_page(self, session_id: str, paging: Paging, ahead: "Ahead[Window, Answer]") -> Page | None:
-        """What is to be read next, from what was read ahead if that went well; None at the log's end."""
-        answer = ahead.take((paging.start, paging.count))
-        self._tell()
-        if answer is not None:
-            with suppress(SmscliError):
-                return self._page_of(answer, session_id)
+    def _next_page(self, session_id: str, paging: Paging, ahead: "Ahead[Window, Answer]") -> Page:
+        """What is to be read next, from what was read ahead where it was; an empty page beyond the log's end.
+
+        What is said of a start beyond the end is documented nowhere: to some servers it is invalid, to some
+        no resource.
+        """
+        spelling, window = self._spellings()[0], (paging.start, paging.count)
         try:
-            return self.window(session_id, paging.start, paging.count)
+            return self._page(spelling, session_id, *window, lambda: self._taken(ahead, window))
         except TooLong:
             if not paging.narrow():
                 raise
             return self._next_page(session_id, paging, ahead)
+        except NotFound as error:
+            # After a page that brought nothing the list need not be asked again.
+            return Page(()) if paging.was_empty else self._confirmed(spelling, session_id, *window, error)
         except ServerError as error:
-            # What is said to a start beyond the log's end is documented nowhere; to some it is invalid.
             if error.status_code not in _INVALID_INPUT:
                 raise
-            return None
+            return Page(())
+
+    def _taken(self, ahead: "Ahead[Window, Answer]", window: Window) -> Answer | None:
+        """What was read ahead; raises what reading it raised."""
+        try:
+            return ahead.take(window)
+        finally:
+            self._tell()
+
+    def _give_up(self, session_id: str, windows: Iterable[Window]) -> None:
+        """Tell of reads that are under way, and that nobody waits for."""
+        self._tell()
+        for window in windows:
+            path = _messages_path(self._spellings()[0], session_id)
+            self.transport.give_up(path, _window_query(window))
 
     def _tell(self) -> None:
         """Pass on what other threads' requests were, in the thread of whoever is told."""
@@ -231,26 +204,30 @@ class GwsClient:
         (sessions, uris_only), at = self._get(f"me/{spelling}", {"fields": "*"}, wire.sessions_from_json)
         return Listing(sessions, at, uris_only)
 
-    def _page(self, spelling: str, session_id: str, start: int | None, count: int | None) -> Page:
+    def _page(
+        self,
+        spelling: str,
+        session_id: str,
+        start: int | None,
+        count: int | None,
+        taken: Callable[[], Answer | None] = lambda: None,
+    ) -> Page:
         # As a path segment these three are none; whoever normalises the path would read something else.
         if session_id in ("", ".", ".."):
             raise self._no_session(session_id)
         path, query = _messages_path(spelling, session_id), _window_query((start, count))
+
+        def parse(body: object) -> tuple[Message, ...]:
+            return wire.messages_from_json(body, session_id)
+
         try:
-            messages, at = self._get(path, query, lambda body: wire.messages_from_json(body, session_id))
+            messages, at = self._get(path, query, parse, taken)
         except NotFound as error:
             raise self._no_session(session_id, error) from error
         except TooLong as error:
             raise TooLong(error.message, hint="ask for fewer messages: --count N") from error
         self._take(spelling)
         return Page(messages, at)
-
-    def _page_of(self, answer: Answer, session_id: str) -> Page:
-        """The page in an answer that was fetched ahead; raises what `page` raises."""
-        parse = self._shown(lambda body: wire.messages_from_json(body, session_id))
-        messages = _parsed(answer, parse, self._base_url)
-        self.now = answer.at
-        return Page(messages, answer.at)
 
     def _page_fetcher(self, session_id: str) -> "_PageFetcher":
         """For another thread, on a connection of its own."""
@@ -311,15 +288,22 @@ class GwsClient:
             ) from error
 
     def _get(
-        self, path: str, query: Mapping[str, str], parse: Callable[[object], _T]
+        self,
+        path: str,
+        query: Mapping[str, str],
+        parse: Callable[[object], _T],
+        taken: Callable[[], Answer | None] = lambda: None,
     ) -> tuple[_T, datetime | None]:
-        """One read, repeated while that may help, and the server's clock when it answered."""
+        """One read, repeated while that may help, and the server's clock when it answered.
+
+        What `taken` gives, or raises, is the first try's.
+        """
         tried, waited = 0, 0.0
         while True:
             try:
-                answer = self.transport.get(path, query)
+                answer = (None if tried else taken()) or self.transport.get(path, query)
                 self.now = answer.at
-                return _parsed(answer, self._shown(parse), f"{self._base_url}/{path}"), answer.at
+                return parsed(answer, self._shown(parse), f"{self._base_url}/{path}"), answer.at
             except (Unreachable, ServerError) as error:
                 tried += 1
                 pause = _pause(error, tried)
@@ -339,10 +323,6 @@ class GwsClient:
             return parse(document)
 
         return shown
-
-
-Window = tuple[int | None, int | None]
-"""`startIndex` and `count` of a read of messages."""
 
 
 class _PageFetcher:
@@ -376,64 +356,3 @@ def _pause(error: SmscliError, tried: int) -> float | None:
         return error.retry_after
     passing = isinstance(error, Unreachable) or (error.http_status or 0) >= 500 or error.status_code == 4
     return 0.5 * tried if passing or isinstance(error, Throttled) else None
-
-
-def _parsed(answer: Answer, parse: Callable[[object], _T], url: str) -> _T:
-    """The answer as `parse` reads it. Raises what it is instead: a refusal, or nothing we know."""
-    good = 200 <= answer.status < 300
-    status = None
-    try:
-        document = wire.decode(answer.body)
-        status = wire.status_from_json(document)
-        if good and status is None:
-            return parse(document)
-    except WireError as error:
-        if good:
-            raise WireError(
-                f"{error.message}, at {url}", hint=error.hint, http_status=answer.status
-            ) from error
-    raise _refusal(answer, status, url)
-
-
-def _refusal(answer: Answer, status: wire.Status | None, url: str) -> SmscliError:
-    code = status.code if status else None
-    if answer.location and 300 <= answer.status < 400:
-        return _redirect(answer, answer.location, url)
-    kind = _BY_CODE.get(code or 0) or _BY_HTTP.get(answer.status, ServerError)
-    said = f"the server answers: {_meaning(answer, status)}, at {url}"
-    if kind is Throttled:
-        return _throttled(answer, code, said)
-    return kind(said, hint=_HINTS.get(kind), http_status=answer.status, status_code=code)
-
-
-def _meaning(answer: Answer, status: wire.Status | None) -> str:
-    """`internal error (statusCode 4, HTTP 500): what the server says of it`."""
-    numbers = [f"statusCode {status.code}"] if status else []
-    if answer.status != 200:
-        numbers.append(f"HTTP {answer.status}")
-    what = _MEANINGS.get(status.code) if status else http.client.responses.get(answer.status, "").lower()
-    said = f": {status.message}" if status and status.message else ""
-    return f"{what or 'an error'} ({', '.join(numbers)}){said}"
-
-
-def _throttled(answer: Answer, code: int | None, said: str) -> Throttled:
-    seconds = answer.retry_after
-    return Throttled(
-        said if seconds is None else f"{said}: come back in {seconds:.0f} s",
-        http_status=answer.status,
-        status_code=code,
-        retry_after=seconds,
-    )
-
-
-def _redirect(answer: Answer, location: str, url: str) -> ServerError:
-    try:
-        target = urlsplit(urljoin(url, location))
-        origin = f"{target.scheme}://{target.netloc.rpartition('@')[2]}"
-    except ValueError:
-        origin = "nowhere"
-    return ServerError(
-        f"the server redirects to {origin} (HTTP {answer.status}), at {url}",
-        hint="redirects are not followed; if the Web Services are there, name them with --url",
-        http_status=answer.status,
-    )

@@ -27,6 +27,11 @@ class Paging:
         # How wide a counted page was that brought nothing new.
         self._empty = 0
 
+    @property
+    def was_empty(self) -> bool:
+        """Whether the last page brought nothing new."""
+        return self._empty > 0
+
     def take(self, messages: tuple[Message, ...]) -> tuple[Message, ...]:
         """What is new on the page that was asked for, in the log's order."""
         indices = [one.index for one in messages if one.index is not None and one.index >= 0]

@@ -4,7 +4,7 @@ What is masked already stays as it is, and a record with nothing to mask is hand
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import lru_cache
 from itertools import pairwise
@@ -157,7 +157,9 @@ class Reads(Protocol):
 
     def window(self, session_id: str, start: int | None = None, count: int | None = None) -> Page: ...
 
-    def messages(self, session_id: str, start: int = 1) -> Iterator[Page]: ...
+    def messages(
+        self, session_id: str, start: int = 1, *, meanwhile: Callable[[], None] = ...
+    ) -> Iterator[Page]: ...
 
     def renew(self) -> None: ...
 
@@ -178,8 +180,10 @@ class Masked:
     def window(self, session_id: str, start: int | None = None, count: int | None = None) -> Page:
         return page(self._reads.window(session_id, start, count))
 
-    def messages(self, session_id: str, start: int = 1) -> Iterator[Page]:
-        return map(page, self._reads.messages(session_id, start))
+    def messages(
+        self, session_id: str, start: int = 1, *, meanwhile: Callable[[], None] = lambda: None
+    ) -> Iterator[Page]:
+        return map(page, self._reads.messages(session_id, start, meanwhile=meanwhile))
 
 
 def _optional(value: str | None) -> str | None:

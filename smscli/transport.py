@@ -143,6 +143,12 @@ class Transport:
         wait = self._server.timeout
         return self._send("GET", path, query, None, wait, wait * _TIMEOUTS_AN_ANSWER)
 
+    def give_up(self, path: str, query: Mapping[str, str]) -> None:
+        """Tell of a GET whose answer nobody waits for any more."""
+        if self._debug:
+            whole = urlsplit(f"{self._server.base_url}/{path}").path
+            self._debug(_trace("GET", whole, query, None, None))
+
     def post(self, path: str, body: bytes, timeout: float | None = None) -> Answer:
         """One POST of JSON, with the CSRF token where one is known (CSRFProtection); otherwise like `get`.
 
@@ -257,10 +263,14 @@ class _Session(requests.Session):
         """None: no redirect is followed. Told so at a request, requests would still read its whole body."""
 
 
-def _trace(method: str, path: str, query: Mapping[str, str], answer: Answer | None, seconds: float) -> str:
+def _trace(
+    method: str, path: str, query: Mapping[str, str], answer: Answer | None, seconds: float | None
+) -> str:
+    """`seconds` is None where the answer was not waited for."""
     told = [f"{key}={query[key]}" for key in _TOLD if key in query]
     came = f"{answer.status} {len(answer.body)} bytes" if answer else "no answer"
-    return " ".join([method, path, *told, came, f"{seconds * 1000:.0f} ms"])
+    took = "given up" if seconds is None else f"{seconds * 1000:.0f} ms"
+    return " ".join([method, path, *told, came, took])
 
 
 def http_date(literal: str | None) -> datetime | None:

@@ -38,16 +38,20 @@ class Server:
         return {self.asked.get(timeout=10) for _ in range(number)}
 
 
+def idle() -> None:
+    """Nothing to do while one waits."""
+
+
 def test_what_was_not_foreseen_is_not_there() -> None:
     server = Server()
-    ahead = Ahead(server.open, 3)
+    ahead = Ahead(server.open, 3, idle)
     assert ahead.take(1) is None
     assert server.opened == 0
 
 
 def test_it_looks_one_further_after_each_answer_that_was_foreseen() -> None:
     server = Server()
-    ahead = Ahead(server.open, 3)
+    ahead = Ahead(server.open, 3, idle)
     for first, asked in ((1, {1}), (2, {2, 3}), (3, {4, 5}), (4, {6}), (5, {7})):
         ahead.foresee(range(first, first + 5))
         assert server.next_asked(len(asked)) == asked
@@ -58,11 +62,11 @@ def test_it_looks_one_further_after_each_answer_that_was_foreseen() -> None:
 
 def test_several_are_on_their_way_at_once_and_each_is_waited_for() -> None:
     server = Server()
-    ahead = Ahead(server.open, 3)
+    ahead = Ahead(server.open, 3, idle)
     ahead.foresee([1])
     assert ahead.take(1) == 1
     held = Server(held=True)
-    ahead = Ahead(held.open, 2)
+    ahead = Ahead(held.open, 2, idle)
     ahead.foresee([5])
     held.let_go()
     assert ahead.take(5) == 25
@@ -74,7 +78,7 @@ def test_several_are_on_their_way_at_once_and_each_is_waited_for() -> None:
 
 def test_after_a_wrong_look_ahead_it_never_looks_further_than_one_again() -> None:
     server = Server()
-    ahead = Ahead(server.open, 3)
+    ahead = Ahead(server.open, 3, idle)
     ahead.foresee([1, 2, 3])
     assert ahead.take(1) == 1
     ahead.foresee([2, 3])
@@ -89,21 +93,48 @@ def test_after_a_wrong_look_ahead_it_never_looks_further_than_one_again() -> Non
     assert server.asked.empty()
 
 
-def test_what_cannot_be_fetched_is_left_to_whoever_needs_it() -> None:
+def test_what_cannot_be_fetched_is_told_to_whoever_needs_it() -> None:
     server = Server()
-    ahead = Ahead(server.open, 3)
+    ahead = Ahead(server.open, 3, idle)
     ahead.foresee([-1])
-    assert ahead.take(-1) is None
+    with pytest.raises(OSError, match="no such number"):
+        ahead.take(-1)
     ahead.foresee([2, 3])
     assert ahead.take(2) == 4
     assert server.next_asked(2) == {-1, 2}
     assert server.asked.empty()
 
 
+def test_whoever_waits_looks_round_meanwhile_and_may_end_the_wait() -> None:
+    server = Server(held=True)
+
+    def look_round() -> None:
+        raise EOFError
+
+    ahead = Ahead(server.open, 3, look_round)
+    ahead.foresee([1])
+    with pytest.raises(EOFError):
+        ahead.take(1)
+    server.let_go()
+
+
+def test_at_the_end_it_tells_what_is_still_under_way() -> None:
+    server = Server(held=True)
+    ahead = Ahead(server.open, 3, idle)
+    ahead.foresee([1])
+    server.next_asked(1)
+    server.let_go()
+    assert ahead.take(1) == 1
+    ahead.foresee([2, 3])
+    assert server.next_asked(2) == {2, 3}
+    assert ahead.close() == [2, 3]
+    server.let_go(2)
+
+
 @pytest.mark.parametrize("held", [False, True])
 def test_at_the_end_every_thread_closes_what_it_opened(held: bool) -> None:
     server = Server(held)
-    ahead = Ahead(server.open, 3)
+    ahead = Ahead(server.open, 3, idle)
     ahead.foresee([1])
     server.next_asked(1)
     ahead.close()

@@ -3,6 +3,7 @@
 import gc
 import gzip
 import ssl
+import time
 import zlib
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -416,6 +417,8 @@ def test_a_long_log_comes_in_pages_of_500(connect: Connect) -> None:
 def test_a_page_is_handed_on_before_the_next_is_asked_for(connect: Connect) -> None:
     with WireServer(log_of(1200)) as server:
         next(iter(connect(server).messages("s1")))
+        # So long as another thread could need to ask.
+        time.sleep(0.2)
         assert len(server.requests) == 1
 
 
@@ -432,6 +435,78 @@ def test_what_fails_ahead_is_asked_for_again_and_nothing_is_lost(connect: Connec
     with WireServer(moody) as server:
         pages = list(connect(server).messages("s1"))
     assert [one.index for page in pages for one in page.messages] == list(range(1, 2601))
+
+
+@pytest.mark.parametrize(
+    ("refusal", "kind"),
+    [
+        (answer({"statusCode": 20}, 401), SignInRefused),
+        (answer({}, 503, {"Retry-After": "60"}), Throttled),
+        (answer(b"no JSON"), WireError),
+    ],
+    ids=["not signed in", "come back in a minute", "no JSON"],
+)
+def test_what_was_refused_ahead_is_not_asked_for_once_more(
+    connect: Connect, refusal: Reply, kind: type[SmscliError]
+) -> None:
+    def until_1500(request: Request) -> Reply:
+        return log_of(2600)(request) if int(request.query["startIndex"]) < 1501 else refusal
+
+    read: list[int | None] = []
+    with WireServer(until_1500) as server:
+        log = connect(server).messages("s1")
+        failure(lambda: read.extend(one.index for page in log for one in page.messages), kind)
+    assert read == list(range(1, 1501))
+    # The pages beyond may have been on their way already.
+    assert [one for one in server.targets if "=1501&" in one] == [
+        "me/smsessions/s1/messages?startIndex=1501&count=500"
+    ]
+
+
+@pytest.mark.parametrize("length", [499, 500, 2000, 2499])
+def test_an_end_that_is_not_found_asks_the_list_once(connect: Connect, length: int) -> None:
+    def until_the_end(request: Request) -> Reply:
+        if not request.path.endswith("messages"):
+            return answer({"smsessions": [{"id": "s1"}]})
+        return log_of(length)(request) if int(request.query["startIndex"]) <= length else NOT_THERE
+
+    with WireServer(until_the_end) as server:
+        pages = list(connect(server).messages("s1"))
+    assert [one.index for page in pages for one in page.messages] == list(range(1, length + 1))
+    assert [one for one in server.targets if one.endswith("fields=*")] == ["me/smsessions?fields=*"]
+
+
+def test_a_session_that_is_gone_while_it_is_read_is_told(connect: Connect) -> None:
+    def gone(request: Request) -> Reply:
+        if not request.path.endswith("messages"):
+            return EMPTY_LIST
+        return log_of(2600)(request) if int(request.query["startIndex"]) < 1501 else NOT_THERE
+
+    read: list[int | None] = []
+    with WireServer(gone) as server:
+        log = connect(server).messages("s1")
+        failure(lambda: read.extend(one.index for page in log for one in page.messages), NotFound)
+    assert read == list(range(1, 1501))
+
+
+def test_each_request_is_told_also_one_that_nobody_waits_for(connect: Connect) -> None:
+    told: list[str] = []
+
+    def hanging(request: Request) -> Reply:
+        if int(request.query["startIndex"]) < 1501:
+            return log_of(5000)(request)
+        return hang
+
+    with WireServer(hanging) as server:
+        log = connect(server, debug=told.append).messages("s1")
+        for _ in range(3):
+            next(log)
+        while len(server.requests) < 5:
+            time.sleep(0.01)
+        log.close()
+    asked = [line.split(" ")[2] for line in told]
+    assert sorted(asked) == sorted(f"startIndex={one.query['startIndex']}" for one in server.requests)
+    assert [line.endswith("no answer given up") for line in told].count(True) == len(told) - 3
 
 
 def test_pages_that_do_not_begin_where_foreseen_are_never_passed_over(connect: Connect) -> None:

@@ -5,6 +5,7 @@ import fcntl
 import json
 import os
 import random
+import select
 import signal
 import subprocess
 import sys
@@ -383,6 +384,28 @@ def test_help_version_demo_and_page_meet_a_full_disk_with_one_line(
         code, told = ended(child)
     (line,) = told.splitlines()
     assert (code, line.startswith("error: "), "No space left on device" in line) == (1, True, True)
+
+
+FORMS = ([], ["--color", "always"], ["--json"], ["--jsonl"], ["--html", "-"])
+
+
+@pytest.mark.parametrize("form", FORMS, ids=words)
+def test_the_first_page_is_there_while_the_second_hangs_and_its_reader_may_go(
+    long_log: DemoServer, environ: Environ, form: list[str]
+) -> None:
+    """With the time-out and its repetition the second page would be waited for for 20 s."""
+    long_log.fail_next("hang:60", times=9, path_part="startIndex=501")
+    with running(at(long_log, environ), "messages", LONG, *form) as child:
+        assert child.stdout
+        came = b""
+        while b"parcel" not in came:
+            assert select.select([child.stdout], [], [], _PATIENCE)[0], "nothing comes of the first page"
+            came += os.read(child.stdout.fileno(), 65536)
+        child.stdout.close()
+        gone = time.monotonic()
+        code, told = ended(child)
+    assert (code, told) == (141, "")
+    assert time.monotonic() - gone < 5
 
 
 # --- the recording ---

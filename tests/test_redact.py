@@ -3,7 +3,7 @@
 import json
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
 import pytest
@@ -382,7 +382,9 @@ class Reads:
         self.asked.append(("window", session_id, start, count))
         return Page((self.message,), NOON)
 
-    def messages(self, session_id: str, start: int = 1) -> Iterator[Page]:
+    def messages(
+        self, session_id: str, start: int = 1, *, meanwhile: Callable[[], None] = lambda: None
+    ) -> Iterator[Page]:
         self.asked.append(("messages", session_id, start))
         yield Page((self.message,), NOON)
         yield Page((), NOON)

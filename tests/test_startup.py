@@ -32,9 +32,10 @@ EVERY_COMMAND = {
 }  # fmt: skip
 HELP = EVERY_COMMAND
 LIST_JSON = EVERY_COMMAND | {
-    "smscli.client", "smscli.commands.listing", "smscli.commands.whose", "smscli.commands.zones",
-    "smscli.connections", "smscli.credentials", "smscli.export", "smscli.failures", "smscli.model",
-    "smscli.paging", "smscli.proxy", "smscli.signin", "smscli.state", "smscli.transport", "smscli.wire",
+    "smscli.answers", "smscli.client", "smscli.commands.listing", "smscli.commands.whose",
+    "smscli.commands.zones", "smscli.connections", "smscli.credentials", "smscli.export", "smscli.failures",
+    "smscli.model", "smscli.paging", "smscli.proxy", "smscli.signin", "smscli.state", "smscli.transport",
+    "smscli.wire",
 }  # fmt: skip
 """With the secret from the environment and no config file."""
 

@@ -100,7 +100,7 @@ def messages(
         else entry_writer(app.terminal, mode, json=json, jsonl=jsonl, many=source.is_many, zone=zone)
     )
     try:
-        reading.write(source.pages(app, redact), writer)
+        reading.write(source.pages(app, redact, writer.check), writer)
         writer.whole = True
     finally:
         writer.close()
@@ -138,12 +138,13 @@ class Source:
         facts = [("masked", "long numbers, e-mail addresses and user data")] if redact else []
         return PageWriter(app, path, title, session, facts, zone, self.is_many)
 
-    def pages(self, app: AppContext, redact: bool) -> Iterable[Page]:
+    def pages(self, app: AppContext, redact: bool, meanwhile: Callable[[], None]) -> Iterable[Page]:
+        """What it holds; `meanwhile` is called now and then where that takes long."""
         if self.recording is not None:
             return _recorded(app, self.recording, self.session_id, redact)
         if self.is_window:
             return [app.reads(redact).window(self.session_id or "", self.start, self.count)]
-        return app.reads(redact).messages(self.session_id or "")
+        return app.reads(redact).messages(self.session_id or "", meanwhile=meanwhile)
 
     def tell_empty(self, app: AppContext) -> None:
         if self.recording is not None:

@@ -49,6 +49,10 @@ class PageWriter(EntryWriter):
         if self._file is None:
             self._app.terminal.flush()
 
+    def check(self) -> None:
+        if self._file is None:
+            self._app.terminal.check()
+
     def close(self) -> None:
         if self._file is not None and self._file.closed:
             return

@@ -27,6 +27,10 @@ class EntryWriter:
         """Let the reader have what was written so far."""
         self._terminal.flush()
 
+    def check(self) -> None:
+        """For one who waits: raise `ReaderGone` where nobody reads what was written."""
+        self._terminal.check()
+
     def close(self) -> None:
         self._terminal.flush()
 
