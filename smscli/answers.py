@@ -66,8 +66,9 @@ _HINTS: dict[type[SmscliError], str] = {
 _T = TypeVar("_T")
 
 
-def parsed(answer: Answer, parse: Callable[[object], _T], url: str) -> _T:
-    """The answer as `parse` reads it. Raises what it is instead: a refusal, or nothing we know."""
+def parsed(answer: Answer, parse: Callable[[object], _T], url: str, veiled: Callable[[str], str]) -> _T:
+    """The answer as `parse` reads it. Raises what it is instead: a refusal, or nothing we know; in which the
+    server's words are `veiled`."""
     good = 200 <= answer.status < 300
     status = None
     try:
@@ -78,29 +79,32 @@ def parsed(answer: Answer, parse: Callable[[object], _T], url: str) -> _T:
     except WireError as error:
         if good:
             raise WireError(
-                f"{error.message}, at {url}", hint=error.hint, http_status=answer.status
+                f"{veiled(error.message)}, at {url}", hint=error.hint, http_status=answer.status
             ) from error
-    raise _refusal(answer, status, url)
+    raise _refusal(answer, status, url, veiled)
 
 
-def _refusal(answer: Answer, status: wire.Status | None, url: str) -> SmscliError:
+def _refusal(
+    answer: Answer, status: wire.Status | None, url: str, veiled: Callable[[str], str]
+) -> SmscliError:
     code = status.code if status else None
     if answer.location and 300 <= answer.status < 400:
         return _redirect(answer, answer.location, url)
     kind = _BY_CODE.get(code or 0) or _BY_HTTP.get(answer.status, ServerError)
-    said = f"the server answers: {_meaning(answer, status)}, at {url}"
+    said = f"the server answers: {_meaning(answer, status, veiled)}, at {url}"
     if kind is Throttled:
         return _throttled(answer, code, said)
     return kind(said, hint=_HINTS.get(kind), http_status=answer.status, status_code=code)
 
 
-def _meaning(answer: Answer, status: wire.Status | None) -> str:
+def _meaning(answer: Answer, status: wire.Status | None, veiled: Callable[[str], str]) -> str:
     """`internal error (statusCode 4, HTTP 500): what the server says of it`."""
     numbers = [f"statusCode {status.code}"] if status else []
     if answer.status != 200:
         numbers.append(f"HTTP {answer.status}")
     what = _MEANINGS.get(status.code) if status else http.client.responses.get(answer.status, "").lower()
-    said = f": {status.message}" if status and status.message else ""
+    # Veiled before it is cut: half a secret is one too.
+    said = f": {wire.one_line(veiled(status.message))}" if status and status.message else ""
     return f"{what or 'an error'} ({', '.join(numbers)}){said}"
 
 
@@ -117,7 +121,7 @@ def _throttled(answer: Answer, code: int | None, said: str) -> Throttled:
 def _redirect(answer: Answer, location: str, url: str) -> ServerError:
     try:
         target = urlsplit(urljoin(url, location))
-        origin = f"{target.scheme}://{target.netloc.rpartition('@')[2]}"
+        origin = wire.one_line(f"{target.scheme}://{target.netloc.rpartition('@')[2]}")
     except ValueError:
         origin = "nowhere"
     return ServerError(

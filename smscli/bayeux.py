@@ -111,7 +111,7 @@ class Channel:
         terms = {"version": "1.0", "minimumVersion": "1.0", "supportedConnectionTypes": ["long-polling"]}
         reply = self._only_reply("handshake", terms)
         if reply.get("successful") is not True:
-            error, reconnect = f"the handshake is refused: {_error(reply)}", _reconnect(reply)
+            error, reconnect = f"the handshake is refused: {self._error(reply)}", _reconnect(reply)
             if reconnect in ("retry", "handshake") or (reconnect is None and self.has_worked):
                 raise ServerError(error)
             raise NoPush(error)
@@ -128,15 +128,15 @@ class Channel:
         if accepted:
             self.topics = tuple(topic for topic in TOPICS if topic in accepted)
             return
-        if any(_error(reply).startswith("402") for reply in replies):
+        if any(self._error(reply).startswith("402") for reply in replies):
             raise Forgotten
         if not replies:
             raise WireError("the server does not reply to a subscription")
-        raise NoPush(f"the subscription is refused: {_error(replies[0])}")
+        raise NoPush(f"the subscription is refused: {self._error(replies[0])}")
 
     def _obey(self, reply: Json) -> None:
         """Go on only if a connect's reply says so."""
-        reconnect, error = _reconnect(reply), _error(reply)
+        reconnect, error = _reconnect(reply), self._error(reply)
         if reconnect == "none":
             raise NoPush("the server wants no more connects")
         if reconnect == "handshake" or error.startswith("402"):
@@ -197,6 +197,13 @@ class Channel:
             raise self._refusal(answer, status.code)
         raise WireError("the answer holds no Bayeux messages", http_status=answer.status)
 
+    def _error(self, reply: Json) -> str:
+        """Why a reply is not successful, on one line; such as `402::Unknown client`."""
+        error = reply.get("error")
+        if not isinstance(error, str) or not error:
+            return "no reason given"
+        return wire.one_line(self._transport.veiled(error))
+
     def _refusal(self, answer: Answer, code: int | None = None) -> Exception:
         status = answer.status
         said = f"the server answers HTTP {status}" + (f", statusCode {code}" if code else "")
@@ -209,12 +216,6 @@ class Channel:
         if passing or self.has_worked:
             return ServerError(said, http_status=status, status_code=code)
         return NoPush(said)
-
-
-def _error(reply: Json) -> str:
-    """Why a reply is not successful, on one line; such as `402::Unknown client`."""
-    error = reply.get("error")
-    return wire.one_line(error) if isinstance(error, str) and error else "no reason given"
 
 
 def _reconnect(reply: Json) -> object:

@@ -303,7 +303,8 @@ class GwsClient:
             try:
                 answer = (None if tried else taken()) or self.transport.get(path, query)
                 self.now = answer.at
-                return parsed(answer, self._shown(parse), f"{self._base_url}/{path}"), answer.at
+                url = f"{self._base_url}/{path}"
+                return parsed(answer, self._shown(parse), url, self.transport.veiled), answer.at
             except (Unreachable, ServerError) as error:
                 tried += 1
                 pause = _pause(error, tried)

@@ -1,14 +1,24 @@
 """What each request carries of who sends it: the sign-in, the cookies and the CSRF token, for all threads."""
 
+import json
 import re
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from base64 import b64decode, b64encode
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
+from urllib.parse import quote, quote_plus
 
 import requests
 from requests.cookies import RequestsCookieJar
 
 from smscli.errors import AuthError
+
+# What is shorter is in too many words to be found in them.
+_SHORTEST = 4
+# Secrets of before are remembered too: an answer may quote one that has been renewed meanwhile.
+_MOST_SECRETS = 100
+_HIDDEN = "***"
 
 
 class SharedCookies(RequestsCookieJar):
@@ -18,6 +28,7 @@ class SharedCookies(RequestsCookieJar):
     def __init__(self) -> None:
         super().__init__()
         self._changing = threading.RLock()
+        self.secrets: deque[str] = deque(maxlen=_MOST_SECRETS)
 
     def __repr__(self) -> str:
         # What is inherited shows every value.
@@ -26,6 +37,11 @@ class SharedCookies(RequestsCookieJar):
     def __iter__(self) -> Iterator[Any]:
         with self._changing:
             return iter(list(super().__iter__()))
+
+    def set_cookie(self, cookie: Any, *arguments: Any, **named: Any) -> Any:
+        if cookie.value and cookie.value not in self.secrets:
+            self.secrets.append(cookie.value)
+        return super().set_cookie(cookie, *arguments, **named)
 
     def extract_cookies(self, response: Any, request: Any) -> None:
         with self._changing:
@@ -44,6 +60,7 @@ class SignIn(requests.auth.AuthBase):
         self._authorization = authorization
         self._value: str | None = None
         self._csrf: tuple[str, str] | None = None
+        self.secrets: deque[str] = deque(maxlen=_MOST_SECRETS)
 
     def read(self) -> str:
         if self._value is None:
@@ -55,6 +72,7 @@ class SignIn(requests.auth.AuthBase):
         # http.client would quote the whole secret in its error.
         if not (value.isascii() and value.isprintable()):
             raise AuthError("the secret has a character that an HTTP header can't carry")
+        self.secrets.extend(one for one in _parts(value) if one not in self.secrets)
         return value
 
     def renew(self) -> None:
@@ -73,6 +91,8 @@ class SignIn(requests.auth.AuthBase):
         # No other name: one like Host or Content-Length would turn the request into another.
         if re.fullmatch(r"X-[A-Za-z0-9-]+", name, re.IGNORECASE) and re.fullmatch(r"[!-~]+", token):
             self._csrf = name, token
+            if token not in self.secrets:
+                self.secrets.append(token)
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         request.headers["Authorization"] = self.read()
@@ -80,3 +100,35 @@ class SignIn(requests.auth.AuthBase):
             name, token = self._csrf
             request.headers[name] = token
         return request
+
+
+def veiled(text: str, secrets: Iterable[str]) -> str:
+    """A server's words without these secrets, in whatever form it repeats them."""
+    forms = {form for secret in secrets if len(secret) >= _SHORTEST for form in _forms(secret)}
+    for form in sorted(forms, key=len, reverse=True):
+        text = text.replace(form, _HIDDEN)
+    return text
+
+
+def _forms(secret: str) -> Iterator[str]:
+    """As it is, and as base64, JSON and URLs write it."""
+    yield secret
+    for encoding in ("utf-8", "latin-1"):
+        yield b64encode(secret.encode(encoding, "replace")).decode()
+    yield json.dumps(secret)[1:-1]
+    yield json.dumps(secret, ensure_ascii=False)[1:-1]
+    for write in (quote, quote_plus):
+        yield write(secret, errors="replace")
+        yield write(secret, safe="", errors="replace")
+
+
+def _parts(authorization: str) -> Iterator[str]:
+    """What of an Authorization header must not come to light: all, its credentials, and what Basic packs."""
+    scheme, _, credentials = authorization.partition(" ")
+    yield authorization
+    yield credentials
+    if scheme == "Basic":
+        content = b64decode(credentials)
+        for pair in (content.decode("utf-8", "surrogateescape"), content.decode("latin-1")):
+            yield pair
+            yield pair.partition(":")[2]

@@ -22,7 +22,7 @@ from smscli.connections import adapter, tls_context
 from smscli.errors import TimedOut, Unreachable, WireError
 from smscli.failures import WAIT_LONGER, failure
 from smscli.proxy import is_loopback, proxy_for
-from smscli.signin import SharedCookies, SignIn
+from smscli.signin import SharedCookies, SignIn, veiled
 
 BODY_LIMIT = 64 * 2**20
 # With its head, its frames and what is dropped of it; all of it could go on without end.
@@ -234,6 +234,10 @@ class Transport:
         """Ask for the secret again, and forget what belongs to the old sign-in: cookies and CSRF token."""
         self._sign_in.renew()
         self._cookies.clear()
+
+    def veiled(self, words: str) -> str:
+        """What a server says, without the secrets that it may repeat: some quote what they refuse."""
+        return veiled(words, [*self._sign_in.secrets, *self._cookies.secrets])
 
     @property
     def is_exposed(self) -> bool:

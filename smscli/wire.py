@@ -28,7 +28,7 @@ _LAYOUTS = re.compile(
 
 
 class Status(NamedTuple):
-    """A refusal: `statusCode` and `statusMessage` of the Return Values page, the latter on one short line."""
+    """A refusal: `statusCode` and `statusMessage` of the Return Values page."""
 
     code: int
     message: str | None = None
@@ -99,8 +99,7 @@ def status_from_json(body: object) -> Status | None:
     code = _integer(body.get("statusCode"))
     if not code:
         return None
-    message = _text(body.get("statusMessage"))
-    return Status(code, one_line(message) if message else None)
+    return Status(code, _text(body.get("statusMessage")))
 
 
 def sessions_from_json(body: object) -> tuple[tuple[Session, ...], bool]:

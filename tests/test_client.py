@@ -622,6 +622,44 @@ def test_each_refusal_is_one_of_our_errors(
     assert (error.hint, error.http_status, error.status_code) == (hint, http, code)
 
 
+@pytest.mark.parametrize(
+    ("authorization", "quoted"),
+    [
+        ("Bearer s3cret-t0ken", "Bearer s3cret-t0ken, s3cret-t0ken, s3cret-t0ken, czNjcmV0LXQwa2Vu"),
+        ("Basic bWFqYTpw5HNzL3cwcmQ=", "bWFqYTpw5HNzL3cwcmQ=, maja:päss/w0rd, päss/w0rd, p%C3%A4ss%2Fw0rd"),
+        (
+            "Basic bWFqYTpww6Rzcy93MHJk",
+            "bWFqYTpww6Rzcy93MHJk, maja:päss/w0rd, p\\u00e4ss/w0rd, p%C3%A4ss/w0rd",
+        ),
+    ],
+)
+def test_no_secret_comes_back_in_a_refusals_words(connect: Connect, authorization: str, quoted: str) -> None:
+    words = {"statusCode": 20, "statusMessage": f"cannot use {quoted}"}
+    with WireServer(in_turn(answer(words, 401))) as server:
+        error = failure(connect(server, authorization=lambda: authorization).sessions, SignInRefused)
+    assert error.message.partition("cannot use ")[2].partition(", at ")[0] == "***, ***, ***, ***"
+
+
+def test_no_cookie_or_csrf_token_comes_back_not_even_one_of_before(connect: Connect) -> None:
+    given = {"Set-Cookie": "JSESSIONID=c00kie", "X-CSRF-HEADER": "X-CSRF", "X-CSRF-TOKEN": "t0k3n"}
+    renewed = {"Set-Cookie": "JSESSIONID=n3wer", "X-CSRF-HEADER": "X-CSRF", "X-CSRF-TOKEN": "n3west"}
+    words = {"statusCode": 3, "statusMessage": "no c00kie, t0k3n, n3wer, n3west"}
+    with WireServer(in_turn(answer([], headers=given), answer([], headers=renewed), answer(words))) as server:
+        client = connect(server)
+        client.sessions()
+        client.sessions()
+        error = failure(client.sessions, NotPermitted)
+    assert error.message.partition("no ")[2].partition(", at ")[0] == "***, ***, ***, ***"
+
+
+def test_a_refusals_words_are_cut_to_one_short_line_and_no_secret_in_two(connect: Connect) -> None:
+    words = {"statusCode": 4, "statusMessage": "two\nlines " + "x" * 180 + " s3cret-t0ken" + "y" * 1000}
+    with WireServer(in_turn(answer(words))) as server:
+        error = failure(connect(server, retries=0).sessions, ServerError)
+    said = error.message.partition("(statusCode 4): ")[2].partition(", at ")[0]
+    assert said == "two lines " + "x" * 180 + " ***" + "y" * 6 + "..."
+
+
 def test_an_error_status_is_a_refusal_whatever_the_body(connect: Connect) -> None:
     with WireServer(in_turn(answer({"statusCode": 0, "smsessions": []}, 500))) as server:
         error = failure(connect(server, retries=0).sessions, ServerError)

@@ -252,11 +252,6 @@ def test_a_status_is_read(name: str, expected: Status | None) -> None:
     assert wire.status_from_json(wire.decode(body(name))) == expected
 
 
-def test_a_long_status_message_is_cut_to_one_short_line() -> None:
-    status = wire.status_from_json({"statusCode": 4, "statusMessage": "x" * 1000})
-    assert status == Status(4, "x" * 200 + "...")
-
-
 def test_the_words_of_a_status_keep_every_character_but_the_ends_of_lines() -> None:
     said = " a\r\n\tb\x0b\x1c\x85\u2028c\u200d\ud800\x00 "
     assert wire.one_line(said) == "a b\x0b\x1c\x85 c\u200d\ud800\x00"

@@ -486,7 +486,7 @@ STATUSES = [
     ("status_as_text", Status(20, "Not authenticated")),
     ("status_without_message", Status(4, None)),
     ("status_unknown_code", Status(99, "flux")),
-    ("status_hostile_message", Status(4, "two lines\x1b[31m\u202ered")),
+    ("status_hostile_message", Status(4, "two\nlines\x1b[31m\u202ered")),
     ("status_ok_with_reference", None),
 ]
 

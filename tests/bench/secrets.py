@@ -18,6 +18,7 @@ from urllib.parse import quote, quote_plus
 
 from keyring.backend import KeyringBackend
 
+from smscli.demo.connection import Answer, Request
 from smscli.demo.faults import KINDS
 from smscli.demo.options import Options
 from smscli.demo.server import DemoServer
@@ -62,8 +63,10 @@ BREAKS = (
     "requests.adapters.of.HTTPAdapter:send",
     "http.client.of.HTTPConnection:putheader",
 )
+# A server that repeats, in the words of a refusal, all that it was sent: at once, or after a good list.
+QUOTES = ("quoted", "quoted later")
 # The last ones are tried again by the tool, which takes its time.
-TROUBLES = ("", "refused", "403", "redirect", "html", *BREAKS, "500", "cut", "gone")
+TROUBLES = ("", "refused", "403", "redirect", "html", *QUOTES, *BREAKS, "500", "cut", "gone")
 QUICK = TROUBLES[:-3]
 SOURCES = ("environment", "token", "keyring", "command")
 LOGIN = ("auth", "login")
@@ -149,8 +152,22 @@ class Told(DemoServer):
             options.fault = (case.trouble,)
         super().__init__(options)
         self._api.http_sessions = self.noted = Noted()
+        if case.trouble in QUOTES:
+            self._quote(("notifications", "messages") if case.trouble == QUOTES[1] else ("",))
         self.world.add_session(ID, customer="Mika", agents=("Robin",))
         self.world.say(ID, "is anybody there?", by="Mika")
+
+    def _quote(self, ends: tuple[str, ...]) -> None:
+        """Refuse requests whose path ends so, in words that repeat their headers."""
+        usual = self._api._answer
+
+        def answer(request: Request, user: str | None) -> Answer:
+            answered = usual(request, user)
+            if request.path.endswith(ends):
+                answered.status, answered.body = _quoting(request)
+            return answered
+
+        self._api._answer = answer
 
     @contextmanager
     def ended_in_time(self, case: Case) -> Iterator[None]:
@@ -165,6 +182,15 @@ class Told(DemoServer):
     def _end_when_listened_to(self) -> None:
         self.await_listeners()
         self.world.end(ID)
+
+
+def _quoting(request: Request) -> tuple[int, bytes]:
+    """The status and body of a refusal that repeats what a request said of its sender."""
+    words = "refused: " + " ".join(request.headers.values())
+    if request.path.endswith("notifications"):
+        reply = {"channel": "/meta/handshake", "successful": False, "error": f"403::{words}"}
+        return 200, json.dumps([reply]).encode()
+    return 401, json.dumps({"statusCode": 20, "statusMessage": words}).encode()
 
 
 def cases(*, quick: bool) -> list[Case]:
