@@ -64,8 +64,9 @@ class TlsFront:
                 connection.close()
                 return
             self.connections += 1
-            self._serving.append(threading.Thread(target=self._serve, args=(connection,), daemon=True))
-            self._serving[-1].start()
+            serving = threading.Thread(target=self._serve, args=(connection,), daemon=True)
+            serving.start()
+            self._serving.append(serving)
 
     def _serve(self, connection: socket.socket) -> None:
         connection.settimeout(30)
