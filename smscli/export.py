@@ -34,6 +34,7 @@ _OF_A_MESSAGE = frozenset({"sessionId", "type", "timestamp"})
 _OF_AN_ENTRY = _OF_A_MESSAGE | {"composingSeconds", "draft"}
 _SENDER: dict[str, object] = {"type": None, "nickname": None, "participantId": None}
 _MOST_SENDERS = 1024
+_LONGEST_KEY = 100
 _senders: dict[str, tuple[Json, str]] = {}
 _TWO = tuple(f"{number:02}" for number in range(60))
 
@@ -226,9 +227,15 @@ def _day(ordinal: int) -> str:
     return date.fromordinal(ordinal).isoformat()
 
 
-@lru_cache(maxsize=256)
 def _key(key: str) -> str:
+    return _remembered_key(key) if len(key) < _LONGEST_KEY else _written_key(key)
+
+
+def _written_key(key: str) -> str:
     return f",{encode_basestring(key)}:"
+
+
+_remembered_key = lru_cache(maxsize=256)(_written_key)
 
 
 def _sender(value: Json) -> str:

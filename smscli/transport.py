@@ -6,6 +6,7 @@ through a proxy, and trust a CA bundle of its own beside the operating system's 
 """
 
 import copy
+import re
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
@@ -27,9 +28,13 @@ from smscli.signin import SharedCookies, SignIn, veiled
 BODY_LIMIT = 64 * 2**20
 # With its head, its frames and what is dropped of it; all of it could go on without end.
 _ANSWER_LIMIT = 2 * BODY_LIMIT
+# So many values of JSON take some 300 MB; the longest transcript within the limit has fewer.
+_MOST_VALUES = 2_000_000
+_STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
 # An answer that drips in for ever never meets the time-out of a single read.
 _TIMEOUTS_AN_ANSWER = 6
 _TIMEOUTS_A_POST = 2
+_MOST_DIGITS = 20
 # Nobody is kept waiting longer by a server that is out of its mind.
 _A_DAY = 86400.0
 # What a debug line may tell of a query; anything else could be somebody's data.
@@ -185,9 +190,12 @@ class Transport:
         ) as response:
             at = http_date(response.headers.get("Date"))
             self._sign_in.learn(response.headers)
+            body = b"".join(self._body(response))
+            if _has_too_many_values(body):
+                raise TooLong(f"the answer of {self.host} has over {_MOST_VALUES:,} values in it")
             return Answer(
                 response.status_code,
-                b"".join(self._body(response)),
+                body,
                 at,
                 response.headers.get("Location"),
                 _seconds(response.headers.get("Retry-After"), at),
@@ -204,7 +212,8 @@ class Transport:
     def _body(self, response: requests.Response) -> Iterator[bytes]:
         """The body as it comes, unpacked, while it keeps to the limit."""
         length = response.headers.get("Content-Length", "")
-        if length.isdecimal() and int(length) > BODY_LIMIT:
+        # Python refuses to read a number of thousands of digits.
+        if length.isdecimal() and (len(length) > _MOST_DIGITS or int(length) > BODY_LIMIT):
             raise self._too_long()
         inflate = self._inflater(response.headers.get("Content-Encoding", ""))
         size = 0
@@ -265,6 +274,19 @@ class Transport:
 class _Session(requests.Session):
     def get_redirect_target(self, resp: requests.Response) -> None:
         """None: no redirect is followed. Told so at a request, requests would still read its whole body."""
+
+
+def _has_too_many_values(body: bytes) -> bool:
+    """Whether it holds more values of JSON than memory should bear; most bodies are too short for that."""
+    if len(body) <= _MOST_VALUES or _marks(body) <= _MOST_VALUES:
+        return False
+    # Somebody may have written as many commas.
+    return _marks(_STRING.sub(b"", body)) > _MOST_VALUES
+
+
+def _marks(body: bytes) -> int:
+    """The signs each of which brings one more value."""
+    return sum(map(body.count, (b",", b"[", b"{")))
 
 
 def _trace(

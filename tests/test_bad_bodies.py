@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from smscli import transport
 from smscli.transport import BODY_LIMIT, Server, TooLong, Transport
 from tests.conftest import Smscli
 from tests.wire_server import Line, Reply, Request, WireServer, answer, drip, in_turn, whole
@@ -96,6 +97,41 @@ def test_a_packed_bomb_takes_little_more_memory_than_the_longest_body() -> None:
     assert peak < 2.25 * BODY_LIMIT
 
 
+def many(value: bytes, count: int) -> Reply:
+    """A packed list of messages, so many of the same."""
+    body = gzip.compress(b'{"messages":[' + b",".join([value] * count) + b"]}")
+    head = OK + b"Content-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(body)
+    return whole(head + body)
+
+
+@pytest.mark.parametrize(("value", "count"), [(b"{}", 1_100_000), (b"[]", 1_100_000), (b"0,0", 1_100_000)])
+def test_more_values_than_memory_should_bear_are_refused(value: bytes, count: int, smscli: Smscli) -> None:
+    """A list of 8 MiB of empty objects took 845 MiB, and is packed in 9 kB."""
+    said = "error: the answer of HOST has over 2,000,000 values in it\n"
+    hint = "hint: ask for fewer messages: --count N\n"
+    assert told(many(value, count), smscli, "messages", "S1") == (1, said + hint)
+
+
+def test_somebody_may_write_as_many_commas(smscli: Smscli) -> None:
+    text = b",[{" * 1_500_000
+    reply = many(b'{"index":1,"type":"Text","text":"%b\\""}' % text, 1)
+    with WireServer(in_turn(reply, answer([]))) as server:
+        environ = {"SMSCLI_URL": server.base_url, "SMSCLI_TOKEN": "t"}
+        outcome = smscli("messages", "S1", "--json", "--start-index", "1", **environ)
+    assert outcome.code == 0
+    assert json.loads(outcome.out)[0]["text"] == f'{text.decode()}"'
+
+
+def test_an_answer_is_refused_for_the_length_of_all_that_comes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is late here: only the limit can end it."""
+    monkeypatch.setattr(transport, "_ANSWER_LIMIT", 100_000)
+    with WireServer(in_turn(flood(CHUNKED, b"1;" + b"x" * 4000 + b"\r\n \r\n"))) as server:
+        one = Transport(Server(server.base_url, 60), lambda: "Bearer t", {}, clock=time.monotonic)
+        with pytest.raises(TooLong):
+            one.get("me", {})
+        one.close()
+
+
 NESTED = {
     "lists": b"[" * 1_000_000,
     "whole lists": b"[" * 1_000_000 + b"]" * 1_000_000,
@@ -170,11 +206,12 @@ def test_an_answer_that_never_ends_is_given_up(reply: Reply, smscli: Smscli) -> 
 @pytest.mark.parametrize(
     ("news", "said"),
     [
-        (b'{"channel":"/x"},' * 1_000_000, "the server does not reply to a handshake"),
+        (b'{"channel":"/x"},' * 900_000, "the server does not reply to a handshake"),
+        (b'{"channel":"/x"},' * 1_100_000, "the answer of HOST has over 2,000,000 values in it"),
         (b"[" * 1_000_000, "the server's answer is nested too deeply"),
         (b'{"channel":"/v2/me/smssession","data":{}},' * 1_600_000, "the answer of HOST is over 64 MiB"),
     ],
-    ids=["a million messages", "a million lists", "more than there may be"],
+    ids=["a million messages", "too many messages", "a million lists", "more than there may be"],
 )
 def test_a_flood_of_news_is_no_push(news: bytes, said: str, smscli: Smscli) -> None:
     def choose(request: Request) -> Reply:
