@@ -66,7 +66,7 @@ class AppContext:
 
     @cached_property
     def terminal(self) -> Terminal:
-        return Terminal.of_process(self.environ)
+        return Terminal.of_process(self.environ, json=self.machine)
 
     @cached_property
     def server(self) -> "DemoServer":
@@ -235,7 +235,8 @@ class AppContext:
         """What the settings say, where they can be found out at all."""
         try:
             return read(self.settings)
-        except SmscliError:
+        except Exception:
+            # This is asked while an error is told, which may be just that they can't be found out.
             return False
 
     def _object(self, key: str, value: object) -> str:

@@ -27,7 +27,17 @@ def _visible(error: UnicodeError) -> tuple[str, int]:
     return "".join(f"\\u{{{ord(one):X}}}" for one in lacking), error.end
 
 
+def _escaped(error: UnicodeError) -> tuple[str, int]:
+    """Write what an encoding lacks as JSON does, in a string of which alone it can be a part."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    from json import dumps
+
+    return dumps(error.object[error.start : error.end])[1:-1], error.end
+
+
 codecs.register_error("smscli.visible", _visible)
+codecs.register_error("smscli.escaped", _escaped)
 
 
 class Raw(Protocol):
@@ -38,11 +48,13 @@ class Raw(Protocol):
 
 
 class Stream:
-    """One way out: text in, bytes written whole. `raw` is None where the process was started without it."""
+    """One way out: text in, bytes written whole. `raw` is None where the process was started without it;
+    `json`: all the text is JSON."""
 
-    def __init__(self, raw: Raw | None, *, tty: bool, encoding: str = "utf-8") -> None:
+    def __init__(self, raw: Raw | None, *, tty: bool, encoding: str = "utf-8", json: bool = False) -> None:
         self.tty = tty
         self.encoding = encoding
+        self._lacking = "smscli.escaped" if json else "smscli.visible"
         self._raw = raw
         self._fd = _selectable(raw)
         mode = _mode(self._fd)
@@ -52,13 +64,13 @@ class Stream:
         self._failed = False
 
     @classmethod
-    def of(cls, file: TextIO | None) -> Self:
+    def of(cls, file: TextIO | None, *, json: bool = False) -> Self:
         """The stream under one of `sys`'s text files. A pipe is UTF-8 whatever the locale says."""
         if file is None:
             return cls(None, tty=False)
         raw: Raw = getattr(file.buffer, "raw", file.buffer)
         tty = file.isatty()
-        return cls(raw, tty=tty, encoding=_terminal_encoding(file) if tty else "utf-8")
+        return cls(raw, tty=tty, encoding=_terminal_encoding(file) if tty else "utf-8", json=json)
 
     def shows(self, characters: str) -> bool:
         """Whether its encoding has all of these."""
@@ -80,7 +92,7 @@ class Stream:
     def add(self, text: str) -> None:
         """Take `text` on; `drain` writes it. After a failure, what follows is dropped."""
         if not self._failed:
-            self._rest += text.encode(self.encoding, "smscli.visible")
+            self._rest += text.encode(self.encoding, self._lacking)
 
     def drain(self) -> None:
         """Write what was taken on. A signal may end it; what it leaves is written by the next call, where

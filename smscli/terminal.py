@@ -64,9 +64,9 @@ class Terminal:
         self._parts: deque[tuple[Stream, str]] = deque()
 
     @classmethod
-    def of_process(cls, environ: Mapping[str, str]) -> "Terminal":
-        """The terminal of this process's own stdout and stderr."""
-        return cls(Stream.of(sys.stdout), Stream.of(sys.stderr), environ)
+    def of_process(cls, environ: Mapping[str, str], *, json: bool = False) -> "Terminal":
+        """The terminal of this process's own stdout and stderr; `json`: both get nothing but JSON."""
+        return cls(Stream.of(sys.stdout, json=json), Stream.of(sys.stderr, json=json), environ)
 
     @staticmethod
     def for_test(

@@ -432,6 +432,17 @@ def test_there_is_no_progress_where_nobody_looks() -> None:
 # --- the process's own
 
 
+@pytest.mark.parametrize(
+    ("encoding", "expected"), [("ascii", b'"\\u00e9 \\ud83d\\ude00"'), ("latin-1", b'"\xe9 \\ud83d\\ude00"')]
+)
+def test_json_stays_json_where_the_terminal_lacks_a_character(encoding: str, expected: bytes) -> None:
+    raw = BytesIO()
+    stream = Stream(raw, tty=True, encoding=encoding, json=True)
+    stream.add('"é 😀"')
+    stream.drain()
+    assert raw.getvalue() == expected
+
+
 def child(code: str, **environ: str) -> subprocess.Popen[bytes]:
     own = {"PATH": os.environ["PATH"], "PYTHONPATH": os.pathsep.join(sys.path), **environ}
     start = "import os; from smscli.terminal import Terminal; t = Terminal.of_process(os.environ)\n"
