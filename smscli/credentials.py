@@ -62,6 +62,7 @@ class Credential:
             raise AuthError(f"the password ({self.source}) is empty")
         if not self.user or any(sign == ":" or sign < " " or sign == "\x7f" for sign in self.user):
             raise AuthError("the user name is empty, or has a colon or a control character in it")
+        self.header()
 
     def header(self) -> str:
         """The value of the `Authorization` header; Basic is Latin-1 where it fits, else UTF-8."""
@@ -72,8 +73,15 @@ class Credential:
             content = pair.encode("latin-1")
         except UnicodeEncodeError:
             # What the environment holds beside the locale's encoding arrives as surrogates for its bytes.
-            content = pair.encode("utf-8", sys.getfilesystemencodeerrors())
+            content = self._encoded(pair)
         return f"Basic {base64.b64encode(content).decode()}"
+
+    def _encoded(self, pair: str) -> bytes:
+        try:
+            return pair.encode("utf-8", sys.getfilesystemencodeerrors())
+        except UnicodeEncodeError:
+            # Its own words would hold the pair.
+            raise AuthError(f"user or password ({self.source}) has half a character in it") from None
 
 
 class SignIn(Protocol):
@@ -170,7 +178,10 @@ class Store:
 
     def get(self, account: str) -> str | None:
         """The secret of an account, None where none is kept."""
-        return self._ask(lambda keyring: keyring.get_password(_SERVICE, account))
+        secret = self._ask(lambda keyring: keyring.get_password(_SERVICE, account))
+        if secret is not None and not isinstance(secret, str):
+            raise AuthError("the keyring gives something that is no text", hint=_DO_WITHOUT)
+        return secret
 
     def set(self, account: str, secret: str) -> None:
         """Keep a secret in place of the account's last one, and see that it is kept."""
@@ -179,7 +190,9 @@ class Store:
             keyring.set_password(_SERVICE, account, secret)
             return keyring.get_password(_SERVICE, account) == secret
 
-        if not self._ask(keep, hidden=secret):
+        # A keyring that can't be used says why only where its words can hold no secret.
+        self.get(account)
+        if not self._ask(keep, is_given=True):
             raise AuthError("the keyring does not keep what it is given", hint=_DO_WITHOUT)
 
     def delete(self, account: str) -> bool:
@@ -198,7 +211,7 @@ class Store:
             )
         return forgotten
 
-    def _ask(self, question: Callable[[Backend], _T], hidden: str | None = None) -> _T:
+    def _ask(self, question: Callable[[Backend], _T], *, is_given: bool = False) -> _T:
         answers: list[_T] = []
         failures: list[BaseException] = []
         done = threading.Event()
@@ -215,7 +228,7 @@ class Store:
         threading.Thread(target=ask, name="keyring", daemon=True).start()
         self._wait(done)
         if failures:
-            raise _explained(failures[0], hidden)
+            raise _explained(failures[0], is_given=is_given)
         return answers[0]
 
     def _wait(self, done: threading.Event) -> None:
@@ -247,23 +260,30 @@ def _system_keyring() -> Backend:
     return chosen
 
 
-def _explained(error: BaseException, hidden: str | None) -> AuthError:
-    """An error of a back end in our words, without the secret it was given."""
+def _explained(error: BaseException, *, is_given: bool) -> AuthError:
+    """An error of a back end in our words. One that was given a secret may repeat it in any form: of its own
+    words nothing is told."""
     from keyring import errors
 
     if isinstance(error, AuthError):
         return error
-    said = " ".join(str(error).split())[:200]
-    leaks = hidden is not None and hidden in str(error)
+    said = "" if is_given else _said(error)
     if isinstance(error, errors.NoKeyringError):
         explained = AuthError("there is no keyring on this machine", hint=_DO_WITHOUT)
     elif isinstance(error, errors.KeyringLocked):
         explained = AuthError("the keyring is locked", hint=f"unlock it; or {_DO_WITHOUT}")
     else:
-        reason = type(error).__name__ if leaks or not said else said
-        explained = AuthError(f"the keyring can't be used: {reason}", hint=_DO_WITHOUT)
-    explained.__cause__ = None if leaks else error
+        explained = AuthError(f"the keyring can't be used: {said or type(error).__name__}", hint=_DO_WITHOUT)
+    explained.__cause__ = None if is_given else error
     return explained
+
+
+def _said(error: BaseException) -> str:
+    """A back end's own words on one short line."""
+    try:
+        return " ".join(str(error).split())[:200]
+    except Exception:
+        return ""
 
 
 def first_line(command: Sequence[str], limit: float = _COMMAND_SECONDS) -> str:

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import keyring.backends.fail
 import keyring.backends.null
@@ -261,11 +262,47 @@ def test_the_back_ends_own_error_is_the_cause() -> None:
     assert caught.value.__cause__ is error
 
 
-def test_an_error_that_repeats_the_secret_is_not_shown() -> None:
+class Full(Chest):
+    """A keyring that can be read, and says why it keeps nothing more."""
+
+    def __init__(self, words: str) -> None:
+        super().__init__()
+        self.words = words
+
+    def set_password(self, service: str, username: str, password: str) -> None:
+        raise ValueError(self.words)
+
+
+@pytest.mark.parametrize("words", ["no room for hunter2", "no room for HUNTER2", "no room for hunt..."])
+def test_the_words_of_an_error_that_was_given_the_secret_are_not_told(words: str) -> None:
     with pytest.raises(AuthError) as caught:
-        store_of(Failing(ValueError("can't store 'hunter2'"))).set(MAJA, "hunter2")
+        store_of(Full(words)).set(MAJA, "hunter2")
     assert caught.value.message == "the keyring can't be used: ValueError"
     assert caught.value.__cause__ is None
+
+
+def test_an_error_that_has_no_words_is_named() -> None:
+    class Wordless(Exception):
+        def __str__(self) -> str:
+            raise ValueError
+
+    assert told(lambda: store_of(Failing(Wordless())).get(MAJA))[0] == "the keyring can't be used: Wordless"
+
+
+@pytest.mark.parametrize("secret", [7, b"hunter2", ["hunter2"]])
+def test_a_secret_that_is_no_text_is_refused(secret: Any) -> None:
+    chest = Chest()
+    chest.secrets["smscli", MAJA] = secret
+    assert told(lambda: store_of(chest).get(MAJA)) == (
+        "the keyring gives something that is no text",
+        DO_WITHOUT,
+    )
+
+
+def test_half_a_character_is_refused_without_its_words() -> None:
+    with pytest.raises(AuthError) as caught:
+        Credential("maja", "basic", "hunter2\ud800é", "keyring")
+    assert caught.value.message == "user or password (keyring) has half a character in it"
 
 
 def test_a_back_end_that_does_not_load_is_told() -> None:
@@ -428,6 +465,22 @@ def test_the_back_end_that_the_library_is_told_to_use_is_used(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert chosen(tmp_path, monkeypatch, "chest.MemoryKeyring", MEMORY) == "kept hunter2"
+
+
+def test_a_plug_in_that_does_not_load_is_not_told_of(tmp_path: Path) -> None:
+    """The keyring library logs its traceback, which Python writes to stderr where nobody takes it."""
+    plug_in = tmp_path / "vault-1.0.dist-info"
+    plug_in.mkdir()
+    (plug_in / "METADATA").write_text("Metadata-Version: 2.1\nName: vault\nVersion: 1.0\n")
+    (plug_in / "entry_points.txt").write_text("[keyring.backends]\nvault = no_such_vault\n")
+    environ = {"PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}", "HOME": str(tmp_path), "PATH": "/usr/bin:/bin"}
+    code = "import keyring.core; keyring.core.init_backend()"
+    ours = "from smscli.credentials import _system_keyring; _system_keyring()"
+    said = [
+        subprocess.run([sys.executable, "-c", one], env=environ, stderr=subprocess.PIPE, text=True).stderr
+        for one in (code, ours)
+    ]
+    assert ("no_such_vault" in said[0], said[1]) == (True, "")
 
 
 @pytest.mark.parametrize("name", ["PlaintextKeyring", "MyOwn"])
