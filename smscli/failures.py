@@ -39,6 +39,11 @@ _FAILURES: tuple[tuple[tuple[type[Exception], ...], type[SmscliError], str, str 
     ((http.client.HTTPException, InvalidHeader), WireError, "{host} does not answer in HTTP", None),
 )
 
+_CLOCK = "is this machine's clock right? if it is, the server needs a new certificate"
+_NAME = "is the name in the URL the one that the certificate is for?"
+# By OpenSSL's number of what is wrong with a certificate, where its authority is not what is missing.
+_HINTS = {9: _CLOCK, 10: _CLOCK, 62: _NAME, 64: _NAME}
+
 
 def failure(error: Exception, host: str, proxy: str, wait: float) -> SmscliError:
     """The error of ours that a library's stands for: `host` was asked, through `proxy` where that is not
@@ -49,7 +54,8 @@ def failure(error: Exception, host: str, proxy: str, wait: float) -> SmscliError
     why = _why(causes[-1])
     for kinds, found, words, hint in _FAILURES:
         if any(isinstance(one, kinds) for one in causes):
-            return found(words.format(host=asked, timeout=wait, why=why), hint=hint)
+            better = _HINTS.get(getattr(causes[-1], "verify_code", 0), hint)
+            return found(words.format(host=asked, timeout=wait, why=why), hint=better)
     return Unreachable(f"{asked} can't be reached: {why}")
 
 

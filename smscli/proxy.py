@@ -2,7 +2,7 @@
 
 import ipaddress
 from collections.abc import Mapping
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from smscli.errors import ConfigError
 
@@ -22,11 +22,21 @@ def proxy_for(base_url: str, environ: Mapping[str, str]) -> str | None:
     proxy = proxy if "://" in proxy else f"http://{proxy}"
     try:
         given = urlsplit(proxy)
-        if given.scheme in _PORTS and given.hostname and given.port != 0:
-            return proxy
+        is_address = given.scheme in _PORTS and given.hostname and given.port != 0
     except ValueError:
-        pass
-    raise ConfigError(f"the proxy that {name} names is no http:// or https:// address")
+        is_address = False
+    if not is_address:
+        raise ConfigError(f"the proxy that {name} names is no http:// or https:// address")
+    _check_sendable(name, unquote(given.netloc.rpartition("@")[0]))
+    return proxy
+
+
+def _check_sendable(name: str, credentials: str) -> None:
+    try:
+        credentials.encode("latin-1")
+    except UnicodeEncodeError:
+        # Its own words would hold them.
+        raise ConfigError(f"the proxy that {name} names has a sign-in beyond Latin-1") from None
 
 
 _PORTS = {"http": 80, "https": 443}

@@ -25,8 +25,10 @@ Environ = dict[str, str]
 ID = "0000Na9B26EF0001"
 SIGNED_IN = {"SMSCLI_USERNAME": "demo", "SMSCLI_PASSWORD": "demo"}
 UNKNOWN = "unable to get local issuer certificate"
-HINT = "hint: if its authority is your own, name it: --ca-bundle FILE\n"
+AUTHORITY = "if its authority is your own, name it: --ca-bundle FILE"
+CLOCK = "is this machine's clock right? if it is, the server needs a new certificate"
 READS = [["list"], ["show", ID], ["messages", ID], ["tail", ID], ["doctor"], ["auth", "status"]]
+DAY = timedelta(days=1)
 LONG_AGO, NOW = datetime(2001, 1, 1, tzinfo=UTC), datetime.now(UTC)
 
 
@@ -75,8 +77,8 @@ def at(front: TlsFront) -> Environ:
     return {**SIGNED_IN, "SMSCLI_URL": front.url}
 
 
-def refused(front: TlsFront, why: str) -> str:
-    return f"error: the certificate of localhost:{front.port} is not trusted: {why}\n{HINT}"
+def refused(front: TlsFront, why: str, hint: str = AUTHORITY) -> str:
+    return f"error: the certificate of localhost:{front.port} is not trusted: {why}\nhint: {hint}\n"
 
 
 # --- the server's certificate ---
@@ -108,15 +110,16 @@ def test_a_script_is_told_host_and_reason_too(smscli: Smscli, front: TlsFront) -
 
 
 @pytest.mark.parametrize(
-    ("name", "begins", "ends", "why"),
+    ("name", "begins", "ends", "why", "hint"),
     [
-        ("localhost", LONG_AGO, LONG_AGO + timedelta(days=1), "certificate has expired"),
-        ("localhost", NOW + timedelta(days=2), NOW + timedelta(days=3), "certificate is not yet valid"),
+        ("localhost", LONG_AGO, LONG_AGO + DAY, "certificate has expired", CLOCK),
+        ("localhost", NOW + 2 * DAY, NOW + 3 * DAY, "certificate is not yet valid", CLOCK),
         (
             "gws.example",
-            NOW - timedelta(days=1),
-            NOW + timedelta(days=1),
+            NOW - DAY,
+            NOW + DAY,
             "Hostname mismatch, certificate is not valid for 'localhost'",
+            "is the name in the URL the one that the certificate is for?",
         ),
     ],
 )
@@ -129,10 +132,11 @@ def test_a_trusted_authority_is_not_enough(
     begins: datetime,
     ends: datetime,
     why: str,
+    hint: str,
 ) -> None:
     front.context = serving(ours.issue_cert(name, not_before=begins, not_after=ends))
     outcome = smscli("list", "--ca-bundle", bundle, **at(front))
-    assert (outcome.code, outcome.out, outcome.err) == (3, "", refused(front, why))
+    assert (outcome.code, outcome.out, outcome.err) == (3, "", refused(front, why, hint))
     assert front.connections == 1
 
 
@@ -149,7 +153,7 @@ def test_through_a_proxy_it_is_the_server_that_is_named(
         bad = smscli("list", **environ)
     assert (good.code, good.err) == (0, "")
     assert (bad.code, proxy.connections) == (3, 2)
-    assert bad.err == f"error: the certificate of gws.example is not trusted: {UNKNOWN}\n{HINT}"
+    assert bad.err == f"error: the certificate of gws.example is not trusted: {UNKNOWN}\nhint: {AUTHORITY}\n"
 
 
 def test_while_following_a_refused_certificate_is_the_end(
