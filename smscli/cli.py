@@ -228,7 +228,8 @@ def _translated(error: Exception) -> SmscliError:
     if isinstance(error, typer.TyperException):
         return _usage(error)
     if isinstance(error, OSError):
-        return LocalError(f"{error.strerror or error}, {error.filename or 'output'}")
+        why = error.strerror or str(error)
+        return LocalError(f"{error.filename}: {why}" if error.filename else f"output can't be written: {why}")
     return InternalError(
         f"internal error: {type(error).__name__}", hint="run it again with --debug and report what it prints"
     )

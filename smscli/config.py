@@ -242,6 +242,9 @@ def _edited(path: Path, change: Callable[[MutableMapping[str, Any], Config], Non
 
 def _text(path: Path) -> str:
     try:
+        if path.exists() and not path.is_file():
+            # Reading a pipe could wait for ever, and some devices never end.
+            raise ConfigError(f"{path} can't be read: it is no file")
         content = path.read_bytes()
     except FileNotFoundError:
         return ""
@@ -277,13 +280,15 @@ def _is_command(value: object) -> bool:
 
 
 _SECONDS = f"a positive number of seconds, at most {_LONGEST_TIMEOUT:.0f}"
-_TEXT: tuple[Callable[[object], bool], str] = (lambda value: isinstance(value, str), "text")
-_CHECKS: Mapping[str, tuple[Callable[[object], bool], str]] = {
+_Check = tuple[Callable[[object], bool], str]
+_TEXT: _Check = (lambda value: isinstance(value, str), "text")
+_FILE: _Check = (lambda value: isinstance(value, str) and "\0" not in value, "the name of a file")
+_CHECKS: Mapping[str, _Check] = {
     "url": _TEXT,
     "user": _TEXT,
     "auth": (lambda value: value in ("basic", "token"), '"basic" or "token"'),
-    "ca_bundle": _TEXT,
-    "client_cert": _TEXT,
+    "ca_bundle": _FILE,
+    "client_cert": _FILE,
     "timeout": (_is_seconds, _SECONDS),
     "password_command": (_is_command, 'a list of words, such as ["pass", "show", "gws"]'),
 }

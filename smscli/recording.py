@@ -223,13 +223,14 @@ class Recording:
 
 
 def read(
-    source: str, session_id: str | None = None, *, stdin: BinaryIO, notice: Callable[[str], None]
+    source: str, session_id: str | None = None, *, stdin: BinaryIO | None, notice: Callable[[str], None]
 ) -> Iterator[Message]:
     """The messages of one session of a recording, or of all that are in it, in its order.
 
-    `source` is a file's name, or `-` for `stdin`, and is read as it comes. What `tail --json` said on stderr
-    among them is passed over; a last line that is cut short is left out with a `notice`. LocalError names a
-    line that is no message, NotFound the sessions there are when `session_id` is none of them.
+    `source` is a file's name, or `-` for `stdin` (None: it is closed), and is read as it comes. What
+    `tail --json` said on stderr among them is passed over; a last line that is cut short is left out with a
+    `notice`. LocalError names a line that is no message, NotFound the sessions there are when `session_id` is
+    none of them.
     """
     name = "standard input" if source == "-" else source
     others: dict[str, None] = {}
@@ -255,9 +256,13 @@ def _named(sessions: list[str]) -> str:
     return f"it holds {names}" + (" and others" if len(sessions) > _MOST_NAMED else "")
 
 
-def _opened(source: str, stdin: BinaryIO) -> AbstractContextManager[BinaryIO]:
+def _opened(source: str, stdin: BinaryIO | None) -> AbstractContextManager[BinaryIO]:
+    if source == "-":
+        if stdin is None:
+            raise LocalError("standard input can't be read: it is closed")
+        return nullcontext(stdin)
     try:
-        return nullcontext(stdin) if source == "-" else open(source, "rb")
+        return open(source, "rb")
     except OSError as error:
         raise _failed(source, "read", error) from error
 

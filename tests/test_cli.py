@@ -10,6 +10,7 @@ from smscli import __version__
 from smscli.demo.options import Options
 from smscli.demo.server import DemoServer
 from tests.conftest import Smscli
+from tests.on_terminal import OnTerminal
 
 LISTED = "0000Na9B26EF002G"
 
@@ -57,6 +58,7 @@ def test_without_a_command_there_is_help(capsys: pytest.CaptureFixture[str], sms
     assert capsys.readouterr().out == printed
 
 
+LOGIN = ["auth", "login", "--url", "http://127.0.0.1:9", "--user", "maja"]
 AT_SIGN = """\
 error: --url: a user name or password in the URL is not taken
 hint: give the user with --user; smscli auth login asks for the password
@@ -183,6 +185,56 @@ def test_help_is_no_wider_than_the_terminal(
         lines = capfd.readouterr().out.splitlines()
         assert max(map(len, lines)) <= min(columns, 80)
         assert "A server shows the sessions of the" in " ".join(" ".join(lines).split())
+
+
+def test_what_goes_wrong_with_others_is_told_without_a_traceback(
+    smscli: Smscli, empty_server: DemoServer
+) -> None:
+    empty_server.fail_next("wrong-json")
+    outcome = smscli("list", "--debug", server=empty_server)
+    assert [line.split()[0] for line in outcome.err.splitlines()] == ["debug:", "error:"]
+
+
+def test_settings_that_cannot_be_found_out_are_an_error_like_any_other(
+    smscli: Smscli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`--debug` is looked for in the settings while an error is told, which may be theirs."""
+
+    def broken(*_: object, **__: object) -> None:
+        raise ValueError("broken")
+
+    monkeypatch.setattr("smscli.context.resolve", broken)
+    outcome = smscli("list", "--json")
+    error = json.loads(outcome.err)["error"]
+    assert (outcome.code, error["kind"], error["message"]) == (1, "internal", "internal error: ValueError")
+
+
+def test_json_stays_json_on_a_terminal_of_another_encoding(home: dict[str, str]) -> None:
+    with DemoServer(Options(scene="empty")) as server:
+        server.world.add_session("S1", customer="Zoë 🙂", agents=())
+        signed_in = {"SMSCLI_URL": server.url, "SMSCLI_USERNAME": "demo", "SMSCLI_PASSWORD": "demo"}
+        environ = {**home, **signed_in, "LC_ALL": "C"}
+        with OnTerminal("list", "--json", environ=environ, columns=2000) as seen:
+            assert seen.ended() == 0
+            (listed,) = json.loads("".join(seen.screen))
+    assert r"Zo\u00eb \ud83d\ude42" in "".join(seen.screen)
+    assert [one["nickname"] for one in listed["participants"]] == ["Zoë 🙂"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "told"),
+    [
+        (["messages", "-"], 1, "error: standard input can't be read: it is closed\n"),
+        (LOGIN, 2, "error: auth login needs --password-stdin where nobody can be asked\n"),
+        ([*LOGIN, "--password-stdin"], 1, "error: standard input can't be read: it is closed\n"),
+    ],
+)
+def test_a_closed_standard_input_is_one_line(
+    smscli: Smscli, monkeypatch: pytest.MonkeyPatch, arguments: list[str], code: int, told: str
+) -> None:
+    monkeypatch.setattr(sys, "stdin", None)
+    outcome = smscli(*arguments)
+    assert (outcome.code, outcome.out, outcome.err) == (code, "", told)
 
 
 def test_a_hint_in_the_demo_leads_to_the_demo(smscli: Smscli) -> None:

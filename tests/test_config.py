@@ -4,6 +4,7 @@ import os
 import stat
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -505,11 +506,12 @@ def test_a_file_that_is_not_utf8_names_the_line(tmp_path: Path) -> None:
     assert caught.value.message == f"{tmp_path / 'config.toml'}, line 2: not UTF-8"
 
 
-def test_a_file_that_is_a_folder_is_told(tmp_path: Path) -> None:
-    (tmp_path / "config.toml").mkdir()
+@pytest.mark.parametrize("make", [Path.mkdir, lambda path: path.symlink_to("/dev/zero"), os.mkfifo])
+def test_what_is_no_file_is_told_and_not_read(tmp_path: Path, make: Callable[[Path], object]) -> None:
+    make(tmp_path / "config.toml")
     with pytest.raises(ConfigError) as caught:
         Config.load(in_folder(tmp_path))
-    assert caught.value.message == f"{tmp_path / 'config.toml'} can't be read: Is a directory"
+    assert caught.value.message == f"{tmp_path / 'config.toml'} can't be read: it is no file"
 
 
 # Writing it.

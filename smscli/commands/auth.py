@@ -1,11 +1,12 @@
 """`smscli auth`: sign in to a server, sign out, see how things stand."""
 
 import sys
+from collections.abc import Callable
 
 from smscli.config import Given, Profile, Settings, to_save
 from smscli.context import AppContext
 from smscli.credentials import Credential, account
-from smscli.errors import AuthError, SmscliError, UsageError
+from smscli.errors import AuthError, LocalError, SmscliError, UsageError
 from smscli.export import json_text, pair_rows
 from smscli.options import EveryProfileOption, JsonOption, NameArgument, PasswordStdinOption, TokenStdinOption
 from smscli.text import pipe_value
@@ -49,12 +50,13 @@ def _credential(app: AppContext, piped: str | None) -> Credential:
 
 
 def _ask(app: AppContext, what: str, option: str, piped: str | None) -> str:
-    if piped or not (sys.stdin.isatty() and app.terminal.err_tty):
+    if piped or not _can_ask(app):
         raise UsageError(f"auth login needs {option} where nobody can be asked")
     app.terminal.ask(f"{what}: ")
-    answer = sys.stdin.readline()
+    name = what.partition(" (")[0]
+    answer = _answered(app, name, sys.stdin.readline)
     if not answer:
-        raise AuthError(f"no {what.partition(' (')[0]} was given")
+        raise _not_given(app, name)
     return answer.strip()
 
 
@@ -62,16 +64,36 @@ def _typed(app: AppContext, scheme: str) -> str:
     import getpass
 
     what = "token" if scheme == "token" else "password"
-    if not (sys.stdin.isatty() and app.terminal.err_tty):
+    if not _can_ask(app):
         raise UsageError(f"auth login needs --{what}-stdin where nobody can be asked")
+    return _answered(app, what, lambda: getpass.getpass(f"{what}: "))
+
+
+def _answered(app: AppContext, what: str, ask: Callable[[], str]) -> str:
+    """What somebody typed."""
     try:
-        return getpass.getpass(f"{what}: ")
+        return ask()
     except EOFError as error:
-        raise AuthError(f"no {what} was given") from error
+        raise _not_given(app, what) from error
+    except UnicodeDecodeError:
+        # Its own words would hold what was typed.
+        raise AuthError(f"the {what} is not in the terminal's encoding") from None
+
+
+def _not_given(app: AppContext, what: str) -> AuthError:
+    # The error is no answer to the prompt, behind which the cursor still stands.
+    app.terminal.ask("\n")
+    return AuthError(f"no {what} was given")
+
+
+def _can_ask(app: AppContext) -> bool:
+    return sys.stdin is not None and sys.stdin.isatty() and app.terminal.err_tty
 
 
 def _piped() -> str:
     """The first line of standard input, whatever its encoding."""
+    if sys.stdin is None:
+        raise LocalError("standard input can't be read: it is closed")
     line = sys.stdin.buffer.readline(_LONGEST_SECRET)
     return line.rstrip(b"\r\n").decode("utf-8", "surrogateescape")
 
@@ -98,16 +120,27 @@ def logout(app: AppContext, every: EveryProfileOption = False) -> None:
 
     profiles = list(app.config.profiles.values()) if every else [_this(app)]
     complete.forget(app.environ)
+    failed: AuthError | None = None
     for profile in profiles:
-        named = account(profile.auth, profile.user, profile.name, profile.origin)
-        forgotten = app.store.delete(named) if named else False
-        if profile.origin:
-            app.state.forget(profile.origin)
-        app.tell(
-            f"signed out of {profile.url}, profile {profile.name}"
-            if forgotten
-            else f"no secret was kept for profile {profile.name}"
-        )
+        try:
+            _forget(app, profile)
+        except AuthError as error:
+            # The next one's may be kept where it can be forgotten.
+            failed = error
+    if failed is not None:
+        raise failed
+
+
+def _forget(app: AppContext, profile: Profile) -> None:
+    if profile.origin:
+        app.state.forget(profile.origin)
+    named = account(profile.auth, profile.user, profile.name, profile.origin)
+    forgotten = app.store.delete(named) if named else False
+    app.tell(
+        f"signed out of {profile.url}, profile {profile.name}"
+        if forgotten
+        else f"no secret was kept for profile {profile.name}"
+    )
 
 
 def _this(app: AppContext) -> Profile:

@@ -180,7 +180,8 @@ def _recorded(app: AppContext, source: str, session_id: str | None, redact: bool
     from smscli import redact as masking
     from smscli.recording import read
 
-    found = read(source, session_id, stdin=sys.stdin.buffer, notice=lambda line: app.notice("lost", line))
+    stdin = sys.stdin.buffer if sys.stdin is not None else None
+    found = read(source, session_id, stdin=stdin, notice=lambda line: app.notice("lost", line))
     for page in _pages(found, 1 if source == "-" else _PAGE):
         yield masking.page(page) if redact else page
 
