@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache, partial, wraps
 from importlib import import_module
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -55,6 +56,21 @@ class Group(TyperGroup):
     def format_options(self, ctx: Any, formatter: Any) -> None:
         self.format_commands(ctx, formatter)
         _write_help(self, ctx, formatter)
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(_summaries(ctx.command_path.split()[1:]))
+
+
+def _summaries(group: Sequence[str]) -> list[tuple[str, str]]:
+    """What each command of a group is for, from the table of completion: to ask the commands themselves would
+    load all that they are made of."""
+    import json
+
+    table = json.loads(Path(__file__).with_name("completion.json").read_bytes())
+    for name in group:
+        table = table["commands"][name]
+    return [(name, one["help"]) for name, one in table["commands"].items()]
 
 
 class Commands(Mapping[str, Any]):
