@@ -130,7 +130,7 @@ class GwsClient:
         paging = Paging(start)
         ahead = Ahead(lambda: self._page_fetcher(session_id), _AHEAD, meanwhile)
         try:
-            first = self.window(session_id, paging.start, paging.count)
+            first = self._first_page(session_id, paging)
             yield Page(paging.take(first.messages), first.at)
             ahead.foresee(paging.foreseen(_AHEAD))
             while not paging.done:
@@ -141,6 +141,20 @@ class GwsClient:
                     yield Page(new, page.at)
         finally:
             self._give_up(session_id, ahead.close())
+
+    def _first_page(self, session_id: str, paging: Paging) -> Page:
+        """The page a log begins with.
+
+        An empty log has nothing even at its first index, which some servers may call invalid, as they may a
+        page of our length: then the read without parameters is left.
+        """
+        try:
+            return self.window(session_id, paging.start, paging.count)
+        except ServerError as error:
+            if error.status_code not in _INVALID_INPUT:
+                raise
+        paging.ask_for_all()
+        return self.window(session_id)
 
     def _next_page(self, session_id: str, paging: Paging, ahead: "Ahead[Window, Answer]") -> Page:
         """What is to be read next, from what was read ahead where it was; an empty page beyond the log's end.

@@ -42,7 +42,7 @@ class Paging:
             self.done = True
         elif indices and min(indices) < self.start:
             # The server ignores `startIndex`: all there is to get comes without it.
-            self.start = self.count = None
+            self.ask_for_all()
         else:
             self._advance(len(indices), self._highest > seen)
         return new
@@ -53,6 +53,10 @@ class Paging:
         self.start = max(self._highest + 1, self.start or 0)
         self._empty = 0 if progress else self.count or self._empty
         self.count = PAGE if progress and (full or self._narrow) else None
+
+    def ask_for_all(self) -> None:
+        """Ask once, without parameters, for whatever there is."""
+        self.start = self.count = None
 
     def foreseen(self, most: int) -> Sequence[tuple[int | None, int | None]]:
         """`start` and `count` of the pages that come next, where all are full and without gaps.

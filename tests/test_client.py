@@ -463,6 +463,19 @@ def test_what_was_refused_ahead_is_not_asked_for_once_more(
     ]
 
 
+@pytest.mark.parametrize("indices", [(), (1, 2, 3)])
+def test_a_server_that_refuses_a_window_is_read_without_one(
+    connect: Connect, indices: tuple[int, ...]
+) -> None:
+    def plain(request: Request) -> Reply:
+        return answer({"statusCode": 10}) if request.query else answer(messages(*indices))
+
+    with WireServer(plain) as server:
+        pages = list(connect(server).messages("s1"))
+    assert [one.index for page in pages for one in page.messages] == list(indices)
+    assert server.targets == ["me/smsessions/s1/messages?startIndex=1&count=500", "me/smsessions/s1/messages"]
+
+
 @pytest.mark.parametrize("length", [499, 500, 2000, 2499])
 def test_an_end_that_is_not_found_asks_the_list_once(connect: Connect, length: int) -> None:
     def until_the_end(request: Request) -> Reply:
