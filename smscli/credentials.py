@@ -292,12 +292,12 @@ def first_line(command: Sequence[str], limit: float = _COMMAND_SECONDS) -> str:
     AuthError, which names only the command's first word: not found, failed, nothing said, or not ended
     within `limit` seconds; it is then killed with all it started.
     """
-    process = _started(command)
     lines: list[bytes] = []
-    reader = threading.Thread(target=_read, args=(process.stdout, lines), daemon=True)
-    reader.start()
     ended = False
+    process = _started(command)
     try:
+        reader = threading.Thread(target=_read, args=(process.stdout, lines), daemon=True)
+        reader.start()
         ended = _ended(process, reader, lines, limit)
     finally:
         if not ended:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -229,20 +230,25 @@ def test_an_empty_list_says_whose_it_is(environ: dict[str, str]) -> None:
         assert seen.ended() == 130
 
 
+def without_seconds(lines: list[str]) -> list[str]:
+    """However late a busy machine looks."""
+    return [re.sub(r"[0-9]+ s", "N s", line) for line in lines]
+
+
 def test_who_has_waited_too_long_is_marked_and_said_once(server: DemoServer, environ: dict[str, str]) -> None:
     asked = ("--waiting", "1s", "--interval", "0.1")
     with OnTerminal("list", "--watch", *asked, environ=environ, columns=120) as seen:
         until(seen, lambda: any(line.startswith("Mika has been waiting for") for line in seen.screen))
-        seen.until("! 2 s")
+        seen.until("! ")
         server.world.say(FIRST, "here I am", by="Robin")
         seen.without("! ")
         server.world.say(FIRST, "at last", by="Mika")
         seen.until("at last")
-        seen.until("! 1 s")
+        seen.until("! ")
         seen.press("\x03")
         assert seen.ended() == 130
         left = [line for line in seen.screen if "has been waiting" in line]
-        assert left == [f"Mika has been waiting for 1 s in session {FIRST}"] * 2
+        assert without_seconds(left) == [f"Mika has been waiting for N s in session {FIRST}"] * 2
 
 
 def test_who_waits_too_long_from_the_start_is_said_below_the_picture(environ: dict[str, str]) -> None:
@@ -255,13 +261,13 @@ def test_who_waits_too_long_from_the_start_is_said_below_the_picture(environ: di
 
 def test_a_follower_marks_and_says_once_who_waits(server: DemoServer, environ: dict[str, str]) -> None:
     with OnTerminal("tail", FIRST, "--waiting", "1s", "--interval", "0.1", environ=environ) as seen:
-        seen.until("● live · 1 session · ! Mika waits 2 s")
+        seen.until("● live · 1 session · ! Mika waits ")
         server.world.say(FIRST, "here I am", by="Robin")
         seen.without("! Mika")
         seen.press("\x03")
         assert seen.ended() == 130
         said = [line for line in [*seen.scrolled, *seen.screen] if "waiting" in line]
-        assert said == [f"Mika has been waiting for 1 s in session {FIRST}"]
+        assert without_seconds(said) == [f"Mika has been waiting for N s in session {FIRST}"]
 
 
 def test_a_script_is_told_as_an_object_whatever_it_filters(

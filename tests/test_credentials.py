@@ -595,6 +595,8 @@ def test_ctrl_c_ends_the_command_too(tmp_path: Path) -> None:
         while not noted.exists():
             assert asking.poll() is None
             time.sleep(0.01)
+        # The command may be faster than whoever starts it.
+        time.sleep(0.2)
         asking.send_signal(signal.SIGINT)
         asking.wait(20)
     assert gone(int(noted.read_text()))
