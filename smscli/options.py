@@ -1,6 +1,6 @@
 """The options and arguments of the commands, each a type defined once, and the parsers of their values."""
 
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import typer
 
@@ -132,6 +132,19 @@ HighlightOption = Annotated[
 ContextOption = Annotated[
     int, typer.Option("--context", metavar="N", help="So many entries around each match too.")
 ]
+
+
+class Filters(NamedTuple):
+    """What of a transcript is wanted, beside times: options of every command that shows one."""
+
+    types: TypeOption = None
+    people: FromOption = None
+    grep: GrepOption = None
+    exclude: ExcludeOption = None
+    highlight: HighlightOption = None
+    context: ContextOption = 0
+
+
 TypingOption = Annotated[
     str | None, typer.Option("--typing", metavar="fold|show|hide", help="Fold typing in (JSON: show it).")
 ]

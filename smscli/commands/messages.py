@@ -15,13 +15,9 @@ from smscli.context import AppContext
 from smscli.errors import LocalError, UsageError
 from smscli.model import Message, Page
 from smscli.options import (
-    ContextOption,
     CountOption,
-    ExcludeOption,
+    Filters,
     FromFileOption,
-    FromOption,
-    GrepOption,
-    HighlightOption,
     HtmlOption,
     JsonlOption,
     JsonOption,
@@ -31,7 +27,6 @@ from smscli.options import (
     SinceOption,
     StartIndexOption,
     TranscriptArgument,
-    TypeOption,
     TypingOption,
     TzOption,
     UntilOption,
@@ -43,6 +38,7 @@ from smscli.options import (
 )
 from smscli.terminal import Terminal
 
+_ALL = Filters()
 _PAGE = 500
 # A read that takes no longer needs no progress.
 _SOON = 1.0
@@ -60,12 +56,7 @@ def messages(
     count: CountOption = None,
     since: SinceOption = None,
     until: UntilOption = None,
-    type_: TypeOption = None,
-    from_: FromOption = None,
-    grep: GrepOption = None,
-    exclude: ExcludeOption = None,
-    highlight: HighlightOption = None,
-    context: ContextOption = 0,
+    filters: Filters = _ALL,
     typing: TypingOption = None,
     html: HtmlOption = None,
     redact: RedactOption = False,
@@ -83,12 +74,7 @@ def messages(
         zone=zone,
         since=since,
         until=until,
-        types=type_ or (),
-        people=from_ or (),
-        grep=grep,
-        exclude=exclude,
-        highlight=highlight,
-        context=context,
+        **filters._asdict(),
     )
     if html is not None and (json or jsonl):
         raise UsageError("--html goes with neither --json nor --jsonl")

@@ -15,11 +15,7 @@ from smscli.model import Event, Idle, Read
 from smscli.options import (
     AllOption,
     BellOption,
-    ContextOption,
-    ExcludeOption,
-    FromOption,
-    GrepOption,
-    HighlightOption,
+    Filters,
     IdsArgument,
     IntervalOption,
     PushOption,
@@ -28,7 +24,6 @@ from smscli.options import (
     SinceOption,
     TailJsonOption,
     TailLastOption,
-    TypeOption,
     TypingOption,
     TzOption,
     UtcOption,
@@ -40,6 +35,7 @@ from smscli.options import (
     wants_push,
 )
 
+_ALL = Filters()
 _LAST = "10"
 
 
@@ -50,12 +46,7 @@ def tail(
     json: TailJsonOption = False,
     last: TailLastOption = None,
     since: SinceOption = None,
-    type_: TypeOption = None,
-    from_: FromOption = None,
-    grep: GrepOption = None,
-    exclude: ExcludeOption = None,
-    highlight: HighlightOption = None,
-    context: ContextOption = 0,
+    filters: Filters = _ALL,
     typing: TypingOption = None,
     interval: IntervalOption = None,
     push: PushOption = None,
@@ -79,12 +70,7 @@ def tail(
         now=datetime.now(UTC),
         zone=zone,
         since=since,
-        types=type_ or (),
-        people=from_ or (),
-        grep=grep,
-        exclude=exclude,
-        highlight=highlight,
-        context=context,
+        **filters._asdict(),
     )
     # A time to begin at takes the place of a number to begin with.
     keep = last_entries(last if last is not None or since is not None else _LAST)
