@@ -26,9 +26,9 @@ def locked(path: Path, patience: float = 10.0) -> Iterator[None]:
     import time
 
     os.makedirs(path.parent, mode=0o700, exist_ok=True)
-    with open(path.with_name(f".{path.name}.lock"), "ab", opener=_private) as file:
+    with open(path.with_name(f".{path.name}.lock"), "ab", opener=private) as file:
         until = time.monotonic() + patience
-        while not _lock(file.fileno()):
+        while not try_lock(file.fileno()):
             if time.monotonic() > until:
                 raise TimeoutError(0, "another process holds it")
             time.sleep(0.02)
@@ -55,15 +55,19 @@ def replace_file(path: Path, text: str) -> None:
         raise
 
 
-def _private(name: str, flags: int) -> int:
+def private(name: str, flags: int) -> int:
+    """For `open`: a file that it makes is its owner's alone."""
     return os.open(name, flags, 0o600)
 
 
 if sys.platform == "win32":
 
-    def _lock(handle: int) -> bool:
+    def try_lock(handle: int) -> bool:
+        """Lock an open file against other processes; False where one of them holds it."""
         import msvcrt
 
+        # What is locked can't be read by others there: a byte far behind anything written.
+        os.lseek(handle, 2**31 - 2, os.SEEK_SET)
         try:
             msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
         except OSError:
@@ -72,7 +76,8 @@ if sys.platform == "win32":
 
 else:
 
-    def _lock(handle: int) -> bool:
+    def try_lock(handle: int) -> bool:
+        """Lock an open file against other processes; False where one of them holds it."""
         import fcntl
 
         try:

@@ -17,6 +17,7 @@ from typing import BinaryIO, Self
 
 from smscli.errors import LocalError, NotFound, WireError
 from smscli.export import message_json
+from smscli.files import private, try_lock
 from smscli.model import Message, Participant
 from smscli.wire import decode, message_from_json
 
@@ -144,7 +145,7 @@ class Recording:
 
     def _begin(self) -> None:
         handle = self._file.fileno()
-        if not _lock(handle):
+        if not try_lock(handle):
             raise LocalError(
                 f"{self._name} is being recorded to by another process", hint="give each tail its own file"
             )
@@ -356,33 +357,4 @@ def _failed(name: str, what: str, error: OSError, hint: str | None = None) -> Lo
 def _open(path: str) -> FileIO:
     if os.path.exists(path) and not os.path.isfile(path):
         raise OSError(0, "it is no regular file")
-    return FileIO(path, "a+", opener=_private)
-
-
-def _private(name: str, flags: int) -> int:
-    return os.open(name, flags, 0o600)
-
-
-if sys.platform == "win32":
-
-    def _lock(handle: int) -> bool:
-        import msvcrt
-
-        # What is locked can't be read by others there: a byte far behind the last line.
-        os.lseek(handle, 2**31 - 2, os.SEEK_SET)
-        try:
-            msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
-        except OSError:
-            return False
-        return True
-
-else:
-
-    def _lock(handle: int) -> bool:
-        import fcntl
-
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        return True
+    return FileIO(path, "a+", opener=private)
