@@ -6,7 +6,7 @@ all others, so that each can be found in what is written, and nothing of it can 
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 Json = dict[str, Any]
 
@@ -92,7 +92,7 @@ OFFERED: Json = {
     "state": "§offeredState",
     "participants": [{"type": "Customer", "nickname": "§offeredName"}],
 }
-# One that begins while others are followed, and is over soon.
+# One that begins while another is followed, and is over soon.
 NEWCOMER: Json = {
     "id": "§newId",
     "state": "Chatting",
@@ -122,6 +122,55 @@ MESSAGES: tuple[Json, ...] = tuple(
     for place, said in enumerate(_SAID, 1)
 )
 
+# A hostile name leaves no room for what is said beside it.
+KIM: Json = {"type": "Agent", "nickname": "Kim", "participantId": "kim"}
+# By the second in which it is said.
+_TALK: Mapping[int, Json] = {
+    1: {"type": "Text", "from": CUSTOMER, "visibility": "All", "text": "hello"},
+    11: {"type": "Text", "from": KIM, "text": "§text"},
+    13: {"type": "PushUrl", "from": KIM, "url": "§url"},
+    15: {"type": "Text", "from": KIM, "visibility": "§visibility", "text": "look"},
+    17: {"type": "Notice", "noticeText": "§notice"},
+    19: {"type": "TypingStarted", "from": STRANGER},
+    49: {"type": "TypingStarted", "from": KIM, "text": "§preview"},
+}
+
+
+class Scene(NamedTuple):
+    """A moment of what is followed: the server's clock, and its list; of the talk there is what was said."""
+
+    second: int
+    sessions: tuple[Json, ...]
+
+    @property
+    def date(self) -> str:
+        return f"Mon, 02 Mar 2026 10:00:{self.second:02} GMT"
+
+    def messages(self, path: str) -> list[Json]:
+        """The log at that path; none but the first session has one."""
+        if before("id") not in path:
+            return []
+        said = [(second, one) for second, one in _TALK.items() if second < self.second]
+        return [
+            {"index": place, "timestamp": f"2026-03-02T10:00:{second:02}.000+0000", **one}
+            for place, (second, one) in enumerate(said, 1)
+        ]
+
+
+SCENES: Mapping[str, Scene] = {
+    "nobody is there": Scene(0, ()),
+    "a customer waits": Scene(10, (SESSION,)),
+    "an agent answers": Scene(12, (SESSION,)),
+    "a link is sent": Scene(14, (SESSION,)),
+    "some can see it": Scene(16, (SESSION,)),
+    "a notice comes": Scene(18, (SESSION,)),
+    "a stranger types": Scene(20, (SESSION,)),
+    "words are typed": Scene(50, (SESSION,)),
+    "another begins": Scene(51, (SESSION, NEWCOMER)),
+    "it is over": Scene(52, (SESSION, {**NEWCOMER, "state": "Completed"})),
+}
+"""What happens while sessions are followed; in each scene something else is seen."""
+
 USER: Json = {
     "id": "§userId",
     "userName": "§userName",
@@ -147,13 +196,13 @@ DOCUMENTS = (SESSION, ENDED, OFFERED, NEWCOMER, MESSAGES, USER, SERVICE, OTHER_S
 _FIELD = re.compile(r"§(\w+)")
 _SURROGATES = re.compile("[\ud800-\udfff]")
 # What can't stand in a field: of an address the tool takes a part only, a file's name and TOML have no lone
-# surrogates, and a column's name has no comma.
+# surrogates, a column's name has no comma, and no word of a command line has a NUL.
 _LEFT_OUT = {
     "collection": re.compile(r"[/?#\\[\]@\x00-\x20]"),
     "origin": re.compile(r"[/?#\\[\]@:\x00-\x20]"),
     "dataKey": re.compile(","),
-    "word": re.compile("[\0\ud800-\udfff]"),
-    **dict.fromkeys(("profile", "user", "keptUser"), _SURROGATES),
+    **dict.fromkeys(("word", "profile"), re.compile("[\0\ud800-\udfff]")),
+    **dict.fromkeys(("user", "keptUser"), _SURROGATES),
 }
 
 
@@ -182,6 +231,11 @@ class Planted:
         if isinstance(template, list | tuple):
             return [self.document(one) for one in template]
         return template
+
+
+def begun(template: str) -> str:
+    """A template with no more of each field than its beginning."""
+    return _FIELD.sub(lambda match: before(match[1]), template)
 
 
 def before(name: str) -> str:

@@ -1,7 +1,7 @@
 """Every command and output that a hostile text can reach, and which fields each must show."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 Form = Literal["people", "pipe", "json", "html"]
@@ -62,6 +62,16 @@ class Output:
     def name(self) -> str:
         mode = "" if self.mode == "good" else f" ({self.mode})"
         return f"{' '.join(self.words)}{mode}: {self.form}"
+
+
+@dataclass(frozen=True)
+class Followed(Output):
+    """An output on a terminal that changes while it is looked at.
+
+    `sees` are the words, without blanks, by which it is known that a scene has come to be seen.
+    """
+
+    sees: Mapping[str, str] = field(default_factory=dict)
 
 
 def named(words: str) -> Names:
@@ -254,3 +264,49 @@ GROUPS: Mapping[str, tuple[Output, ...]] = {
     "slips": tuple(_slips()),
 }
 OUTPUTS: tuple[Output, ...] = tuple(output for group in GROUPS.values() for output in group)
+
+# By what it is known that a scene has come to be seen; in the others nothing new is.
+_WATCHED: Mapping[str, str] = {
+    "nobody is there": "for§user",
+    "a customer waits": "§cu",
+    "an agent answers": "Kim:§text",
+    "a link is sent": "Kim:§url",
+    "some can see it": "Kim:[visibility",
+    "a stranger types": "§st",
+    "another begins": "session§newId",
+}
+_WAITED_FOR = {"nobody is there": "nopush(", "a customer waits": "waiting!", "it is over": "Completed"}
+_TOLD: Mapping[str, str] = {
+    "nobody is there": "refused:§handshakeError",
+    "a customer waits": "!§cu",
+    "an agent answers": "§text",
+    "a link is sent": "§url",
+    "some can see it": "[visibility",
+    "a notice comes": "§notice",
+    "a stranger types": "§st",
+    "words are typed": "Kimistyping:§preview",
+    "another begins": "§newName",
+    "it is over": "ended(Completed)",
+}
+
+
+def _followed() -> Iterator[tuple[str, Followed]]:
+    how = ("--interval", "0.1", "--profile", "§profile")
+    shown = named("user id cu st text url newId newName")
+    told = shown | named("visibility notice preview handshakeError")
+    words = ("tail", "--all", "--last", "all", "--waiting", "1s", "--bell", *how)
+    yield "a live line", Followed(words, "people", told, told, sees=_TOLD)
+    fields = "id,state,customer,agents,uri,comment,capabilities,userData.plain,userData.tree,userData.row"
+    cards = shown | named(
+        "state ag uri comment capability plainValue treeKey treeValue rowValue handshakeError"
+    )
+    # What is watched may be cut anywhere, and in a narrow line before anybody's words.
+    cuts = cards | {"visibility"}
+    words = ("list", "--watch", "--waiting", "1s", "--columns", fields, *how)
+    seen = {**_WATCHED, **_WAITED_FOR}
+    yield "a list of cards", Followed(words, "people", cards, cuts, sees=seen)
+    words = ("sessions", "list", "-w", "--push", "off", "--columns", "customer", *how)
+    yield "a list in rows", Followed(words, "people", shown, cuts, sees=_WATCHED)
+
+
+FOLLOWED: Mapping[str, Followed] = dict(_followed())

@@ -22,14 +22,16 @@ HIDING = (
 _BIDI = re.compile(f"[{BIDI}]")
 _HIDING = re.compile(f"[{HIDING}]")
 
-# The colours, what takes the live line away, and the end of a line.
+# The colours, what takes the live line away, and what a picture is drawn with on a screen of its own.
 _PAINT = re.compile(r"\x1b\[[0-9]+(?:;[0-9]+)*m")
 _ERASE = "\r\x1b[J"
+_DRAWING = re.compile(r"\x1b\[(?:\?1049[hl]|[HKJ])")
 # The emulator takes seconds for more; the rest is read for controls alone, which is all it could act on.
 _EMULATED = 2**18
 _EVENTS = {"draw", "linefeed"}
 _PAINTED = {"select_graphic_rendition"}
 _LIVELY = {"carriage_return", "erase_in_display"}
+_DRAWN = {*_LIVELY, "cursor_position", "erase_in_line", "set_mode", "reset_mode"}
 
 _TAGS = (
     "html head meta title style body main header h1 h2 dl dt dd details summary section div b p span bdi mark"
@@ -51,13 +53,14 @@ class _Events:
         return lambda *arguments, **named: self.met.add(event)
 
 
-def acts(text: str, *, paint: bool, live: bool, bell: bool = False) -> Iterator[str]:
+def acts(text: str, *, paint: bool, live: bool, bell: bool = False, picture: bool = False) -> Iterator[str]:
     """What a terminal would do beyond showing `text`, but for what the tool itself may ask of it.
 
-    `paint`: it may colour; `live`: it may have a live line; `bell`: it may ring.
+    `paint`: it may colour; `live`: it may have a live line; `bell`: it may ring; `picture`: it may draw one.
     """
     left = _PAINT.sub("", text) if paint else text
     left = left.replace(_ERASE, "").replace("\r", "") if live else left
+    left = _DRAWING.sub("", left).replace("\r", "") if picture else left
     left = left.replace("\a", "") if bell else left
     for sign in sorted(set(left) - {"\n"}):
         if unicodedata.category(sign) in ("Cc", "Cs"):
@@ -65,6 +68,7 @@ def acts(text: str, *, paint: bool, live: bool, bell: bool = False) -> Iterator[
     events = _Events()
     pyte.Stream(events).feed(text[:_EMULATED])  # type: ignore[arg-type]
     allowed = _EVENTS | (_PAINTED if paint else set()) | (_LIVELY if live else set())
+    allowed |= _DRAWN if picture else set()
     yield from (f"the terminal was told: {one}" for one in sorted(events.met - allowed - {"bell"}))
 
 
@@ -81,7 +85,7 @@ def hides(text: str) -> Iterator[str]:
 def lines_seen(text: str, *, signs: str = "") -> list[str]:
     """The texts a person can read in what a terminal was sent, each without its blanks: all that is no table,
     in one, then each column of the tables. `signs` are the tool's own and left out."""
-    plain = _PAINT.sub("", text).replace(_ERASE, "\n").replace("\r", "\n")
+    plain = _DRAWING.sub("\n", _PAINT.sub("", text).replace(_ERASE, "\n")).replace("\r", "\n")
     flow: list[str] = []
     columns: dict[int, list[str]] = {}
     for line in plain.split("\n"):

@@ -18,7 +18,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from tests import hostile_documents as documents
-from tests.hostile_documents import Json, Planted, before
+from tests.hostile_documents import Json, Planted, Scene, before
 from tests.hostile_outputs import Output, View
 from tests.hostile_reader import (
     BIDI,
@@ -36,8 +36,7 @@ from tests.wire_server import Reply, Request, WireServer, answer, whole
 
 _UNSEEN = re.compile(f"[\x00-\x1f\x7f-\x9f{BIDI}{HIDING}\ud800-\udfff]")
 _LINE_ENDS = re.compile("[ \t\n\r\u2028\u2029]")
-_NOW = "Mon, 02 Mar 2026 10:00:18 GMT"
-_GOOD = ("good", "coming and going", "odd headers")
+_GOOD = ("good", "odd headers")
 _CUT = re.compile(r"(?:\\|\\u|\\u\{[0-9A-F]*)?(?:\.{1,3}|…)")
 
 
@@ -51,13 +50,14 @@ class Written:
 
 
 class HostileServer(WireServer):
-    """Answers every read with documents in which every field is hostile; `mode` is what goes wrong."""
+    """Answers every read with documents in which every field is hostile; `mode` is what goes wrong, `scene`
+    what is there for one who follows."""
 
     def __init__(self, planted: Planted) -> None:
         super().__init__(self._answer)
         self.mode = "good"
+        self.scene: Scene | None = None
         self._planted = planted
-        self._lists = 0
 
     def _answer(self, request: Request) -> Reply:
         if self.mode in _GOOD or (self.mode == "nothing" and not request.path.endswith("messages")):
@@ -76,26 +76,20 @@ class HostileServer(WireServer):
         if last == "messages":
             first, count = (int(request.query.get(key, "0")) for key in ("startIndex", "count"))
             begin = max(first - 1, 0)
-            return self._succeed(messages=documents.MESSAGES[begin : begin + (count or 999)])
+            log = self.scene.messages(request.path) if self.scene else documents.MESSAGES
+            return self._succeed(messages=log[begin : begin + (count or 999)])
         return self._succeed(smsessions=self._sessions())
 
-    def _sessions(self) -> list[Json]:
-        """A session comes once the others are followed, and is over a little later."""
-        if self.mode == "nothing":
-            return []
-        self._lists += 1
-        listed = [documents.SESSION, documents.ENDED, documents.OFFERED]
-        if self.mode == "coming and going" and self._lists > 2:
-            over = {"state": "Completed"} if self._lists > 4 else {}
-            listed.append({**documents.NEWCOMER, **over})
-        return listed
+    def _sessions(self) -> Sequence[Json]:
+        if self.scene:
+            return self.scene.sessions
+        return [] if self.mode == "nothing" else [documents.SESSION, documents.ENDED, documents.OFFERED]
 
     def _succeed(self, **fields: object) -> Reply:
         body = self._planted.document({"statusCode": 0, "§envelopeKey": "§envelopeValue", **fields})
         if self.mode == "odd headers":
             return self._oddly(200, json.dumps(body).encode())
-        # So long after the last message that its author is typing still.
-        return answer(body, headers={"Date": _NOW} if self.mode == "coming and going" else None)
+        return answer(body, headers={"Date": self.scene.date} if self.scene else None)
 
     def _bad(self) -> Reply:
         refusal = self._planted.document(documents.REFUSAL)
@@ -160,6 +154,12 @@ class Desk:
             "SMSCLI_TOKEN": "t0k3n",
         }
 
+    def configure(self) -> None:
+        """Write the config that has the hostile profile."""
+        folder = self.home / ".config" / "smscli"
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "config.toml").write_text(self._config())
+
     def words(self, output: Output) -> list[str]:
         """The command line, with what is hostile in it."""
         return [self.planted.fill(word.replace("RECORDING", str(self.recording))) for word in output.words]
@@ -171,9 +171,7 @@ class Desk:
 
         self.server.mode = output.mode
         # Anew each time: some commands change it.
-        folder = self.home / ".config" / "smscli"
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "config.toml").write_text(self._config())
+        self.configure()
         terminal = Terminal.for_test(
             width=view.width, tty=view.tty, color=view.color, encoding=view.encoding, environ=self.environ
         )
@@ -248,8 +246,10 @@ def harm(output: Output, view: View, written: Written) -> Iterator[str]:
     """What a terminal would do, and what could be read wrongly."""
     people = output.form == "people"
     live = view.tty and people and "tail" in output.words
+    picture = view.tty and not {"-w", "--watch"}.isdisjoint(output.words)
     rows = written.out.replace("\t", "") if output.form == "pipe" else written.out
-    yield from acts(rows, paint=view.paint and people, live=live, bell=live and "--bell" in output.words)
+    bell = live and "--bell" in output.words
+    yield from acts(rows, paint=view.paint and people, live=live, bell=bell, picture=picture)
     yield from acts(written.err, paint=False, live=False)
     for text in (written.out, written.err):
         yield from turns(text)

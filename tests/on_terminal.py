@@ -24,7 +24,8 @@ _BEGUN = re.compile(rb"(?:\x1b(?:\[(?:\?(?:1(?:0(?:4(?:9)?)?)?)?)?)?)?\Z")
 
 
 class OnTerminal:
-    """`smscli ARGUMENTS` in a process of its own; `screen` and `scrolled` lines lack trailing blanks."""
+    """`smscli ARGUMENTS` in a process of its own; `screen` and `scrolled` lines lack trailing blanks, and
+    `written` is all that it was sent."""
 
     _gone = False
 
@@ -41,6 +42,7 @@ class OnTerminal:
         self._screen = self._main
         self._stream = pyte.ByteStream(self._screen)
         self._cut = b""
+        self.written = bytearray()
         self.bells = 0
         self.pid, self._fd = pty.fork()
         if self.pid == 0:
@@ -87,6 +89,7 @@ class OnTerminal:
             data = os.read(self._fd, 65536)
         except OSError:
             return False
+        self.written += data
         self.bells += data.count(b"\a")
         self._feed(self._cut + data)
         return bool(data)
