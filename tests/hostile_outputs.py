@@ -135,6 +135,9 @@ def _lists() -> Iterator[Output]:
     chosen = _LISTED | named("uri collection comment capability plainValue treeKey treeValue dataValue")
     yield Output(words, "people", chosen | {"dataKey"})
     yield Output(words, "pipe", chosen)
+    # Without ids, which are never folded, there is room for a table.
+    grid = named("state offeredState cu offeredName dataKey dataValue")
+    yield Output(("list", "--columns", "state,customer,userData.§dataKey"), "people", grid)
     found = _LISTED - {"offeredName", "offeredState"}
     yield from _in_forms("list --customer §cu --utc", found, found, _SESSION | named("endedId collection"))
     yield from _in_forms("list --redact", _LISTED, _LISTED, objects - _MASKED)
