@@ -68,9 +68,11 @@ class Output:
 class Followed(Output):
     """An output on a terminal that changes while it is looked at.
 
-    `sees` are the words, without blanks, by which it is known that a scene has come to be seen.
+    `redraws` is what changes it, module and method of the terminal, and `sees` are the words, without blanks,
+    by which it is known that a scene has come to be seen.
     """
 
+    redraws: str = ""
     sees: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -298,7 +300,7 @@ def _followed() -> Iterator[tuple[str, Followed]]:
     shown = named("user id cu st text url newId newName")
     told = shown | named("visibility notice preview handshakeError")
     words = ("tail", "--all", "--last", "all", "--waiting", "1s", "--bell", *how)
-    yield "a live line", Followed(words, "people", told, told, sees=_TOLD)
+    yield "a live line", Followed(words, "people", told, told, redraws="screen.live", sees=_TOLD)
     fields = "id,state,customer,agents,uri,comment,capabilities,userData.plain,userData.tree,userData.row"
     cards = shown | named(
         "state ag uri comment capability plainValue treeKey treeValue rowValue handshakeError"
@@ -307,9 +309,9 @@ def _followed() -> Iterator[tuple[str, Followed]]:
     cuts = cards | {"visibility"}
     words = ("list", "--watch", "--waiting", "1s", "--columns", fields, *how)
     seen = {**_WATCHED, **_WAITED_FOR}
-    yield "a list of cards", Followed(words, "people", cards, cuts, sees=seen)
+    yield "a list of cards", Followed(words, "people", cards, cuts, redraws="watch.show", sees=seen)
     words = ("sessions", "list", "-w", "--push", "off", "--columns", "customer", *how)
-    yield "a list in rows", Followed(words, "people", shown, cuts, sees=_WATCHED)
+    yield "a list in rows", Followed(words, "people", shown, cuts, redraws="watch.show", sees=_WATCHED)
 
 
 FOLLOWED: Mapping[str, Followed] = dict(_followed())

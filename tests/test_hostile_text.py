@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import is_dataclass
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
@@ -15,6 +15,7 @@ from typing import Any, get_args, get_type_hints
 import pytest
 
 from smscli import model, wire
+from smscli.terminal import Line, Terminal
 from tests import hostile_documents as documents
 from tests.hostile_documents import LONG, NAMES, PAYLOADS, SCENES, Planted, after, before, begun
 from tests.hostile_outputs import FOLLOWED, GROUPS, OUTPUTS, VIEWS, Followed, Form, Output, View, named
@@ -121,6 +122,51 @@ def test_every_command_is_walked() -> None:
 def _leaves(commands: dict[str, Any], path: str) -> Iterator[str]:
     for name, inner in commands.items():
         yield from _leaves(inner["commands"], f"{path}{name} ") if inner["commands"] else [path + name]
+
+
+# They choose or mark what other outputs show whole, say what time it is elsewhere, or are for a secret.
+WITHOUT_TEXT = named(
+    "--since --until --type --from --grep --exclude --highlight --context --utc --tz --password-stdin"
+)
+
+
+def test_every_option_is_walked() -> None:
+    table = json.loads((ROOT / "smscli" / "completion.json").read_bytes())
+    walked = {(command_of(output.words), word) for output in EVERY for word in output.words}
+    left_out = {
+        f"{command} {names[0]}"
+        for command, names in options_of(table["commands"], "")
+        if not walked & {(command, name) for name in names} and WITHOUT_TEXT.isdisjoint(names)
+    }
+    assert left_out == {"demo --port"}
+
+
+def command_of(words: Sequence[str]) -> str:
+    """The command that a line begins with; those of `sessions` have short names too."""
+    words = words[1:] if words[0] == "sessions" else words
+    return " ".join(words[:2]) if words[0] == "auth" else words[0]
+
+
+def options_of(commands: dict[str, Any], path: str) -> Iterator[tuple[str, list[str]]]:
+    for name, inner in commands.items():
+        yield from options_of(inner["commands"], f"{path}{name} ")
+        yield from ((command_of([*path.split(), name]), one["names"]) for one in inner["options"])
+
+
+def redraws(way: object) -> bool:
+    """Whether a method of the terminal takes lines that stand where others stood before."""
+    return callable(way) and not {Line | None, Sequence[str]}.isdisjoint(get_type_hints(way).values())
+
+
+def test_everything_that_is_redrawn_is_walked() -> None:
+    ways = "|".join(name for name, way in vars(Terminal).items() if name[0] != "_" and redraws(way))
+    found = {
+        f"{module.stem}.{way}"
+        for module in (ROOT / "smscli").rglob("*.py")
+        for way in re.findall(rf"terminal\.({ways})\(", module.read_text())
+    }
+    # How far a long read has come is a number.
+    assert found - {output.redraws for output in FOLLOWED.values()} == {"messages.progress"}
 
 
 PLAIN = View("a pipe", tty=False)
