@@ -249,6 +249,7 @@ def _slips() -> Iterator[Output]:
         "list --sort §word", "list --columns §word", "list --state §word", "list --tz §word", "list --§word",
         "§word", "list --profile §word", "list --url ftp://§word", "messages §word nobody", "messages @§word",
         "list --url https://127.0.0.1:9 --ca-bundle §word", "messages §word --since §word", "auth use §word",
+        "doctor --profile §word",
         "messages §word --grep (§word", "messages §word --type §word", "messages §word --last §word",
         "messages §word --html /§word/§word", "tail §word --all", "tail --all --interval §word",
         "tail --all --record /§word/§word",
