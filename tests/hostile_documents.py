@@ -196,11 +196,11 @@ DOCUMENTS = (SESSION, ENDED, OFFERED, NEWCOMER, MESSAGES, USER, SERVICE, OTHER_S
 _FIELD = re.compile(r"§(\w+)")
 _SURROGATES = re.compile("[\ud800-\udfff]")
 # What can't stand in a field: of an address the tool takes a part only, a file's name and TOML have no lone
-# surrogates, a column's name has no comma, and no word of a command line has a NUL.
+# surrogates, a column's name has no comma, and no word of a command line has any of these or a NUL.
 _LEFT_OUT = {
     "collection": re.compile(r"[/?#\\[\]@\x00-\x20]"),
     "origin": re.compile(r"[/?#\\[\]@:\x00-\x20]"),
-    "dataKey": re.compile(","),
+    "dataKey": re.compile("[,\0\ud800-\udfff]"),
     **dict.fromkeys(("word", "profile"), re.compile("[\0\ud800-\udfff]")),
     **dict.fromkeys(("user", "keptUser"), _SURROGATES),
 }

@@ -302,16 +302,16 @@ def _followed() -> Iterator[tuple[str, Followed]]:
     told = shown | named("visibility notice preview handshakeError")
     words = ("tail", "--all", "--last", "all", "--waiting", "1s", "--bell", *how)
     yield "a live line", Followed(words, "people", told, told, redraws="screen.live", sees=_TOLD)
-    fields = "id,state,customer,agents,uri,comment,capabilities,userData.plain,userData.tree,userData.row"
+    fields = "id,state,customer,agents,uri,comment,capabilities,userData.tree,userData.§dataKey"
     cards = shown | named(
-        "state ag uri comment capability plainValue treeKey treeValue rowValue handshakeError"
+        "state ag uri comment capability treeKey treeValue dataKey dataValue handshakeError"
     )
     # What is watched may be cut anywhere, and in a narrow line before anybody's words.
     cuts = cards | {"visibility"}
     words = ("list", "--watch", "--waiting", "1s", "--columns", fields, *how)
     seen = {**_WATCHED, **_WAITED_FOR}
     yield "a list of cards", Followed(words, "people", cards, cuts, redraws="watch.show", sees=seen)
-    words = ("sessions", "list", "-w", "--push", "off", "--columns", "customer", *how)
+    words = ("sessions", "list", "-w", "--push", "off", "--columns", "customer,userData.§dataKey", *how)
     yield "a list in rows", Followed(words, "people", shown, cuts, redraws="watch.show", sees=_WATCHED)
 
 

@@ -112,7 +112,7 @@ class LiveList:
     def _drawn(self, rows: Sequence[Row], width: int) -> list[list[str]]:
         """The titles' lines, then the lines of each row."""
         times = Times((row.session.received for row in rows), self._zone)
-        titles = [" ", *(column_title(one, times) for one in self._columns), "waiting", "typing"]
+        titles = [" ", *(clean(column_title(one, times)) for one in self._columns), "waiting", "typing"]
         values = [self._values(row, times) for row in rows]
         widths = [max(map(cells, column)) for column in zip(titles, *values, strict=True)]
         whole = [one in ("id", "waiting") for one in ("", *self._columns, "waiting", "")]
