@@ -22,6 +22,7 @@ CUSTOMER = Participant("Customer", "PersonP", "009052BDEE39003C")
 AGENT = Participant("Agent", "Agent1", "009052BDEE4A003E")
 START = datetime(2013, 12, 27, 21, 16, 41, tzinfo=UTC)
 PACIFIC = timezone(timedelta(hours=-8))
+LORD_HOWE, EUCLA = ZoneInfo("Australia/Lord_Howe"), ZoneInfo("Australia/Eucla")
 
 
 @dataclass
@@ -424,6 +425,18 @@ def test_the_offset_is_told_again_when_it_changes() -> None:
     )
 
 
+def test_an_offset_that_changes_by_half_an_hour_at_half_past_is_told() -> None:
+    spring = datetime(2024, 10, 5, 15, 29, tzinfo=UTC)
+    entries = [entry("Text", AGENT, "Hi", at=spring + timedelta(minutes=one)) for one in (0, 1, 2)]
+    assert written(entries, Paper(), LORD_HOWE) == (
+        "─ Sun 2024-10-06, times are UTC+10:30 ─\n"
+        "01:59:00  ◆ Agent1          Hi\n"
+        "─ Sun 2024-10-06, times are UTC+11:00 ─\n"
+        "02:30:00  ◆ Agent1          Hi\n"
+        "02:31:00  ◆ Agent1          Hi\n"
+    )
+
+
 @pytest.mark.parametrize("edge", [datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)])
 @pytest.mark.parametrize("hours", [-8, 0, 8])
 def test_a_time_at_the_edge_of_the_calendar_is_shown(edge: datetime, hours: int) -> None:
@@ -555,6 +568,26 @@ def test_the_short_cut_writes_what_the_long_way_does(entries: list[Entry], paper
     short, long = Lines(paper, zone=PACIFIC, many=many), Slow(paper, zone=PACIFIC, many=many)
     for one in entries:
         assert short(one) == long(one)
+
+
+# Where clocks change at half past and at a quarter past an hour of UTC.
+CHANGES = st.sampled_from(
+    [
+        (LORD_HOWE, datetime(2024, 10, 5, 15, 30, tzinfo=UTC)),
+        (EUCLA, datetime(2006, 12, 2, 17, 15, tzinfo=UTC)),
+    ]
+)
+
+
+@given(CHANGES, st.lists(st.integers(-3600, 3600), min_size=2, max_size=6))
+def test_the_clock_is_the_zones_own_however_times_jump(
+    change: tuple[ZoneInfo, datetime], seconds: list[int]
+) -> None:
+    zone, at = change
+    times = [at + timedelta(seconds=one) for one in seconds]
+    lines = Lines(Paper(), zone=zone)
+    shown = [lines(entry("Text", AGENT, "Hi", at=one)).splitlines()[-1] for one in times]
+    assert shown == [f"{one.astimezone(zone):%H:%M:%S}  ◆ Agent1          Hi" for one in times]
 
 
 def test_the_short_cut_is_taken() -> None:
