@@ -1,7 +1,7 @@
 """What it costs to follow: how late a line is, what an idle tail asks for, the limit of reads, memory."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from math import floor
 
 from tests.bench.children import Failed
@@ -27,6 +27,8 @@ _READS_A_SECOND = 20
 _START = 60.0
 # After the first entries: until push is trusted and what was read at the start has been read again.
 _SETTLE = 10.0
+# The words of a customer who is let say something.
+_SAID = "is anybody there?"
 
 
 def tail_push(setting: Setting) -> Iterator[Line]:
@@ -87,6 +89,7 @@ def idle(setting: Setting) -> Iterator[Line]:
         begun = running.processor_seconds()
         running.watch(span)
         asked, used = server.requests(), running.processor_seconds() - begun
+        _check_awake(running, server, asked)
     detail = f"{sum('/notifications' in one for one in asked)} of them for push"
     measure = f"requests of an idle `tail --all`, 50 sessions, push trusted, {span:g} s"
     yield count_at_most(measure, len(asked), span / 3, detail=detail)
@@ -102,6 +105,16 @@ def _win_trust(running: Tail, server: Served) -> None:
         server.say(session)
         running.watch(1.0)
     running.watch(_SETTLE)
+
+
+def _check_awake(running: Tail, server: Served, asked: Sequence[str]) -> None:
+    """Nothing costs less than a tail that hangs. Failed where it has not looked round, or hears no more."""
+    for what, place in (("the list", "/smsessions?"), ("any messages", "/messages")):
+        if not any(place in one for one in asked):
+            raise Failed(f"tail has not read {what} while it was idle")
+    said = running.count(_SAID)
+    server.say(server.sessions[-1])
+    running.wait_until(lambda: running.count(_SAID) > said, _SETTLE, "has not printed what was said to it")
 
 
 def many_push(setting: Setting) -> Iterator[Line]:

@@ -52,6 +52,10 @@ class Tail:
                 found.append(Arrival(int(number[1]), published, printed))
         return found
 
+    def count(self, text: str) -> int:
+        """How many lines it has printed with this in them."""
+        return sum(text.encode() in line for _, line in self._lines())
+
     def await_sessions(self, count: int, limit: float) -> None:
         """Wait until messages of so many sessions have been printed. Failed."""
         self.wait_until(lambda: len(self._sessions()) >= count, limit, "has not printed every session")
