@@ -145,6 +145,16 @@ def test_a_program_that_ends_badly_or_prints_too_little_is_no_measurement() -> N
         check([sys.executable, "-c", "print()"], os.environ, 2, 3)
 
 
+def test_what_a_program_prints_must_begin_and_end_as_it_should() -> None:
+    table = [sys.executable, "-c", "print('one\\ttwo\\nthree\\tfour')"]
+
+    check(table, os.environ, 2, 2, rb"one\t.*", rb".*\tfour")
+    with pytest.raises(Failed, match=r"does not begin with b'<.*': b'one\\ttwo\\n'$"):
+        check(table, os.environ, 2, 2, rb"<.*", rb".*\tfour")
+    with pytest.raises(Failed, match=r"does not end with b'five': b'three\\tfour\\n'$"):
+        check(table, os.environ, 2, 2, rb"one.*", rb"five")
+
+
 def test_the_memory_of_a_program_is_its_peak() -> None:
     # More than the process of these tests ever holds.
     hungry = "held = bytearray(b'x') * (1000 << 20); del held"

@@ -1,6 +1,7 @@
 """Programs that are measured: run to their end, with the time they took and the memory they held."""
 
 import os
+import re
 import resource
 import subprocess
 import threading
@@ -14,6 +15,7 @@ from typing import IO
 # Longer than a million messages take anywhere; a program that hangs must not hold up the bench.
 _PATIENCE = 1800.0
 _KIB = 1024
+_ANY = rb".*"
 
 Command = Sequence[str]
 Environ = Mapping[str, str]
@@ -49,14 +51,21 @@ def run(command: Command, environ: Environ) -> Run:
         return _run(command, environ, nowhere)
 
 
-def check(command: Command, environ: Environ, least: int, most: int) -> None:
-    """Run once, unmeasured: it must print so many lines. Failed."""
+def check(
+    command: Command, environ: Environ, least: int, most: int, first: bytes = _ANY, last: bytes = _ANY
+) -> None:
+    """Run once, unmeasured: it must print so many lines, the first and the last of these patterns. Failed."""
+    lines, begin, end = 0, b"", b""
     with TemporaryFile() as out:
         _run(command, environ, out)
         out.seek(0)
-        lines = sum(1 for _ in out)
+        for end in out:
+            begin, lines = begin or end, lines + 1
     if not least <= lines <= most:
         raise Failed(f"{_name(command)} printed {lines} lines")
+    for place, line, pattern in (("begin", begin, first), ("end", end, last)):
+        if not re.fullmatch(pattern, line.rstrip(b"\n")):
+            raise Failed(f"what {_name(command)} printed does not {place} with {pattern!r}: {line[:40]!r}")
 
 
 def _run(command: Command, environ: Environ, out: IO[bytes]) -> Run:

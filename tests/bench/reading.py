@@ -1,6 +1,7 @@
 """What it costs to read a long log: time beside the floor, requests, and memory."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
 
 from tests.bench.children import Command, Environ, check
 from tests.bench.figures import Line, count_at_most, exactly, ratio
@@ -11,21 +12,42 @@ _PAGES = 20
 _AHEAD = 4
 _SMALL = 10_000
 
-# Each form: its options, and the environment it needs beside.
-_COLOUR = (("--color", "always"), {"COLUMNS": "100"})
-FORMS: dict[str, tuple[tuple[str, ...], dict[str, str]]] = {
-    "jsonl": (("--jsonl",), {}),
-    "json": (("--json",), {}),
-    "transcript": _COLOUR,
-    "tsv": ((), {}),
-    "html": (("--html", "-"), {}),
-    "last": (("--last", "10"), {}),
+# What the last message says, in logs of 10,000 and ten and a hundred times as many.
+_LAST = rb"thanks a lot!"
+
+
+class Form(NamedTuple):
+    """How it is asked for, patterns of its first line and its last, and the environment it needs beside."""
+
+    options: tuple[str, ...]
+    first: bytes
+    last: bytes
+    environ: Mapping[str, str] = {}
+
+    def check(self, run: tuple[Command, Environ], least: int, most: int) -> None:
+        """It must be of this form, and so many lines. Failed."""
+        check(*run, least, most, self.first, self.last)
+
+
+_STAMPED = rb"[0-9-]{10}T[0-9:.]{12}Z(\t.*){6}\t"
+FORMS = {
+    "jsonl": Form(("--jsonl",), rb"\{.*\}", rb"\{.*%b.*\}" % _LAST),
+    "json": Form(("--json",), rb"\[\{.*\},", rb"\{.*%b.*\}\]" % _LAST),
+    "transcript": Form(
+        ("--color", "always"),
+        rb"\x1b\[1m.*\x1b\[0m",
+        rb"\x1b\[2m[0-9:]{8}\x1b\[0m .*%b" % _LAST,
+        {"COLUMNS": "100"},
+    ),
+    "tsv": Form((), _STAMPED + rb".*", rb"%b.*%b\t.*" % (_STAMPED, _LAST)),
+    "html": Form(("--html", "-"), rb"<!DOCTYPE html>", rb"</html>"),
+    "last": Form(("--last", "10"), _STAMPED + rb".*", rb"%b.*%b\t.*" % (_STAMPED, _LAST)),
 }
 
 
 def _messages(setting: Setting, server: Served, form: str) -> tuple[Command, Environ]:
-    options, more = FORMS[form]
-    return setting.smscli("messages", server.sessions[0], *options), setting.environ(server, **more)
+    options, environ = FORMS[form].options, setting.environ(server, **FORMS[form].environ)
+    return setting.smscli("messages", server.sessions[0], *options), environ
 
 
 def _floor(setting: Setting, server: Served) -> tuple[Command, Environ]:
@@ -55,15 +77,15 @@ def _against_floor(setting: Setting, measure: str, bar: float, delay: int = 0) -
     with setting.serve(sessions=1, messages=setting.size, **{"delay-ms": delay}) as server:
         sides = _messages(setting, server, "jsonl"), _floor(setting, server)
         for side in sides:
-            check(*side, setting.size, setting.size)
+            FORMS["jsonl"].check(side, setting.size, setting.size)
         return ratio(measure.format(setting.size), *setting.times(*sides), bar=bar)
 
 
 def transcript(setting: Setting) -> Iterator[Line]:
     with setting.serve(sessions=1, messages=setting.size) as server:
         ours, jsonl = (_messages(setting, server, form) for form in ("transcript", "jsonl"))
-        check(*ours, setting.size // 2, setting.size * 2)
-        check(*jsonl, setting.size, setting.size)
+        FORMS["transcript"].check(ours, setting.size // 2, setting.size * 2)
+        FORMS["jsonl"].check(jsonl, setting.size, setting.size)
         measure = f"transcript in colour, 100 columns, {setting.size:,} messages / `--jsonl`"
         yield ratio(measure, *setting.times(ours, jsonl), bar=1.5)
 
@@ -76,6 +98,6 @@ def memory(setting: Setting, form: str) -> Iterator[Line]:
     ):
         sides = [_messages(setting, server, form) for server in (long, short)]
         for side, length in zip(sides, (setting.size, _SMALL), strict=True):
-            check(*side, *((10, 20) if form == "last" else (length // 2, length * 2)))
+            FORMS[form].check(side, *((10, 20) if form == "last" else (length // 2, length * 2)))
         measure = f"peak memory, {form}, {setting.size:,} messages / {_SMALL:,}"
         yield ratio(measure, *setting.peaks(*sides), bar=1.25, counted=True)
