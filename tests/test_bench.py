@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.bench.__main__ import ROWS, main, measured
-from tests.bench.children import Failed, NotMeasured, check, run
+from tests.bench.children import Failed, NoPeer, NotMeasured, check, run
 from tests.bench.figures import (
     Line,
     Samples,
@@ -33,6 +33,7 @@ HOLDS = Line("starts", "0.50 x", "1 s / 2 s", "at most 0.5 x", True)
 MISSES = Line("starts", "0.51 x", "1 s / 2 s", "at most 0.5 x", False)
 MISCOUNTS = Line("asks", "3", "", "exactly 2", False, counted=True)
 UNKNOWN = Line("help", "", "no httpie: a|b", "", None)
+UNMEASURED = Line("memory", "", "no /proc on this system", "", None, counted=True)
 
 
 def test_a_ratio_is_the_median_of_the_rounds_and_holds_up_to_its_bar() -> None:
@@ -108,13 +109,20 @@ def test_a_quick_run_is_judged_by_its_counts() -> None:
     assert not falls_short([HOLDS, UNKNOWN], counts_only=False)
 
 
+@pytest.mark.parametrize("counts_only", [False, True])
+def test_a_count_that_nobody_took_falls_short(counts_only: bool) -> None:
+    assert falls_short([HOLDS, UNMEASURED], counts_only=counts_only)
+
+
 def test_the_table_is_aligned_and_can_be_pasted_as_markdown() -> None:
-    assert table([("version", HOLDS), ("requests", MISCOUNTS), ("help", UNKNOWN)]) == (
-        "| row      | measure | measured | bar           |              | of what         |\n"
-        "|----------|---------|----------|---------------|--------------|-----------------|\n"
-        "| version  | starts  | 0.50 x   | at most 0.5 x | holds        | 1 s / 2 s       |\n"
-        "| requests | asks    | 3        | exactly 2     | MISSES       |                 |\n"
-        "| help     | help    |          |               | not measured | no httpie: a\\|b |\n"
+    rows = [("version", HOLDS), ("requests", MISCOUNTS), ("help", UNKNOWN), ("idle", UNMEASURED)]
+    assert table(rows) == (
+        "| row      | measure | measured | bar           |              | of what                 |\n"
+        "|----------|---------|----------|---------------|--------------|-------------------------|\n"
+        "| version  | starts  | 0.50 x   | at most 0.5 x | holds        | 1 s / 2 s               |\n"
+        "| requests | asks    | 3        | exactly 2     | MISSES       |                         |\n"
+        "| help     | help    |          |               | not measured | no httpie: a\\|b         |\n"
+        "| idle     | memory  |          |               | NOT MEASURED | no /proc on this system |\n"
     )
 
 
@@ -131,11 +139,18 @@ def test_a_row_whose_program_fails_falls_short_and_says_why(tmp_path: Path) -> N
     ]
 
 
-def test_a_row_that_can_not_be_measured_does_not_fall_short(tmp_path: Path) -> None:
+def test_a_row_without_its_peer_does_not_fall_short(tmp_path: Path) -> None:
     def row(setting: Setting) -> Iterator[Line]:
-        raise NotMeasured("no httpie: a|b")
+        raise NoPeer("no httpie: a|b")
 
     assert list(measured(row, Setting(tmp_path), "help")) == [UNKNOWN]
+
+
+def test_a_row_that_can_not_be_measured_for_any_other_reason_falls_short(tmp_path: Path) -> None:
+    def row(setting: Setting) -> Iterator[Line]:
+        raise NotMeasured("no /proc on this system")
+
+    assert list(measured(row, Setting(tmp_path), "memory")) == [UNMEASURED]
 
 
 def test_a_program_that_ends_badly_or_prints_too_little_is_no_measurement() -> None:

@@ -29,6 +29,10 @@ class NotMeasured(Exception):
     """There is no way to measure this here; says why."""
 
 
+class NoPeer(NotMeasured):
+    """What it is to be compared with can't be had here."""
+
+
 @dataclass(frozen=True)
 class Run:
     """One run of a program: seconds from its start to its end, and the most memory it held, in bytes."""

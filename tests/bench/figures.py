@@ -10,7 +10,8 @@ from statistics import median
 class Line:
     """One line of the table. `holds` is None where it could not be measured.
 
-    `counted`: a count, much the same however busy the machine is.
+    `counted`: a count, much the same however busy the machine is; unmeasured it falls short too, or else it
+    would hold wherever nobody can tell.
     """
 
     measure: str
@@ -116,4 +117,4 @@ def repeated(numbers: Sequence[int]) -> int:
 
 def falls_short(lines: Sequence[Line], *, counts_only: bool) -> bool:
     """Whether a bar is missed; where it is quick and the machine busy, one of a count."""
-    return any(line.holds is False and (line.counted or not counts_only) for line in lines)
+    return any(line.counted or (line.holds is False and not counts_only) for line in lines if not line.holds)

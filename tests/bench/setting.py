@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from tests.bench.children import Command, Environ, Failed, NotMeasured, Run, run
+from tests.bench.children import Command, Environ, Failed, NoPeer, Run, run
 from tests.bench.figures import Samples, mebibytes, seconds
 
 _ROOT = Path(__file__).resolve().parents[2]
@@ -131,14 +131,14 @@ class Setting:
 
     @cached_property
     def httpie(self) -> str:
-        """Its `http`, in an environment of its own. NotMeasured where it can't be had."""
+        """Its `http`, in an environment of its own. NoPeer where it can't be had."""
         home = self.folder / "httpie"
         venv.create(home, with_pip=True)
         installed = subprocess.run(
             [home / "bin" / "python", "-m", "pip", "install", "-q", "httpie"], capture_output=True, text=True
         )
         if installed.returncode:
-            raise NotMeasured(f"no httpie: {(installed.stderr.strip().splitlines() or ['pip failed'])[-1]}")
+            raise NoPeer(f"no httpie: {(installed.stderr.strip().splitlines() or ['pip failed'])[-1]}")
         # Else it starts a process behind our back that asks the internet for its newest version.
         (home / "config.json").write_text('{"disable_update_warnings": true}')
         return str(home / "bin" / "http")

@@ -17,8 +17,14 @@ def table(rows: Iterable[tuple[str, Line]]) -> str:
     return "".join(f"{line}\n" for line in (head, rule, *body))
 
 
+def verdict(line: Line) -> str:
+    """Whether it holds, in capitals where it falls short."""
+    word = _VERDICTS[line.holds]
+    return word.upper() if line.counted and line.holds is None else word
+
+
 def _cells(name: str, line: Line) -> tuple[str, ...]:
-    texts = (name, line.measure, line.figure, line.bar, _VERDICTS[line.holds], line.detail)
+    texts = (name, line.measure, line.figure, line.bar, verdict(line), line.detail)
     return tuple(" ".join(text.split()).replace("|", "\\|") for text in texts)
 
 
