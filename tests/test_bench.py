@@ -153,6 +153,17 @@ def test_a_row_that_can_not_be_measured_for_any_other_reason_falls_short(tmp_pat
     assert list(measured(row, Setting(tmp_path), "memory")) == [UNMEASURED]
 
 
+def test_without_pip_there_is_no_httpie(tmp_path: Path) -> None:
+    # It is found before Python's own: environments are made from within their folder.
+    home = tmp_path / "httpie"
+    home.mkdir()
+    (home / "ensurepip.py").write_text("raise SystemExit('No module named ensurepip')\n")
+
+    lines = list(measured(ROWS["help"], Setting(tmp_path), "help"))
+
+    assert lines == [Line("help", "", "no httpie: No module named ensurepip", "", None)]
+
+
 def test_a_program_that_ends_badly_or_prints_too_little_is_no_measurement() -> None:
     with pytest.raises(Failed, match=r"ended with 3: gone$"):
         run([sys.executable, "-c", "import sys; print('gone', file=sys.stderr); sys.exit(3)"], os.environ)

@@ -133,12 +133,15 @@ class Setting:
     def httpie(self) -> str:
         """Its `http`, in an environment of its own. NoPeer where it can't be had."""
         home = self.folder / "httpie"
-        venv.create(home, with_pip=True)
+        try:
+            venv.create(home, with_pip=True)
+        except subprocess.CalledProcessError as error:  # Some systems have ensurepip in a package of its own.
+            raise _no_httpie(error.output.decode(errors="replace")) from error
         installed = subprocess.run(
             [home / "bin" / "python", "-m", "pip", "install", "-q", "httpie"], capture_output=True, text=True
         )
         if installed.returncode:
-            raise NoPeer(f"no httpie: {(installed.stderr.strip().splitlines() or ['pip failed'])[-1]}")
+            raise _no_httpie(installed.stderr)
         # Else it starts a process behind our back that asks the internet for its newest version.
         (home / "config.json").write_text('{"disable_update_warnings": true}')
         return str(home / "bin" / "http")
@@ -162,3 +165,7 @@ class Setting:
     ) -> list[Samples]:
         rounds = [[figure(run(*side)) for side in sides] for _ in range(self.rounds)]
         return [Samples(values, unit) for values in zip(*rounds, strict=True)]
+
+
+def _no_httpie(said: str) -> NoPeer:
+    return NoPeer(f"no httpie: {(said.strip().splitlines() or ['pip failed'])[-1]}")
