@@ -57,7 +57,7 @@ def _floor(setting: Setting, server: Served) -> tuple[Command, Environ]:
 def requests_messages(setting: Setting) -> Iterator[Line]:
     with setting.serve(sessions=1, messages=_PAGE - 1) as server:
         check(*_messages(setting, server, "jsonl"), _PAGE - 1, _PAGE - 1)
-        yield exactly("requests of `messages`, a session of one page", len(server.requests()), 2)
+        yield exactly("requests of `messages`, a session of one page, not full", len(server.requests()), 2)
     for length in (_PAGES * _PAGE, _PAGES * _PAGE - 1):
         with setting.serve(sessions=1, messages=length) as server:
             check(*_messages(setting, server, "jsonl"), length, length)
