@@ -1,11 +1,15 @@
 """Reading ahead: what is foreseen is fetched meanwhile, never more of it than is good, and nothing else."""
 
 import threading
+from collections.abc import Iterator
 from queue import SimpleQueue
 
 import pytest
 
 from smscli.ahead import Ahead
+from smscli.client import GwsClient
+from smscli.client import Server as Address
+from tests.wire_server import Reply, Request, WireServer, answer
 
 
 class Server:
@@ -142,3 +146,36 @@ def test_at_the_end_every_thread_closes_what_it_opened(held: bool) -> None:
     server.closed.get(timeout=10)
     assert ahead.take(1) is None
     assert server.asked.empty()
+
+
+# --- a session's log, read ahead ---
+
+LONG = 10_000
+
+
+def full_pages(request: Request) -> Reply:
+    """A log of LONG messages, which obeys `startIndex` and `count`."""
+    start = int(request.query["startIndex"])
+    end = min(start + int(request.query.get("count", LONG)), LONG + 1)
+    return answer({"messages": [{"index": index, "type": "Text"} for index in range(start, end)]})
+
+
+@pytest.fixture
+def server() -> Iterator[WireServer]:
+    with WireServer(full_pages) as server:
+        yield server
+
+
+@pytest.fixture
+def client(server: WireServer) -> Iterator[GwsClient]:
+    client = GwsClient(Address(server.base_url, 10), lambda: "Bearer t", spelling="smsessions", environ={})
+    yield client
+    client.close()
+
+
+def test_a_long_log_comes_on_one_connection_and_on_one_of_each_thread(
+    server: WireServer, client: GwsClient
+) -> None:
+    assert sum(len(page.messages) for page in client.messages("s1")) == LONG
+    assert len(server.requests) > LONG / 500
+    assert max(one.connection for one in server.requests) <= 1 + 3
