@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator
+from itertools import islice
 from queue import SimpleQueue
 
 import pytest
@@ -179,3 +180,16 @@ def test_a_long_log_comes_on_one_connection_and_on_one_of_each_thread(
     assert sum(len(page.messages) for page in client.messages("s1")) == LONG
     assert len(server.requests) > LONG / 500
     assert max(one.connection for one in server.requests) <= 1 + 3
+
+
+@pytest.mark.parametrize("more", [0, LONG], ids=["left early", "read to its end"])
+def test_the_threads_of_a_log_end_with_its_reading(client: GwsClient, more: int) -> None:
+    others = set(threading.enumerate())
+    log = client.messages("s1")
+    assert len(list(islice(log, 5))) == 5
+    threads = [one for one in set(threading.enumerate()) - others if one.name == "ahead"]
+    _ = list(islice(log, more))
+    log.close()
+    for thread in threads:
+        thread.join(10)
+    assert threads and not any(thread.is_alive() for thread in threads)
