@@ -23,7 +23,8 @@ def test_generated_bodies_give_an_answer_or_one_of_our_errors() -> None:
 
 def test_a_case_can_be_played_again() -> None:
     with TemporaryDirectory() as folder, Madhouse() as server:
-        first, second = (server.play(case(7, 5), Path(folder, "home")) for _ in range(2))
+        # A list: what a checkup reads depends on how long its answers took.
+        first, second = (server.play(case(7, 1), Path(folder, "home")) for _ in range(2))
 
     assert [one.sent for _, one in first.answers] == [one.sent for _, one in second.answers]
     assert first.answers

@@ -102,7 +102,7 @@ def fold(pieces: Sequence[Piece], first: int, width: int) -> list[str]:
 
 def wrap(text: str, first: int, width: int) -> list[str] | None:
     """`fold` of a plain ASCII text, in far less time; None where blanks or long words take more thought."""
-    if "  " in text or text[:1] == " " or text[-1:] == " ":
+    if "  " in text or text[-1:] == " ":
         return None
     lines: list[str] = []
     begin, room = 0, first
