@@ -34,9 +34,23 @@ _OF_A_MESSAGE = frozenset({"sessionId", "type", "timestamp"})
 _OF_AN_ENTRY = _OF_A_MESSAGE | {"composingSeconds", "draft"}
 _SENDER: dict[str, object] = {"type": None, "nickname": None, "participantId": None}
 _MOST_SENDERS = 1024
+_MOST_KEYS = 256
 _LONGEST_KEY = 100
 _senders: dict[str, tuple[Json, str]] = {}
 _TWO = tuple(f"{number:02}" for number in range(60))
+
+
+class _Keys(dict[str, str]):
+    """Keys as they stand between two members: a log has the same few in each message."""
+
+    def __missing__(self, key: str) -> str:
+        text = f",{encode_basestring(key)}:"
+        if len(self) < _MOST_KEYS and len(key) < _LONGEST_KEY:
+            self[key] = text
+        return text
+
+
+_KEYS = _Keys()
 
 
 def json_text(value: object) -> str:
@@ -120,15 +134,15 @@ def _members(message: Message, ours: frozenset[str]) -> str:
         if key in ours:
             continue
         if isinstance(value, str):
-            text += f"{_key(key)}{encode_basestring(value)}"
+            text += f"{_KEYS[key]}{encode_basestring(value)}"
         elif type(value) is int:
-            text += f"{_key(key)}{value}"
+            text += f"{_KEYS[key]}{value}"
         elif key == "from" and isinstance(value, dict):
-            text += f"{_key(key)}{_sender(value)}"
+            text += f"{_KEYS[key]}{_sender(value)}"
         else:
-            text += f"{_key(key)}{_ENCODER.encode(value)}"
+            text += f"{_KEYS[key]}{_ENCODER.encode(value)}"
     if not sent.keys() >= _ALWAYS:
-        text += "".join(f"{_key(key)}null" for key in sorted(_ALWAYS - sent.keys()))
+        text += "".join(f"{_KEYS[key]}null" for key in sorted(_ALWAYS - sent.keys()))
     timestamp = f'"{_rfc3339(message.at)}"' if message.at else "null"
     return f'{text},"type":{encode_basestring(message.type)},"timestamp":{timestamp}'
 
@@ -225,17 +239,6 @@ def _rfc3339(at: datetime) -> str:
 @lru_cache(maxsize=64)
 def _day(ordinal: int) -> str:
     return date.fromordinal(ordinal).isoformat()
-
-
-def _key(key: str) -> str:
-    return _remembered_key(key) if len(key) < _LONGEST_KEY else _written_key(key)
-
-
-def _written_key(key: str) -> str:
-    return f",{encode_basestring(key)}:"
-
-
-_remembered_key = lru_cache(maxsize=256)(_written_key)
 
 
 def _sender(value: Json) -> str:

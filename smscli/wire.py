@@ -215,16 +215,19 @@ def message_from_json(value: object, session_id: str, known: dict[str, Participa
         raise WireError(f"a message of session {session_id} is no object, but {_met(value)}")
     get = value.get
     index, sender, attachment = get("index"), get("from"), get("attachment")
+    kind, text, url, notice = get("type"), get("text"), get("url"), get("noticeText")
+    visibility = get("visibility")
+    # A call for each of these texts would be felt in a long transcript.
     return Message(
         session_id,
         index if type(index) is int and -_WIDEST <= index < _WIDEST else _integer(index),
-        _text(get("type")) or "",
+        kind if type(kind) is str else _text(kind) or "",
         _sender(sender, known) if isinstance(sender, dict) else None,
-        _text(get("visibility")),
+        visibility if type(visibility) is str else _text(visibility),
         _message_time(get("timestampSeconds"), get("timestamp")),
-        _text(get("text")),
-        _text(get("url")),
-        _text(get("noticeText")),
+        text if type(text) is str else _text(text),
+        None if url is None else _text(url),
+        None if notice is None else _text(notice),
         attachment if isinstance(attachment, dict) else None,
         False,
         value,
@@ -265,8 +268,9 @@ def parse_time(literal: str) -> datetime | None:
     """
     try:
         # The layout of the messages resource, which a long transcript has a million times.
-        if len(literal) == 28 and literal[10] == "T":
-            return datetime.fromisoformat(literal[:23] + "+00:00") - _offset(literal[23:])
+        if len(literal) == 28 and literal[7] + literal[10] == "-T" and literal[23] in "+-":
+            at = datetime.fromisoformat(literal)
+            return at if at.tzinfo is UTC else at.astimezone(UTC)
         return _parse_loosely(literal)
     except (ValueError, OverflowError):
         return None

@@ -15,9 +15,10 @@ class Log:
         self._transcript: Transcript = transcript_for(typing)()
         self._selection = None if wanted == Wanted() else Selection(wanted)
 
-    def add(self, message: Message) -> Sequence[Chosen]:
-        """What can be shown now that this message has come."""
-        return self._chosen(self._transcript.add(message))
+    def add(self, messages: Iterable[Message]) -> Sequence[Chosen]:
+        """What can be shown now that these messages have come."""
+        fold = self._transcript.add
+        return self._chosen(entry for message in messages for entry in fold(message))
 
     def expire(self, now: datetime | None) -> Sequence[Chosen]:
         """The drafts given up by now, the session's time."""

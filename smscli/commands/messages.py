@@ -6,6 +6,8 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
+from itertools import groupby
+from operator import attrgetter
 
 from smscli import selection
 from smscli.commands.logs import Log
@@ -39,6 +41,7 @@ from smscli.options import (
 from smscli.terminal import Terminal
 
 _ALL = Filters()
+_SESSION = attrgetter("session_id")
 _PAGE = 500
 # A read that takes no longer needs no progress.
 _SOON = 1.0
@@ -204,7 +207,8 @@ class Reading:
             writer.write if self._keep is None else self._last.extend
         )
         for page in pages:
-            take(one for message in page.messages for one in self._logs[message.session_id].add(message))
+            for session_id, messages in groupby(page.messages, _SESSION):
+                take(self._logs[session_id].add(messages))
             self.found = self.found or bool(page.messages)
             writer.flush()
             self._progress.add(len(page.messages))

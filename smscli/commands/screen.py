@@ -45,7 +45,7 @@ class Seen:
         """What to write now: nothing of the history before it is read, and of that no more than asked for."""
         for message in read.messages:
             self.activity.add(message)
-        fresh = [chosen for message in read.messages for chosen in self._log.add(message)]
+        fresh = self._log.add(read.messages)
         if self._history is None or not read.first:
             self._history = None
             return fresh
