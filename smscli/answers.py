@@ -78,9 +78,8 @@ def parsed(answer: Answer, parse: Callable[[object], _T], url: str, veiled: Call
             return parse(document)
     except WireError as error:
         if good:
-            raise WireError(
-                f"{veiled(error.message)}, at {url}", hint=error.hint, http_status=answer.status
-            ) from error
+            met = wire.one_line(veiled(error.message))
+            raise WireError(f"{met}, at {url}", hint=error.hint, http_status=answer.status) from error
     raise _refusal(answer, status, url, veiled)
 
 
@@ -89,7 +88,7 @@ def _refusal(
 ) -> SmscliError:
     code = status.code if status else None
     if answer.location and 300 <= answer.status < 400:
-        return _redirect(answer, answer.location, url)
+        return _redirect(answer, veiled(answer.location), url)
     kind = _BY_CODE.get(code or 0) or _BY_HTTP.get(answer.status, ServerError)
     said = f"the server answers: {_meaning(answer, status, veiled)}, at {url}"
     if kind is Throttled:

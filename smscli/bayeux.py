@@ -128,7 +128,7 @@ class Channel:
         if accepted:
             self.topics = tuple(topic for topic in TOPICS if topic in accepted)
             return
-        if any(self._error(reply).startswith("402") for reply in replies):
+        if any(map(_is_unknown, replies)):
             raise Forgotten
         if not replies:
             raise WireError("the server does not reply to a subscription")
@@ -136,16 +136,16 @@ class Channel:
 
     def _obey(self, reply: Json) -> None:
         """Go on only if a connect's reply says so."""
-        reconnect, error = _reconnect(reply), self._error(reply)
+        reconnect = _reconnect(reply)
         if reconnect == "none":
             raise NoPush("the server wants no more connects")
-        if reconnect == "handshake" or error.startswith("402"):
+        if reconnect == "handshake" or _is_unknown(reply):
             self.forget()
             raise Forgotten
         if reply.get("successful") is not True:
             if reconnect != "retry":
                 self.forget()
-            raise ServerError(f"the connect is refused: {error}")
+            raise ServerError(f"the connect is refused: {self._error(reply)}")
 
     def _only_reply(self, kind: str, message: Json, timeout: float | None = None) -> Json:
         replies = self._say(kind, [message], timeout)
@@ -216,6 +216,11 @@ class Channel:
         if passing or self.has_worked:
             return ServerError(said, http_status=status, status_code=code)
         return NoPush(said)
+
+
+def _is_unknown(reply: Json) -> bool:
+    """Whether the server says that it does not know this client."""
+    return str(reply.get("error")).startswith("402")
 
 
 def _reconnect(reply: Json) -> object:

@@ -3,7 +3,7 @@
 import json
 import re
 import threading
-from base64 import b64decode, b64encode
+from base64 import b64decode, b64encode, urlsafe_b64encode
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
@@ -61,6 +61,7 @@ class SignIn(requests.auth.AuthBase):
         self._value: str | None = None
         self._csrf: tuple[str, str] | None = None
         self.secrets: deque[str] = deque(maxlen=_MOST_SECRETS)
+        self.tokens: deque[str] = deque(maxlen=_MOST_SECRETS)
 
     def read(self) -> str:
         if self._value is None:
@@ -91,8 +92,8 @@ class SignIn(requests.auth.AuthBase):
         # No other name: one like Host or Content-Length would turn the request into another.
         if re.fullmatch(r"X-[A-Za-z0-9-]+", name, re.IGNORECASE) and re.fullmatch(r"[!-~]+", token):
             self._csrf = name, token
-            if token not in self.secrets:
-                self.secrets.append(token)
+            if token not in self.tokens:
+                self.tokens.append(token)
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         request.headers["Authorization"] = self.read()
@@ -105,21 +106,22 @@ class SignIn(requests.auth.AuthBase):
 def veiled(text: str, secrets: Iterable[str]) -> str:
     """A server's words without these secrets, in whatever form it repeats them."""
     forms = {form for secret in secrets if len(secret) >= _SHORTEST for form in _forms(secret)}
-    for form in sorted(forms, key=len, reverse=True):
-        text = text.replace(form, _HIDDEN)
-    return text
+    if not forms:
+        return text
+    longest_first = sorted(forms, key=len, reverse=True)
+    return re.sub("|".join(map(re.escape, longest_first)), _HIDDEN, text, flags=re.IGNORECASE)
 
 
 def _forms(secret: str) -> Iterator[str]:
-    """As it is, and as base64, JSON and URLs write it."""
+    """As it is, and as JSON, URLs, base64 and hexadecimal digits write it."""
     yield secret
-    for encoding in ("utf-8", "latin-1"):
-        yield b64encode(secret.encode(encoding, "replace")).decode()
     yield json.dumps(secret)[1:-1]
     yield json.dumps(secret, ensure_ascii=False)[1:-1]
-    for write in (quote, quote_plus):
-        yield write(secret, errors="replace")
-        yield write(secret, safe="", errors="replace")
+    for encoding in ("utf-8", "latin-1"):
+        content = secret.encode(encoding, "replace")
+        yield content.hex()
+        yield from (write(content).rstrip(b"=").decode() for write in (b64encode, urlsafe_b64encode))
+        yield from (write(content, safe) for write in (quote, quote_plus) for safe in ("", "/"))
 
 
 def _parts(authorization: str) -> Iterator[str]:

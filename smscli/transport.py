@@ -28,9 +28,10 @@ from smscli.signin import SharedCookies, SignIn, veiled
 BODY_LIMIT = 64 * 2**20
 # With its head, its frames and what is dropped of it; all of it could go on without end.
 _ANSWER_LIMIT = 2 * BODY_LIMIT
-# So many values of JSON take some 300 MB; the longest transcript within the limit has fewer.
-_MOST_VALUES = 2_000_000
-_STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
+# So many values of JSON take some 600 MB, as does the longest transcript within the limit, which has fewer.
+_MOST_VALUES = 4_000_000
+# Never taking back what it took, it has one look at each byte, whatever is cut or doubled in there.
+_STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
 # An answer that drips in for ever never meets the time-out of a single read.
 _TIMEOUTS_AN_ANSWER = 6
 _TIMEOUTS_A_POST = 2
@@ -246,7 +247,7 @@ class Transport:
 
     def veiled(self, words: str) -> str:
         """What a server says, without the secrets that it may repeat: some quote what they refuse."""
-        return veiled(words, [*self._sign_in.secrets, *self._cookies.secrets])
+        return veiled(words, [*self._sign_in.secrets, *self._sign_in.tokens, *self._cookies.secrets])
 
     @property
     def is_exposed(self) -> bool:

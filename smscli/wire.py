@@ -267,8 +267,9 @@ def parse_time(literal: str) -> datetime | None:
     (SMSSendUrl, SMSSwitchtoCoach, CHGetInteractionContent). One without an offset can't be placed.
     """
     try:
-        # The layout of the messages resource, which a long transcript has a million times.
-        if len(literal) == 28 and literal[7] + literal[10] == "-T" and literal[23] in "+-":
+        # The layout of the messages resource, which a long transcript has a million times; by its signs it
+        # is told from others of that length, whose fractions would be kept too long.
+        if len(literal) == 28 and literal[7:17:3] == "-T::" and literal[23] in "+-":
             at = datetime.fromisoformat(literal)
             return at if at.tzinfo is UTC else at.astimezone(UTC)
         return _parse_loosely(literal)
@@ -376,13 +377,13 @@ def _entries(value: object, key: str) -> list[object]:
         return value
     if value is None or isinstance(value, dict):
         return [value] if value is not None else []
-    raise WireError(f"{one_line(key)} in the server's answer is no list, but {_met(value)}")
+    raise WireError(f"{key} in the server's answer is no list, but {_met(value)}")
 
 
 def _met(value: object) -> str:
     """What a value is, in words, for an error."""
     if isinstance(value, Mapping):
-        names = ", ".join(one_line(key) for key in list(value)[:6])
+        names = ", ".join(list(value)[:6])
         return f"an object with {names}" if names else "an empty object"
     if value is None or isinstance(value, bool):
         return json.dumps(value)

@@ -104,22 +104,45 @@ def many(value: bytes, count: int) -> Reply:
     return whole(head + body)
 
 
-@pytest.mark.parametrize(("value", "count"), [(b"{}", 1_100_000), (b"[]", 1_100_000), (b"0,0", 1_100_000)])
+@pytest.mark.parametrize(("value", "count"), [(b"{}", 2_100_000), (b"[]", 2_100_000), (b"0,0", 2_100_000)])
 def test_more_values_than_memory_should_bear_are_refused(value: bytes, count: int, smscli: Smscli) -> None:
     """A list of 8 MiB of empty objects took 845 MiB, and is packed in 9 kB."""
-    said = "error: the answer of HOST has over 2,000,000 values in it\n"
+    said = "error: the answer of HOST has over 4,000,000 values in it\n"
     hint = "hint: ask for fewer messages: --count N\n"
     assert told(many(value, count), smscli, "messages", "S1") == (1, said + hint)
 
 
 def test_somebody_may_write_as_many_commas(smscli: Smscli) -> None:
-    text = b",[{" * 1_500_000
+    text = b",[{" * 2_000_000
     reply = many(b'{"index":1,"type":"Text","text":"%b\\""}' % text, 1)
     with WireServer(in_turn(reply, answer([]))) as server:
         environ = {"SMSCLI_URL": server.base_url, "SMSCLI_TOKEN": "t"}
         outcome = smscli("messages", "S1", "--json", "--start-index", "1", **environ)
     assert outcome.code == 0
     assert json.loads(outcome.out)[0]["text"] == f'{text.decode()}"'
+
+
+UNFINISHED = {
+    "a cut text of quotes": b'"' + b'\\"' * 10_000_000,
+    "a text of escapes": b'"' + b"\\u00e9," * 5_000_000 + b'"]',
+    "many cut texts": b'"\\' * 10_000_000,
+}
+
+
+@pytest.mark.parametrize("text", UNFINISHED.values(), ids=UNFINISHED.keys())
+def test_looking_for_texts_has_one_look_at_each_byte(text: bytes, smscli: Smscli) -> None:
+    """A look that goes back over what it took would need hours here."""
+    body = b"[" + b"0," * 4_000_001 + text
+    reply = whole(OK + b"Content-Length: %d\r\n\r\n%b" % (len(body), body))
+    assert told(reply, smscli, "list") == (1, "error: the answer of HOST has over 4,000,000 values in it\n")
+
+
+def test_the_longest_transcript_within_the_limit_has_not_too_many_values() -> None:
+    sender = b'{"nickname":"M","participantId":"0090000000000001","type":"Customer"}'
+    shortest = b'{"index":123456,"from":%b,"text":"","visibility":"All","type":"Text",' % sender
+    shortest += b'"timestamp":"2026-11-25T13:02:47.000+0000"},'
+    body = b'{"messages":[' + shortest * (BODY_LIMIT // len(shortest) - 1)
+    assert not transport._has_too_many_values(body)
 
 
 def test_an_answer_is_refused_for_the_length_of_all_that_comes(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -206,8 +229,8 @@ def test_an_answer_that_never_ends_is_given_up(reply: Reply, smscli: Smscli) -> 
 @pytest.mark.parametrize(
     ("news", "said"),
     [
-        (b'{"channel":"/x"},' * 900_000, "the server does not reply to a handshake"),
-        (b'{"channel":"/x"},' * 1_100_000, "the answer of HOST has over 2,000,000 values in it"),
+        (b'{"channel":"/x"},' * 1_000_000, "the server does not reply to a handshake"),
+        (b'{"channel":"/x"},' * 2_100_000, "the answer of HOST has over 4,000,000 values in it"),
         (b"[" * 1_000_000, "the server's answer is nested too deeply"),
         (b'{"channel":"/v2/me/smssession","data":{}},' * 1_600_000, "the answer of HOST is over 64 MiB"),
     ],

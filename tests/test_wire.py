@@ -109,7 +109,7 @@ def test_an_answer_without_messages_says_what_it_is(name: str, why: str) -> None
         ("sessions", "a text"),
         ({}, "an empty object"),
         ({"smssessions": 7}, "smssessions in the server's answer is no list, but a number"),
-        ({"a\n \x1bb": 1}, "an object with a \x1bb"),
+        ({"a\n \x1bb": 1}, "an object with a\n \x1bb"),
     ],
 )
 def test_what_was_met_is_told_in_words(value: object, met: str) -> None:

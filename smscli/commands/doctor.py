@@ -229,8 +229,8 @@ class Checkup:
         spelled = list(dict.fromkeys(one for one in collections if one))
         told = [
             f"{_counted(len(listing.sessions), 'session')} at me/{client.spelling}",
-            shapes.of_sessions(seen[-1]),
-            *([f"uris say {_some(spelled)}"] if spelled else []),
+            client.transport.veiled(shapes.of_sessions(seen[-1])),
+            *([client.transport.veiled(f"uris say {_some(spelled)}")] if spelled else []),
         ]
         if listing.uris_only:
             hint = "without fields a session has no more than its id"
@@ -272,7 +272,7 @@ class Checkup:
             sample = Sample(session_id, client.window(session_id, None, _PAGE).messages)
         if not sample.messages:
             return sample
-        sample.shape = shapes.of_messages(seen[-1])
+        sample.shape = client.transport.veiled(shapes.of_messages(seen[-1]))
         if len(sample.orders) >= _ENOUGH:
             second = sample.orders[1]
             one = Sample(session_id, client.window(session_id, second, 1).messages)
