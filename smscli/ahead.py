@@ -66,11 +66,12 @@ class Ahead(Generic[_Key, _Value]):
     def take(self, key: _Key) -> _Value | None:
         """The answer, waited for where it is on its way, or the error in its place raised; None where it was
         not foreseen."""
-        slot = self._slots.pop(key, None)
+        slot = self._slots.get(key)
         if slot is None:
             return None
         while not self._is_done(slot):
             self._meanwhile()
+        del self._slots[key]
         self._far = min(self._far + 1, self._most)
         if slot.error is not None:
             self._far = 1

@@ -170,12 +170,24 @@ class GwsClient:
                 raise
             return self._next_page(session_id, paging, ahead)
         except NotFound as error:
-            # After a page that brought nothing the list need not be asked again.
-            return Page(()) if paging.was_empty else self._confirmed(spelling, session_id, *window, error)
+            # After a page that brought nothing nobody need be asked again.
+            return Page(()) if paging.was_empty else self._beyond(session_id, paging, error)
         except ServerError as error:
             if error.status_code not in _INVALID_INPUT:
                 raise
             return Page(())
+
+    def _beyond(self, session_id: str, paging: Paging, missing: NotFound) -> Page:
+        """What is beyond the last page, where the server has no such resource: nothing, if the list has the
+        session or its last message can still be read. Raises NotFound where it has gone meanwhile."""
+        spelling = self._spellings()[0]
+        try:
+            return self._confirmed(spelling, session_id, paging.start, paging.count, missing)
+        except NotFound:
+            if paging.highest < 0:
+                raise
+            self._page(spelling, session_id, paging.highest, 1)
+        return Page(())
 
     def _taken(self, ahead: "Ahead[Window, Answer]", window: Window) -> Answer | None:
         """What was read ahead; raises what reading it raised."""

@@ -10,6 +10,7 @@ PAGE = 500
 
 class Paging:
     """What to ask next while a log is read page by page: `start` and `count`, each None to be left out.
+    `highest` is the highest index so far, -1 before the first.
 
     A page without a new index ends the read, nothing else does: a short page may be a cap of the server's, a
     gap or a filter. So after one the rest is asked for without `count`. Messages without a place in the order
@@ -21,7 +22,7 @@ class Paging:
         self.count: int | None = PAGE
         self.done = False
         # The documents count from 1; where `startIndex` is ignored a log may begin with 0.
-        self._highest = start - 1 if start > 1 else -1
+        self.highest = start - 1 if start > 1 else -1
         self._unplaced: set[int] = set()
         self._narrow = False
         # How wide a counted page was that brought nothing new.
@@ -35,22 +36,22 @@ class Paging:
     def take(self, messages: tuple[Message, ...]) -> tuple[Message, ...]:
         """What is new on the page that was asked for, in the log's order."""
         indices = [one.index for one in messages if one.index is not None and one.index >= 0]
-        seen = self._highest
+        seen = self.highest
         new = messages if _rises(indices, seen, len(messages)) else self._sorted_new(messages)
-        self._highest = max(seen, *indices) if indices else seen
+        self.highest = max(seen, *indices) if indices else seen
         if self.start is None:
             self.done = True
         elif indices and min(indices) < self.start:
             # The server ignores `startIndex`: all there is to get comes without it.
             self.ask_for_all()
         else:
-            self._advance(len(indices), self._highest > seen)
+            self._advance(len(indices), self.highest > seen)
         return new
 
     def _advance(self, placed: int, progress: bool) -> None:
         full = self.count is not None and placed >= self.count
         self.done = not progress and self.count is None
-        self.start = max(self._highest + 1, self.start or 0)
+        self.start = max(self.highest + 1, self.start or 0)
         self._empty = 0 if progress else self.count or self._empty
         self.count = PAGE if progress and (full or self._narrow) else None
 
@@ -80,12 +81,12 @@ class Paging:
         """The unseen ones; an unplaced one stays behind the message it came after."""
         met: set[int] = set()
         found: list[tuple[int, Message]] = []
-        place = self._highest
+        place = self.highest
         for one in messages:
             if one.order is not None:
                 place = one.order
             known = self._unplaced if one.order is None else met
-            if (one.order is None or one.order > self._highest) and one.identity not in known:
+            if (one.order is None or one.order > self.highest) and one.identity not in known:
                 known.add(one.identity)
                 found.append((place, one))
         return tuple(one for _, one in sorted(found, key=itemgetter(0)))

@@ -118,8 +118,10 @@ def test_whoever_waits_looks_round_meanwhile_and_may_end_the_wait() -> None:
 
     ahead = Ahead(server.open, 3, look_round)
     ahead.foresee([1])
+    server.next_asked(1)
     with pytest.raises(EOFError):
         ahead.take(1)
+    assert ahead.close() == [1]
     server.let_go()
 
 

@@ -489,11 +489,25 @@ def test_an_end_that_is_not_found_asks_the_list_once(connect: Connect, length: i
     assert [one for one in server.targets if one.endswith("fields=*")] == ["me/smsessions?fields=*"]
 
 
+def test_a_log_that_no_list_has_ends_where_it_ends(connect: Connect) -> None:
+    """Only messages knows the session, and what is beyond its end is no resource there."""
+
+    def unlisted(request: Request) -> Reply:
+        if not request.path.endswith("messages"):
+            return EMPTY_LIST
+        return log_of(3)(request) if int(request.query["startIndex"]) <= 3 else NOT_THERE
+
+    with WireServer(unlisted) as server:
+        pages = list(connect(server).messages("s1"))
+    assert [one.index for page in pages for one in page.messages] == [1, 2, 3]
+
+
 def test_a_session_that_is_gone_while_it_is_read_is_told(connect: Connect) -> None:
     def gone(request: Request) -> Reply:
         if not request.path.endswith("messages"):
             return EMPTY_LIST
-        return log_of(2600)(request) if int(request.query["startIndex"]) < 1501 else NOT_THERE
+        start = int(request.query["startIndex"])
+        return log_of(2600)(request) if start < 1501 and start % 500 == 1 else NOT_THERE
 
     read: list[int | None] = []
     with WireServer(gone) as server:
@@ -651,6 +665,47 @@ def test_no_secret_comes_back_in_a_refusals_words(connect: Connect, authorizatio
     with WireServer(in_turn(answer(words, 401))) as server:
         error = failure(connect(server, authorization=lambda: authorization).sessions, SignInRefused)
     assert error.message.partition("cannot use ")[2].partition(", at ")[0] == "***, ***, ***, ***"
+
+
+@pytest.mark.parametrize(
+    "quoted",
+    [
+        "p%c3%a4ss%2fw0rd",
+        "p%E4ss%2Fw0rd",
+        "70c3a473732f77307264",
+        "70C3A473732F77307264",
+        "bWFqYTpww6Rzcy93MHJk",
+        "P\u00c4SS/W0RD",
+        "bWFqYTpww6Rzcy93MHJk".replace("/", "_"),
+    ],
+)
+def test_nor_in_another_form(connect: Connect, quoted: str) -> None:
+    words = {"statusCode": 20, "statusMessage": quoted}
+    with WireServer(in_turn(answer(words, 401))) as server:
+        client = connect(server, authorization=lambda: "Basic bWFqYTpww6Rzcy93MHJk")
+        error = failure(client.sessions, SignInRefused)
+    assert error.message.partition("HTTP 401): ")[2].partition(", at ")[0] == "***"
+
+
+def test_a_token_that_changes_with_each_answer_leaves_the_secret_hidden(connect: Connect) -> None:
+    tokens = ({"X-CSRF-HEADER": "X-CSRF", "X-CSRF-TOKEN": f"t0k3n-{number}"} for number in range(150))
+    words = {"statusCode": 3, "statusMessage": "no s3cret-t0ken"}
+    with WireServer(in_turn(*(answer([], headers=one) for one in tokens), answer(words))) as server:
+        client = connect(server)
+        for _ in range(150):
+            client.sessions()
+        error = failure(client.sessions, NotPermitted)
+    assert error.message.partition("statusCode 3): ")[2].partition(", at ")[0] == "no ***"
+
+
+def test_no_secret_comes_back_in_a_location_or_a_key(connect: Connect) -> None:
+    redirect = answer(b"", 302, {"Location": "https://s3cret-t0ken.example/login"})
+    with WireServer(in_turn(redirect)) as server:
+        error = failure(connect(server).sessions, ServerError)
+    assert error.message.startswith("the server redirects to https://***.example (HTTP 302), at ")
+    with WireServer(in_turn(answer({"x" * 130 + "s3cret-t0ken": 1}))) as server:
+        error = failure(connect(server).sessions, WireError)
+    assert error.message.partition(" with ")[2].partition(", at ")[0] == "x" * 130 + "***"
 
 
 def test_no_cookie_or_csrf_token_comes_back_not_even_one_of_before(connect: Connect) -> None:
