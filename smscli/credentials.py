@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from typing import IO, Protocol, TypeVar
 
 from smscli.errors import AuthError
+from smscli.interrupts import held
 
 _SERVICE = "smscli"
 _COMMAND_SECONDS = 10.0
@@ -293,14 +294,16 @@ def first_line(command: Sequence[str], limit: float = _COMMAND_SECONDS) -> str:
     within `limit` seconds; it is then killed with all it started.
     """
     lines: list[bytes] = []
-    ended = False
-    process = _started(command)
+    ended, process = False, None
     try:
-        reader = threading.Thread(target=_read, args=(process.stdout, lines), daemon=True)
-        reader.start()
+        # A signal between the starts would leave it running, or unread.
+        with held():
+            process = _started(command)
+            reader = threading.Thread(target=_read, args=(process.stdout, lines), daemon=True)
+            reader.start()
         ended = _ended(process, reader, lines, limit)
     finally:
-        if not ended:
+        if process is not None and not ended:
             _kill(process)
     if not ended:
         raise _unusable(command, f"did not end within {limit:g} seconds")

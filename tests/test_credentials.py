@@ -19,6 +19,7 @@ from keyring.errors import InitError, KeyringError, KeyringLocked, NoKeyringErro
 
 from smscli.credentials import Backend, Credential, Store, account, find, first_line
 from smscli.errors import AuthError
+from smscli.interrupts import Stopped, heeded
 
 ROOT = Path(__file__).parent.parent
 DO_WITHOUT = "set SMSCLI_PASSWORD or SMSCLI_TOKEN, or give the profile a password_command"
@@ -600,6 +601,22 @@ def test_ctrl_c_ends_the_command_too(tmp_path: Path) -> None:
         asking.send_signal(signal.SIGINT)
         asking.wait(20)
     assert gone(int(noted.read_text()))
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="processes are looked up in /proc")
+def test_ctrl_c_while_the_command_is_being_started_ends_it_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[int] = []
+    execute: Any = subprocess.Popen._execute_child
+
+    def interrupted(process: Any, *arguments: Any) -> None:
+        execute(process, *arguments)
+        started.append(process.pid)
+        signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(subprocess.Popen, "_execute_child", interrupted)
+    with pytest.raises(Stopped), heeded():
+        first_line(["sleep", "60"])
+    assert gone(started[0])
 
 
 def test_a_command_that_never_stops_talking_fills_no_memory() -> None:

@@ -70,7 +70,7 @@ OURS: dict[str, set[str]] = {
     "files": set(),
     "origin": {"errors"},
     "config": {"errors", "files", "origin"},
-    "credentials": {"errors"},
+    "credentials": {"errors", "interrupts"},
     "interrupts": set(),
     "stream": {"errors", "interrupts"},
     "terminal": {"errors", "interrupts", "stream"},
