@@ -127,17 +127,17 @@ def with_globals(verb: Callable[..., None]) -> Callable[..., None]:
     """`verb(app, ...)` as typer is to see it: its own options, those of `Filters` one by one, then those that
     every command takes."""
     own = [one for one in inspect.signature(verb).parameters.values() if one.name != "app"]
-    filters = [one.name for one in own if one.annotation is options.Filters]
+    filters = next((one.name for one in own if one.annotation is options.Filters), None)
     context = inspect.Parameter("ctx", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)
-    said = [single for one in own for single in (_FILTERS if one.name in filters else (one,))]
+    said = [single for one in own for single in (_FILTERS if one.name == filters else (one,))]
     seen = [one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for one in (context, *said, *_GLOBAL.values())]
 
     @wraps(verb)
     def command(ctx: typer.Context, **values: Any) -> None:
         values.pop("version")
         ctx.obj.take(Given(**{name: values.pop(name) for name in _GIVEN}))
-        for name in filters:
-            values[name] = options.Filters(**{one.name: values.pop(one.name) for one in _FILTERS})
+        if filters:
+            values[filters] = options.Filters(**{one.name: values.pop(one.name) for one in _FILTERS})
         verb(ctx.obj, **values)
         if isinstance(ctx.command, Group) and ctx.invoked_subcommand is None:
             typer.echo(ctx.get_help())

@@ -242,7 +242,7 @@ def _edited(path: Path, change: Callable[[MutableMapping[str, Any], Config], Non
 
 def _text(path: Path) -> str:
     try:
-        if path.exists() and not path.is_file():
+        if path.exists() and not path.is_file() and not os.path.samefile(path, os.devnull):
             # Reading a pipe could wait for ever, and some devices never end.
             raise ConfigError(f"{path} can't be read: it is no file")
         content = path.read_bytes()

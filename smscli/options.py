@@ -145,6 +145,9 @@ class Filters(NamedTuple):
     context: ContextOption = 0
 
 
+NO_FILTERS = Filters()
+
+
 TypingOption = Annotated[
     str | None, typer.Option("--typing", metavar="fold|show|hide", help="Fold typing in (JSON: show it).")
 ]

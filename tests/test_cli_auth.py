@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from keyring.errors import KeyringLocked
 
 from smscli.demo.options import Options
 from smscli.demo.server import DemoServer
@@ -160,6 +161,29 @@ def test_logout_all_forgets_every_profiles_secret(
     outcome = smscli("auth", "logout", "--all")
     assert outcome.code == 0
     assert kept == {("smscli", "other@https://elsewhere:443"): "not ours to forget"}
+
+
+def test_logout_all_goes_on_after_one_that_fails(
+    smscli: Smscli, server: DemoServer, kept: dict[tuple[str, str], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    signed_in(smscli, server, monkeypatch, "--profile", "one")
+    signed_in(smscli, server, monkeypatch, "--profile", "two", "--user", "sample")
+    signed_in(smscli, server, monkeypatch, "--profile", "three")
+
+    def partly_locked(keyring: Memory, service: str, username: str) -> str | None:
+        if username.startswith("demo@"):
+            raise KeyringLocked
+        return kept.get((service, username))
+
+    monkeypatch.setattr(Memory, "get_password", partly_locked)
+    outcome = smscli("auth", "logout", "--all")
+    assert (outcome.code, list(kept)) == (4, [("smscli", f"demo@{server.url}")])
+    assert outcome.err.splitlines()[:4] == [
+        "profile one: the keyring is locked",
+        f"signed out of {server.url}/api/v2, profile two",
+        "profile three: the keyring is locked",
+        "error: the keyring is locked",
+    ]
 
 
 def test_status_says_where_the_secret_comes_from(

@@ -1,7 +1,6 @@
 """`smscli auth`: sign in to a server, sign out, see how things stand."""
 
 import sys
-from collections.abc import Callable
 
 from smscli.config import Given, Profile, Settings, to_save
 from smscli.context import AppContext
@@ -54,9 +53,12 @@ def _ask(app: AppContext, what: str, option: str, piped: str | None) -> str:
         raise UsageError(f"auth login needs {option} where nobody can be asked")
     app.terminal.ask(f"{what}: ")
     name = what.partition(" (")[0]
-    answer = _answered(app, name, sys.stdin.readline)
+    try:
+        answer = sys.stdin.readline()
+    except UnicodeDecodeError as error:
+        raise _unreadable(name) from error
     if not answer:
-        raise _not_given(app, name)
+        raise _behind_the_prompt(app, _not_given(name))
     return answer.strip()
 
 
@@ -66,24 +68,27 @@ def _typed(app: AppContext, scheme: str) -> str:
     what = "token" if scheme == "token" else "password"
     if not _can_ask(app):
         raise UsageError(f"auth login needs --{what}-stdin where nobody can be asked")
-    return _answered(app, what, lambda: getpass.getpass(f"{what}: "))
-
-
-def _answered(app: AppContext, what: str, ask: Callable[[], str]) -> str:
-    """What somebody typed."""
     try:
-        return ask()
+        return getpass.getpass(f"{what}: ")
     except EOFError as error:
-        raise _not_given(app, what) from error
+        raise _behind_the_prompt(app, _not_given(what)) from error
     except UnicodeDecodeError:
         # Its own words would hold what was typed.
-        raise AuthError(f"the {what} is not in the terminal's encoding") from None
+        raise _behind_the_prompt(app, _unreadable(what)) from None
 
 
-def _not_given(app: AppContext, what: str) -> AuthError:
-    # The error is no answer to the prompt, behind which the cursor still stands.
+def _behind_the_prompt(app: AppContext, error: AuthError) -> AuthError:
+    """The error, on a line of its own: the cursor still stands where an answer was asked for."""
     app.terminal.ask("\n")
+    return error
+
+
+def _not_given(what: str) -> AuthError:
     return AuthError(f"no {what} was given")
+
+
+def _unreadable(what: str) -> AuthError:
+    return AuthError(f"the {what} is not in the terminal's encoding")
 
 
 def _can_ask(app: AppContext) -> bool:
@@ -126,7 +131,9 @@ def logout(app: AppContext, every: EveryProfileOption = False) -> None:
             _forget(app, profile)
         except AuthError as error:
             # The next one's may be kept where it can be forgotten.
-            failed = error
+            if every:
+                app.tell(f"profile {profile.name}: {error.message}")
+            failed = failed or error
     if failed is not None:
         raise failed
 

@@ -17,6 +17,7 @@ from smscli.context import AppContext
 from smscli.errors import LocalError, UsageError
 from smscli.model import Message, Page
 from smscli.options import (
+    NO_FILTERS,
     CountOption,
     Filters,
     FromFileOption,
@@ -40,7 +41,6 @@ from smscli.options import (
 )
 from smscli.terminal import Terminal
 
-_ALL = Filters()
 _SESSION = attrgetter("session_id")
 _PAGE = 500
 # A read that takes no longer needs no progress.
@@ -59,7 +59,7 @@ def messages(
     count: CountOption = None,
     since: SinceOption = None,
     until: UntilOption = None,
-    filters: Filters = _ALL,
+    filters: Filters = NO_FILTERS,
     typing: TypingOption = None,
     html: HtmlOption = None,
     redact: RedactOption = False,

@@ -13,6 +13,7 @@ from smscli.cursor import Cursor
 from smscli.errors import UsageError
 from smscli.model import Event, Idle, Read
 from smscli.options import (
+    NO_FILTERS,
     AllOption,
     BellOption,
     Filters,
@@ -35,7 +36,6 @@ from smscli.options import (
     wants_push,
 )
 
-_ALL = Filters()
 _LAST = "10"
 
 
@@ -46,7 +46,7 @@ def tail(
     json: TailJsonOption = False,
     last: TailLastOption = None,
     since: SinceOption = None,
-    filters: Filters = _ALL,
+    filters: Filters = NO_FILTERS,
     typing: TypingOption = None,
     interval: IntervalOption = None,
     push: PushOption = None,
