@@ -38,6 +38,12 @@ def in_utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     time.tzset()
 
 
+@pytest.fixture(autouse=True)
+def without_a_keyring(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test asks a person's own keyring, or one of another test's that the library has found."""
+    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.fail.Keyring")
+
+
 @pytest.fixture
 def home(tmp_path: Path) -> dict[str, str]:
     """The environment of a user who has never used the tool."""
