@@ -251,7 +251,7 @@ def _translated(error: Exception) -> SmscliError:
         return _usage(error)
     if isinstance(error, OSError):
         why = error.strerror or str(error)
-        return LocalError(f"{error.filename}: {why}" if error.filename else f"output can't be written: {why}")
+        return LocalError(f"{why}, {error.filename}" if error.filename else f"output can't be written: {why}")
     return InternalError(
         f"internal error: {type(error).__name__}", hint="run it again with --debug and report what it prints"
     )
