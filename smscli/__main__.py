@@ -13,7 +13,7 @@ def main() -> None:
     if sys.argv[1:] == ["--version"]:
         sys.exit(_version())
     if sys.argv[1:2] == ["__complete"]:
-        from smscli.complete import run as complete
+        from smscli.completion import run as complete
 
         sys.exit(complete(sys.argv[2:]))
     import gc

@@ -13,12 +13,12 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from smscli import options
-from smscli.config import Given
+from smscli.commands import options
 from smscli.context import AppContext
 from smscli.errors import InternalError, LocalError, ReaderGone, SmscliError, UsageError
-from smscli.interrupts import Stopped, heeded
-from smscli.terminal import Terminal
+from smscli.output.terminal import Terminal
+from smscli.settings.config import Given
+from smscli.signals import Stopped, heeded
 
 _MACHINE_FLAGS = frozenset({"--json", "--jsonl"})
 _READER_GONE = 141
@@ -172,7 +172,7 @@ def _auth(app: AppContext) -> None:
 
 # Where each command's function is found: the module in `commands`, and its name there.
 _READING = {
-    "list": ("listing", "list_"),
+    "list": ("list", "list_"),
     "show": ("show", "show"),
     "messages": ("messages", "messages"),
     "tail": ("tail", "tail"),

@@ -10,18 +10,18 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from smscli.config import Config, Given, Settings, is_demo, resolve
 from smscli.errors import NotConfigured, SmscliError
-from smscli.terminal import Terminal
-from smscli.text import clean
+from smscli.output.terminal import Terminal
+from smscli.sanitize import clean
+from smscli.settings.config import Config, Given, Settings, is_demo, resolve
 
 if TYPE_CHECKING:
-    from smscli.client import GwsClient
-    from smscli.credentials import Credential, Store
     from smscli.demo.server import DemoServer
-    from smscli.push import Push
-    from smscli.redact import Reads
-    from smscli.state import Learned, State
+    from smscli.gws.client import GwsClient
+    from smscli.gws.push import Push
+    from smscli.settings.credentials import Credential, Store
+    from smscli.settings.server_cache import Learned, State
+    from smscli.transcript.redact import Reads
 
 
 class AppContext:
@@ -97,14 +97,14 @@ class AppContext:
     @cached_property
     def store(self) -> "Store":
         """The system's keyring."""
-        from smscli.credentials import Store
+        from smscli.settings.credentials import Store
 
         on_terminal = self.terminal.err_tty
         return Store(on_terminal=on_terminal, notice=lambda message: self.notice("keyring", message))
 
     def credential(self) -> "Credential":
         """The secret for this server and user, read from its source at each call."""
-        from smscli.credentials import Credential, find
+        from smscli.settings.credentials import Credential, find
 
         if self.settings.demo:
             user = self.settings.user or self.server.user
@@ -124,14 +124,14 @@ class AppContext:
     @cached_property
     def state(self) -> "State":
         """What earlier runs have learned of servers."""
-        from smscli.state import State
+        from smscli.settings.server_cache import State
 
         return State.load(self.environ, self.debug if self.settings.debug else lambda line: None)
 
     @property
     def learned(self) -> "Learned":
         """What is known of this server."""
-        from smscli.state import Learned
+        from smscli.settings.server_cache import Learned
 
         return self.state.of(self.settings.origin) if self.settings.origin else Learned()
 
@@ -143,7 +143,7 @@ class AppContext:
     def connect(self, credential: "Credential | None" = None) -> "GwsClient":
         """A client that signs in with `credential`, else with what is found, and found again when it signs in
         anew."""
-        from smscli.client import GwsClient, Server
+        from smscli.gws.client import GwsClient, Server
 
         settings = self.settings
         server = Server(self.base_url, settings.timeout, settings.ca_bundle, settings.client_cert)
@@ -173,7 +173,7 @@ class AppContext:
     @cached_property
     def push(self) -> "Push":
         """The server's wake-ups, listened to from the first time this is asked for."""
-        from smscli.push import Push
+        from smscli.gws.push import Push
 
         push = Push(self.client.transport, debug=self.debug if self.settings.debug else None)
         self.at_close(push.close)
@@ -190,7 +190,7 @@ class AppContext:
         """The client's reads, masked before anybody sees them where asked for."""
         if not redact:
             return self.client
-        from smscli.redact import Masked
+        from smscli.transcript.redact import Masked
 
         return Masked(self.client)
 
@@ -240,7 +240,7 @@ class AppContext:
             return False
 
     def _object(self, key: str, value: object) -> str:
-        from smscli.export import json_text
+        from smscli.output.export import json_text
 
         return json_text({key: value})
 

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, settings
 
 from smscli.demo.options import Options
 from smscli.demo.server import DemoServer
-from smscli.terminal import Terminal
+from smscli.output.terminal import Terminal
 
 # How long an example takes is no answer: other programs run beside the tests.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -2,13 +2,19 @@
 
 import sys
 
-from smscli.config import Given, Profile, Settings, to_save
+from smscli.commands.options import (
+    EveryProfileOption,
+    JsonOption,
+    NameArgument,
+    PasswordStdinOption,
+    TokenStdinOption,
+)
 from smscli.context import AppContext
-from smscli.credentials import Credential, account
 from smscli.errors import AuthError, LocalError, SmscliError, UsageError
-from smscli.export import json_text, pair_rows
-from smscli.options import EveryProfileOption, JsonOption, NameArgument, PasswordStdinOption, TokenStdinOption
-from smscli.text import pipe_value
+from smscli.output.export import json_text, pair_rows
+from smscli.sanitize import pipe_value
+from smscli.settings.config import Given, Profile, Settings, to_save
+from smscli.settings.credentials import Credential, account
 
 # A secret is a line; of what is piped in no more is read.
 _LONGEST_SECRET = 65536
@@ -121,10 +127,10 @@ def logout(app: AppContext, every: EveryProfileOption = False) -> None:
 
     This profile's, or every profile's; the rest of the profile stays.
     """
-    from smscli import complete
+    from smscli import completion
 
     profiles = list(app.config.profiles.values()) if every else [_this(app)]
-    complete.forget(app.environ)
+    completion.forget(app.environ)
     failed: AuthError | None = None
     for profile in profiles:
         try:
@@ -173,7 +179,7 @@ def list_(app: AppContext, json: JsonOption = False) -> None:
     if app.terminal.pipe:
         app.terminal.write("".join("\t".join(map(pipe_value, row)) + "\n" for row in rows))
     elif rows:
-        from smscli.render.tables import profiles_table
+        from smscli.output.render.tables import profiles_table
 
         app.terminal.write(profiles_table(rows, app.terminal))
     if not rows:
@@ -219,6 +225,6 @@ def _status_text(app: AppContext, found: dict[str, object], *, json: bool) -> st
         return json_text(found) + "\n"
     if app.terminal.pipe:
         return "".join(f"{row}\n" for row in pair_rows(found))
-    from smscli.render.tables import pairs_table
+    from smscli.output.render.tables import pairs_table
 
     return pairs_table(found, app.terminal)

@@ -2,9 +2,9 @@
 
 import threading
 
+from smscli.commands.options import PortOption
 from smscli.context import AppContext
 from smscli.errors import LocalError
-from smscli.options import PortOption
 
 
 def demo(app: AppContext, port: PortOption = 8090) -> None:

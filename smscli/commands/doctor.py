@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
 
+from smscli.commands.options import JsonOption
 from smscli.context import AppContext
 from smscli.errors import (
     ConfigError,
@@ -16,15 +17,14 @@ from smscli.errors import (
     SmscliError,
     Unreachable,
 )
-from smscli.export import json_text
 from smscli.model import Listing, Message, Session
-from smscli.options import JsonOption
-from smscli.terminal import Terminal
-from smscli.text import pipe_value
+from smscli.output.export import json_text
+from smscli.output.terminal import Terminal
+from smscli.sanitize import pipe_value
 
 if TYPE_CHECKING:
-    from smscli.client import GwsClient
-    from smscli.transport import Transport
+    from smscli.gws.client import GwsClient
+    from smscli.gws.http import Transport
 
 _FEATURE = "api-multimedia-chat"
 _MEDIA = "media"
@@ -108,7 +108,7 @@ def _line(terminal: Terminal) -> Callable[[str, str, str, str | None], str]:
     """How a check is written, for people or for a pipe."""
     if terminal.pipe:
         return lambda *values: "\t".join(pipe_value(value or "") for value in values) + "\n"
-    from smscli.render.checks import Checks
+    from smscli.output.render.checks import Checks
 
     return Checks(terminal, max(len(check.name) for check in CHECKS))
 
@@ -156,7 +156,7 @@ class Checkup:
         return Finding(f"the {what} of {self._app.user}, from: {credential.source}")
 
     def proxy(self) -> Finding:
-        from smscli.proxy import is_loopback, proxy_for
+        from smscli.gws.proxy import is_loopback, proxy_for
 
         proxy = proxy_for(self._app.base_url, self._app.environ)
         if proxy:
@@ -166,7 +166,7 @@ class Checkup:
 
     def connection(self) -> Finding:
         """Whether anything answers; what it says is looked at later: a wrong secret is tried only once."""
-        from smscli.proxy import is_loopback
+        from smscli.gws.proxy import is_loopback
 
         place = urlsplit(self._app.base_url)
         try:
@@ -220,16 +220,16 @@ class Checkup:
         return Finding(told, "SMS needs the Media service to be up", "warn")
 
     def sessions(self) -> Finding:
-        from smscli import shapes
+        from smscli.commands import envelopes
 
         client = self._app.client
         with _answers(client) as seen:
             listing = self._listing = client.sessions()
-        collections = [shapes.collection_of(one.uri) for one in listing.sessions if one.uri]
+        collections = [envelopes.collection_of(one.uri) for one in listing.sessions if one.uri]
         spelled = list(dict.fromkeys(one for one in collections if one))
         told = [
             f"{_counted(len(listing.sessions), 'session')} at me/{client.spelling}",
-            client.transport.veiled(shapes.of_sessions(seen[-1])),
+            client.transport.veiled(envelopes.of_sessions(seen[-1])),
             *([client.transport.veiled(f"uris say {_some(spelled)}")] if spelled else []),
         ]
         if listing.uris_only:
@@ -265,14 +265,14 @@ class Checkup:
         return best
 
     def _read(self, session_id: str) -> Sample:
-        from smscli import shapes
+        from smscli.commands import envelopes
 
         client = self._app.client
         with _answers(client) as seen:
             sample = Sample(session_id, client.window(session_id, None, _PAGE).messages)
         if not sample.messages:
             return sample
-        sample.shape = client.transport.veiled(shapes.of_messages(seen[-1]))
+        sample.shape = client.transport.veiled(envelopes.of_messages(seen[-1]))
         if len(sample.orders) >= _ENOUGH:
             second = sample.orders[1]
             one = Sample(session_id, client.window(session_id, second, 1).messages)
@@ -281,7 +281,7 @@ class Checkup:
         return sample
 
     def push(self) -> Finding:
-        from smscli.bayeux import Channel, Forgotten, NoPush
+        from smscli.gws.cometd import Channel, Forgotten, NoPush
 
         transport = self._app.client.transport
         channel = Channel(transport, lambda wake: None)
@@ -371,11 +371,11 @@ def _window(sample: Sample) -> tuple[str, bool]:
 
 def _times(messages: Sequence[Message]) -> tuple[str, str | None]:
     """The layouts of the timestamps, in words, and what to know where some can't be read."""
-    from smscli import shapes
+    from smscli.commands import envelopes
 
-    layouts = dict.fromkeys(shapes.of_time(one.sent) for one in messages)
+    layouts = dict.fromkeys(envelopes.of_time(one.sent) for one in messages)
     named = [f"timestamp {layout}" for layout in layouts if layout]
-    if any(shapes.has_milliseconds(one.sent) for one in messages):
+    if any(envelopes.has_milliseconds(one.sent) for one in messages):
         named.append("timestampSeconds")
     told = _some(named) or "no timestamp that can be read"
     without = sum(1 for one in messages if one.at is None)

@@ -9,14 +9,8 @@ from datetime import UTC, datetime, tzinfo
 from itertools import groupby
 from operator import attrgetter
 
-from smscli import selection
-from smscli.commands.logs import Log
-from smscli.commands.writers import EntryWriter, entry_writer
-from smscli.commands.zones import zone_of
-from smscli.context import AppContext
-from smscli.errors import LocalError, UsageError
-from smscli.model import Message, Page
-from smscli.options import (
+from smscli.commands.log import Log
+from smscli.commands.options import (
     NO_FILTERS,
     CountOption,
     Filters,
@@ -39,7 +33,13 @@ from smscli.options import (
     typing_mode,
     window,
 )
-from smscli.terminal import Terminal
+from smscli.commands.writers import EntryWriter, entry_writer
+from smscli.commands.zones import zone_of
+from smscli.context import AppContext
+from smscli.errors import LocalError, UsageError
+from smscli.model import Message, Page
+from smscli.output.terminal import Terminal
+from smscli.transcript import filters as selection
 
 _SESSION = attrgetter("session_id")
 _PAGE = 500
@@ -117,7 +117,7 @@ class Source:
 
     def page_writer(self, app: AppContext, path: str, redact: bool, zone: tzinfo | None) -> EntryWriter:
         """The writer of a page that says what it was read from."""
-        from smscli.commands.page import PageWriter
+        from smscli.commands.html_writer import PageWriter
 
         session = None
         if self.recording is None:
@@ -166,8 +166,8 @@ def _source(
 
 def _recorded(app: AppContext, source: str, session_id: str | None, redact: bool) -> Iterator[Page]:
     """A recording as pages; what comes down a pipe is shown as it comes."""
-    from smscli import redact as masking
-    from smscli.recording import read
+    from smscli.recordings.recording import read
+    from smscli.transcript import redact as masking
 
     stdin = sys.stdin.buffer if sys.stdin is not None else None
     found = read(source, session_id, stdin=stdin, notice=lambda line: app.notice("lost", line))

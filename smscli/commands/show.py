@@ -1,12 +1,12 @@
 """`smscli show`: one session, who is in it, and what went on."""
 
-from smscli.activity import Activity
+from smscli.commands.options import IdArgument, JsonOption, RedactOption, TzOption, UtcOption
 from smscli.commands.zones import zone_of
 from smscli.context import AppContext
 from smscli.errors import NotFound, did_you_mean
-from smscli.export import pair_rows, session_json, session_object
-from smscli.options import IdArgument, JsonOption, RedactOption, TzOption, UtcOption
-from smscli.transcript import transcript_for
+from smscli.output.export import pair_rows, session_json, session_object
+from smscli.transcript.activity import Activity
+from smscli.transcript.fold import transcript_for
 
 
 def show(
@@ -21,7 +21,7 @@ def show(
 
     Its participants, capabilities and user data, who said how much, who waits, who is typing.
     """
-    from smscli.render.timeline import Timeline
+    from smscli.output.render.timeline import Timeline
 
     zone = zone_of(utc, tz)
     reads = app.reads(redact)
@@ -44,7 +44,7 @@ def show(
     elif app.terminal.pipe:
         app.terminal.write("".join(f"{row}\n" for row in pair_rows(session_object(session, summary))))
     else:
-        from smscli.render.tables import session_card
+        from smscli.output.render.tables import session_card
 
         picture = timeline.picture(app.terminal, zone=zone, now=None if session.ended else now)
         app.terminal.write(session_card(session, summary, app.terminal, zone=zone, timeline=picture))

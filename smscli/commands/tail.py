@@ -3,16 +3,8 @@
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from smscli import selection
-from smscli.commands.following import Reads, events, nap, waiting_limit
-from smscli.commands.screen import Screen, View
-from smscli.commands.writers import entry_writer
-from smscli.commands.zones import zone_of
-from smscli.context import AppContext
-from smscli.cursor import Cursor
-from smscli.errors import UsageError
-from smscli.model import Event, Idle, Read
-from smscli.options import (
+from smscli.commands.live import Reads, events, nap, waiting_limit
+from smscli.commands.options import (
     NO_FILTERS,
     AllOption,
     BellOption,
@@ -35,6 +27,14 @@ from smscli.options import (
     typing_mode,
     wants_push,
 )
+from smscli.commands.tail_view import Screen, View
+from smscli.commands.writers import entry_writer
+from smscli.commands.zones import zone_of
+from smscli.context import AppContext
+from smscli.errors import UsageError
+from smscli.follow.cursor import Cursor
+from smscli.model import Event, Idle, Read
+from smscli.transcript import filters as selection
 
 _LAST = "10"
 
@@ -96,7 +96,7 @@ class Recorder:
     """Keeps every message in a file before it is shown, and knows where an earlier run left off."""
 
     def __init__(self, app: AppContext, path: str, redact: bool) -> None:
-        from smscli.recording import Recording
+        from smscli.recordings.recording import Recording
 
         self._recording = Recording.open(path, redact=redact)
         app.at_close(self._recording.close)

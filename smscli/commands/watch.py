@@ -5,15 +5,15 @@ from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo
 from math import inf
 
-from smscli.activity import Activity
-from smscli.commands.following import News, Patience, Reads, ServerClock, events, nap, rest, waiting_limit
-from smscli.commands.whose import none_as_asked, none_live
+from smscli.commands.live import News, Patience, Reads, ServerClock, events, nap, rest, waiting_limit
+from smscli.commands.notices import none_as_asked, none_live
 from smscli.context import AppContext
 from smscli.errors import UsageError
 from smscli.model import SAID_TYPES, Ended, Event, Idle, Listed, Message, Read, Session, Started, Wake
-from smscli.render.watch import COLUMNS, Going, LiveList, Row
-from smscli.selection import WAITING, Choice
-from smscli.transcript import transcript_for
+from smscli.output.render.watch import COLUMNS, Going, LiveList, Row
+from smscli.transcript.activity import Activity
+from smscli.transcript.filters import WAITING, Choice
+from smscli.transcript.fold import transcript_for
 
 # A change is marked for so many seconds, and a session that has gone stays for as long.
 _NEWS = 10.0
@@ -200,7 +200,7 @@ def _mask(redact: bool) -> Mask:
     """How sessions may be seen."""
     if not redact:
         return lambda session: session
-    from smscli import redact as masking
+    from smscli.transcript import redact as masking
 
     return masking.session
 

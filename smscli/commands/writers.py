@@ -3,9 +3,9 @@
 from collections.abc import Callable, Iterable
 from datetime import tzinfo
 
-from smscli.export import entry_json, entry_row, message_json
-from smscli.selection import Chosen
-from smscli.terminal import Terminal
+from smscli.output.export import entry_json, entry_row, message_json
+from smscli.output.terminal import Terminal
+from smscli.transcript.filters import Chosen
 
 Form = Callable[[Chosen], str]
 
@@ -84,7 +84,7 @@ def _row(chosen: Chosen) -> str:
 
 
 def _lines(terminal: Terminal, many: bool, zone: tzinfo | None) -> Form:
-    from smscli.render.transcript import Lines
+    from smscli.output.render.transcript import Lines
 
     lines = Lines(terminal, zone=zone, many=many)
     return lambda chosen: (lines.gap() if chosen.gap else "") + lines(chosen.entry, chosen.marks)

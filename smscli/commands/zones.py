@@ -11,6 +11,6 @@ def zone_of(utc: bool, tz: str | None) -> tzinfo | None:
         raise UsageError("--utc and --tz exclude each other")
     if tz is None:
         return UTC if utc else None
-    from smscli.selection import zone
+    from smscli.transcript.filters import zone
 
     return zone(tz)

@@ -22,12 +22,12 @@ from tempfile import TemporaryDirectory
 from typing import Any, BinaryIO
 
 from smscli.cli import run
-from smscli.terminal import Terminal
-from tests import hostile_answers
+from smscli.output.terminal import Terminal
 from tests.bench.children import Failed
 from tests.bench.figures import Line
 from tests.bench.setting import Setting
-from tests.hostile_answers import SESSION, Answer
+from tests.support import hostile_answers
+from tests.support.hostile_answers import SESSION, Answer
 
 _LONG, _QUICK = 100_000, 5_000
 # A refused read is repeated after half a second: several cases wait while one works.

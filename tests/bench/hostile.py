@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 from tests.bench.figures import Line
 from tests.bench.setting import Setting
-from tests.hostile_documents import NAMES, PAYLOADS, Planted
-from tests.hostile_outputs import OUTPUTS, VIEWS
-from tests.hostile_walk import Desk, walk
+from tests.support.hostile_documents import NAMES, PAYLOADS, Planted
+from tests.support.hostile_outputs import OUTPUTS, VIEWS
+from tests.support.hostile_walk import Desk, walk
 
 _QUICK = ("C0", "hidden")
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from tests.bench.figures import Line
 from tests.bench.setting import Setting
-from tests.wire_samples import SAMPLES, Sample
+from tests.support.wire_samples import SAMPLES, Sample
 
 Shape = tuple[str, str, str]
 """Where in the documents, what, and the fixture that has it."""

@@ -57,9 +57,9 @@ from smscli.__main__ import main
 main()
 """
 BREAKS = (
-    "smscli.credentials.of.Credential:header",
-    "smscli.signin.of.SignIn:learn",
-    "smscli.transport:_trace",
+    "smscli.settings.credentials.of.Credential:header",
+    "smscli.gws.http_auth.of.SignIn:learn",
+    "smscli.gws.http:_trace",
     "requests.adapters.of.HTTPAdapter:send",
     "http.client.of.HTTPConnection:putheader",
 )

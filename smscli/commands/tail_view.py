@@ -1,0 +1,164 @@
+"""What is seen of a follow: the stream of entries, the notices, and the live line at the bottom."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from smscli.commands.live import Nap, News, Patience, ServerClock, rest
+from smscli.commands.log import Log
+from smscli.commands.writers import EntryWriter
+from smscli.context import AppContext
+from smscli.model import SAID_TYPES, Ended, Event, Idle, Message, Read, Role, Started, Wake
+from smscli.transcript.activity import Activity
+from smscli.transcript.filters import Chosen, Last, Wanted
+from smscli.transcript.fold import Typing
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """How sessions are seen: how typing is shown, which entries are wanted, how many of those said before,
+    and for how many seconds a customer may wait before that is told."""
+
+    typing: str
+    wanted: Wanted
+    keep: int | None
+    waiting: float | None = None
+    bell: bool = False
+
+
+class Seen:
+    """One session on the screen: its log, the end of its history until that has been read, and who waits,
+    whatever is shown of it."""
+
+    def __init__(self, view: View, keep: int | None, activity: Activity) -> None:
+        self.activity = activity
+        self._log = Log(view.typing, view.wanted)
+        self._history: Last | None = Last(keep, view.wanted.context)
+
+    @property
+    def is_live(self) -> bool:
+        """Whether what comes now is news."""
+        return self._history is None
+
+    def chosen(self, read: Read) -> Iterable[Chosen]:
+        """What to write now: nothing of the history before it is read, and of that no more than asked for."""
+        for message in read.messages:
+            self.activity.add(message)
+        fresh = self._log.add(read.messages)
+        if self._history is None or not read.first:
+            self._history = None
+            return fresh
+        self._history.extend(fresh)
+        if not read.done:
+            return ()
+        history, self._history = self._history, None
+        return history.release()
+
+    def expire(self, now: datetime | None) -> Iterable[Chosen]:
+        """The drafts given up by now; none while the history is read, whose time is not now."""
+        return self._log.expire(now) if self.is_live else ()
+
+    def end(self, now: datetime | None) -> Iterable[Chosen]:
+        """The drafts given up with the session."""
+        return self._log.end(now)
+
+    def typing(self, now: datetime | None) -> Iterable[Typing]:
+        """Who types now."""
+        return self._log.typing(now)
+
+
+class Screen:
+    """Takes a feed's events and shows what a person wants to know of them."""
+
+    def __init__(self, app: AppContext, writer: EntryWriter, nap: Nap, view: View) -> None:
+        self._app = app
+        self._writer = writer
+        self._nap = nap
+        self._view = view
+        self._followed: dict[str, Seen] = {}
+        # Also of those that have ended: one that comes back is read on from where it was.
+        self._activities: defaultdict[str, Activity] = defaultdict(Activity)
+        self._news = News(app)
+        self._server_clock = ServerClock(app.clock)
+        self._patience = Patience(app, view.waiting)
+        self._waiting: list[str] = []
+
+    def take(self, event: Event) -> None:
+        match event:
+            case Read():
+                self._read(event)
+            case Started():
+                # All that is said in a session that begins now is news.
+                self._follow(event.session.id, None if event.announce else self._view.keep)
+            case Ended():
+                self._end(event.session_id)
+            case Idle():
+                self._idle()
+        self._news.take(event)
+
+    def wait(self, seconds: float) -> Sequence[Wake]:
+        """Until something wakes the feed, for so long at most; the live line is kept true meanwhile."""
+        return rest(self._app, self._nap, seconds, self._tick)
+
+    def _read(self, read: Read) -> None:
+        self._server_clock.set(read.at)
+        followed = self._followed.get(read.session_id) or self._follow(read.session_id, self._view.keep)
+        is_news = followed.is_live or not read.first
+        chosen = followed.chosen(read)
+        self._writer.write(chosen)
+        if followed.is_live:
+            # The next read is a wait too.
+            self._writer.flush()
+        if self._view.bell and is_news and any(_calls(one.entry.message) for one in chosen):
+            self._app.terminal.ring()
+
+    def _follow(self, session_id: str, keep: int | None) -> Seen:
+        self._followed[session_id] = Seen(self._view, keep, self._activities[session_id])
+        return self._followed[session_id]
+
+    def _end(self, session_id: str) -> None:
+        followed = self._followed.pop(session_id, None)
+        if followed:
+            self._writer.write(followed.end(self._server_clock.now()))
+
+    def _idle(self) -> None:
+        now = self._server_clock.now()
+        for followed in self._followed.values():
+            self._writer.write(followed.expire(now))
+        self._writer.flush()
+        self._tick()
+
+    def _tick(self) -> None:
+        """What time alone changes: who waits for too long, and the live line."""
+        if self._patience.limit is not None:
+            now = self._server_clock.now()
+            live = ((one, seen.activity) for one, seen in self._followed.items() if seen.is_live)
+            overdue = (self._patience.exceeded(one, activity, now) for one, activity in live)
+            self._waiting = [words for words in overdue if words]
+        if self._app.terminal.lively and not self._app.machine:
+            self._app.terminal.live(self._live_line)
+
+    def _typing(self) -> list[Typing]:
+        now = self._server_clock.now()
+        typing = [one for followed in self._followed.values() for one in followed.typing(now)]
+        # What a customer is writing is what one waits for.
+        return sorted(typing, key=lambda one: one.participant.type != Role.CUSTOMER)
+
+    def _live_line(self, width: int) -> str:
+        from smscli.output.render.status_line import live_line
+
+        return live_line(
+            self._news.status,
+            len(self._followed),
+            self._typing(),
+            width,
+            waiting=self._waiting,
+            ascii=self._app.terminal.ascii,
+            connected=self._news.is_live,
+        )
+
+
+def _calls(message: Message) -> bool:
+    """Whether a customer says something in it."""
+    return message.type in SAID_TYPES and message.sender is not None and message.sender.type == Role.CUSTOMER

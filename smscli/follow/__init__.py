@@ -1,0 +1,1 @@
+"""Following sessions: what to read next, and what an answer means."""

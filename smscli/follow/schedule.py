@@ -1,0 +1,281 @@
+"""What a feed reads: the session list and each session's messages, each with when its next read is due,
+and the connection that all of them share."""
+
+from collections.abc import Collection, Iterator
+from datetime import datetime
+from enum import IntEnum
+from math import inf
+from typing import NamedTuple
+
+from smscli.errors import SmscliError, Throttled
+from smscli.follow.cursor import Ask, Cursor, Taken
+from smscli.follow.rate import Backoff, Rhythm
+from smscli.model import Ended, Listing, Page, Session, Turn
+
+_LONG_ACTIVE = 300.0
+_ACTIVE_WEIGHT = 4.0
+_GONE_AFTER = 5.0
+_LAST_TRIES = 5
+
+
+class Rank(IntEnum):
+    """Which of the waiting reads goes first."""
+
+    WAKE = 0
+    FIRST = 1
+    POLL = 2
+    BACKGROUND = 3
+
+
+class Due(NamedTuple):
+    """A read of `target` is due at `at`; `since` orders the reads of one rank."""
+
+    at: float
+    rank: Rank
+    since: float
+    target: "Target"
+
+
+class Target:
+    """Something that is read again and again.
+
+    `due`: its next poll, infinite when push does without. `woken`: since when a wake-up waits. `refused`: its
+    last read was refused, and the sign-in renewed since.
+    """
+
+    def __init__(self, interval: float, now: float) -> None:
+        self.rhythm = Rhythm(interval)
+        self.backoff = Backoff()
+        self.due = now
+        self.woken: float | None = None
+        self.refused = False
+        self.read_at = now
+
+    def wake(self, now: float) -> None:
+        """Wake-ups are coalesced: the first one that waits counts."""
+        if self.woken is None:
+            self.woken = now
+
+    def next(self) -> Due:
+        if self.woken is not None:
+            return self._due(self.woken, Rank.WAKE)
+        return self._due(self.due, Rank.POLL)
+
+    def was_read(self, started: float, now: float, empty: bool, polled: bool) -> None:
+        """A good answer came: the next poll, if `polled`, is an interval after this one's start."""
+        self.backoff.passed()
+        self.refused = False
+        self.woken = None
+        self.read_at = now
+        if empty and polled:
+            self.rhythm.missed(now)
+        self.due = started + self.rhythm.interval if polled else inf
+
+    def failed(self, now: float, jitter: float) -> None:
+        self.backoff.failed(now, jitter)
+        self.due = min(self.due, now)
+
+    def _due(self, since: float, rank: Rank) -> Due:
+        return Due(max(since, self.backoff.until), rank, since, self)
+
+
+class SessionList(Target):
+    """The session list; `last` is its last good answer, None before the first."""
+
+    def __init__(self, interval: float, now: float) -> None:
+        super().__init__(interval, now)
+        self.last: Listing | None = None
+
+    def knows(self, session_id: str) -> bool:
+        return self.last is not None and self.last.find(session_id) is not None
+
+    def take(self, listing: Listing, started: float, now: float, polled: bool) -> None:
+        before, self.last = self.last, listing
+        changed = before is not None and before.sessions != listing.sessions
+        if changed:
+            self.rhythm.found(now)
+        self.was_read(started, now, before is not None and not changed, polled)
+
+
+class Followed(Target):
+    """One session's messages.
+
+    `session` is what the list said of it last, None while only a recording or nobody knows it. `over`: its
+    last read is due; `closed`: that has been done. `missing_since`: the list lacks it. `lost`: it was said
+    that it can't be read.
+    """
+
+    def __init__(self, session_id: str, cursor: Cursor | None, interval: float, now: float) -> None:
+        super().__init__(interval, now)
+        self.id = session_id
+        self.session: Session | None = None
+        self.known = cursor is not None
+        self.cursor = cursor or Cursor()
+        self.missing_since: float | None = None
+        self.over = False
+        self.closed = False
+        self.lost = False
+        self._answered_at: datetime | None = None
+
+    def next(self) -> Due:
+        if self.woken is not None:
+            return self._due(self.woken, Rank.WAKE)
+        if self.cursor.paging:
+            return self._due(self.read_at, Rank.FIRST)
+        return self._due(self._poll_due(), Rank.POLL)
+
+    def is_behind(self, now: float) -> bool:
+        """Whether a read should have been by now, and may be hoped for soon."""
+        return self.is_waiting and self.next().since <= now and self.backoff.failures < 2
+
+    def stop_polling(self, now: float) -> None:
+        """Leave it to push, but for a poll that is due."""
+        if self.due > now:
+            self.due = inf
+
+    def _poll_due(self) -> float:
+        reread = self.cursor.reread_due
+        return self.due if reread is None else min(self.due, reread)
+
+    def take(self, ask: Ask, page: Page, now: float, polled: bool) -> Taken:
+        """The answer's news, and the next read's time set by them."""
+        taken = self.cursor.take(ask, page, now)
+        if taken.messages:
+            self.rhythm.found(now, _age(taken, page))
+        self.was_read(ask.at, now, not taken.messages and not ask.first, polled)
+        if taken.messages and self._was_there_before(taken, ask):
+            self.due = now
+        self._answered_at = page.at
+        return taken
+
+    def _was_there_before(self, taken: Taken, ask: Ask) -> bool:
+        """Whether the last answer should have had all of this: the server cuts its answers short."""
+        before = self._answered_at
+        if ask.whole or before is None:
+            return False
+        return all(one.at is not None and one.at < before and not one.late for one in taken.messages)
+
+    def listed(self, session: Session, now: float) -> bool:
+        """The list has it; whether it is followed from now on, being new or live again."""
+        starts = self.session is None or (self.closed and not session.ended)
+        self.session = session
+        self.known = True
+        self.missing_since = None
+        if not session.ended:
+            self.due = now if self.closed else self.due
+            self.over = self.closed = False
+        else:
+            self.end(now)
+        return starts
+
+    def absent(self, asked_at: float, now: float) -> float:
+        """A list asked for at `asked_at` lacks it: when the list is to be read again to be sure."""
+        if self.missing_since is None:
+            self.missing_since = now
+        if asked_at - self.missing_since >= _GONE_AFTER:
+            self.end(now)
+        return inf if self.over else self.missing_since + _GONE_AFTER
+
+    def end(self, now: float) -> None:
+        """It is over: its messages are to be read once more."""
+        if not self.over:
+            self.over = True
+            self.wake(now)
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether there is anything to read for; one that is closed waits for a wake-up."""
+        return not self.closed or self.woken is not None
+
+    @property
+    def is_done(self) -> bool:
+        """Whether the last read of it was the last: nothing in it waits for a late message."""
+        return self.over and not self.cursor.paging and self.cursor.reread_due is None
+
+    @property
+    def is_given_up(self) -> bool:
+        """Whether its last read has failed too often to wait for it."""
+        return self.over and self.backoff.failures >= _LAST_TRIES
+
+    def close(self) -> Iterator[Ended]:
+        """Its last read was the last, or there is none."""
+        self.woken = None
+        if not self.closed:
+            self.over = self.closed = True
+            if self.session is not None:
+                yield Ended(self.id, self.session.state if self.session.ended else None)
+
+    def trouble(self, error: SmscliError) -> Iterator[Turn]:
+        """The first failure is not worth a word: the list, read next, tells whether it is the connection."""
+        if self.backoff.failures > 1 and not self.lost:
+            self.lost = True
+            yield Turn("lost", f"session {self.id} can't be read, retrying ({error.message})", self.id)
+
+    def recover(self) -> Iterator[Turn]:
+        if self.lost:
+            self.lost = False
+            yield Turn("reconnected", f"session {self.id} can be read again", self.id)
+
+    def age(self, now: float) -> float:
+        """How long it has been unread, counted four times while it was active in the last five minutes."""
+        active = now - self.rhythm.active_at < _LONG_ACTIVE
+        return (now - self.read_at) * (_ACTIVE_WEIGHT if active else 1)
+
+
+def longest_unread(sessions: Collection[Followed], now: float) -> Followed | None:
+    """The session that the background should read."""
+    waiting = [one for one in sessions if not one.closed and one.backoff.until <= now]
+    return max(waiting, key=lambda one: one.age(now), default=None)
+
+
+def _age(taken: Taken, page: Page) -> float:
+    """How many seconds before the answer the newest of the messages was sent, by the server's clock."""
+    times = [message.at for message in taken.messages if message.at is not None]
+    return (page.at - max(times)).total_seconds() if times and page.at else 0.0
+
+
+class Connection:
+    """Whether the server is lost; once it is back, which sessions have yet to be read, and what was late.
+
+    While it is lost the list alone is tried.
+    """
+
+    def __init__(self) -> None:
+        self.lost = False
+        self.backoff = Backoff()
+        self._behind: set[str] | None = None
+        self._late = 0
+
+    @property
+    def is_down(self) -> bool:
+        return self.lost and self._behind is None
+
+    def lose(self, error: SmscliError, now: float, jitter: float) -> Iterator[Turn]:
+        self.backoff.failed(now, jitter, error.retry_after if isinstance(error, Throttled) else None)
+        self._behind = None
+        if not self.lost:
+            self.lost, self._late = True, 0
+            yield Turn("lost", f"connection lost, retrying ({error.message})")
+
+    def answered(self, behind: set[str]) -> Iterator[Turn]:
+        """The list was read: these sessions should have been meanwhile."""
+        if self.is_down:
+            self._behind = behind
+            yield from self._back()
+
+    def caught_up(self, session_id: str, messages: int, done: bool = True) -> Iterator[Turn]:
+        """A session has been read, or has failed by itself."""
+        if self._behind is None or session_id not in self._behind:
+            return
+        self._late += messages
+        if done:
+            self._behind.discard(session_id)
+            yield from self._back()
+
+    def _back(self) -> Iterator[Turn]:
+        if self._behind:
+            return
+        self.lost, self._behind = False, None
+        self.backoff.passed()
+        late = "1 message" if self._late == 1 else f"{self._late or 'no'} messages"
+        yield Turn("reconnected", f"reconnected, {late} late")

@@ -1,0 +1,1 @@
+"""Genesys Web Services: REST reads and CometD push over HTTP."""

@@ -1,0 +1,1 @@
+"""Output: the terminal, tables and transcripts for people, TSV and JSON for programs."""

@@ -1,0 +1,330 @@
+"""Tables and cards for people: the session list, one session, and pairs of a name and a value."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, tzinfo
+from io import StringIO
+
+from smscli.model import VISIBLE_TO_ALL, Participant, Role, Session
+from smscli.output.render.layout import (
+    PLAIN,
+    Look,
+    Solid,
+    cells,
+    duration,
+    fold,
+    local_time,
+    offset_words,
+    paint,
+    session_lines,
+    shape,
+)
+from smscli.output.render.wording import shown
+from smscli.sanitize import clean, clean_lines
+from smscli.transcript.activity import PersonActivity, Summary
+
+SESSION_COLUMNS = ("id", "state", "customer", "agents", "receivedDate")
+
+Pair = tuple[str, str]
+"""A name and a value, as strangers may have written them; a Solid value is copied by people: never folded."""
+
+# A column with less room would break most of its words.
+_LEAST_CELLS = 10
+_NOTHING = "-"
+_MOST_NAMES = 6
+# The families of the transcript: customers green to blue, agents yellow to red.
+STYLES = {"id": "bold", "customer": "color(32)", "agents": "color(166)"}
+# Titles of ours, for which a key of the user data must not be taken.
+_TITLES = frozenset(
+    ("id", "state", "customer", "agents", "received", "receivedDate", "uri", "comment", "capabilities")
+)
+_USER_DATA = "userData."
+_ON_THE_CARD = frozenset(
+    ("id", "state", "uri", "participants", "capabilities", "userData", "receivedDate", "comment")
+)
+
+
+def sessions_table(
+    sessions: Sequence[Session],
+    caption: str,
+    look: Look,
+    *,
+    columns: Sequence[str] = SESSION_COLUMNS,
+    zone: tzinfo | None = None,
+) -> str:
+    """The chosen columns of each session, `caption` below.
+
+    Columns are fields of a session, or `userData.KEY`: its title is KEY alone where that is no field's name.
+    """
+    times = Times((session.received for session in sessions), zone)
+    titles = [column_title(column, times) for column in columns]
+    rows = [[column_value(session, column, times) for column in columns] for session in sessions]
+    whole = [place for place, column in enumerate(columns) if column == "id"]
+    below = fold([(clean(caption), paint("dim", look.colour))], look.width, look.width)
+    styles = [STYLES.get(column, "") for column in columns]
+    return _table(titles, rows, look, whole, styles) + "".join(f"{line}\n" for line in below)
+
+
+def session_card(
+    session: Session,
+    summary: Summary,
+    look: Look,
+    *,
+    zone: tzinfo | None = None,
+    timeline: Sequence[str] = (),
+) -> str:
+    """Everything known of one session; `timeline` are the lines of its picture."""
+    times = Times((session.received, summary.first_message_at, summary.last_message_at), zone)
+    people = _people(session.participants, summary.participants, look)
+    parts = [
+        _card_heading(session, times, look),
+        _pairs(_card(session, times), look),
+        _heading("participants", look),
+        _table(("who", "type", "id", "messages", "typed"), people, look, [2]) if people else "  none\n",
+        _heading("capabilities", look),
+        _paragraph(", ".join(session.capabilities) or "none", look),
+        _heading("user data", look),
+        _pairs([(key, shown(value)) for key, value in session.user_data.items()], look) or "  none\n",
+        _heading("activity", look),
+        _pairs(_activity(summary, times), look),
+    ]
+    if timeline:
+        parts += [_heading("timeline", look), *(f"{line}\n" for line in timeline)]
+    return "".join(parts)
+
+
+def profiles_table(profiles: Sequence[Sequence[str]], look: Look) -> str:
+    """Name, URL and user of each profile, and what marks the default one."""
+    rows = [[clean(value) for value in profile] for profile in profiles]
+    return _table(("name", "url", "user", "default"), rows, look, [0])
+
+
+def pairs_table(pairs: Mapping[str, object], look: Look) -> str:
+    """A name and a value on each line; `yes`, `no` and `-` for true, false and null."""
+    return _pairs([(key, shown(value)) for key, value in pairs.items()], look)
+
+
+class Times:
+    """Times as a person reads them; `offset` says once how far they are from UTC."""
+
+    def __init__(self, times: Iterable[datetime | None], zone: tzinfo | None) -> None:
+        self._zone = zone
+        first = next((at for at in times if at), None)
+        self.offset = offset_words(local_time(first, zone)) if first else ""
+
+    def words(self, at: datetime | None) -> str:
+        """Date and time, with the offset where it is another one (summer time began or ended between)."""
+        if at is None:
+            return ""
+        local = local_time(at, self._zone)
+        text = local.replace(tzinfo=None).isoformat(" ", "seconds")
+        return text if offset_words(local) == self.offset else f"{text} {offset_words(local)}"
+
+
+def column_title(column: str, times: Times) -> str:
+    """What stands above a column of the list."""
+    if column == "receivedDate":
+        return f"received ({times.offset})" if times.offset else "received"
+    key = column.removeprefix(_USER_DATA)
+    return column if key in _TITLES else key
+
+
+def column_value(session: Session, column: str, times: Times) -> str:
+    """What a session has in a column of the list, as strangers may have written it."""
+    match column:
+        case "id":
+            return session.id
+        case "state":
+            return session.state or ""
+        case "customer":
+            return _names(session.nicknames(Role.CUSTOMER))
+        case "agents":
+            return _names(session.nicknames(Role.AGENT))
+        case "receivedDate":
+            return times.words(session.received)
+        case "uri":
+            return session.uri or ""
+        case "comment":
+            return session.comment or ""
+        case "capabilities":
+            return ", ".join(session.capabilities)
+    value = session.user_data.get(column.removeprefix(_USER_DATA))
+    return "" if value is None else shown(value)
+
+
+def _names(nicknames: Sequence[str]) -> str:
+    """Of a crowd the first few, so that one session does not fill the screen."""
+    more = len(nicknames) - _MOST_NAMES
+    return ", ".join(nicknames[:_MOST_NAMES]) + (f" and {more} more" if more > 0 else "")
+
+
+def _card_heading(session: Session, times: Times, look: Look) -> str:
+    """Which session, and how far its times are from UTC: on one line where there is room."""
+    words = session_lines(clean(session.id), look.width)
+    words += [f"times are {times.offset}"] if times.offset else []
+    together = ", ".join(words)
+    return "".join(_heading(line, look) for line in ([together] if cells(together) <= look.width else words))
+
+
+def _card(session: Session, times: Times) -> list[Pair]:
+    """The session's own fields, those too that we don't know."""
+    received = times.words(session.received) or shown(session.sent.get("receivedDate"))
+    known = [
+        ("state", session.state or _NOTHING),
+        ("uri", session.uri or _NOTHING),
+        ("received", received),
+        ("comment", session.comment or _NOTHING),
+    ]
+    return known + [(key, shown(value)) for key, value in session.sent.items() if key not in _ON_THE_CARD]
+
+
+def _people(
+    present: Sequence[Participant], counted: Sequence[PersonActivity], look: Look
+) -> list[Sequence[str]]:
+    """Who is in the session, then who was."""
+    figures = {_key(one): one for one in counted}
+    rows = [
+        _person(one.type, one.nickname, one.participant_id, one.visibility, figures.get(_key(one)), look)
+        for one in present
+    ]
+    here = {_key(one) for one in present}
+    gone = [one for one in counted if _key(one) not in here]
+    return rows + [_person(one.type, one.nickname, one.participant_id, "left", one, look) for one in gone]
+
+
+def _key(one: Participant | PersonActivity) -> object:
+    """As the activity counts people: those without a participantId by type and nickname."""
+    return one.participant_id or (one.type, one.nickname)
+
+
+def _person(
+    role: str | None,
+    nickname: str | None,
+    participant_id: str | None,
+    remark: str | None,
+    figure: PersonActivity | None,
+    look: Look,
+) -> Sequence[str]:
+    remark = f" ({remark})" if remark and remark != VISIBLE_TO_ALL else ""
+    composing = figure.composing_seconds if figure else None
+    return (
+        f"{shape(role, look.ascii)} {nickname or _NOTHING}{remark}",
+        role or _NOTHING,
+        participant_id or _NOTHING,
+        str(figure.messages) if figure else "0",
+        duration(composing) if composing and composing >= 1 else _NOTHING,
+    )
+
+
+def _activity(summary: Summary, times: Times) -> list[Pair]:
+    return [
+        ("messages", str(summary.messages)),
+        ("first message", times.words(summary.first_message_at) or _NOTHING),
+        ("last message", times.words(summary.last_message_at) or _NOTHING),
+        ("first response", _seconds(summary.first_response_seconds)),
+        ("waiting", _seconds(summary.waiting_seconds)),
+        ("typing", ", ".join(summary.typing) or _NOTHING),
+    ]
+
+
+def _seconds(value: float | None) -> str:
+    return _NOTHING if value is None else duration(value)
+
+
+def _heading(text: str, look: Look) -> str:
+    return paint("bold", look.colour)(clean(text)) + "\n"
+
+
+def _paragraph(text: str, look: Look) -> str:
+    room = look.width - 2
+    return "".join(f"  {line}\n" for line in fold([(clean(text), PLAIN)], room, room))
+
+
+def _pairs(pairs: Sequence[Pair], look: Look) -> str:
+    """Names in a column, values beside it; a name too long for the column has a line to itself."""
+    names = [clean(name) for name, _ in pairs]
+    most = min(look.width * 2 // 5, look.width - 4 - _LEAST_CELLS)
+    column = max((size for size in map(cells, names) if size <= most), default=max(look.width // 4, 0))
+    quiet, room = paint("dim", look.colour), max(look.width - column - 4, _LEAST_CELLS)
+    text = ""
+    for name, (_, value) in zip(names, pairs, strict=True):
+        lines = [clean(value)] if isinstance(value, Solid) else _folded(value, room)
+        wide = cells(lines[0]) > room
+        beside = cells(name) <= column and not wide
+        first = " " * (column - cells(name) + 2) + lines.pop(0) if beside else ""
+        title = "\n  ".join(fold([(name, quiet)], look.width - 2, look.width - 2))
+        text += f"  {title}{first}\n"
+        text += "".join(f"{' ' * (4 if wide else column + 4)}{line}\n" for line in lines)
+    return text
+
+
+def _folded(value: str, room: int) -> list[str]:
+    return [line for one in clean_lines(value) for line in fold([(one, PLAIN)], room, room)]
+
+
+def _table(
+    titles: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    look: Look,
+    whole: Sequence[int],
+    styles: Sequence[str] = (),
+) -> str:
+    """A table, or a stack of small cards where there is no room for one.
+
+    The columns in `whole` hold what people copy, and are never folded.
+    """
+    rows = [[clean(value) for value in row] for row in rows]
+    longest = [max(map(cells, (title, *column))) for title, *column in zip(titles, *rows, strict=True)]
+    least = [size if place in whole else min(size, _LEAST_CELLS) for place, size in enumerate(longest)]
+    if sum(least) + 3 * len(titles) + 1 > look.width:
+        return _stack(titles, rows, look, whole)
+    return _grid(titles, rows, look, whole, least, styles or [""] * len(titles))
+
+
+def _grid(
+    titles: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    look: Look,
+    whole: Sequence[int],
+    least: Sequence[int],
+    styles: Sequence[str],
+) -> str:
+    """A table drawn by rich, each column at least so wide."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=box.ASCII if look.ascii else box.ROUNDED, header_style="bold", border_style="dim")
+    for place, title in enumerate(titles):
+        table.add_column(
+            Text(clean(title)),
+            style=styles[place],
+            min_width=least[place],
+            no_wrap=place in whole,
+            overflow="fold",
+        )
+    for row in rows:
+        table.add_row(*(Text(value) for value in row))
+    out = StringIO()
+    # Whatever is left unsaid here, rich would take from the environment.
+    console = Console(
+        file=out,
+        width=look.width,
+        height=25,
+        no_color=False,
+        color_system="256" if look.colour else None,
+        force_terminal=look.colour,
+        legacy_windows=False,
+    )
+    console.print(table)
+    return out.getvalue()
+
+
+def _stack(titles: Sequence[str], rows: Sequence[Sequence[str]], look: Look, whole: Sequence[int]) -> str:
+    """Each row as its first value and, below, the others that have one."""
+    text = ""
+    for row in rows:
+        values = [Solid(value) if place in whole else value for place, value in enumerate(row)]
+        named = [(title, value) for title, value in zip(titles[1:], values[1:], strict=True) if value]
+        text += _heading(row[0] or _NOTHING, look) + _pairs(named, look)
+    return text

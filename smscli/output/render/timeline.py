@@ -1,0 +1,274 @@
+"""A picture of one conversation: who spoke when, who typed, and how long a customer waited.
+
+Time is kept in slots that double their length whenever they become too many, so that a log of any length
+takes constant memory.
+"""
+
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime, timedelta, tzinfo
+from itertools import groupby
+from typing import NamedTuple
+
+from smscli.model import Message, Role
+from smscli.output.render.layout import (
+    PLAIN,
+    Look,
+    Paint,
+    Piece,
+    Solid,
+    cells,
+    duration,
+    fold,
+    local_time,
+    paint,
+    shape,
+)
+from smscli.output.render.wording import is_spoken
+from smscli.transcript.activity import Activity
+from smscli.transcript.fold import Entry
+
+_MOST_SLOTS = 512
+_SHORTEST_SLOT = 100  # milliseconds
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+# Whoever is neither customer nor agent is drawn only where there is something to draw.
+_ROLES = (Role.CUSTOMER.value, Role.AGENT.value, None)
+# The place of waiting among a slot's steps, after each side's typing.
+_WAITING = len(_ROLES)
+
+_STYLES = {Role.CUSTOMER.value: "color(32)", Role.AGENT.value: "color(166)"}
+_NAMES = {Role.CUSTOMER.value: "customer", Role.AGENT.value: "agents"}
+# Each of them in shapes, then in ASCII; the height tells how much was said.
+_HEIGHTS = ("▂▄▆█", "|#")
+_TYPED = "░~"
+_WAITED = "·."
+_NARROW = 50
+
+
+class Side(NamedTuple):
+    """One side of a conversation; `role` is None for whoever is neither customer nor agent.
+
+    Each tuple has a value for each column: how many messages were said, whether somebody typed, and whether
+    a customer waited for an answer (on the customers' side alone).
+    """
+
+    role: str | None
+    said: tuple[int, ...]
+    typed: tuple[bool, ...]
+    waited: tuple[bool, ...]
+
+
+class Drawing(NamedTuple):
+    """The sides, customers first, between two times."""
+
+    begin: datetime
+    end: datetime
+    sides: tuple[Side, ...]
+
+
+class _Slot:
+    """What went on in a short time: how much each side said, and which spans begin and end there."""
+
+    __slots__ = ("begun", "ended", "said")
+
+    def __init__(self) -> None:
+        self.said = [0] * len(_ROLES)
+        self.begun = [0] * (len(_ROLES) + 1)
+        self.ended = [0] * (len(_ROLES) + 1)
+
+    def join(self, other: "_Slot") -> None:
+        for mine, its in ((self.said, other.said), (self.begun, other.begun), (self.ended, other.ended)):
+            mine[:] = map(sum, zip(mine, its, strict=True))
+
+
+class _Columns(NamedTuple):
+    """So many columns between two times, in milliseconds."""
+
+    number: int
+    begin: int
+    end: int
+
+    def at(self, moment: int) -> int:
+        """The column of a time."""
+        into = max(moment - self.begin, 0) * self.number // max(self.end - self.begin, 1)
+        return min(into, self.number - 1)
+
+    def covered(self, spans: Iterable[tuple[int, int]]) -> tuple[bool, ...]:
+        """Which columns have a part of these spans."""
+        covered = [False] * self.number
+        for begin, end in spans:
+            for place in range(self.at(begin), self.at(end) + 1):
+                covered[place] = True
+        return tuple(covered)
+
+
+class Timeline:
+    """Who spoke and typed when, entry by entry.
+
+    Typing is drawn in one piece that ends with its message, however often its author paused.
+    """
+
+    def __init__(self) -> None:
+        self._slots: dict[int, _Slot] = {}
+        self._length = _SHORTEST_SLOT
+        self._first = self._last = 0  # numbers of slots
+        self._begin = self._end = 0  # milliseconds
+        self._activity = Activity()
+        self._waits = False
+
+    def add(self, entry: Entry) -> None:
+        """Counts one entry; without a time it says no more than who waits."""
+        message = entry.message
+        self._activity.add(message)
+        if message.at is None:
+            return
+        moment = _milliseconds(message.at)
+        side = _side(message)
+        self._slot(moment).said[side] += is_spoken(entry)
+        if entry.composing:
+            self._slot(self._not_before(moment - round(entry.composing * 1000))).begun[side] += 1
+            self._slot(moment).ended[side] += 1
+        self._wait(message.at, moment)
+
+    def draw(self, columns: int, now: datetime | None = None) -> Drawing | None:
+        """All of it in so many columns, up to `now` where that is later; None where no entry has a time."""
+        if not self._slots:
+            return None
+        within = _Columns(columns, self._begin, max(self._end, _milliseconds(now) if now else self._end))
+        sides = [self._drawn(number, role, within) for number, role in enumerate(_ROLES)]
+        shown = tuple(side for side in sides if side.role or any(side.said) or any(side.typed))
+        return Drawing(_time(within.begin), _time(within.end), shown)
+
+    def picture(self, look: Look, *, zone: tzinfo | None = None, now: datetime | None = None) -> list[str]:
+        """A line for each side, their times below, and what the signs mean; no lines where none has a time.
+
+        `now` is the server's clock while the session lives: a customer who waits has waited until then.
+        """
+        wide = look.width >= _NARROW
+        indent = 14 if wide else 4
+        drawing = self.draw(max(look.width - indent, 1), now)
+        if drawing is None:
+            return []
+        most = max(max(side.said) for side in drawing.sides)
+        lines = [(_label(side.role, look, wide) + _row(side, most, look)).rstrip() for side in drawing.sides]
+        return [*lines, *_below(drawing, look, indent, zone)]
+
+    def _slot(self, moment: int) -> _Slot:
+        """The slot of that time; all are made longer where there would be too many."""
+        number = moment // self._length
+        if not self._slots:
+            self._begin = self._end = moment
+            self._first = self._last = number
+        self._begin, self._end = min(self._begin, moment), max(self._end, moment)
+        self._first, self._last = min(self._first, number), max(self._last, number)
+        while self._last - self._first >= _MOST_SLOTS:
+            self._double()
+        number = moment // self._length
+        slot = self._slots.get(number)
+        if slot is None:
+            slot = self._slots[number] = _Slot()
+        return slot
+
+    def _double(self) -> None:
+        self._length *= 2
+        self._first //= 2
+        self._last //= 2
+        slots, self._slots = self._slots, {}
+        for number, slot in slots.items():
+            kept = self._slots.setdefault(number // 2, slot)
+            if kept is not slot:
+                kept.join(slot)
+
+    def _wait(self, at: datetime, moment: int) -> None:
+        """Keep when a customer begins and ceases to wait, by the rule of the figures."""
+        waiting = self._activity.waiting(at)
+        if (waiting is not None) == self._waits:
+            return
+        self._waits = not self._waits
+        if waiting is None:
+            self._slot(moment).ended[_WAITING] += 1
+        else:
+            self._slot(self._not_before(moment - round(waiting * 1000))).begun[_WAITING] += 1
+
+    def _not_before(self, moment: int) -> int:
+        """Nothing is drawn from before the first entry."""
+        return max(moment, self._begin)
+
+    def _drawn(self, number: int, role: str | None, within: _Columns) -> Side:
+        said = [0] * within.number
+        for place, slot in self._slots.items():
+            said[within.at(place * self._length)] += slot.said[number]
+        typed = within.covered(self._spans(number, within.end))
+        waited = within.covered(self._spans(_WAITING, within.end) if role == Role.CUSTOMER else ())
+        return Side(role, tuple(said), typed, waited)
+
+    def _spans(self, number: int, end: int) -> Iterator[tuple[int, int]]:
+        """From when to when somebody typed, or a customer waited; to the end where nothing has ended it."""
+        going = since = 0
+        for place, slot in sorted(self._slots.items(), key=lambda item: item[0]):
+            since = since if going > 0 else place * self._length
+            was_going = going > 0 or slot.begun[number] > 0
+            going += slot.begun[number] - slot.ended[number]
+            if was_going and going <= 0:
+                yield since, place * self._length
+        if going > 0:
+            yield since, end
+
+
+def _side(message: Message) -> int:
+    role = message.sender.type if message.sender else None
+    return _ROLES.index(role) if role in _ROLES else len(_ROLES) - 1
+
+
+def _milliseconds(at: datetime) -> int:
+    return (at - _EPOCH) // timedelta(milliseconds=1)
+
+
+def _time(milliseconds: int) -> datetime:
+    return _EPOCH + timedelta(milliseconds=milliseconds)
+
+
+def _ink(role: str | None, look: Look) -> Paint:
+    return paint(_STYLES.get(role or "", "color(98)"), look.colour)
+
+
+def _label(role: str | None, look: Look, wide: bool) -> str:
+    label = shape(role, look.ascii) + (f" {_NAMES.get(role or '', 'others')}" if wide else "")
+    return f"  {_ink(role, look)(label)}{' ' * ((12 if wide else 2) - cells(label))}"
+
+
+def _row(side: Side, most: int, look: Look) -> str:
+    """One side's line; neighbours of one kind are painted together."""
+    heights, ink, quiet = _HEIGHTS[look.ascii], _ink(side.role, look), paint("dim", look.colour)
+    signs: list[Piece] = []
+    for said, typed, waited in zip(side.said, side.typed, side.waited, strict=True):
+        if said:
+            signs.append((heights[(said * len(heights) - 1) // most], ink))
+        elif typed:
+            signs.append((_TYPED[look.ascii], ink))
+        else:
+            signs.append((_WAITED[look.ascii], quiet) if waited else (" ", PLAIN))
+    runs = groupby(signs, lambda sign: sign[1])
+    return "".join(ink("".join(sign for sign, _ in run)) for ink, run in runs)
+
+
+def _below(drawing: Drawing, look: Look, indent: int, zone: tzinfo | None) -> Iterator[str]:
+    """From when to when, and what the signs mean."""
+    room, quiet = max(look.width - indent, 1), paint("dim", look.colour)
+    first, last = (f"{local_time(at, zone):%H:%M:%S}" for at in (drawing.begin, drawing.end))
+    between = room - len(first) - len(last)
+    lasted = duration((drawing.end - drawing.begin).total_seconds())
+    times = first + (lasted.center(between) if between > len(lasted) + 1 else " " * max(between, 1)) + last
+    signs = _HEIGHTS[look.ascii][-1], _TYPED[look.ascii], _WAITED[look.ascii]
+    meant = [f"{sign} {word}" for sign, word in zip(signs, ("said", "typed", "waiting"), strict=True)]
+    for pieces in ([(times, quiet)], _solid(meant, quiet)):
+        for line in fold(pieces, room, room):
+            yield " " * indent + line
+
+
+def _solid(words: Iterable[str], ink: Paint) -> list[Piece]:
+    """Words that lines do not divide, with blanks between them."""
+    pieces: list[Piece] = []
+    for word in words:
+        pieces += [("  ", ink), (Solid(word), ink)]
+    return pieces[1:]

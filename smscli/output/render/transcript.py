@@ -1,0 +1,323 @@
+"""The transcript for people: entries as lines of a terminal, like a good chat log.
+
+A line is when, a shape and a colour for who, then what. What nobody said (joins, notices, drafts) has a dot
+before it and is dim, so that no message can pass for it.
+"""
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, date, datetime, timedelta, tzinfo
+from typing import NamedTuple
+from zlib import crc32
+
+from smscli.model import VISIBLE_TO_ALL, Message, MessageType, Participant, Role
+from smscli.output.render.layout import (
+    PLAIN,
+    Look,
+    Paint,
+    Piece,
+    Solid,
+    Span,
+    cells,
+    cut,
+    fold,
+    local_time,
+    offset_words,
+    paint,
+    session_lines,
+    shape,
+    wrap,
+)
+from smscli.output.render.wording import NO_TIME, day_words, happened, is_spoken, parts, remarks, said, typed
+from smscli.sanitize import clean, clean_lines
+from smscli.transcript.fold import Entry
+
+_TWO = tuple(f"{number:02}" for number in range(60))
+_TEXT = MessageType.TEXT.value
+
+# 256-colour numbers in the middle of the brightness scale: readable on black and on white. Customers are
+# green to blue, agents yellow to red, whoever else violet.
+_CUSTOMERS = (32, 29, 68, 30, 65, 31)
+_AGENTS = (166, 168, 136, 131, 167, 130)
+_OTHERS = (98, 133, 97)
+_FAMILIES = {Role.CUSTOMER.value: _CUSTOMERS, Role.AGENT.value: _AGENTS}
+_DOTS = "·-"
+
+# What a marked span looks like: of a colour that no person has, or between signs that hardly anybody types
+# («these» are quotation marks in half of Europe).
+_MARKED = "bold underline color(162)"
+_SIGNS = (("⟦", "⟧"), ("[[", "]]"))
+
+# Sessions have a handful of people; only a hostile server sends so many that they would fill the memory.
+_MOST_PEOPLE = 4096
+
+_NARROW = 60
+_SHORTEST = 20
+_LONGEST_NAME = 16
+_ID_CELLS = 16
+
+Person = tuple[str | None, str | None]
+
+
+class _Layout(NamedTuple):
+    """How a line is divided: `name` cells for the nickname, `padded` where they are a column of their own,
+    `session` cells for the session's id and the blanks after it; what is folded is indented by `indent`."""
+
+    width: int
+    name: int
+    padded: bool
+    session: int
+    indent: int
+    gap: str
+
+
+class _Label(NamedTuple):
+    """Shape and nickname of a person, painted, up to where the body begins."""
+
+    said: str
+    happened: str
+    cells: int
+
+
+class Lines:
+    """Turns entries into lines, in the order in which they are to be shown.
+
+    The width is asked for each entry, so that a terminal may change its size; `zone` None is the machine's
+    own; `many` says of each line which session it belongs to.
+    """
+
+    def __init__(self, look: Look, *, zone: tzinfo | None = None, many: bool = False) -> None:
+        self._look = look
+        self._colour = colour = look.colour
+        self._ascii = look.ascii
+        self._zone = zone
+        self._many = many
+        self._asked = look.width
+        self._layout = _layout(self._asked, many)
+        self._indent = " " * self._layout.indent
+        self._labels: dict[Person | None, _Label] = {}
+        self._hues: dict[Person, int] = {}
+        self._met = dict.fromkeys((_CUSTOMERS, _AGENTS, _OTHERS), 0)
+        self._session: str | None = None
+        self._whose = ""
+        self._date: date | None = None
+        self._offset = timedelta()
+        self._offset_from = self._offset_until = datetime.min.replace(tzinfo=UTC)
+        self._offset_words = self._offset_told = ""
+        self._quiet = paint("dim", colour)
+        self._strong = paint("bold", colour)
+        self._link = paint("underline", colour)
+        self._notice = paint("italic", colour)
+        self._marked = paint(_MARKED, colour)
+        self._signs = ("", "") if colour else _SIGNS[look.ascii]
+
+    def __call__(self, entry: Entry, marks: Sequence[Span] = ()) -> str:
+        """The lines of one entry, each ending in a newline; above them the day or session if it changed.
+
+        `marks` are spans of its body, or of a draft's last wording, as they came: in code points, in order,
+        apart from each other. They are shown bold, underlined and coloured; without colour as `⟦marked⟧`, in
+        ASCII `[[marked]]`. Nothing else changes but, for the room that signs take, where lines end.
+        """
+        if self._look.width != self._asked:
+            self._measure()
+        message = entry.message
+        clock, above = self._clock(message.at)
+        if self._many and message.session_id != self._session:
+            above += self._turn_to(message.session_id)
+        sender = message.sender
+        label = self._labels.get(sender.person if sender else None) or self._label(sender)
+        body = (not marks and self._quick(entry, label)) or self._full(entry, label, marks)
+        return f"{above}{self._whose}{self._quiet.before}{clock}{self._quiet.after}{body}"
+
+    def gap(self) -> str:
+        """The line that stands where entries were left out."""
+        return self._quiet("--") + "\n"
+
+    def _quick(self, entry: Entry, label: _Label) -> str | None:
+        """What `_full` says of a plain text, in far less time; None for any other."""
+        message = entry.message
+        text = message.text
+        if (
+            not text
+            or message.type != _TEXT
+            or not (text.isascii() and text.isprintable())
+            or (message.visibility and message.visibility != VISIBLE_TO_ALL)
+            or message.late
+            or message.attachment
+            or entry.draft
+        ):
+            return None
+        composing = typed(entry) if entry.composing else ""
+        tail = f" {composing}" if composing else ""
+        if label.cells + len(text) + len(tail) > self._layout.width:
+            return self._quick_lines(text, composing, label)
+        return f"{label.said}{text}{self._quiet(tail)}\n" if tail else f"{label.said}{text}\n"
+
+    def _quick_lines(self, text: str, composing: str, label: _Label) -> str | None:
+        """The same, of a text that needs several lines."""
+        first, room = self._layout.width - label.cells, self._layout.width - self._layout.indent
+        lines = wrap(text, first, room)
+        if lines is None or len(composing) > room:
+            return None
+        if composing:
+            beside = len(lines[-1]) + 1 + len(composing) <= (room if lines[1:] else first)
+            lines[-1:] = (
+                [f"{lines[-1]}{self._quiet(f' {composing}')}"]
+                if beside
+                else [lines[-1], self._quiet(composing)]
+            )
+        return f"{label.said}{f'{chr(10)}{self._indent}'.join(lines)}\n"
+
+    def _full(self, entry: Entry, label: _Label, marks: Sequence[Span]) -> str:
+        spoken = is_spoken(entry)
+        start = label.said if spoken else label.happened
+        body = self._spoken(entry.message, marks) if spoken else [self._happened(entry, marks)]
+        body[0][:0] = [(f"{remark} ", self._strong) for remark in remarks(entry.message)]
+        for tail in self._tails(entry, marks):
+            body[-1] += [(" ", self._quiet), *tail]
+        room = self._layout.width - self._layout.indent
+        lines = fold(body[0], self._layout.width - label.cells, room)
+        for pieces in body[1:]:
+            lines += fold(pieces, room, room)
+        below = "".join(f"{self._indent}{line}\n" if line else "\n" for line in lines[1:])
+        return f"{start}{lines[0]}\n{below}"
+
+    def _spoken(self, message: Message, marks: Sequence[Span]) -> list[list[Piece]]:
+        """A message's own words, line by line."""
+        if message.type == MessageType.PUSH_URL and message.url:
+            # The words beside a link, where there are any, are what is marked.
+            link = self._cleaned(message.url, () if message.text else marks, self._link)
+            below = self._lines(message.text, marks) if message.text else []
+            return [[("link: ", self._quiet), *link], *below]
+        words = said(message)
+        if not words.rstrip("\r\n") and not message.attachment:
+            return [[("(no text)", self._quiet)]]
+        return self._lines(words, marks)
+
+    def _lines(self, text: str, marks: Sequence[Span]) -> list[list[Piece]]:
+        """`text` in its own lines, without the empty ones at its end."""
+        lines: list[list[Piece]] = [[]]
+        for part, ink in self._parts(text.rstrip("\r\n"), marks, PLAIN):
+            first, *others = clean_lines(part)
+            lines[-1].append((first, ink))
+            lines += [[(line, ink)] for line in others]
+        return lines
+
+    def _happened(self, entry: Entry, marks: Sequence[Span]) -> list[Piece]:
+        """What is going on, in our words, and what was said of it."""
+        what = happened(entry)
+        ink = self._notice if what.notice else self._quiet
+        return [(what.before, ink), *self._cleaned(what.said, marks, ink), (what.after, ink)]
+
+    def _tails(self, entry: Entry, marks: Sequence[Span]) -> Iterator[list[Piece]]:
+        """What follows a body: its attachment, and how long it took to type."""
+        message = entry.message
+        name = message.attachment.get("name") if message.attachment else None
+        if isinstance(name, str):
+            is_body = not entry.draft_text and not said(message)
+            named = self._cleaned(name, marks if is_body else (), self._quiet)
+            yield [(Solid(text), ink) for text, ink in (("[file ", self._quiet), *named, ("]", self._quiet))]
+        if composing := typed(entry):
+            yield [(Solid(composing), self._quiet)]
+
+    def _cleaned(self, text: str, marks: Sequence[Span], ink: Paint) -> list[Piece]:
+        """`text` on one line."""
+        return [(clean(part), paint) for part, paint in self._parts(text, marks, ink)]
+
+    def _parts(self, text: str, marks: Sequence[Span], ink: Paint) -> Iterator[Piece]:
+        """`text` as it came, its marked parts with their paint or their signs."""
+        before, after = self._signs
+        for part, marked in parts(text, marks):
+            yield (f"{before}{part}{after}", self._marked) if marked else (part, ink)
+
+    def _clock(self, at: datetime | None) -> tuple[str, str]:
+        """The time of day, and the line above it where a new day begins."""
+        if at is None:
+            return NO_TIME, ""
+        if not self._offset_from <= at < self._offset_until:
+            self._find_offset(at)
+        try:
+            local = at + self._offset
+        except OverflowError:
+            local = at
+        above = "" if local.date() == self._date else self._new_day(local.date())
+        return f"{_TWO[local.hour]}:{_TWO[local.minute]}:{_TWO[local.second]}", above
+
+    def _find_offset(self, at: datetime) -> None:
+        """Ask the zone, once for each quarter of an hour: none changes its offset within one."""
+        local = local_time(at, self._zone)
+        self._offset = local.utcoffset() or timedelta()
+        self._offset_from = at.replace(minute=at.minute // 15 * 15, second=0, microsecond=0)
+        self._offset_until = self._offset_from.replace(
+            minute=at.minute // 15 * 15 + 14, second=59, microsecond=999999
+        )
+        if offset_words(local) != self._offset_words:
+            self._offset_words = offset_words(local)
+            self._date = None
+
+    def _new_day(self, day: date) -> str:
+        """The day; with it, the first time and when it has changed, how far its times are from UTC."""
+        self._date = day
+        told = "" if self._offset_words == self._offset_told else f", times are {self._offset_words}"
+        self._offset_told = self._offset_words
+        rule = "-" if self._ascii else "─"
+        words, _, last = f"{rule} {day_words(day)}{told}".rpartition(" ")
+        pieces = [(f"{words} ", self._strong), (Solid(f"{last} {rule}"), self._strong)]
+        return "".join(f"{line}\n" for line in fold(pieces, self._layout.width, self._layout.width))
+
+    def _turn_to(self, session_id: str) -> str:
+        """Let the next lines belong to that session; a line that says so where they have no room for it."""
+        self._session = session_id
+        shown = clean(session_id)
+        blanks = self._layout.session - cells(shown)
+        if blanks >= 2:
+            self._whose = self._quiet(shown) + " " * blanks
+            return ""
+        self._whose = " " * self._layout.session
+        return "".join(f"{self._strong(line)}\n" for line in session_lines(shown, self._layout.width))
+
+    def _measure(self) -> None:
+        """Divide the lines anew."""
+        self._asked = self._look.width
+        self._layout = _layout(self._asked, self._many)
+        self._indent = " " * self._layout.indent
+        self._labels.clear()
+        self._session = None
+
+    def _label(self, sender: Participant | None) -> _Label:
+        """Made once for each person and width."""
+        layout = self._layout
+        dot, name, ink = _DOTS[self._ascii], "system", self._quiet
+        mark = dot
+        if sender:
+            mark, name = shape(sender.type, self._ascii), clean(sender.person[1] or "unknown")
+            ink = paint(f"color({self._hue(sender.person)})", self._colour)
+        label = f"{mark} {cut(name, layout.name, '..' if self._ascii else '…')}"
+        blanks = layout.name + 2 - cells(label) if layout.padded else 0
+        shown = f"{layout.gap}{ink(label)}{' ' * blanks}"
+        used = layout.session + len(NO_TIME) + len(layout.gap) + cells(label) + blanks + 3
+        made = _Label(f"{shown}   ", f"{shown} {self._quiet(dot)} ", used)
+        if len(self._labels) >= _MOST_PEOPLE:
+            self._labels.clear()
+        self._labels[sender.person if sender else None] = made
+        return made
+
+    def _hue(self, person: Person) -> int:
+        """A colour of the family of that person's type: the next one, and the same one ever after."""
+        family = _FAMILIES.get(person[0] or "", _OTHERS)
+        if person in self._hues:
+            return self._hues[person]
+        if len(self._hues) >= _MOST_PEOPLE:
+            return family[crc32(repr(person).encode()) % len(family)]
+        hue = self._hues[person] = family[self._met[family] % len(family)]
+        self._met[family] += 1
+        return hue
+
+
+def _layout(asked: int, many: bool) -> _Layout:
+    width = max(asked, _SHORTEST)
+    session = _ID_CELLS + 2 if many and width >= 80 else 0
+    left = width - session
+    if left < _NARROW:
+        return _Layout(width, min(_LONGEST_NAME, left // 3), False, session, 2, " ")
+    name = min(_LONGEST_NAME, left // 6)
+    return _Layout(width, name, True, session, session + len(NO_TIME) + 2 + 2 + name + 3, "  ")

@@ -1,0 +1,131 @@
+"""The words in which a transcript tells what happened, whether on a terminal or on a page."""
+
+from collections.abc import Iterator, Sequence
+from datetime import date
+from json import dumps
+from typing import NamedTuple
+
+from smscli.model import SAID_TYPES, VISIBLE_TO_ALL, Message, MessageType
+from smscli.output.render.layout import Span, duration
+from smscli.sanitize import clean
+from smscli.transcript.fold import Entry
+
+NO_TIME = "--:--:--"
+"""The time of day of an entry without a time."""
+
+_WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_DONE = {
+    MessageType.LEFT.value: "left",
+    MessageType.TYPING_STOPPED.value: "stopped typing",
+    MessageType.TRANSCRIPT_SAVE_DONE.value: "transcript saved",
+}
+_JOINED = {MessageType.JOINED.value: "joined", MessageType.REJOINED.value: "rejoined"}
+_NOTICES = frozenset({MessageType.NOTICE.value, MessageType.CUSTOM_NOTICE.value})
+
+
+class Happened(NamedTuple):
+    """What is going on: in our words, then `said` as it came, then in ours again."""
+
+    before: str
+    said: str = ""
+    after: str = ""
+    notice: bool = False
+
+
+def is_spoken(entry: Entry) -> bool:
+    """Whether somebody said it, rather than that it happened."""
+    return entry.message.type in SAID_TYPES and not entry.draft
+
+
+def said(message: Message) -> str:
+    """What a message says, in whichever field, as it came; an attachment's name is told apart."""
+    return message.text or message.url or message.notice or ""
+
+
+def happened(entry: Entry) -> Happened:
+    """What an entry tells that is not `is_spoken`."""
+    message = entry.message
+    if entry.draft:
+        return _quoted(_draft(entry), entry.draft_text)
+    if message.type in _DONE:
+        return Happened(_DONE[message.type])
+    if message.type in _JOINED:
+        role = message.sender.type if message.sender else None
+        return Happened(_JOINED[message.type] + (f" ({clean(role)})" if role else ""))
+    words = said(message)
+    if message.type == MessageType.TYPING_STARTED:
+        return _quoted("typing", words)
+    known = message.type in _NOTICES
+    what, colon = ("notice", ": ") if known else (f"[{clean(message.type) or 'no type'}]", " ")
+    return Happened(what + (colon if words else ""), words, notice=True)
+
+
+def remarks(message: Message) -> Iterator[str]:
+    """What a reader must know before the words: who sees them, and whether they came late."""
+    if message.visibility == "Agents":
+        yield "[agents only]"
+    elif message.visibility and message.visibility != VISIBLE_TO_ALL:
+        yield f"[visibility {clean(message.visibility)}]"
+    if message.late:
+        yield "[late]"
+
+
+def typed(entry: Entry) -> str:
+    """How long a message took to type; of less than a second nobody wants to know."""
+    composing = entry.composing or 0.0
+    return f"(typed {duration(composing)})" if composing >= 1 and not entry.draft else ""
+
+
+def parts(text: str, marks: Sequence[Span]) -> Iterator[tuple[str, bool]]:
+    """`text` as it came in parts, and whether each is a marked one; none of those divides a `\\r\\n`."""
+    place = 0
+    for begin, end in marks:
+        begin, end = _beside_line_end(text, begin), _beside_line_end(text, min(end, len(text)))
+        if begin < end:
+            yield text[place:begin], False
+            yield text[begin:end], True
+            place = end
+    yield text[place:], False
+
+
+def lamp(connected: bool, ascii: bool) -> str:
+    """The shape that tells whether the server answers."""
+    return ("*" if connected else "o") if ascii else ("●" if connected else "○")
+
+
+def counted(number: int, what: str) -> str:
+    """`1 session`, `2 sessions`."""
+    return f"1 {what}" if number == 1 else f"{number} {what}s"
+
+
+def day_words(day: date) -> str:
+    """`Fri 2013-12-27`."""
+    return f"{_WEEKDAYS[day.weekday()]} {day.isoformat()}"
+
+
+def shown(value: object) -> str:
+    """A JSON value for a person."""
+    if value is None or value == "":
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return value if isinstance(value, str) else dumps(value, ensure_ascii=False)
+
+
+def _quoted(what: str, words: str | None) -> Happened:
+    return Happened(f'{what}: "', words, '"') if words else Happened(what)
+
+
+def _draft(entry: Entry) -> str:
+    if entry.draft == "typing":
+        return "is typing"
+    if entry.at_end:
+        return "was typing, not sent"
+    composing = entry.composing or 0.0
+    return "gave up a draft" + (f" after {duration(composing)}" if composing >= 1 else "")
+
+
+def _beside_line_end(text: str, place: int) -> int:
+    """`place`, moved out of the middle of a `\\r\\n`."""
+    within = text.startswith("\n", place) and text.endswith("\r", 0, place)
+    return place - 1 if within else place

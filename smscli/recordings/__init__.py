@@ -1,0 +1,1 @@
+"""Recordings of `tail --record`: writing and reading."""

@@ -1,0 +1,1 @@
+"""Configuration, credentials and what is remembered between runs."""

@@ -1,0 +1,196 @@
+"""`tail --record` through everything that breaks: the recording is the log, and each break is said."""
+
+import json
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from smscli.demo.options import Options
+from smscli.demo.server import DemoServer
+from tests.cli.test_tail import running
+
+FIRST, SECOND = "0000Na9B26EF0001", "0000Na9B26EF0002"
+_PATIENCE = 30.0
+
+
+class Following:
+    """A follower in a process of its own, what it recorded and what it said."""
+
+    def __init__(self, child: "subprocess.Popen[str]", file: Path) -> None:
+        self._child = child
+        self._file = file
+        self.notices: list[str] = []
+        self._reader = threading.Thread(target=self._listen, daemon=True)
+        self._reader.start()
+
+    def _listen(self) -> None:
+        assert self._child.stderr
+        for line in self._child.stderr:
+            self.notices.append(json.loads(line)["notice"]["kind"])
+
+    def until(self, condition: Callable[[], bool]) -> None:
+        end = time.monotonic() + _PATIENCE
+        while not condition():
+            assert time.monotonic() < end, (self.notices, self.recorded)
+            assert self._child.poll() is None, self.notices
+            time.sleep(0.02)
+
+    def told(self, kind: str, times: int = 1) -> None:
+        self.until(lambda: self.notices.count(kind) >= times)
+
+    @property
+    def recorded(self) -> dict[str, list[str]]:
+        """The texts of each session, in the recording's order."""
+        found: dict[str, list[str]] = {FIRST: [], SECOND: []}
+        lines = self._file.read_bytes().split(b"\n")[:-1] if self._file.exists() else []
+        for line in lines:
+            message = json.loads(line)
+            found[message["sessionId"]].append(message["text"])
+        return found
+
+    def end(self) -> int:
+        self._child.send_signal(signal.SIGINT)
+        code = self._child.wait(_PATIENCE)
+        self._reader.join(_PATIENCE)
+        return code
+
+
+@pytest.fixture
+def server() -> Iterator[DemoServer]:
+    with DemoServer(Options(scene="empty", hold=2.0)) as server:
+        for session_id in (FIRST, SECOND):
+            server.world.add_session(session_id, customer="Mika", agents=())
+        yield server
+
+
+@contextmanager
+def following(server: DemoServer, home: dict[str, str], tmp_path: Path, *more: str) -> Iterator[Following]:
+    file = tmp_path / "log.jsonl"
+    signed_in = {"SMSCLI_URL": server.url, "SMSCLI_USERNAME": "demo", "SMSCLI_PASSWORD": "demo"}
+    arguments = ["tail", "--all", "--json", "--interval", "0.2", "--record", str(file), *more]
+    with running({**home, **signed_in}, *arguments) as child:
+        yield Following(child, file)
+
+
+def say(server: DemoServer, *numbers: int) -> None:
+    for number in numbers:
+        for session_id in (FIRST, SECOND):
+            server.world.say(session_id, f"message {number}", by="Mika")
+
+
+def said(*numbers: int) -> dict[str, list[str]]:
+    return {one: [f"message {number}" for number in numbers] for one in (FIRST, SECOND)}
+
+
+def test_a_cut_and_a_forgotten_push_channel_lose_nothing(
+    server: DemoServer, home: dict[str, str], tmp_path: Path
+) -> None:
+    with following(server, home, tmp_path) as seen:
+        assert server.await_listeners()
+        say(server, 1, 2)
+        seen.told("push-trusted")
+        for number, trouble in enumerate((server.cut_push, server.drop_push), start=3):
+            trouble()
+            say(server, number)
+            seen.until(lambda number=number: seen.recorded == said(*range(1, number + 1)))
+            assert server.await_listeners()
+        assert seen.end() == 130
+        assert seen.recorded == said(1, 2, 3, 4)
+    assert seen.notices == ["whose", "push-trusted"]
+
+
+def test_a_lost_server_is_said_once_and_once_more_when_it_is_back(
+    server: DemoServer, home: dict[str, str], tmp_path: Path
+) -> None:
+    with following(server, home, tmp_path, "--push", "off") as seen:
+        say(server, 1)
+        seen.until(lambda: seen.recorded == said(1))
+        server.options.fault, server.options.fault_rate = ("reset",), 1.0
+        seen.told("lost")
+        say(server, 2, 3)
+        time.sleep(0.3)
+        server.options.fault = ()
+        seen.told("reconnected")
+        seen.until(lambda: seen.recorded == said(1, 2, 3))
+        assert seen.end() == 130
+    assert seen.notices == ["whose", "lost", "reconnected"]
+
+
+def test_a_server_that_began_its_logs_anew_is_read_from_their_start(
+    server: DemoServer, home: dict[str, str], tmp_path: Path
+) -> None:
+    with following(server, home, tmp_path) as seen:
+        say(server, 1, 2)
+        seen.until(lambda: seen.recorded == said(1, 2))
+        server.restart()
+        say(server, 3)
+        seen.until(lambda: seen.recorded == said(1, 2, 3))
+        assert seen.end() == 130
+    assert seen.notices.count("reset") == 2
+
+
+def test_without_push_it_polls_and_says_so_once(
+    server: DemoServer, home: dict[str, str], tmp_path: Path
+) -> None:
+    server.options.push = "off"
+    with following(server, home, tmp_path) as seen:
+        seen.told("polling")
+        say(server, 1)
+        seen.until(lambda: seen.recorded == said(1))
+        assert seen.end() == 130
+    assert seen.notices == ["whose", "polling"]
+
+
+def test_killed_at_any_moment_it_goes_on_where_it_was(
+    server: DemoServer, home: dict[str, str], tmp_path: Path
+) -> None:
+    for number in range(1, 6):
+        with following(server, home, tmp_path, "--last", "0") as seen:
+            say(server, 2 * number - 1, 2 * number)
+            if number < 5:
+                time.sleep(0.25 + number * 0.05)
+                continue
+            seen.until(lambda: seen.recorded == said(*range(1, 11)))
+
+
+def test_while_the_channel_is_down_it_polls_as_if_there_were_none(
+    server: DemoServer, home: dict[str, str], tmp_path: Path
+) -> None:
+    with following(server, home, tmp_path) as seen:
+        assert server.await_listeners()
+        say(server, 1)
+        seen.told("push-trusted")
+        server.options.fault, server.options.fault_path = ("reset",), "notifications"
+        server.cut_push()
+        for number in range(2, 6):
+            say(server, number)
+            before = time.monotonic()
+            seen.until(lambda number=number: seen.recorded == said(*range(1, number + 1)))
+            # Trusted, it would read one session every five seconds.
+            assert time.monotonic() - before < 4
+        assert seen.end() == 130
+    assert seen.notices == ["whose", "push-trusted"]
+
+
+def test_a_dead_server_is_noticed_although_push_was_trusted(
+    server: DemoServer, home: dict[str, str], tmp_path: Path
+) -> None:
+    with following(server, home, tmp_path) as seen:
+        assert server.await_listeners()
+        say(server, 1)
+        seen.told("push-trusted")
+        server.options.fault = ("reset",)
+        server.cut_push()
+        seen.told("lost")
+        say(server, 2)
+        server.options.fault = ()
+        seen.told("reconnected")
+        seen.until(lambda: seen.recorded == said(1, 2))
+        assert seen.end() == 130
+    assert seen.notices == ["whose", "push-trusted", "lost", "reconnected"]

@@ -1,0 +1,225 @@
+"""Whole commands with a keyring that is locked, missing, broken, empty, plain text, or does not answer."""
+
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from smscli.context import AppContext
+from smscli.demo.options import Options
+from smscli.demo.server import DemoServer
+from smscli.errors import AuthError
+from smscli.output.terminal import Terminal
+from smscli.settings.credentials import Store
+from tests.conftest import Smscli
+from tests.support.odd_keyrings import Hanging
+from tests.support.on_terminal import OnTerminal
+
+Environ = dict[str, str]
+
+ID = "0000Na9B26EF0001"
+DO_WITHOUT = "set SMSCLI_PASSWORD or SMSCLI_TOKEN, or give the profile a password_command"
+LOCKED = ("the keyring is locked", f"unlock it; or {DO_WITHOUT}")
+MISSING = ("there is no keyring on this machine", DO_WITHOUT)
+BROKEN = ("the keyring can't be used: Failed to create the collection: no session bus.", DO_WITHOUT)
+PLAIN = ("the keyring library is set to keep secrets as plain text", DO_WITHOUT)
+ABSENT = ("the keyring can't be used: No module named 'no_such_vault'", DO_WITHOUT)
+TROUBLES = {
+    "tests.support.odd_keyrings.Locked": LOCKED,
+    "keyring.backends.fail.Keyring": MISSING,
+    "tests.support.odd_keyrings.Broken": BROKEN,
+    "tests.support.odd_keyrings.PlaintextKeyring": PLAIN,
+    "no_such_vault.Keyring": ABSENT,
+}
+
+
+@pytest.fixture
+def server() -> Iterator[DemoServer]:
+    with DemoServer(Options(scene="empty")) as server:
+        server.world.add_session(ID, customer="Mika", agents=("Robin",))
+        yield server
+
+
+@pytest.fixture
+def environ(home: Environ, server: DemoServer, tmp_path: Path) -> Environ:
+    """A user whose profile leaves the secret to the keyring."""
+    config = Path(home["HOME"], ".config", "smscli", "config.toml")
+    config.parent.mkdir(parents=True)
+    config.write_text(f'[profiles.default]\nurl = "{server.url}"\nuser = "demo"\n')
+    return {**home, "PATH": os.environ["PATH"], "TEST_UNLOCKED": str(tmp_path / "unlocked")}
+
+
+@pytest.fixture(params=TROUBLES)
+def trouble(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> tuple[str, str]:
+    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", request.param)
+    return TROUBLES[request.param]
+
+
+def as_lines(trouble: tuple[str, str]) -> str:
+    return f"error: {trouble[0]}\nhint: {trouble[1]}\n"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["list"], ["show", ID], ["messages", ID], ["tail", "--all"], ["auth", "logout"]],
+    ids=" ".join,
+)
+def test_each_trouble_is_one_line_with_its_next_step(
+    smscli: Smscli, server: DemoServer, environ: Environ, trouble: tuple[str, str], arguments: list[str]
+) -> None:
+    outcome = smscli(*arguments, **environ)
+    assert (outcome.code, outcome.out, outcome.err) == (4, "", as_lines(trouble))
+    assert list(server.requests) == []
+
+
+def test_a_script_is_told_each_trouble_in_an_object(
+    smscli: Smscli, environ: Environ, trouble: tuple[str, str]
+) -> None:
+    error = json.loads(smscli("list", "--json", **environ).err)["error"]
+    assert (error["kind"], error["exitCode"], error["message"], error["hint"]) == ("auth", 4, *trouble)
+
+
+def test_status_and_doctor_tell_it_too(smscli: Smscli, environ: Environ, trouble: tuple[str, str]) -> None:
+    status = smscli("auth", "status", "--json", **environ)
+    found = json.loads(status.out)
+    assert (status.code, found["secretSource"], found["accepted"]) == (4, None, None)
+    doctor = smscli("doctor", "--json", **environ)
+    secret = next(one for one in json.loads(doctor.out) if one["check"] == "secret")
+    assert (doctor.code, secret["finding"], secret["hint"]) == (4, *trouble)
+
+
+def pipe_in(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(text.encode())))
+
+
+def login(server: DemoServer) -> list[str]:
+    return ["auth", "login", "--password-stdin", "--url", server.url, "--user", "demo"]
+
+
+def test_a_login_that_can_keep_no_secret_saves_no_profile(
+    smscli: Smscli,
+    home: Environ,
+    server: DemoServer,
+    trouble: tuple[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pipe_in(monkeypatch, "demo\n")
+    outcome = smscli(*login(server))
+    assert (outcome.code, outcome.err) == (4, as_lines(trouble))
+    assert not Path(home["HOME"], ".config").exists()
+
+
+def test_a_keyring_that_keeps_nothing_is_found_out(
+    smscli: Smscli, server: DemoServer, environ: Environ, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.null.Keyring")
+    outcome = smscli("list", **environ)
+    none = f"no password is kept for demo@{server.url}", "sign in: smscli auth login, or set SMSCLI_PASSWORD"
+    assert (outcome.code, outcome.err) == (4, as_lines(none))
+    pipe_in(monkeypatch, "demo\n")
+    kept = smscli(*login(server), **environ)
+    assert (kept.code, kept.err) == (4, as_lines(("the keyring does not keep what it is given", DO_WITHOUT)))
+    forgotten = smscli("auth", "logout", **environ)
+    assert (forgotten.code, forgotten.err) == (0, "no secret was kept for profile default\n")
+
+
+def test_with_a_secret_in_the_environment_no_keyring_is_asked(
+    smscli: Smscli, environ: Environ, trouble: tuple[str, str]
+) -> None:
+    outcome = smscli("list", SMSCLI_PASSWORD="demo", **environ)
+    assert (outcome.code, outcome.err) == (0, "")
+
+
+# --- one that does not answer ---
+
+
+def silent(environ: Environ) -> Environ:
+    return {**environ, "PYTHON_KEYRING_BACKEND": "tests.support.odd_keyrings.Hanging"}
+
+
+def timed(arguments: list[str], environ: Environ) -> tuple[int, str, str, float]:
+    command = [sys.executable, "-m", "smscli", *arguments]
+    begun = time.monotonic()
+    done = subprocess.run(
+        command, env=environ, input="demo\n", capture_output=True, text=True, timeout=60, check=False
+    )
+    return done.returncode, done.stdout, done.stderr, time.monotonic() - begun
+
+
+def test_off_a_terminal_a_silent_keyring_is_given_up_after_five_seconds(
+    server: DemoServer, environ: Environ
+) -> None:
+    asked = [["list"], ["tail", "--all"], login(server), ["auth", "logout"]]
+    with ThreadPoolExecutor(len(asked)) as hands:
+        ends = list(hands.map(lambda arguments: timed(arguments, silent(environ)), asked))
+    told = as_lines(("the keyring did not answer within 5 seconds", DO_WITHOUT))
+    assert [end[:3] for end in ends] == [(4, "", told)] * len(asked)
+    assert all(5 <= seconds < 15 for *_, seconds in ends)
+
+
+def test_on_a_terminal_there_is_more_time_to_unlock_it(environ: Environ) -> None:
+    with OnTerminal("list", environ=silent(environ)) as seen:
+        seen.until("waiting for the keyring to be unlocked")
+        end = time.monotonic() + 5
+        while time.monotonic() < end:
+            assert seen.look()
+        Path(environ["TEST_UNLOCKED"]).touch()
+        seen.until("SMS sessions of demo at 127.0.0.1")
+        assert seen.ended() == 0
+        assert len([line for line in seen.screen if "waiting" in line]) == 1
+
+
+def test_on_a_terminal_it_is_given_up_in_the_end(environ: Environ, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TEST_UNLOCKED", environ["TEST_UNLOCKED"])
+    terminal = Terminal.for_test()
+    app = AppContext(environ, machine=False, terminal=terminal)
+    app.__dict__["store"] = Store(
+        on_terminal=True,
+        notice=lambda message: app.notice("keyring", message),
+        load=Hanging,
+        limit=0.4,
+        silent=0.1,
+    )
+    with pytest.raises(AuthError) as given_up:
+        app.credential()
+    Path(environ["TEST_UNLOCKED"]).touch()
+    assert given_up.value.message == "the keyring did not answer within 0.4 seconds"
+    assert terminal.err_text == "waiting for the keyring to be unlocked\n"
+
+
+@pytest.mark.parametrize("arguments", [["list"], ["tail", "--all"], ["auth", "logout"]], ids=" ".join)
+def test_ctrl_c_ends_the_wait_for_the_keyring(environ: Environ, arguments: list[str]) -> None:
+    with OnTerminal(*arguments, environ=silent(environ)) as seen:
+        seen.until("waiting for the keyring to be unlocked")
+        begun = time.monotonic()
+        seen.press("\x03")
+        assert (seen.ended(), seen.cursor, seen.cursor_hidden) == (130, (1, 0), False)
+        assert time.monotonic() - begun < 3
+        assert [line for line in seen.screen if line] == ["waiting for the keyring to be unlocked"]
+
+
+def test_a_signal_ends_the_wait_in_a_pipe(environ: Environ) -> None:
+    command = [sys.executable, "-X", "importtime", "-m", "smscli", "list"]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, env=silent(environ), stdout=pipe, stderr=pipe, text=True) as child:
+        assert child.stderr
+        # The back end's module is loaded just before it is asked.
+        while "tests.support.odd_keyrings" not in child.stderr.readline():
+            pass
+        child.send_signal(signal.SIGTERM)
+        told = [line for line in child.stderr if not line.startswith("import time:")]
+        assert (child.wait(20), told) == (143, [])
+
+
+def test_a_word_is_completed_without_a_keyring(environ: Environ, trouble: tuple[str, str]) -> None:
+    code, out, err, seconds = timed(["__complete", "show", ""], {**os.environ, **environ})
+    assert (code, out, err) == (0, "", "")
+    assert seconds < 10

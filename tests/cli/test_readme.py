@@ -1,0 +1,129 @@
+"""Every command line that the README shows, run as a reader would paste it."""
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from smscli.demo.options import Options
+from smscli.demo.server import DemoServer
+from tests.support.readme import lines, scripts, search_path, the
+
+# These two make an environment of their own: CI runs them in a clean clone.
+_ENVIRONMENT = "python3 -m venv"
+_PARCEL, _CARD, _ROUTER = "0000Na9B26EF0001", "0000Na9B26EF0002", "0000Na9B26EF0003"
+
+needs_jq = pytest.mark.skipif(shutil.which("jq") is None and "CI" not in os.environ, reason="needs jq")
+
+ON_THE_DEMO = [line for line in lines() if "--demo" in line and _ENVIRONMENT not in line]
+CRON = the(scripts(), "smscli list")
+ELSEWHERE = [line for line in lines() if "--demo" not in line and _ENVIRONMENT not in line]
+
+
+@pytest.fixture
+def environ(tmp_path: Path, home: dict[str, str]) -> dict[str, str]:
+    return {**home, "PATH": search_path(tmp_path)}
+
+
+@pytest.fixture
+def server() -> Iterator[DemoServer]:
+    """Of three customers the first got an answer, the second asked 121 seconds ago and the third just now."""
+    times = [1772445600.0]
+    with DemoServer(Options(scene="empty"), clock=lambda: times[-1]) as server:
+        for session_id in (_PARCEL, _CARD, _ROUTER):
+            server.world.add_session(session_id, customer="Mika", agents=("Robin",))
+        server.world.say(_PARCEL, "is anybody there?", by="Mika")
+        server.world.say(_CARD, "hello", by="Mika")
+        server.world.say(_PARCEL, "I am", by="Robin")
+        times.append(times[0] + 121)
+        server.world.say(_ROUTER, "good morning", by="Mika")
+        yield server
+
+
+def cron(
+    environ: dict[str, str], tmp_path: Path, server: DemoServer, password: str = "demo"
+) -> tuple[int, str]:
+    """The script's exit code and what cron would mail."""
+    script = tmp_path / "waiting"
+    script.write_text(CRON)
+    signed_in = {"SMSCLI_URL": server.url, "SMSCLI_USERNAME": "demo", "SMSCLI_PASSWORD": password}
+    done = subprocess.run(
+        ["sh", str(script)],
+        env={**environ, **signed_in},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+@pytest.mark.system
+@pytest.mark.parametrize(
+    "line", [pytest.param(line, marks=needs_jq if "| jq" in line else ()) for line in ON_THE_DEMO]
+)
+def test_a_recipe_works_as_pasted(line: str, environ: dict[str, str]) -> None:
+    endless = re.search(r"\btail\b", line) is not None
+    command = (
+        ["timeout", "--signal=INT", "5", "bash", "-c", f"exec {line}"] if endless else ["bash", "-c", line]
+    )
+    done = subprocess.run(
+        command, env=environ, cwd=environ["HOME"], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.returncode, "error:" in done.stderr) == (124 if endless else 0, False), done.stderr
+    kept = [Path(environ["HOME"], name) for name in re.findall(r"(?:>|--html) (\w+\.\w+)", line)]
+    assert all(file.read_text() for file in kept), "a recipe keeps something"
+    assert done.stdout or kept, "or shows something"
+
+
+@pytest.mark.system
+@needs_jq
+def test_what_goes_into_a_ticket_is_masked(environ: dict[str, str]) -> None:
+    for line in (line for line in ON_THE_DEMO if "page." in line):
+        subprocess.run(["sh", "-c", line], env=environ, cwd=environ["HOME"], timeout=60, check=True)
+    page, text = (Path(environ["HOME"], name).read_text() for name in ("page.html", "page.txt"))
+    assert text.startswith("Noor: internet is down since 7, the box blinks red. I work from home...\nRobin: ")
+    assert "internet is down since 7" in page
+    # The customer's number stands in the session's user data.
+    assert "PhoneNumber" in page
+    assert "555-0117" not in page
+
+
+@pytest.mark.system
+@needs_jq
+def test_cron_mails_who_has_waited_and_nothing_else(
+    environ: dict[str, str], tmp_path: Path, server: DemoServer
+) -> None:
+    assert cron(environ, tmp_path, server) == (0, f"{_CARD} has waited 121 s for an answer\n")
+    server.world.say(_CARD, "here I am", by="Robin")
+    assert cron(environ, tmp_path, server) == (0, "")
+    for session_id in (_PARCEL, _CARD, _ROUTER):
+        server.world.remove(session_id)
+    assert cron(environ, tmp_path, server) == (0, "")
+
+
+@pytest.mark.system
+@needs_jq
+def test_cron_mails_why_nobody_can_tell(environ: dict[str, str], tmp_path: Path, server: DemoServer) -> None:
+    refused = cron(environ, tmp_path, server, password="wrong")
+    server.options.fault = ("500",)
+    failed = cron(environ, tmp_path, server)
+    server.close()
+    unreachable = cron(environ, tmp_path, server)
+    assert (refused, failed, unreachable) == (
+        (4, "no sign-in: see smscli auth status\n"),
+        (1, "see smscli doctor\n"),
+        (3, "the server can't be reached\n"),
+    )
+
+
+def test_the_other_lines_are_signing_in_or_need_a_real_server() -> None:
+    """Those of the broker have a test of their own."""
+    others = [line for line in ELSEWHERE if "mosquitto" not in line]
+    assert all(re.match(r"smscli (auth|--profile default list)", line) for line in others)
+    assert len(ON_THE_DEMO) >= 10
+    assert len(scripts()) == 2

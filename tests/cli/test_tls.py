@@ -1,0 +1,328 @@
+"""Whole commands over TLS: whom they trust, what they say of whom they don't, and that nothing changes it."""
+
+import json
+import os
+import socket
+import ssl
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+import trustme
+
+from smscli.demo.options import Options
+from smscli.demo.server import DemoServer
+from smscli.gws.tls import tls_context
+from tests.conftest import Outcome, Smscli
+from tests.support.on_terminal import OnTerminal
+from tests.support.tls_front import TlsFront
+
+Environ = dict[str, str]
+
+ID = "0000Na9B26EF0001"
+SIGNED_IN = {"SMSCLI_USERNAME": "demo", "SMSCLI_PASSWORD": "demo"}
+UNKNOWN = "unable to get local issuer certificate"
+AUTHORITY = "if its authority is your own, name it: --ca-bundle FILE"
+CLOCK = "is this machine's clock right? if it is, the server needs a new certificate"
+READS = [["list"], ["show", ID], ["messages", ID], ["tail", ID], ["doctor"], ["auth", "status"]]
+DAY = timedelta(days=1)
+LONG_AGO, NOW = datetime(2001, 1, 1, tzinfo=UTC), datetime.now(UTC)
+
+
+@pytest.fixture(scope="module")
+def ours() -> trustme.CA:
+    return trustme.CA(organization_name="Ours")
+
+
+@pytest.fixture(scope="module")
+def theirs() -> trustme.CA:
+    return trustme.CA(organization_name="Theirs")
+
+
+@pytest.fixture
+def server() -> Iterator[DemoServer]:
+    """Its one session has ended: a tail of it ends by itself."""
+    with DemoServer(Options(scene="empty")) as server:
+        server.world.add_session(ID, state="Completed", customer="Mika", agents=("Robin",))
+        server.world.say(ID, "is anybody there?", by="Mika")
+        yield server
+
+
+def serving(leaf: trustme.LeafCert) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    leaf.configure_cert(context)
+    return context
+
+
+@pytest.fixture
+def front(server: DemoServer, ours: trustme.CA) -> Iterator[TlsFront]:
+    with TlsFront(server, serving(ours.issue_cert("localhost"))) as front:
+        yield front
+
+
+def written(blobs: list[trustme.Blob], path: Path) -> str:
+    path.write_bytes(b"".join(blob.bytes() for blob in blobs))
+    return str(path)
+
+
+@pytest.fixture
+def bundle(ours: trustme.CA, tmp_path: Path) -> str:
+    return written([ours.cert_pem], tmp_path / "ours.pem")
+
+
+def at(front: TlsFront) -> Environ:
+    return {**SIGNED_IN, "SMSCLI_URL": front.url}
+
+
+def refused(front: TlsFront, why: str, hint: str = AUTHORITY) -> str:
+    return f"error: the certificate of localhost:{front.port} is not trusted: {why}\nhint: {hint}\n"
+
+
+# --- the server's certificate ---
+
+
+@pytest.mark.parametrize("arguments", READS, ids=" ".join)
+def test_a_ca_bundle_lets_each_command_in(
+    smscli: Smscli, front: TlsFront, bundle: str, arguments: list[str]
+) -> None:
+    outcome = smscli(*arguments, "--ca-bundle", bundle, **at(front))
+    assert (outcome.code, front.refusals) == (0, []), outcome.err
+    assert outcome.out
+
+
+@pytest.mark.parametrize("arguments", READS, ids=" ".join)
+def test_without_it_each_command_is_refused_after_one_connection(
+    smscli: Smscli, server: DemoServer, front: TlsFront, arguments: list[str]
+) -> None:
+    outcome = smscli(*arguments, **at(front))
+    told = outcome.err.removeprefix("following the SMS sessions of demo at localhost\n")
+    assert (outcome.code, told) == (3, refused(front, UNKNOWN))
+    assert (front.connections, list(server.requests)) == (1, [])
+
+
+def test_a_script_is_told_host_and_reason_too(smscli: Smscli, front: TlsFront) -> None:
+    error = json.loads(smscli("list", "--json", **at(front)).err)["error"]
+    assert (error["kind"], error["exitCode"]) == ("unreachable", 3)
+    assert error["message"] == f"the certificate of localhost:{front.port} is not trusted: {UNKNOWN}"
+
+
+@pytest.mark.parametrize(
+    ("name", "begins", "ends", "why", "hint"),
+    [
+        ("localhost", LONG_AGO, LONG_AGO + DAY, "certificate has expired", CLOCK),
+        ("localhost", NOW + 2 * DAY, NOW + 3 * DAY, "certificate is not yet valid", CLOCK),
+        (
+            "gws.example",
+            NOW - DAY,
+            NOW + DAY,
+            "Hostname mismatch, certificate is not valid for 'localhost'",
+            "is the name in the URL the one that the certificate is for?",
+        ),
+    ],
+)
+def test_a_trusted_authority_is_not_enough(
+    smscli: Smscli,
+    front: TlsFront,
+    ours: trustme.CA,
+    bundle: str,
+    name: str,
+    begins: datetime,
+    ends: datetime,
+    why: str,
+    hint: str,
+) -> None:
+    front.context = serving(ours.issue_cert(name, not_before=begins, not_after=ends))
+    outcome = smscli("list", "--ca-bundle", bundle, **at(front))
+    assert (outcome.code, outcome.out, outcome.err) == (3, "", refused(front, why, hint))
+    assert front.connections == 1
+
+
+def test_through_a_proxy_it_is_the_server_that_is_named(
+    smscli: Smscli, server: DemoServer, ours: trustme.CA, bundle: str
+) -> None:
+    with TlsFront(server, serving(ours.issue_cert("gws.example")), tunnel=True) as proxy:
+        environ = {
+            **SIGNED_IN,
+            "SMSCLI_URL": "https://gws.example",
+            "HTTPS_PROXY": f"http://localhost:{proxy.port}",
+        }
+        good = smscli("list", "--ca-bundle", bundle, **environ)
+        bad = smscli("list", **environ)
+    assert (good.code, good.err) == (0, "")
+    assert (bad.code, proxy.connections) == (3, 2)
+    assert bad.err == f"error: the certificate of gws.example is not trusted: {UNKNOWN}\nhint: {AUTHORITY}\n"
+
+
+def test_while_following_a_refused_certificate_is_the_end(
+    front: TlsFront, server: DemoServer, theirs: trustme.CA, bundle: str, home: Environ
+) -> None:
+    server.world.add_session("s2", customer="Noor", agents=())
+    server.world.say("s2", "hello", by="Noor")
+    environ = {**home, **at(front), "PATH": os.environ["PATH"]}
+    command = [sys.executable, "-m", "smscli", "tail", "s2", "--ca-bundle", bundle, "--interval", "0.2"]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, env=environ, stdout=pipe, stderr=pipe, text=True) as child:
+        try:
+            assert child.stdout
+            assert "hello" in child.stdout.readline()
+            front.context = serving(theirs.issue_cert("localhost"))
+            front.cut()
+            _, told = child.communicate(timeout=30)
+        finally:
+            child.kill()
+    assert (child.returncode, told.splitlines()[-2:]) == (3, refused(front, UNKNOWN).splitlines())
+
+
+def test_the_system_s_store_is_loaded_beside_the_bundle(
+    front: TlsFront, theirs: trustme.CA, bundle: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The system's store is, for OpenSSL, the file that SSL_CERT_FILE names, and the folder beside it."""
+    monkeypatch.setenv("SSL_CERT_FILE", written([theirs.cert_pem], tmp_path / "system.pem"))
+    monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path / "none"))
+    context = tls_context(bundle)
+    with socket.create_connection(("127.0.0.1", front.port)) as line:
+        context.wrap_socket(line, server_hostname="localhost").close()
+    # truststore does not tell; the context of Python's own that it has OpenSSL judge with does.
+    loaded = [dict(pair[0] for pair in one["subject"]) for one in context._ctx.get_ca_certs()]
+    assert sorted(one["organizationName"] for one in loaded) == ["Ours", "Theirs"]
+
+
+# --- the client's certificate ---
+
+
+@pytest.fixture(params=[ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def demanding(request: pytest.FixtureRequest, front: TlsFront, ours: trustme.CA) -> TlsFront:
+    """A front that wants to know who connects."""
+    ours.configure_trust(front.context)
+    front.context.verify_mode = ssl.CERT_REQUIRED
+    front.context.minimum_version = front.context.maximum_version = request.param
+    return front
+
+
+def own_certificate(authority: trustme.CA, path: Path) -> str:
+    return written([authority.issue_cert("agent@gws.example").private_key_and_cert_chain_pem], path)
+
+
+def test_a_client_certificate_is_shown_to_a_server_that_demands_one(
+    smscli: Smscli, demanding: TlsFront, ours: trustme.CA, bundle: str, tmp_path: Path
+) -> None:
+    own = own_certificate(ours, tmp_path / "own.pem")
+    for arguments in READS:
+        outcome = smscli(*arguments, "--ca-bundle", bundle, "--client-cert", own, **at(demanding))
+        assert (outcome.code, demanding.refusals) == (0, []), outcome.err
+
+
+def without(smscli: Smscli, front: TlsFront, bundle: str, *more: str) -> Outcome:
+    """A read that is refused, which is told in one line and not tried again."""
+    outcome = smscli("list", "--ca-bundle", bundle, *more, **at(front))
+    assert (outcome.code, outcome.out, len(outcome.err.splitlines())) == (3, "", 1)
+    assert outcome.err.startswith(f"error: no TLS connection to localhost:{front.port}: ")
+    assert front.connections == 1
+    return outcome
+
+
+def test_a_missing_client_certificate_is_one_line(smscli: Smscli, demanding: TlsFront, bundle: str) -> None:
+    assert "alert" in without(smscli, demanding, bundle).err
+    assert demanding.refusals == ["PEER_DID_NOT_RETURN_A_CERTIFICATE"]
+
+
+def test_a_stranger_s_client_certificate_is_one_line(
+    smscli: Smscli, demanding: TlsFront, theirs: trustme.CA, bundle: str, tmp_path: Path
+) -> None:
+    own = own_certificate(theirs, tmp_path / "own.pem")
+    assert "alert" in without(smscli, demanding, bundle, "--client-cert", own).err
+
+
+def encrypted(leaf: trustme.LeafCert, path: Path) -> str:
+    from cryptography.hazmat.primitives import serialization
+
+    key = serialization.load_pem_private_key(leaf.private_key_pem.bytes(), None)
+    locked = key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.BestAvailableEncryption(b"hunter2"),
+    )
+    path.write_bytes(locked + leaf.cert_chain_pems[0].bytes())
+    return str(path)
+
+
+def test_an_encrypted_key_is_told_and_asks_nobody(
+    front: TlsFront, ours: trustme.CA, tmp_path: Path, home: Environ
+) -> None:
+    """On a terminal, where OpenSSL itself would ask."""
+    own = encrypted(ours.issue_cert("agent@gws.example"), tmp_path / "own.pem")
+    environ = {**home, **at(front), "PATH": os.environ["PATH"]}
+    with OnTerminal("list", "--client-cert", own, environ=environ) as seen:
+        assert seen.ended() == 1
+        assert [line for line in seen.screen if line] == [
+            "error: the key in the client certificate's file is encrypted",
+            "hint: decrypt it first: openssl pkey -in FILE -out FILE",
+        ]
+    assert front.connections == 0
+
+
+def test_a_key_of_another_certificate_is_told(
+    smscli: Smscli, front: TlsFront, ours: trustme.CA, theirs: trustme.CA, tmp_path: Path
+) -> None:
+    one, other = ours.issue_cert("a@gws.example"), theirs.issue_cert("b@gws.example")
+    own = written([one.private_key_pem, *other.cert_chain_pems], tmp_path / "own.pem")
+    outcome = smscli("list", "--client-cert", own, **at(front))
+    assert (outcome.code, outcome.err) == (
+        1,
+        f"error: the client certificate {own} is no PEM file of that kind\n",
+    )
+    assert front.connections == 0
+
+
+# --- no way around it ---
+
+SWITCHES = {
+    "PYTHONHTTPSVERIFY": "0",
+    "SMSCLI_INSECURE": "1",
+    "SMSCLI_VERIFY": "0",
+    "SMSCLI_TLS_VERIFY": "0",
+    "GIT_SSL_NO_VERIFY": "1",
+    "NODE_TLS_REJECT_UNAUTHORIZED": "0",
+}
+
+
+def in_a_process(environ: Environ, *arguments: str) -> tuple[int, str]:
+    command = [sys.executable, "-m", "smscli", *arguments]
+    done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=60)
+    return done.returncode, done.stderr
+
+
+def test_no_variable_turns_verification_off(home: Environ, front: TlsFront, bundle: str) -> None:
+    """Nor does one that other programs take their authorities from."""
+    others = {"REQUESTS_CA_BUNDLE": bundle, "CURL_CA_BUNDLE": bundle, "PIP_CERT": bundle}
+    environ = {**home, **at(front), **SWITCHES, **others, "PATH": os.environ["PATH"]}
+    assert in_a_process(environ, "list") == (3, refused(front, UNKNOWN))
+
+
+def test_no_key_of_a_profile_turns_verification_off(smscli: Smscli, home: Environ, front: TlsFront) -> None:
+    config = Path(home["HOME"], ".config", "smscli", "config.toml")
+    config.parent.mkdir(parents=True)
+    keys = ["verify = false", "insecure = true", "tls_verify = false", "ssl_verify = false"]
+    config.write_text("\n".join(["[profiles.default]", f'url = "{front.url}"', 'user = "demo"', *keys]))
+    outcome = smscli("list", SMSCLI_PASSWORD="demo")
+    assert (outcome.code, outcome.err) == (3, refused(front, UNKNOWN))
+
+
+@pytest.mark.parametrize(
+    "option", ["--insecure", "-k", "--no-verify", "--verify=no", "--no-check-certificate"]
+)
+def test_no_option_turns_verification_off(smscli: Smscli, front: TlsFront, option: str) -> None:
+    outcome = smscli("list", option, **at(front))
+    assert (outcome.code, front.connections) == (2, 0)
+    assert outcome.err.startswith("error: no such option")
+
+
+def test_an_http_redirect_to_tls_is_no_way_either(
+    smscli: Smscli, server: DemoServer, front: TlsFront
+) -> None:
+    server.fail_next(f"redirect:{front.url}/api/v2/me/smsessions")
+    outcome = smscli("list", server=server)
+    assert (outcome.code, front.connections) == (1, 0)

@@ -1,0 +1,251 @@
+"""Answers without end or bottom, through whole commands: refused soon, in bounded memory, on one line, with
+the option that helps where one does."""
+
+import gzip
+import json
+import time
+import tracemalloc
+import zlib
+from pathlib import Path
+
+import pytest
+
+from smscli.gws import http
+from smscli.gws.http import BODY_LIMIT, Server, TooLong, Transport
+from tests.conftest import Smscli
+from tests.support.wire_server import Line, Reply, Request, WireServer, answer, drip, in_turn, whole
+
+OK = b"HTTP/1.1 200 OK\r\n"
+CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
+PACKED = OK + b"Content-Encoding: gzip\r\n\r\n"
+
+
+def packed_blocks() -> tuple[bytes, bytes]:
+    """16 MiB of blanks as the start of a gzip member, and as a block that may follow it again and again."""
+    packer = zlib.compressobj(9, zlib.DEFLATED, zlib.MAX_WBITS | 16)
+    first = packer.compress(b" " * 2**24) + packer.flush(zlib.Z_FULL_FLUSH)
+    return first, packer.compress(b" " * 2**24) + packer.flush(zlib.Z_FULL_FLUSH)
+
+
+START, BLOCK = packed_blocks()
+
+
+def flood(head: bytes, piece: bytes) -> Reply:
+    """A head, then the same piece until nobody listens any more."""
+
+    def say(line: Line) -> None:
+        line.send(head)
+        while not line.over.is_set():
+            line.send(piece)
+
+    return say
+
+
+def told(reply: Reply, smscli: Smscli, *arguments: str, timeout: str = "10") -> tuple[int, str]:
+    """The exit code and what stderr said, the server's address left out; soon, and nothing on stdout."""
+    with WireServer(in_turn(reply)) as server:
+        began = time.monotonic()
+        done = smscli(
+            *arguments,
+            SMSCLI_URL=server.base_url,
+            SMSCLI_USERNAME="demo",
+            SMSCLI_PASSWORD="demo",
+            SMSCLI_TIMEOUT=timeout,
+        )
+        assert time.monotonic() - began < 30
+        assert done.out == ""
+        return done.code, done.err.replace(f"localhost:{server.port}", "HOST")
+
+
+# --- too much of it ---
+
+ENDLESS_BODIES = {
+    "announced": whole(OK + b"Content-Length: 67108865\r\n\r\n["),
+    "streamed": flood(OK + b"\r\n", b" " * 65536),
+    "chunked": flood(CHUNKED, b"10000\r\n" + b" " * 65536 + b"\r\n"),
+    "a packed bomb": flood(PACKED + START, BLOCK),
+    "packed bombs in a row": flood(PACKED, gzip.compress(b" " * 2**24)),
+}
+
+
+@pytest.mark.parametrize("reply", ENDLESS_BODIES.values(), ids=ENDLESS_BODIES.keys())
+def test_a_body_without_end_is_refused_with_the_option_that_helps(reply: Reply, smscli: Smscli) -> None:
+    said = "error: the answer of HOST is over 64 MiB\n"
+    hint = "hint: ask for fewer messages: --count N\n"
+
+    assert told(reply, smscli, "list") == (1, said)
+    assert told(reply, smscli, "messages", "S1") == (1, said + hint)
+
+
+def test_a_packed_bomb_takes_little_more_memory_than_the_longest_body() -> None:
+    def bomb(line: Line) -> None:
+        line.send(PACKED + START + BLOCK * 2)
+        # Read by now: the rest is unpacked when much is held already.
+        line.over.wait(0.3)
+        line.send(BLOCK * 16)
+
+    with WireServer(in_turn(bomb)) as server:
+        transport = Transport(Server(server.base_url), lambda: "Bearer t", {}, clock=time.monotonic)
+        tracemalloc.start()
+        try:
+            with pytest.raises(TooLong):
+                transport.get("me", {})
+            peak = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+            transport.close()
+    assert peak < 2.25 * BODY_LIMIT
+
+
+def many(value: bytes, count: int) -> Reply:
+    """A packed list of messages, so many of the same."""
+    body = gzip.compress(b'{"messages":[' + b",".join([value] * count) + b"]}")
+    head = OK + b"Content-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(body)
+    return whole(head + body)
+
+
+@pytest.mark.parametrize(("value", "count"), [(b"{}", 2_100_000), (b"[]", 2_100_000), (b"0,0", 2_100_000)])
+def test_more_values_than_memory_should_bear_are_refused(value: bytes, count: int, smscli: Smscli) -> None:
+    """A list of 8 MiB of empty objects took 845 MiB, and is packed in 9 kB."""
+    said = "error: the answer of HOST has over 4,000,000 values in it\n"
+    hint = "hint: ask for fewer messages: --count N\n"
+    assert told(many(value, count), smscli, "messages", "S1") == (1, said + hint)
+
+
+def test_somebody_may_write_as_many_commas(smscli: Smscli) -> None:
+    text = b",[{" * 2_000_000
+    reply = many(b'{"index":1,"type":"Text","text":"%b\\""}' % text, 1)
+    with WireServer(in_turn(reply, answer([]))) as server:
+        environ = {"SMSCLI_URL": server.base_url, "SMSCLI_TOKEN": "t"}
+        outcome = smscli("messages", "S1", "--json", "--start-index", "1", **environ)
+    assert outcome.code == 0
+    assert json.loads(outcome.out)[0]["text"] == f'{text.decode()}"'
+
+
+UNFINISHED = {
+    "a cut text of quotes": b'"' + b'\\"' * 10_000_000,
+    "a text of escapes": b'"' + b"\\u00e9," * 5_000_000 + b'"]',
+    "many cut texts": b'"\\' * 10_000_000,
+}
+
+
+@pytest.mark.parametrize("text", UNFINISHED.values(), ids=UNFINISHED.keys())
+def test_looking_for_texts_has_one_look_at_each_byte(text: bytes, smscli: Smscli) -> None:
+    """A look that goes back over what it took would need hours here."""
+    body = b"[" + b"0," * 4_000_001 + text
+    reply = whole(OK + b"Content-Length: %d\r\n\r\n%b" % (len(body), body))
+    assert told(reply, smscli, "list") == (1, "error: the answer of HOST has over 4,000,000 values in it\n")
+
+
+def test_the_longest_transcript_within_the_limit_has_not_too_many_values() -> None:
+    sender = b'{"nickname":"M","participantId":"0090000000000001","type":"Customer"}'
+    shortest = b'{"index":123456,"from":%b,"text":"","visibility":"All","type":"Text",' % sender
+    shortest += b'"timestamp":"2026-11-25T13:02:47.000+0000"},'
+    body = b'{"messages":[' + shortest * (BODY_LIMIT // len(shortest) - 1)
+    assert not http._has_too_many_values(body)
+
+
+def test_an_answer_is_refused_for_the_length_of_all_that_comes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is late here: only the limit can end it."""
+    monkeypatch.setattr(http, "_ANSWER_LIMIT", 100_000)
+    with WireServer(in_turn(flood(CHUNKED, b"1;" + b"x" * 4000 + b"\r\n \r\n"))) as server:
+        one = Transport(Server(server.base_url, 60), lambda: "Bearer t", {}, clock=time.monotonic)
+        with pytest.raises(TooLong):
+            one.get("me", {})
+        one.close()
+
+
+NESTED = {
+    "lists": b"[" * 1_000_000,
+    "whole lists": b"[" * 1_000_000 + b"]" * 1_000_000,
+    "objects": b'{"messages":' * 1_000_000,
+    "under a key nobody knows": b'{"messages":[{"index":1,"type":"Text","x":' + b"[" * 1_000_000,
+}
+
+
+@pytest.mark.parametrize("body", NESTED.values(), ids=NESTED.keys())
+def test_a_million_values_in_one_another_are_refused(body: bytes, smscli: Smscli) -> None:
+    url = "http://HOST/api/v2/me/smsessions/S1/messages"
+    reply = whole(OK + b"Content-Length: %d\r\n\r\n%b" % (len(body), body))
+
+    code, err = told(reply, smscli, "messages", "S1")
+
+    assert (code, err) == (1, f"error: the server's answer is nested too deeply, at {url}\n")
+
+
+@pytest.mark.parametrize("body", NESTED.values(), ids=NESTED.keys())
+def test_a_recording_with_a_million_values_in_one_another_is_refused(
+    body: bytes, smscli: Smscli, tmp_path: Path
+) -> None:
+    recording = tmp_path / "log.jsonl"
+    recording.write_bytes(b'{"sessionId":"S1","type":"Text","index":1,"text":"hello"}\n' + body + b"\n")
+
+    done = smscli("messages", f"@{recording}", "--jsonl")
+
+    assert done.code == 1
+    assert json.loads(done.out)["text"] == "hello"
+    assert json.loads(done.err)["error"]["message"] == f"line 2 of {recording} is no message"
+
+
+NO_HTTP = {
+    "a hundred thousand headers": flood(OK, b"X-Flood: y\r\n" * 100_000),
+    "a header without end": flood(OK + b"X: ", b"y" * 2**20),
+    "a status without end": flood(b"HTTP/1.1 200 ", b"y" * 2**20),
+    "a chunk's size without end": flood(CHUNKED + b"1;", b"x" * 2**20),
+}
+
+
+@pytest.mark.parametrize("reply", NO_HTTP.values(), ids=NO_HTTP.keys())
+def test_a_flood_of_headers_is_refused(reply: Reply, smscli: Smscli) -> None:
+    assert told(reply, smscli, "list") == (1, "error: HOST does not answer in HTTP\n")
+
+
+SLOW = {
+    "a head": drip(OK, b"X", 0.02),
+    "a first line": drip(b"HTTP/1.1 2", b"0", 0.02),
+    "a body": drip(OK + b"\r\n", b" ", 0.02),
+    "a trailer": drip(CHUNKED + b"2\r\n[]\r\n0\r\nX: ", b"y", 0.02),
+    "chunks of one byte": flood(CHUNKED, b"1\r\n \r\n" * 10_000),
+    "long names of short chunks": flood(CHUNKED, b"1;" + b"x" * 60_000 + b"\r\n \r\n"),
+    "trailers": flood(CHUNKED + b"2\r\n[]\r\n0\r\n", b"X: y\r\n" * 10_000),
+    "promises": flood(b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 10_000),
+    "packed nothing": flood(PACKED, gzip.compress(b"") * 3_000),
+}
+
+
+@pytest.mark.parametrize("reply", SLOW.values(), ids=SLOW.keys())
+def test_an_answer_that_never_ends_is_given_up(reply: Reply, smscli: Smscli) -> None:
+    late = "error: the answer of HOST was not whole in time\nhint: wait longer: --timeout SECONDS\n"
+    # On a machine that is busy a drop may take longer than it should.
+    none = "error: HOST did not answer within 0.2 s\nhint: wait longer: --timeout SECONDS\n"
+    long = "error: the answer of HOST is over 64 MiB\n"
+
+    assert told(reply, smscli, "list", timeout="0.2") in ((3, late), (3, none), (1, long))
+
+
+# --- what CometD may say ---
+
+
+@pytest.mark.parametrize(
+    ("news", "said"),
+    [
+        (b'{"channel":"/x"},' * 1_000_000, "the server does not reply to a handshake"),
+        (b'{"channel":"/x"},' * 2_100_000, "the answer of HOST has over 4,000,000 values in it"),
+        (b"[" * 1_000_000, "the server's answer is nested too deeply"),
+        (b'{"channel":"/v2/me/smssession","data":{}},' * 1_600_000, "the answer of HOST is over 64 MiB"),
+    ],
+    ids=["a million messages", "too many messages", "a million lists", "more than there may be"],
+)
+def test_a_flood_of_news_is_no_push(news: bytes, said: str, smscli: Smscli) -> None:
+    def choose(request: Request) -> Reply:
+        if request.method == "POST":
+            return answer(b"[" + news + b'{"channel":"/x"}]')
+        return answer({"user": {"userName": "demo"}, "smsessions": [], "services": []})
+
+    with WireServer(choose) as server:
+        done = smscli("doctor", SMSCLI_URL=server.base_url, SMSCLI_USERNAME="demo", SMSCLI_PASSWORD="demo")
+
+    push = done.out.replace(f"localhost:{server.port}", "HOST").splitlines()[-1].split("\t")
+    told = f"no push, at the handshake or subscription: {said}; no CSRF token is in use"
+    assert push[:3] == ["push", "warn", told]
+    assert (done.code, done.err) == (0, "")

@@ -1,0 +1,93 @@
+"""A CometD client with nothing to it: one connection, its cookies, and Bayeux messages written out."""
+
+import json
+from typing import Any
+
+from smscli.demo.server import DemoServer
+from tests.support.demo_peer import DEMO, Reply, connect
+
+PATH = "/api/v2/notifications"
+HANDSHAKE = {
+    "channel": "/meta/handshake",
+    "id": "1",
+    "version": "1.0",
+    "supportedConnectionTypes": ["long-polling"],
+}
+Message = dict[str, Any]
+
+
+class Peer:
+    """Closed at the end of a `with`; `cookies` and `client_id` may be set to another's."""
+
+    def __init__(self, server: DemoServer, headers: dict[str, str] = DEMO, path: str = PATH) -> None:
+        self.server = server
+        self.cookies: dict[str, str] = {}
+        self.client_id = ""
+        self.headers = headers
+        self._path = path
+        self._connection = connect(server)
+
+    def __enter__(self) -> "Peer":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._connection.close()
+
+    def send(self, body: bytes, method: str = "POST") -> None:
+        headers = {**self.headers, "Content-Type": "application/json"}
+        if self.cookies:
+            headers["Cookie"] = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
+        self._connection.request(method, self._path, body=body, headers=headers)
+
+    def receive(self) -> Reply:
+        answer = self._connection.getresponse()
+        for name, value in answer.getheaders():
+            if name == "Set-Cookie":
+                key, _, rest = value.partition("=")
+                self.cookies[key] = rest.partition(";")[0]
+        return Reply(answer.status, dict(answer.getheaders()), answer.read())
+
+    def post(self, body: bytes, method: str = "POST") -> Reply:
+        self.send(body, method)
+        return self.receive()
+
+    def say(self, *messages: Message) -> Any:
+        """Send these messages; what comes back."""
+        return self.post(_body(messages)).json()
+
+    def message(self, kind: str, **fields: object) -> Message:
+        return {"channel": f"/meta/{kind}", "clientId": self.client_id, **fields}
+
+    def handshake(self) -> Message:
+        [reply] = self.say(HANDSHAKE)
+        self.client_id = reply.get("clientId", "")
+        return dict(reply)
+
+    def subscribe(self, *topics: str) -> list[Message]:
+        return list(self.say(*(self.message("subscribe", subscription=topic) for topic in topics)))
+
+    def connect(self, **fields: object) -> Any:
+        return self.say(self.message("connect", connectionType="long-polling", **fields))
+
+    def begin(self, *topics: str) -> "Peer":
+        """Go as far as a first connect, so that the next one is held."""
+        self.handshake()
+        self.subscribe(*topics or ("/v2/me/*",))
+        self.connect()
+        return self
+
+    def hang(self, **fields: object) -> None:
+        """Send a connect and see it held."""
+        held = self.message("connect", connectionType="long-polling", **fields)
+        self.send(_body((held,)))
+        assert self.server.await_listeners()
+
+    def news(self) -> list[Message]:
+        """What a connect brings beside its own reply: the one that is held."""
+        *news, reply = self.receive().json()
+        assert reply == {"channel": "/meta/connect", "successful": True}
+        return news
+
+
+def _body(messages: tuple[Message, ...]) -> bytes:
+    return json.dumps(messages).encode()

@@ -1,0 +1,285 @@
+"""The notifications themselves: the forms that the pages print, and what befalls them on their way."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.support.demo_bayeux import Peer
+from tests.support.demo_peer import SAMPLE, START
+from tests.unit.demo.conftest import Serve
+
+AGENT = {"type": "Agent", "nickname": "Robin", "participantId": "0090000000000000"}
+CUSTOMER = {"type": "Customer", "nickname": "Mika", "participantId": "0090000000000001"}
+CAPABILITIES = [
+    "AttachUserData",
+    "UpdateUserData",
+    "DeleteUserData",
+    "Leave",
+    "LeaveAndComplete",
+    "Transfer",
+    "Invite",
+    "Consult",
+    "SetDisposition",
+    "SendMessage",
+    "SendStartTypingNotification",
+    "SendStopTypingNotification",
+]
+
+
+@pytest.fixture
+def peer(serve: Serve) -> Iterator[Peer]:
+    """A client that hears everything, and is answered at once where there is nothing to hear."""
+    with Peer(serve(hold=0.001)) as peer:
+        yield peer.begin("/**")
+
+
+def heard(peer: Peer) -> list[Any]:
+    """What has come for this client since it last asked."""
+    *news, reply = peer.connect()
+    assert reply == {"channel": "/meta/connect", "successful": True}
+    return [notice["data"] if isinstance(notice, dict) and "data" in notice else notice for notice in news]
+
+
+def texts(news: list[Any]) -> list[str]:
+    return [message["text"] for data in news for message in data["messages"]]
+
+
+# Forms
+
+
+def test_a_message_comes_as_sms_send_message_prints_it(peer: Peer) -> None:
+    world = peer.server.world
+    session = world.add_session("A")
+    heard(peer)
+    world.say(session, "hello")
+    assert peer.connect()[0] == {
+        "channel": "/v2/me/smssession",
+        "data": {
+            "messages": [
+                {
+                    "index": 1,
+                    "type": "Text",
+                    "from": CUSTOMER,
+                    "text": "hello",
+                    "visibility": "All",
+                    "timestamp": "2026-03-02T09:00:00.000+0000",
+                    "timestampSeconds": int(START * 1000),
+                }
+            ],
+            "notificationType": "NewMessages",
+            "messageType": "MessageLogUpdated",
+            "smssessionUri": f"{peer.server.url}/api/v2/smssessions/A",
+        },
+    }
+
+
+@pytest.mark.parametrize(
+    ("keys", "address", "named"),
+    [
+        ("single", "uri", {"smsessionUri": "URL/api/v2/smsessions/A"}),
+        ("double", "path", {"smssessionPath": "/smssessions/A"}),
+        ("single", "both", {"smsessionPath": "/smsessions/A", "smsessionUri": "URL/api/v2/smsessions/A"}),
+    ],
+)
+def test_which_key_names_the_session_is_a_switch(
+    peer: Peer, keys: str, address: str, named: dict[str, str]
+) -> None:
+    options, world = peer.server.options, peer.server.world
+    options.push_keys, options.push_address = keys, address
+    session = world.add_session("A")
+    [data] = heard(peer)
+    key = next(iter(named)).removesuffix("Uri").removesuffix("Path")
+    assert data[key]["uri"] == f"{peer.server.url}/api/v2/{key}s/A"
+    world.say(session, "hello")
+    [data] = heard(peer)
+    assert {name: value for name, value in data.items() if key in name} == {
+        name: value.replace("URL", peer.server.url) for name, value in named.items()
+    }
+
+
+def test_a_message_may_come_without_a_word_of_its_session(peer: Peer) -> None:
+    peer.server.options.push_address = "none"
+    session = peer.server.world.add_session("A")
+    heard(peer)
+    peer.server.world.say(session, "hello")
+    [data] = heard(peer)
+    assert data.keys() == {"messages", "notificationType", "messageType"}
+
+
+def test_each_change_comes_with_the_fields_that_its_page_prints(peer: Peer) -> None:
+    world = peer.server.world
+    session = world.add_session("A", user_data={"OrderId": "4471"})
+    world.update(session, participants=[CUSTOMER])
+    world.update(session, comment="calls back")
+    world.set_state(session, "LeftChat")
+    world.end(session)
+    world.remove(session)
+    kind = "SMSsessionStateChangeMessage"
+    uri = f"{peer.server.url}/api/v2/smssessions/A"
+    chatting = {
+        "state": "Chatting",
+        "capabilities": CAPABILITIES,
+        "id": "A",
+        "uri": uri,
+        "participants": [CUSTOMER],
+    }
+    received = {"receivedDate": "2026-03-02T09:00:00.000+0000", "chatType": "Inbound"}
+    left = ["Complete", "SetDisposition", "AttachUserData", "UpdateUserData"]
+    assert heard(peer) == [
+        {
+            "messageType": kind,
+            "notificationType": "StatusChange",
+            "referenceId": 17,
+            "smssession": {**chatting, "participants": [AGENT, CUSTOMER]},
+        },
+        {
+            "messageType": kind,
+            "notificationType": "ParticipantsUpdated",
+            "smssession": {**chatting, **received},
+        },
+        {
+            "messageType": kind,
+            "notificationType": "PropertiesUpdated",
+            "referenceId": 18,
+            "smssession": {
+                **chatting,
+                **received,
+                "userData": {"OrderId": "4471"},
+                "comment": "calls back",
+            },
+        },
+        {
+            "messageType": kind,
+            "notificationType": "StatusChange",
+            "referenceId": 19,
+            "smssession": {"state": "LeftChat", "capabilities": left, "id": "A", "uri": uri},
+        },
+        {
+            "messageType": kind,
+            "notificationType": "StatusChange",
+            "smssession": {"state": "Completed", "id": "A", "uri": uri},
+        },
+    ]
+
+
+def test_minimal_sessions_and_odd_times_reach_notifications_too(peer: Peer) -> None:
+    options, world = peer.server.options, peer.server.world
+    options.minimal, options.timestamps = True, "glued"
+    session = world.add_session("A")
+    world.say(session, "hello")
+    state, log = heard(peer)
+    uri = f"{peer.server.url}/api/v2/smssessions/A"
+    assert state["smssession"] == {"state": "Chatting", "id": "A", "uri": uri}
+    assert log["messages"][0]["timestamp"] == "2026-03-0209:00:00.000+0000"
+
+
+def test_users_hear_of_their_own_sessions_only(serve: Serve) -> None:
+    server = serve(hold=0.001)
+    with Peer(server) as demo, Peer(server, SAMPLE) as sample:
+        demo.begin()
+        sample.begin()
+        server.world.add_session("A")
+        server.world.add_session("B", owner="sample")
+        assert [data["smssession"]["id"] for data in heard(demo)] == ["A"]
+        assert [data["smssession"]["id"] for data in heard(sample)] == ["B"]
+
+
+def test_a_message_that_comes_late_is_not_notified(peer: Peer) -> None:
+    world = peer.server.world
+    session = world.add_session()
+    heard(peer)
+    world.append(session, {"type": "Text", "text": "late"}, late=3)
+    world.say(session, "next")
+    assert texts(heard(peer)) == ["next"]
+
+
+# Troubles on the way
+
+
+def say(peer: Peer, count: int) -> list[Any]:
+    """What is heard of so many messages, each a number."""
+    session = next(iter(peer.server.world.visible_to("demo"))).id
+    for number in range(count):
+        peer.server.world.say(session, str(number))
+    return heard(peer)
+
+
+@pytest.fixture
+def talk(peer: Peer) -> Peer:
+    """The same client, where a session exists."""
+    peer.server.world.add_session("A")
+    heard(peer)
+    return peer
+
+
+def test_nothing_goes_wrong_unasked(talk: Peer) -> None:
+    assert texts(say(talk, 20)) == [str(number) for number in range(20)]
+
+
+def test_the_next_notifications_can_be_lost(talk: Peer) -> None:
+    talk.server.lose_notifications(2)
+    assert texts(say(talk, 4)) == ["2", "3"]
+
+
+def test_a_share_gets_lost_the_same_one_each_time(serve: Serve) -> None:
+    def left(seed: int) -> list[str]:
+        server = serve(hold=0.001, push_lost=0.5, fault_seed=seed)
+        server.world.add_session("A")
+        with Peer(server) as peer:
+            return texts(say(peer.begin(), 40))
+
+    some = left(1)
+    assert 8 < len(some) < 32
+    assert left(1) == some
+    assert left(2) != some
+
+
+def test_every_notification_can_come_twice(talk: Peer) -> None:
+    talk.server.options.push_repeated = 1
+    assert texts(say(talk, 2)) == ["0", "0", "1", "1"]
+
+
+def test_neighbours_can_change_places(talk: Peer) -> None:
+    talk.server.options.push_reordered = 1
+    assert texts(say(talk, 5)) == ["1", "0", "3", "2"]
+    talk.server.options.push_reordered = 0
+    assert texts(say(talk, 1)) == ["0", "4"]
+
+
+def test_foreign_notifications_come_in_between(talk: Peer) -> None:
+    talk.server.options.push_foreign = 1
+    foreign, own = say(talk, 5)[::2], say(talk, 5)[1::2]
+    api = f"{talk.server.url}/api/v2"
+    message = {"index": 1, "type": "Text", "text": "elsewhere", "visibility": "All"}
+    log = {"messages": [message], "notificationType": "NewMessages", "messageType": "MessageLogUpdated"}
+    chat = f"{api}/chats/0000Nc0000000001"
+    assert foreign == [
+        {
+            "messageType": "ChatStateChangeMessage",
+            "notificationType": "StatusChange",
+            "chat": {"id": "0000Nc0000000001", "state": "Chatting", "uri": chat},
+        },
+        {**log, "chatUri": chat, "chatPath": "/chats/0000Nc0000000001"},
+        {"messageType": "CallStateChangeMessage", "notificationType": "StatusChange", "call": {}},
+        {"notificationType": "Error", "errorMessage": "Request failed", "referenceId": 5},
+        {**log, "smssessionUri": f"{api}/smssessions/0000Nf0000000000"},
+    ]
+    assert texts(own) == ["0", "1", "2", "3", "4"]
+
+
+def test_chats_are_heard_by_those_who_subscribed_to_them(serve: Serve) -> None:
+    server = serve(hold=0.001, push_foreign=1)
+    server.world.add_session("A")
+    with Peer(server) as peer:
+        news = say(peer.begin("/v2/me/smssession"), 3)
+    assert texts(news) == ["0", "1", "2"]
+
+
+def test_malformed_elements_come_in_between_and_are_json(talk: Peer) -> None:
+    talk.server.options.push_malformed = 1
+    news = say(talk, 20)
+    malformed, own = news[::2], news[1::2]
+    assert texts(own) == [str(number) for number in range(20)]
+    assert malformed[:4] == [17, None, "junk", [[]]]
+    assert malformed[17:] == malformed[:3]

@@ -1,0 +1,155 @@
+"""A session's place in its log: identities in little memory, and what to ask for next."""
+
+import tracemalloc
+from datetime import UTC, datetime, timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from smscli.follow.cursor import Ask, Cursor, Seen, Taken
+from smscli.model import Message, Page
+
+NOON = datetime(2025, 1, 1, 12, 0, tzinfo=UTC)
+
+
+def message(index: int | None, text: str = "", at: datetime | None = NOON) -> Message:
+    return Message("A", index, "Text", at=at, text=text)
+
+
+def page(*indices: int | None, at: datetime | None = NOON + timedelta(hours=1)) -> Page:
+    return Page(tuple(message(index, "said") for index in indices), at)
+
+
+@given(st.lists(st.integers(-(2**63), 2**63 - 1) | st.integers(-40, 40)))
+def test_seen_is_a_set(identities: list[int]) -> None:
+    seen = Seen()
+    kept: set[int] = set()
+    for identity in identities:
+        # 0 marks a free place, and so stands for 1.
+        identity = identity or 1
+        assert (identity in seen) == (identity in kept)
+        assert seen.add(identity) == (identity not in kept)
+        kept.add(identity)
+    assert len(seen) == len(kept)
+    assert all(identity in seen for identity in kept)
+
+
+def test_a_seen_message_takes_at_most_64_bytes_while_the_table_grows_too() -> None:
+    messages = 100_000
+    tracemalloc.start()
+    try:
+        seen = Seen()
+        for identity in range(messages):
+            seen.add(hash((identity, "A")))
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert len(seen) == messages
+    assert peak / messages <= 64
+
+
+def test_a_new_cursor_reads_the_log_by_pages_from_1() -> None:
+    cursor = Cursor()
+    ask = cursor.ask(0.0)
+    assert ask == Ask(1, 500, None, True, 0.0)
+    taken = cursor.take(ask, page(*range(1, 501)), 0.0)
+    assert (len(taken.messages), taken.done) == (500, False)
+    assert cursor.ask(1.0) == Ask(500, 500, None, True, 1.0)
+    assert cursor.take(cursor.ask(1.0), page(500, 501), 1.0) == Taken(page(501).messages)
+    assert cursor.ask(2.0) == Ask(501, None, 501, False, 2.0)
+
+
+def test_an_answer_without_its_anchor_is_dropped_and_the_log_asked_for_again() -> None:
+    cursor = Cursor()
+    cursor.take(cursor.ask(0.0), page(1, 2, 3), 0.0)
+    taken = cursor.take(cursor.ask(1.0), page(), 1.0)
+    assert taken == Taken((), done=False, reset=True)
+    assert cursor.doubtful
+    assert cursor.ask(1.0) == Ask(1, 500, None, False, 1.0)
+    assert cursor.take(cursor.ask(1.0), page(1), 1.0) == Taken(())
+    assert cursor.take(cursor.ask(3.0), page(1), 3.0) == Taken(())
+    assert not cursor.doubtful
+
+
+def test_another_message_in_the_anchors_place_is_a_reset_too() -> None:
+    cursor = Cursor()
+    cursor.take(cursor.ask(0.0), page(1, 2, 3), 0.0)
+    other = Page((message(3, "another"), message(4, "one more")), NOON)
+    assert cursor.take(cursor.ask(1.0), other, 1.0).reset
+
+
+def test_gaps_are_named_and_noted_for_2_and_10_seconds_later() -> None:
+    cursor = Cursor()
+    cursor.take(cursor.ask(0.0), page(1, 2), 0.0)
+    taken = cursor.take(cursor.ask(5.0), page(2, 5, 9), 5.5)
+    assert taken.gaps == ((2, 5), (5, 9))
+    assert cursor.reread_due == 7.5
+    assert cursor.ask(7.4).start == 9
+    assert cursor.ask(7.5) == Ask(2, None, 2, False, 7.5)
+    late = cursor.take(cursor.ask(7.5), page(2, 3, 5, 9), 7.6)
+    assert [(one.index, one.late) for one in late.messages] == [(3, True)]
+    assert cursor.reread_due == 15.5
+    cursor.take(cursor.ask(15.5), page(2, 3, 5, 9), 15.6)
+    assert cursor.reread_due is None
+
+
+def test_a_reread_that_the_server_cuts_short_goes_on_where_it_ends() -> None:
+    cursor = Cursor()
+    cursor.take(cursor.ask(0.0), page(1, 2), 0.0)
+    cursor.take(cursor.ask(5.0), page(2, 5, 6, 9), 5.0)
+    assert cursor.ask(7.0) == Ask(2, None, 2, False, 7.0)
+    cursor.take(cursor.ask(7.0), page(2, 5, 6), 7.0)
+    assert cursor.reread_due == 7.0
+    assert cursor.ask(7.1) == Ask(6, None, 6, False, 7.1)
+    late = cursor.take(cursor.ask(7.1), page(6, 7), 7.1)
+    assert [(one.index, one.late) for one in late.messages] == [(7, True)]
+    assert cursor.ask(7.2) == Ask(7, None, 7, False, 7.2)
+    cursor.take(cursor.ask(7.2), page(7, 9), 7.2)
+    assert cursor.reread_due == 15.0
+
+
+def test_a_reread_that_brings_its_anchor_alone_is_over() -> None:
+    cursor = Cursor()
+    cursor.take(cursor.ask(0.0), page(1, 2), 0.0)
+    cursor.take(cursor.ask(5.0), page(2, 5), 5.0)
+    cursor.take(cursor.ask(7.0), page(2), 7.0)
+    assert cursor.reread_due == 15.0
+
+
+def test_messages_without_an_index_stay_behind_the_one_they_came_after() -> None:
+    cursor = Cursor()
+    answer = page(3, None, 1, -1, 2)
+    taken = cursor.take(cursor.ask(0.0), answer, 0.0)
+    assert [one.index for one in taken.messages] == [1, -1, 2, 3, None]
+
+
+def test_a_log_without_any_index_is_read_whole_each_time() -> None:
+    cursor = Cursor()
+    cursor.take(cursor.ask(0.0), page(None), 0.0)
+    assert cursor.ask(2.0) == Ask(1, 500, None, False, 2.0)
+    assert cursor.take(cursor.ask(2.0), page(None), 2.0) == Taken(())
+
+
+def test_recalled_gaps_of_a_log_that_was_reset_are_forgotten() -> None:
+    cursor = Cursor()
+    for one in (message(1), message(5), message(1, "new log"), message(2)):
+        cursor.recall(one)
+    cursor.settle(NOON, 0.0)
+    assert cursor.ask(0.0) == Ask(2, None, 2, False, 0.0)
+    assert cursor.reread_due is None
+
+
+def test_a_recalled_gap_is_asked_for_at_once_and_twice_more() -> None:
+    cursor = Cursor()
+    for one in (message(1), message(5)):
+        cursor.recall(one)
+    cursor.settle(NOON + timedelta(seconds=60), 100.0)
+    assert cursor.ask(100.0) == Ask(1, None, 1, False, 100.0)
+    cursor.take(cursor.ask(100.0), Page((message(1), message(5)), NOON), 100.0)
+    assert cursor.reread_due == 102.0
+
+
+def test_a_gap_of_unknown_age_in_a_first_read_is_left_alone() -> None:
+    cursor = Cursor()
+    cursor.take(cursor.ask(0.0), page(1, 5, at=None), 0.0)
+    assert cursor.reread_due is None

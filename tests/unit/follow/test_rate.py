@@ -1,0 +1,91 @@
+"""The arithmetic of how fast to read."""
+
+from math import inf, nan
+
+import pytest
+
+from smscli.follow.rate import Backoff, Rhythm, Trust, Window
+
+
+def test_20_reads_are_free_and_the_21st_waits_out_the_second_of_the_first() -> None:
+    window = Window()
+    for number in range(20):
+        assert window.free_at(5.0) <= 5.0
+        window.count(5.0 + number / 100)
+    assert window.free_at(5.5) == pytest.approx(6.01)
+
+
+def test_a_halved_window_lets_10_through_for_a_minute() -> None:
+    window = Window()
+    window.halve(0.0)
+    for _ in range(10):
+        window.count(59.0)
+    assert window.limit(59.0) == 10
+    assert window.free_at(59.0) == pytest.approx(60.01)
+    assert window.limit(60.0) == 20
+    assert window.free_at(60.0) == -inf
+
+
+@pytest.mark.parametrize(
+    ("jitter", "delays"), [(0.0, [1, 2, 4, 8, 16, 30, 30]), (1.0, [0.5, 1, 2, 4, 8, 15, 15])]
+)
+def test_back_off_doubles_and_jitter_takes_up_to_half(jitter: float, delays: list[float]) -> None:
+    backoff = Backoff()
+    met = []
+    for _ in delays:
+        backoff.failed(100.0, jitter)
+        met.append(backoff.until - 100)
+    assert met == delays
+    backoff.passed()
+    assert (backoff.failures, backoff.until) == (0, -inf)
+
+
+@pytest.mark.parametrize(
+    ("retry_after", "delay"), [(7.0, 7.0), (0.0, 1.0), (-5.0, 1.0), (1e12, 3600.0), (nan, 1.0)]
+)
+def test_retry_after_is_obeyed_up_to_an_hour(retry_after: float, delay: float) -> None:
+    backoff = Backoff()
+    backoff.failed(0.0, 0.0, retry_after)
+    assert backoff.until == delay
+
+
+def test_thousands_of_failures_are_no_overflow() -> None:
+    backoff = Backoff()
+    for _ in range(5000):
+        backoff.failed(0.0, 0.0)
+    assert backoff.until == 30.0
+
+
+def test_a_rhythm_slows_down_after_a_minute_and_starts_again() -> None:
+    rhythm = Rhythm(2.0)
+    rhythm.found(100.0)
+    rhythm.missed(159.0)
+    assert rhythm.interval == 2.0
+    met = []
+    for _ in range(5):
+        rhythm.missed(160.0)
+        met.append(rhythm.interval)
+    assert met == [3.0, 4.5, 6.75, 10.0, 10.0]
+    rhythm.found(200.0)
+    assert rhythm.interval == 2.0
+
+
+def test_a_message_from_a_clock_ahead_counts_as_just_sent() -> None:
+    rhythm = Rhythm(2.0)
+    rhythm.found(100.0, age=-1000.0)
+    assert rhythm.active_at == 100.0
+
+
+def test_trust_is_lost_5_seconds_after_a_message_without_a_wake_up() -> None:
+    trust = Trust(trusted=True)
+    trust.found_in_background("A", 10.0)
+    trust.woken("B", 11.0)
+    assert (trust.judge(14.9), trust.deadline) == (False, 15.0)
+    assert trust.judge(15.0)
+    assert not trust.trusted
+
+
+def test_what_the_background_finds_without_trust_is_no_matter() -> None:
+    trust = Trust(trusted=False)
+    trust.found_in_background("A", 10.0)
+    assert trust.deadline == inf

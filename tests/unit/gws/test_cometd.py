@@ -1,0 +1,312 @@
+"""One Bayeux client against a server that says what each test scripts."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from smscli.errors import ServerError, SignInRefused, SmscliError, Throttled, Unreachable, WireError
+from smscli.gws.cometd import TOPICS, Advice, Channel, Forgotten, NoPush
+from smscli.gws.http import Answer, Server, Transport
+from smscli.model import Wake, WakeKind
+from tests.support.cometd_script import NEWS, UNKNOWN, CometdScript, connected
+from tests.support.wire_server import WireServer, answer, cut_after
+
+GOOD = connected()[0]
+S1 = Wake(WakeKind.MESSAGES, "s1")
+
+
+class Heard(list[Wake]):
+    """The wake-ups of a channel."""
+
+
+@contextmanager
+def channel_to(script: CometdScript) -> Iterator[tuple[Channel, Heard]]:
+    heard = Heard()
+    with WireServer(script) as server:
+        transport = Transport(Server(server.base_url), lambda: "Bearer s3cret", {}, clock=lambda: 0.0)
+        yield Channel(transport, heard.append), heard
+        transport.close()
+
+
+def refused(kind: str, error: str = "403::denied", **more: object) -> dict[str, Any]:
+    return {"channel": f"/meta/{kind}", "successful": False, "error": error, **more}
+
+
+def open_channel(channel: Channel) -> None:
+    channel.open()
+
+
+def connect(channel: Channel) -> None:
+    channel.open()
+    channel.connect(at_once=True)
+
+
+# --- what is said ---
+
+
+def test_a_channel_opens_with_a_handshake_and_four_subscriptions_in_one_request() -> None:
+    script = CometdScript()
+    with channel_to(script) as (channel, _):
+        channel.open()
+        assert channel.is_open
+    assert script.kinds == ["handshake", "subscribe"]
+    assert script.sent("handshake") == [
+        {
+            "channel": "/meta/handshake",
+            "version": "1.0",
+            "minimumVersion": "1.0",
+            "supportedConnectionTypes": ["long-polling"],
+        }
+    ]
+    assert script.sent("subscribe") == [
+        {"channel": "/meta/subscribe", "clientId": "c1", "subscription": topic}
+        for topic in ("/v2/me/*", "/v2/me/smssession", "/v2/me/smssessions", "/v2/me/smsessions")
+    ]
+    ids = [message["id"] for _, messages in script.requests for message in messages]
+    assert ids == ["1", "2", "3", "4", "5"]
+
+
+def test_a_connect_asks_not_to_be_held_only_when_told_so() -> None:
+    script = CometdScript(connect=[connected(), connected()])
+    with channel_to(script) as (channel, _):
+        channel.open()
+        assert channel.connect(at_once=True) is False
+        assert channel.connect(at_once=False) is False
+    usual = {"channel": "/meta/connect", "clientId": "c1", "connectionType": "long-polling"}
+    assert script.sent("connect") == [usual | {"advice": {"timeout": 0}}, usual]
+
+
+def test_a_channel_takes_leave_once_it_is_open() -> None:
+    script = CometdScript()
+    with channel_to(script) as (channel, _), WireServer(script) as server:
+        second = Transport(Server(server.base_url), lambda: "Bearer s3cret", {}, clock=lambda: 0.0)
+        channel.leave(second, 1.0)
+        channel.open()
+        channel.leave(second, 1.0)
+        second.close()
+    assert script.sent("disconnect") == [{"channel": "/meta/disconnect", "clientId": "c1"}]
+
+
+def test_each_handshake_drops_the_browser_s_cookie_and_keeps_the_session_s() -> None:
+    cookies = answer([UNKNOWN], headers={"Set-Cookie": "JSESSIONID=n1; Path=/"})
+    script = CometdScript(connect=[cookies])
+    with channel_to(script) as (channel, _):
+        with pytest.raises(Forgotten):
+            connect(channel)
+        channel.open()
+    assert script.headers("subscribe", "cookie") == ["BAYEUX_BROWSER=b1", "JSESSIONID=n1; BAYEUX_BROWSER=b2"]
+    assert script.headers("handshake", "cookie") == [None, "JSESSIONID=n1"]
+
+
+def test_a_403_that_names_the_csrf_token_renews_it_once() -> None:
+    forged = answer(b"Missing or invalid Csrf token", 403)
+    script = CometdScript(handshake=[forged])
+    with channel_to(script) as (channel, _):
+        channel.open()
+    assert script.kinds == ["handshake", "me", "handshake", "subscribe"]
+    assert script.headers("handshake", "x-csrf-token") == [None, "t0k3n"]
+
+
+def test_a_403_that_the_new_csrf_token_does_not_help_is_final() -> None:
+    forged = answer(b"Missing or invalid Csrf token", 403)
+    script = CometdScript(handshake=[forged, forged])
+    with channel_to(script) as (channel, _), pytest.raises(NoPush, match="the server answers HTTP 403"):
+        channel.open()
+    assert script.kinds == ["handshake", "me", "handshake"]
+
+
+# --- what comes back ---
+
+
+def test_news_come_with_any_answer_and_in_any_order() -> None:
+    state = {"channel": "/v2/me/smssession", "data": {"smssession": {"id": "s2"}}}
+    subscribed = {"channel": "/meta/subscribe", "successful": True}
+    script = CometdScript(subscribe=[[NEWS, subscribed]], connect=[[NEWS, GOOD, state], [GOOD, NEWS]])
+    with channel_to(script) as (channel, heard):
+        channel.open()
+        assert channel.connect(at_once=True) is True
+        assert channel.connect(at_once=True) is True
+    assert heard == [S1, S1, Wake(WakeKind.LIST), S1]
+
+
+def test_elements_that_are_no_messages_are_ignored_and_the_others_heard() -> None:
+    odd = [17, None, "junk", [[]], {}, {"channel": "/v2/me/calls"}, {"channel": 5, "data": NEWS["data"]}]
+    foreign = {"channel": "/meta/elsewhere", "successful": False, "advice": "none"}
+    script = CometdScript(connect=[[*odd, foreign, GOOD, {"data": None}]])
+    with channel_to(script) as (channel, heard):
+        channel.open()
+        channel.connect(at_once=True)
+    assert heard == [S1]
+
+
+def test_a_single_message_need_not_stand_in_a_list() -> None:
+    with channel_to(CometdScript(connect=[GOOD])) as (channel, _):
+        connect(channel)
+
+
+@pytest.mark.parametrize("accepted", TOPICS)
+def test_one_subscription_accepted_is_enough(accepted: str) -> None:
+    replies = [
+        refused("subscribe", subscription=topic) | ({"successful": True} if topic == accepted else {})
+        for topic in TOPICS
+    ]
+    with channel_to(CometdScript(subscribe=[replies])) as (channel, _):
+        channel.open()
+        assert channel.is_open
+
+
+@pytest.mark.parametrize(
+    ("sent", "expected"),
+    [
+        ({"interval": 2000, "timeout": 5000}, Advice(2.0, 5.0)),
+        ({"interval": 0.5}, Advice(0.0005, 20.0)),
+        ({"timeout": 0}, Advice(1.0, 0.0)),
+        ({"interval": 10**30, "timeout": 1e300}, Advice(300.0, 600.0)),
+        ({"interval": -1, "timeout": "5000"}, Advice(1.0, 20.0)),
+        ({"interval": True, "timeout": None}, Advice(1.0, 20.0)),
+        ({}, Advice(1.0, 20.0)),
+        (None, Advice(1.0, 20.0)),
+        (["interval"], Advice(1.0, 20.0)),
+    ],
+)
+def test_advice_holds_until_it_is_changed(sent: object, expected: Advice) -> None:
+    assert Advice(1.0, 20.0).updated(sent) == expected
+
+
+def test_a_handshake_begins_with_the_usual_advice() -> None:
+    script = CometdScript(connect=[connected(interval=2000, reconnect="retry", **{"multiple-clients": True})])
+    with channel_to(script) as (channel, _):
+        connect(channel)
+        assert channel.advice == Advice(2.0, 30.0)
+        channel.open()
+        assert channel.advice == Advice(0.0, 30.0)
+
+
+def test_a_connect_is_given_up_ten_seconds_after_the_time_that_it_is_held() -> None:
+    times: list[float | None] = []
+
+    class Timed(Transport):
+        def post(self, path: str, body: bytes, timeout: float | None = None) -> Answer:
+            times.append(timeout)
+            return super().post(path, body, timeout)
+
+    with WireServer(CometdScript(connect=[connected(timeout=5000), connected()])) as server:
+        transport = Timed(Server(server.base_url), lambda: "Bearer s3cret", {}, clock=lambda: 0.0)
+        channel = Channel(transport, Heard().append)
+        connect(channel)
+        channel.connect(at_once=True)
+        transport.close()
+    assert times == [None, None, 40.0, 15.0]
+
+
+# --- refusals ---
+
+
+def failure(script: CometdScript, act: Callable[[Channel], None]) -> Exception:
+    with channel_to(script) as (channel, _):
+        try:
+            act(channel)
+        except (NoPush, Forgotten, SmscliError) as error:
+            return error
+    pytest.fail("nothing was raised")
+
+
+@pytest.mark.parametrize(
+    ("handshake", "kind", "said"),
+    [
+        (answer({"statusCode": 6}, 404), NoPush, "the server answers HTTP 404"),
+        (answer(b"<html>", 404), NoPush, "the server answers HTTP 404"),
+        (answer(b"", 405), NoPush, "the server answers HTTP 405"),
+        (answer(b"", 501), NoPush, "the server answers HTTP 501"),
+        (answer(b"", 302, {"Location": "/login"}), NoPush, "the server answers HTTP 302"),
+        (answer({"statusCode": 6}), NoPush, "the server answers HTTP 200, statusCode 6"),
+        (answer({"statusCode": 20}), SignInRefused, "the server answers HTTP 200, statusCode 20"),
+        (answer({"statusCode": 4}), ServerError, "the server answers HTTP 200, statusCode 4"),
+        (answer({"statusCode": 20}, 401), SignInRefused, "the server answers HTTP 401"),
+        (answer(b"", 502), ServerError, "the server answers HTTP 502"),
+        (answer(b"", 503, {"Retry-After": "7"}), Throttled, "the server answers HTTP 503"),
+        (answer(b"", 429), Throttled, "the server answers HTTP 429"),
+        (answer(b""), WireError, "the server's answer is empty"),
+        (answer(b"<html>login"), WireError, "the server's answer is a web page, not JSON"),
+        (answer(b"[" * 100_000), WireError, "the server's answer is nested too deeply"),
+        (answer(b"[]"), WireError, "the server does not reply to a handshake"),
+        (answer(b"7"), WireError, "the answer holds no Bayeux messages"),
+        (answer({"statusCode": 0}), WireError, "the answer holds no Bayeux messages"),
+        ([GOOD], WireError, "the server does not reply to a handshake"),
+        ([{"channel": "/meta/handshake", "successful": True}], WireError, "names no client"),
+        ([{"channel": "/meta/handshake", "successful": True, "clientId": 7}], WireError, "names no client"),
+        (
+            [{"channel": "/meta/handshake", "successful": "yes"}],
+            NoPush,
+            "the handshake is refused: no reason given",
+        ),
+        ([refused("handshake")], NoPush, "the handshake is refused: 403::denied"),
+        ([refused("handshake", "a\nb\x1b[2J")], NoPush, "the handshake is refused: a b\x1b[2J"),
+        ([refused("handshake", advice={"reconnect": "none"})], NoPush, "the handshake is refused"),
+        ([refused("handshake", advice={"reconnect": "retry"})], ServerError, "the handshake is refused"),
+        ([refused("handshake", advice={"reconnect": "handshake"})], ServerError, "the handshake is refused"),
+        (cut_after(b""), Unreachable, "closed the connection"),
+    ],
+)
+def test_a_handshake_that_fails_is_told_apart(handshake: object, kind: type[Exception], said: str) -> None:
+    error = failure(CometdScript(handshake=[handshake]), open_channel)
+    assert type(error) is kind
+    assert said in str(error)
+
+
+@pytest.mark.parametrize(
+    ("replies", "kind", "said"),
+    [
+        ([refused("subscribe")] * 4, NoPush, "the subscription is refused: 403::denied"),
+        ([refused("subscribe", "402::Unknown client")] * 4, Forgotten, ""),
+        ([], WireError, "the server does not reply to a subscription"),
+    ],
+)
+def test_a_subscription_that_fails_is_told_apart(replies: object, kind: type[Exception], said: str) -> None:
+    def subscribe(channel: Channel) -> None:
+        try:
+            channel.open()
+        finally:
+            assert not channel.is_open
+
+    error = failure(CometdScript(subscribe=[replies]), subscribe)
+    assert type(error) is kind
+    assert said in str(error)
+
+
+@pytest.mark.parametrize(
+    ("reply", "kind", "is_open"),
+    [
+        ([UNKNOWN], Forgotten, False),
+        ([refused("connect", "402::Unknown client")], Forgotten, False),
+        (connected(reconnect="handshake"), Forgotten, False),
+        (connected(reconnect="none"), NoPush, True),
+        ([refused("connect", advice={"reconnect": "none", "multiple-clients": True})], NoPush, True),
+        ([refused("connect", advice={"reconnect": "retry"})], ServerError, True),
+        ([refused("connect")], ServerError, False),
+        (answer(b"", 404), ServerError, True),
+        (answer(b"", 408), ServerError, True),
+        (answer(b"nothing"), WireError, True),
+        ([NEWS], WireError, True),
+        (cut_after(b"HTTP/1.1 200 Said\r\nContent-Length: 9\r\n\r\n["), Unreachable, True),
+    ],
+)
+def test_a_connect_that_fails_is_told_apart(reply: object, kind: type[Exception], is_open: bool) -> None:
+    with channel_to(CometdScript(connect=[reply])) as (channel, _):
+        channel.open()
+        with pytest.raises(kind) as caught:
+            channel.connect(at_once=True)
+        assert (type(caught.value), channel.is_open) == (kind, is_open)
+
+
+def test_what_has_worked_once_may_work_again() -> None:
+    script = CometdScript(handshake=[None, answer(b"", 404), [refused("handshake")], None])
+    with channel_to(script) as (channel, _):
+        channel.open()
+        for _ in range(2):
+            with pytest.raises(ServerError):
+                channel.open()
+        channel.open()
+        assert channel.is_open

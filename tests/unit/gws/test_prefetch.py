@@ -1,0 +1,197 @@
+"""Reading ahead: what is foreseen is fetched meanwhile, never more of it than is good, and nothing else."""
+
+import threading
+from collections.abc import Iterator
+from itertools import islice
+from queue import SimpleQueue
+
+import pytest
+
+from smscli.gws.client import GwsClient
+from smscli.gws.client import Server as Address
+from smscli.gws.prefetch import Ahead
+from tests.support.wire_server import Reply, Request, WireServer, answer
+
+
+class Server:
+    """Answers a number with its square, each fetch held until it is let go; a negative one with an error."""
+
+    def __init__(self, held: bool = False) -> None:
+        self.asked: SimpleQueue[int] = SimpleQueue()
+        self.opened = 0
+        self.closed: SimpleQueue[None] = SimpleQueue()
+        self._gate = threading.Semaphore(0 if held else 1_000_000)
+
+    def open(self) -> "Server":
+        self.opened += 1
+        return self
+
+    def __call__(self, number: int) -> int:
+        self.asked.put(number)
+        self._gate.acquire()
+        if number < 0:
+            raise OSError("no such number")
+        return number * number
+
+    def let_go(self, fetches: int = 1) -> None:
+        self._gate.release(fetches)
+
+    def close(self) -> None:
+        self.closed.put(None)
+
+    def next_asked(self, number: int) -> set[int]:
+        return {self.asked.get(timeout=10) for _ in range(number)}
+
+
+def idle() -> None:
+    """Nothing to do while one waits."""
+
+
+def test_what_was_not_foreseen_is_not_there() -> None:
+    server = Server()
+    ahead = Ahead(server.open, 3, idle)
+    assert ahead.take(1) is None
+    assert server.opened == 0
+
+
+def test_it_looks_one_further_after_each_answer_that_was_foreseen() -> None:
+    server = Server()
+    ahead = Ahead(server.open, 3, idle)
+    for first, asked in ((1, {1}), (2, {2, 3}), (3, {4, 5}), (4, {6}), (5, {7})):
+        ahead.foresee(range(first, first + 5))
+        assert server.next_asked(len(asked)) == asked
+        assert ahead.take(first) == first * first
+    assert server.opened == 3
+    assert server.asked.empty()
+
+
+def test_several_are_on_their_way_at_once_and_each_is_waited_for() -> None:
+    server = Server()
+    ahead = Ahead(server.open, 3, idle)
+    ahead.foresee([1])
+    assert ahead.take(1) == 1
+    held = Server(held=True)
+    ahead = Ahead(held.open, 2, idle)
+    ahead.foresee([5])
+    held.let_go()
+    assert ahead.take(5) == 25
+    ahead.foresee([6, 7, 8])
+    assert held.next_asked(3) == {5, 6, 7}
+    held.let_go(2)
+    assert (ahead.take(6), ahead.take(7)) == (36, 49)
+
+
+def test_after_a_wrong_look_ahead_it_never_looks_further_than_one_again() -> None:
+    server = Server()
+    ahead = Ahead(server.open, 3, idle)
+    ahead.foresee([1, 2, 3])
+    assert ahead.take(1) == 1
+    ahead.foresee([2, 3])
+    assert ahead.take(2) == 4
+    assert server.next_asked(3) == {1, 2, 3}
+    ahead.foresee([10, 11, 12])
+    assert ahead.take(10) == 100
+    ahead.foresee([11, 12, 13])
+    assert ahead.take(11) == 121
+    assert ahead.take(12) is None
+    assert server.next_asked(2) == {10, 11}
+    assert server.asked.empty()
+
+
+def test_what_cannot_be_fetched_is_told_to_whoever_needs_it() -> None:
+    server = Server()
+    ahead = Ahead(server.open, 3, idle)
+    ahead.foresee([-1])
+    with pytest.raises(OSError, match="no such number"):
+        ahead.take(-1)
+    ahead.foresee([2, 3])
+    assert ahead.take(2) == 4
+    assert server.next_asked(2) == {-1, 2}
+    assert server.asked.empty()
+
+
+def test_whoever_waits_looks_round_meanwhile_and_may_end_the_wait() -> None:
+    server = Server(held=True)
+
+    def look_round() -> None:
+        raise EOFError
+
+    ahead = Ahead(server.open, 3, look_round)
+    ahead.foresee([1])
+    server.next_asked(1)
+    with pytest.raises(EOFError):
+        ahead.take(1)
+    assert ahead.close() == [1]
+    server.let_go()
+
+
+def test_at_the_end_it_tells_what_is_still_under_way() -> None:
+    server = Server(held=True)
+    ahead = Ahead(server.open, 3, idle)
+    ahead.foresee([1])
+    server.next_asked(1)
+    server.let_go()
+    assert ahead.take(1) == 1
+    ahead.foresee([2, 3])
+    assert server.next_asked(2) == {2, 3}
+    assert ahead.close() == [2, 3]
+    server.let_go(2)
+
+
+@pytest.mark.parametrize("held", [False, True])
+def test_at_the_end_every_thread_closes_what_it_opened(held: bool) -> None:
+    server = Server(held)
+    ahead = Ahead(server.open, 3, idle)
+    ahead.foresee([1])
+    server.next_asked(1)
+    ahead.close()
+    server.let_go()
+    server.closed.get(timeout=10)
+    assert ahead.take(1) is None
+    assert server.asked.empty()
+
+
+# --- a session's log, read ahead ---
+
+LONG = 10_000
+
+
+def full_pages(request: Request) -> Reply:
+    """A log of LONG messages, which obeys `startIndex` and `count`."""
+    start = int(request.query["startIndex"])
+    end = min(start + int(request.query.get("count", LONG)), LONG + 1)
+    return answer({"messages": [{"index": index, "type": "Text"} for index in range(start, end)]})
+
+
+@pytest.fixture
+def server() -> Iterator[WireServer]:
+    with WireServer(full_pages) as server:
+        yield server
+
+
+@pytest.fixture
+def client(server: WireServer) -> Iterator[GwsClient]:
+    client = GwsClient(Address(server.base_url, 10), lambda: "Bearer t", spelling="smsessions", environ={})
+    yield client
+    client.close()
+
+
+def test_a_long_log_comes_on_one_connection_and_on_one_of_each_thread(
+    server: WireServer, client: GwsClient
+) -> None:
+    assert sum(len(page.messages) for page in client.messages("s1")) == LONG
+    assert len(server.requests) > LONG / 500
+    assert max(one.connection for one in server.requests) <= 1 + 3
+
+
+@pytest.mark.parametrize("more", [0, LONG], ids=["left early", "read to its end"])
+def test_the_threads_of_a_log_end_with_its_reading(client: GwsClient, more: int) -> None:
+    others = set(threading.enumerate())
+    log = client.messages("s1")
+    assert len(list(islice(log, 5))) == 5
+    threads = [one for one in set(threading.enumerate()) - others if one.name == "ahead"]
+    _ = list(islice(log, more))
+    log.close()
+    for thread in threads:
+        thread.join(10)
+    assert threads and not any(thread.is_alive() for thread in threads)

@@ -1,0 +1,470 @@
+"""Tables and cards, as whole pieces of screen."""
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from smscli.model import Participant, Session
+from smscli.output.render.tables import pairs_table, session_card, sessions_table
+from smscli.transcript.activity import PersonActivity, Summary
+
+CUSTOMER = Participant("Customer", "PersonP", "009052BDEE39003C", "All")
+AGENT = Participant("Agent", "Agent1", "009052BDEE4A003E", "All")
+COACH = Participant("Agent", "Coach", "009052BDEE4A003F", "Agents")
+RECEIVED = datetime(2013, 12, 27, 21, 16, 41, tzinfo=UTC)
+PACIFIC = timezone(timedelta(hours=-8))
+
+
+@dataclass
+class Paper:
+    width: int = 80
+    colour: bool = False
+    ascii: bool = False
+
+
+SESSIONS = [
+    Session("0000Na9B26EF002G", "Chatting", None, (AGENT, CUSTOMER), received=RECEIVED),
+    Session("0000Na9B26EF003H", "Invited", None, (Participant("Customer", "客户李"), AGENT, COACH)),
+    Session("0000Na9B26EF004J"),
+]
+CAPTION = "SMS sessions of agent1 at gws.example.com"
+
+
+def test_the_list_at_80_columns() -> None:
+    assert sessions_table(SESSIONS, CAPTION, Paper(), zone=PACIFIC) == (
+        "╭──────────────────┬──────────┬──────────┬───────────────┬─────────────────────╮\n"
+        "│                  │          │          │               │ received            │\n"
+        "│ id               │ state    │ customer │ agents        │ (UTC-08:00)         │\n"
+        "├──────────────────┼──────────┼──────────┼───────────────┼─────────────────────┤\n"
+        "│ 0000Na9B26EF002G │ Chatting │ PersonP  │ Agent1        │ 2013-12-27 13:16:41 │\n"
+        "│ 0000Na9B26EF003H │ Invited  │ 客户李   │ Agent1, Coach │                     │\n"
+        "│ 0000Na9B26EF004J │          │          │               │                     │\n"
+        "╰──────────────────┴──────────┴──────────┴───────────────┴─────────────────────╯\n"
+        "SMS sessions of agent1 at gws.example.com\n"
+    )
+
+
+def test_the_list_in_ascii() -> None:
+    assert sessions_table(SESSIONS[2:], "caption", Paper(ascii=True), columns=["id", "state"]) == (
+        "+--------------------------+\n"
+        "| id               | state |\n"
+        "|------------------+-------|\n"
+        "| 0000Na9B26EF004J |       |\n"
+        "+--------------------------+\n"
+        "caption\n"
+    )
+
+
+def test_the_list_at_40_columns_is_a_stack_and_ids_are_whole() -> None:
+    assert sessions_table(SESSIONS, CAPTION, Paper(40), zone=PACIFIC) == (
+        "0000Na9B26EF002G\n"
+        "  state     Chatting\n"
+        "  customer  PersonP\n"
+        "  agents    Agent1\n"
+        "  received (UTC-08:00)\n"
+        "            2013-12-27 13:16:41\n"
+        "0000Na9B26EF003H\n"
+        "  state     Invited\n"
+        "  customer  客户李\n"
+        "  agents    Agent1, Coach\n"
+        "0000Na9B26EF004J\n"
+        "SMS sessions of agent1 at\n"
+        "gws.example.com\n"
+    )
+
+
+def test_the_list_at_20_columns_is_a_stack_and_ids_are_whole() -> None:
+    assert sessions_table(SESSIONS, CAPTION, Paper(20), zone=PACIFIC) == (
+        "0000Na9B26EF002G\n"
+        "  state   Chatting\n"
+        "  customer\n"
+        "          PersonP\n"
+        "  agents  Agent1\n"
+        "  received\n"
+        "  (UTC-08:00)\n"
+        "          2013-12-27\n"
+        "          13:16:41\n"
+        "0000Na9B26EF003H\n"
+        "  state   Invited\n"
+        "  customer\n"
+        "          客户李\n"
+        "  agents  Agent1,\n"
+        "          Coach\n"
+        "0000Na9B26EF004J\n"
+        "SMS sessions of\n"
+        "agent1 at\n"
+        "gws.example.com\n"
+    )
+
+
+ANY_COLUMNS = (
+    "customer",
+    "id",
+    "userData.state",
+    "userData.Language",
+    "userData.DispositionCode",
+    "receivedDate",
+    "uri",
+    "capabilities",
+)
+OF_ANY_COLUMNS = [
+    Session(
+        "0000Na9B26EF002G",
+        "Chatting",
+        "http://gws.example.com/x/y",
+        (CUSTOMER,),
+        ("Leave", "Transfer"),
+        {"state": "MA", "Language": "en", "DispositionCode": "Sold"},
+        RECEIVED,
+    ),
+    Session("0000Na9B26EF003H"),
+]
+
+
+def test_many_columns_at_20_columns() -> None:
+    assert sessions_table(OF_ANY_COLUMNS, "mine", Paper(20), columns=ANY_COLUMNS, zone=UTC) == (
+        "PersonP\n"
+        "  id\n"
+        "    0000Na9B26EF002G\n"
+        "  userData.state\n"
+        "       MA\n"
+        "  Language\n"
+        "       en\n"
+        "  DispositionCode\n"
+        "       Sold\n"
+        "  received (UTC)\n"
+        "       2013-12-27\n"
+        "       21:16:41\n"
+        "  uri  http://gws.ex\n"
+        "       ample.com/x/y\n"
+        "  capabilities\n"
+        "       Leave,\n"
+        "       Transfer\n"
+        "-\n"
+        "  id\n"
+        "    0000Na9B26EF003H\n"
+        "mine\n"
+    )
+
+
+def test_many_columns_at_40_columns() -> None:
+    assert sessions_table(OF_ANY_COLUMNS, "mine", Paper(40), columns=ANY_COLUMNS, zone=UTC) == (
+        "PersonP\n"
+        "  id               0000Na9B26EF002G\n"
+        "  userData.state   MA\n"
+        "  Language         en\n"
+        "  DispositionCode  Sold\n"
+        "  received (UTC)   2013-12-27 21:16:41\n"
+        "  uri              http://gws.example.co\n"
+        "                   m/x/y\n"
+        "  capabilities     Leave, Transfer\n"
+        "-\n"
+        "  id  0000Na9B26EF003H\n"
+        "mine\n"
+    )
+
+
+def test_many_columns_with_room_for_them() -> None:
+    columns = [column for column in ANY_COLUMNS[:6] if column != "userData.Language"]
+    assert sessions_table(OF_ANY_COLUMNS, "mine", Paper(120), columns=columns, zone=UTC) == (
+        "╭──────────┬──────────────────┬────────────────┬─────────────────┬─────────────────────╮\n"
+        "│ customer │ id               │ userData.state │ DispositionCode │ received (UTC)      │\n"
+        "├──────────┼──────────────────┼────────────────┼─────────────────┼─────────────────────┤\n"
+        "│ PersonP  │ 0000Na9B26EF002G │ MA             │ Sold            │ 2013-12-27 21:16:41 │\n"
+        "│          │ 0000Na9B26EF003H │                │                 │                     │\n"
+        "╰──────────┴──────────────────┴────────────────┴─────────────────┴─────────────────────╯\n"
+        "mine\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("zone", "offset", "time"),
+    [
+        (UTC, "UTC", "2013-12-27 21:16:41"),
+        (ZoneInfo("Asia/Kathmandu"), "UTC+05:45", "2013-12-28 03:01:41"),
+        (timezone(-timedelta(hours=3.5)), "UTC-03:30", "2013-12-27 17:46:41"),
+    ],
+)
+def test_the_title_of_the_times_names_their_offset(zone: tzinfo, offset: str, time: str) -> None:
+    assert sessions_table(SESSIONS[:1], "mine", Paper(30), columns=("id", "receivedDate"), zone=zone) == (
+        f"0000Na9B26EF002G\n  received ({offset})\n           {time}\nmine\n"
+    )
+
+
+def test_the_columns_of_the_list_can_be_chosen() -> None:
+    data = {"Code": "Sold", "n": 7, "ok": True, "nothing": None, "deep": {"é": [1]}}
+    session = Session("17", None, "http://x/17", (), ("Leave", "Transfer"), data, None, "hm")
+    columns = [f"userData.{key}" for key in data] + ["comment", "capabilities", "uri"]
+    assert sessions_table([session], "caption", Paper(100), columns=columns) == (
+        "╭──────┬───┬─────┬─────────┬────────────┬─────────┬─────────────────┬─────────────╮\n"
+        "│ Code │ n │ ok  │ nothing │ deep       │ comment │ capabilities    │ uri         │\n"
+        "├──────┼───┼─────┼─────────┼────────────┼─────────┼─────────────────┼─────────────┤\n"
+        '│ Sold │ 7 │ yes │         │ {"é": [1]} │ hm      │ Leave, Transfer │ http://x/17 │\n'
+        "╰──────┴───┴─────┴─────────┴────────────┴─────────┴─────────────────┴─────────────╯\n"
+        "caption\n"
+    )
+
+
+def test_an_id_is_never_cut_however_long() -> None:
+    for width in (10, 40, 80):
+        assert "x" * 100 in sessions_table([Session("x" * 100, "Chatting")], "caption", Paper(width))
+
+
+def test_the_list_in_colour() -> None:
+    table = sessions_table(SESSIONS[:1], "caption", Paper(colour=True), columns=["id", "customer", "agents"])
+    assert "\x1b[1m0000Na9B26EF002G\x1b[0m" in table
+    assert "\x1b[38;5;32mPersonP" in table
+    assert "\x1b[38;5;166mAgent1" in table
+    assert table.endswith("\x1b[2mcaption\x1b[0m\n")
+
+
+def test_the_environment_changes_no_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    papers = [Paper(72), Paper(72, colour=True)]
+    before = [sessions_table(SESSIONS, CAPTION, paper, zone=PACIFIC) for paper in papers]
+    for name, value in {"TERM": "dumb", "NO_COLOR": "1", "FORCE_COLOR": "1", "COLUMNS": "200"}.items():
+        monkeypatch.setenv(name, value)
+        assert [sessions_table(SESSIONS, CAPTION, paper, zone=PACIFIC) for paper in papers] == before
+
+
+def test_a_time_with_another_offset_says_so() -> None:
+    summer = Session("1", received=datetime(2026, 7, 1, 12, tzinfo=UTC))
+    winter = Session("2", received=datetime(2026, 12, 1, 12, tzinfo=UTC))
+    table = sessions_table(
+        [summer, winter], "c", Paper(90), columns=["receivedDate"], zone=ZoneInfo("Europe/Berlin")
+    )
+    assert table == (
+        "╭───────────────────────────────╮\n"
+        "│ received (UTC+02:00)          │\n"
+        "├───────────────────────────────┤\n"
+        "│ 2026-07-01 14:00:00           │\n"
+        "│ 2026-12-01 13:00:00 UTC+01:00 │\n"
+        "╰───────────────────────────────╯\n"
+        "c\n"
+    )
+
+
+FULL = Session(
+    "0000Na9B26EF002G",
+    "Chatting",
+    "http://localhost:8080/api/v2/smsessions/0000Na9B26EF002G",
+    (AGENT, CUSTOMER, COACH),
+    ("AttachUserData", "UpdateUserData", "DeleteUserData", "Leave", "LeaveAndComplete", "Transfer"),
+    {"DispositionCode": "Sold", "PegAGChat distribution for processing": 1, "empty": None},
+    RECEIVED,
+    "first line\nsecond line",
+    {"id": "0000Na9B26EF002G", "chatType": "Inbound"},
+)
+SUMMARY = Summary(
+    12,
+    (
+        PersonActivity("009052BDEE39003C", "PersonP", "Customer", 7, 42.5),
+        PersonActivity("A9", "Gone", "Agent", 5, None),
+    ),
+    RECEIVED,
+    RECEIVED + timedelta(hours=1),
+    14.2,
+    125.0,
+    ("PersonP",),
+)
+
+
+def test_the_card_at_80_columns() -> None:
+    assert session_card(FULL, SUMMARY, Paper(), zone=PACIFIC) == (
+        "session 0000Na9B26EF002G, times are UTC-08:00\n"
+        "  state     Chatting\n"
+        "  uri       http://localhost:8080/api/v2/smsessions/0000Na9B26EF002G\n"
+        "  received  2013-12-27 13:16:41\n"
+        "  comment   first line\n"
+        "            second line\n"
+        "  chatType  Inbound\n"
+        "participants\n"
+        "╭──────────────────┬──────────┬──────────────────┬──────────┬───────╮\n"
+        "│ who              │ type     │ id               │ messages │ typed │\n"
+        "├──────────────────┼──────────┼──────────────────┼──────────┼───────┤\n"
+        "│ ◆ Agent1         │ Agent    │ 009052BDEE4A003E │ 0        │ -     │\n"
+        "│ ▶ PersonP        │ Customer │ 009052BDEE39003C │ 7        │ 42 s  │\n"
+        "│ ◆ Coach (Agents) │ Agent    │ 009052BDEE4A003F │ 0        │ -     │\n"
+        "│ ◆ Gone (left)    │ Agent    │ A9               │ 5        │ -     │\n"
+        "╰──────────────────┴──────────┴──────────────────┴──────────┴───────╯\n"
+        "capabilities\n"
+        "  AttachUserData, UpdateUserData, DeleteUserData, Leave, LeaveAndComplete,\n"
+        "  Transfer\n"
+        "user data\n"
+        "  DispositionCode  Sold\n"
+        "  PegAGChat distribution for processing\n"
+        "                   1\n"
+        "  empty            -\n"
+        "activity\n"
+        "  messages        12\n"
+        "  first message   2013-12-27 13:16:41\n"
+        "  last message    2013-12-27 14:16:41\n"
+        "  first response  14 s\n"
+        "  waiting         2 min 5 s\n"
+        "  typing          PersonP\n"
+    )
+
+
+def test_the_card_at_40_columns_in_ascii() -> None:
+    session = Session("17", "Chatting", "http://localhost:8080/api/v2/smsessions/17", (CUSTOMER,))
+    assert session_card(session, SUMMARY, Paper(40, ascii=True), zone=PACIFIC) == (
+        "session 17, times are UTC-08:00\n"
+        "  state     Chatting\n"
+        "  uri       http://localhost:8080/api/v2\n"
+        "            /smsessions/17\n"
+        "  received  -\n"
+        "  comment   -\n"
+        "participants\n"
+        "> PersonP\n"
+        "  type      Customer\n"
+        "  id        009052BDEE39003C\n"
+        "  messages  7\n"
+        "  typed     42 s\n"
+        "* Gone (left)\n"
+        "  type      Agent\n"
+        "  id        A9\n"
+        "  messages  5\n"
+        "  typed     -\n"
+        "capabilities\n"
+        "  none\n"
+        "user data\n"
+        "  none\n"
+        "activity\n"
+        "  messages        12\n"
+        "  first message   2013-12-27 13:16:41\n"
+        "  last message    2013-12-27 14:16:41\n"
+        "  first response  14 s\n"
+        "  waiting         2 min 5 s\n"
+        "  typing          PersonP\n"
+    )
+
+
+def test_the_card_at_20_columns() -> None:
+    session = Session("0000Na9B26EF002G", "Chatting", participants=(CUSTOMER,), received=RECEIVED)
+    summary = Summary(1, (), RECEIVED, None, None, None, ())
+    assert session_card(session, summary, Paper(20), zone=PACIFIC) == (
+        "session\n"
+        "0000Na9B26EF002G\n"
+        "times are UTC-08:00\n"
+        "  state  Chatting\n"
+        "  uri    -\n"
+        "  received\n"
+        "         2013-12-27\n"
+        "         13:16:41\n"
+        "  comment\n"
+        "         -\n"
+        "participants\n"
+        "▶ PersonP\n"
+        "  type   Customer\n"
+        "  id\n"
+        "    009052BDEE39003C\n"
+        "  messages\n"
+        "         0\n"
+        "  typed  -\n"
+        "capabilities\n"
+        "  none\n"
+        "user data\n"
+        "  none\n"
+        "activity\n"
+        "  messages\n"
+        "          1\n"
+        "  first message\n"
+        "          2013-12-27\n"
+        "          13:16:41\n"
+        "  last message\n"
+        "          -\n"
+        "  first response\n"
+        "          -\n"
+        "  waiting\n"
+        "          -\n"
+        "  typing  -\n"
+    )
+
+
+def test_the_card_of_a_session_of_which_nothing_is_known() -> None:
+    nothing = Summary(0, (), None, None, None, None, ())
+    session = Session("17", sent={"id": "17", "receivedDate": "soon"})
+    assert session_card(session, nothing, Paper(), zone=PACIFIC) == (
+        "session 17\n"
+        "  state     -\n"
+        "  uri       -\n"
+        "  received  soon\n"
+        "  comment   -\n"
+        "participants\n"
+        "  none\n"
+        "capabilities\n"
+        "  none\n"
+        "user data\n"
+        "  none\n"
+        "activity\n"
+        "  messages        0\n"
+        "  first message   -\n"
+        "  last message    -\n"
+        "  first response  -\n"
+        "  waiting         -\n"
+        "  typing          -\n"
+    )
+
+
+def test_pairs_of_a_name_and_a_value() -> None:
+    pairs = {
+        "profile": "default",
+        "url": "https://gws.example.com/api/v2/and/more",
+        "user": None,
+        "accepted": True,
+    }
+    assert pairs_table(pairs, Paper(40)) == (
+        "  profile   default\n"
+        "  url       https://gws.example.com/api/\n"
+        "            v2/and/more\n"
+        "  user      -\n"
+        "  accepted  yes\n"
+    )
+    assert pairs_table({"accepted": False}, Paper(colour=True)) == "  \x1b[2maccepted\x1b[0m  no\n"
+    assert pairs_table({}, Paper()) == ""
+
+
+NASTY = st.text(st.characters(exclude_categories=[]), max_size=20) | st.just(
+    "[bold]客户[/bold]\x1b[2J\x9b\u202e"
+)
+PEOPLE = st.builds(Participant, NASTY, st.none() | NASTY, NASTY, NASTY)
+SESSIONS_OF_ANY_KIND = st.builds(
+    Session,
+    NASTY.filter(bool),
+    NASTY,
+    NASTY,
+    st.lists(PEOPLE, max_size=2).map(tuple),
+    st.lists(NASTY, max_size=3).map(tuple),
+    st.dictionaries(NASTY, NASTY | st.none() | st.integers(), max_size=2),
+    st.none() | st.datetimes(timezones=st.just(UTC)),
+    NASTY,
+    st.dictionaries(NASTY, NASTY, max_size=2),
+)
+
+
+@pytest.mark.parametrize("colour", [False, True])
+@given(SESSIONS_OF_ANY_KIND, NASTY, st.integers(0, 120))
+def test_nothing_but_our_own_codes_reaches_the_terminal(
+    colour: bool, session: Session, text: str, width: int
+) -> None:
+    paper = Paper(width, colour)
+    columns = ["id", "state", "customer", "agents", "receivedDate", "uri", "comment", f"userData.{text}"]
+    for shown in (
+        sessions_table([session], text, paper, columns=columns),
+        session_card(session, SUMMARY, paper),
+        pairs_table({text: text}, paper),
+    ):
+        ours = re.compile(r"\x1b\[[0-9;]+m" if colour else "(?!)")
+        for line in ours.sub("", shown).split("\n"):
+            assert not {unicodedata.category(one) for one in line} & {"Cc", "Cs", "Zl", "Zp"}
+            assert not re.search("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]", line)
+
+
+def test_markup_is_no_markup() -> None:
+    table = sessions_table([Session("[red]1[/red]", "[b]")], "[i]c[/i]", Paper(), columns=["id", "state"])
+    assert "│ [red]1[/red] │ [b]   │" in table and "[i]c[/i]" in table

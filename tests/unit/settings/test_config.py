@@ -1,0 +1,721 @@
+"""Profiles and settings: which source wins, what belongs to one server, and a file that two can write."""
+
+import os
+import stat
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given as hypothesis_given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from smscli.errors import ConfigError, SmscliError, UsageError
+from smscli.settings.config import Config, Given, Profile, Settings, resolve, to_save
+from tests.support.paths import ROOT
+
+WORK = Profile(
+    name="work",
+    url="https://gws.example.com/gws",
+    user="maja",
+    ca_bundle="certs/ca.pem",
+    client_cert="/etc/gws/maja.pem",
+    timeout=30,
+    password_command=("pass", "show", "gws"),
+)
+LAB = Profile(name="lab", url="http://lab.example:8080", auth="token")
+CONFIG = Config(Path("/home/maja/.config/smscli/config.toml"), {"work": WORK, "lab": LAB}, "work")
+EMPTY = Config(Path("/home/maja/.config/smscli/config.toml"), {}, None)
+
+NOTHING = Settings(
+    profile=None,
+    base_url=None,
+    origin=None,
+    user=None,
+    auth="basic",
+    timeout=10.0,
+    ca_bundle=None,
+    client_cert=None,
+    password_command=(),
+    color="auto",
+    debug=False,
+    demo=False,
+)
+AT_WORK = Settings(
+    profile="work",
+    base_url="https://gws.example.com/gws/api/v2",
+    origin="https://gws.example.com:443",
+    user="maja",
+    auth="basic",
+    timeout=30,
+    ca_bundle="/home/maja/.config/smscli/certs/ca.pem",
+    client_cert="/etc/gws/maja.pem",
+    password_command=("pass", "show", "gws"),
+    color="auto",
+    debug=False,
+    demo=False,
+)
+
+
+def in_folder(folder: Path) -> dict[str, str]:
+    return {"SMSCLI_CONFIG_DIR": str(folder)}
+
+
+def loaded(folder: Path, text: str) -> Config:
+    (folder / "config.toml").write_text(text, encoding="utf-8")
+    return Config.load(in_folder(folder))
+
+
+# Which source wins.
+
+
+def test_without_anything_there_is_no_server_and_every_default() -> None:
+    assert resolve(Given(), {}, EMPTY) == NOTHING
+
+
+def test_the_default_profile_is_used_whole() -> None:
+    assert resolve(Given(), {}, CONFIG) == AT_WORK
+
+
+def test_the_environment_goes_before_the_profile() -> None:
+    environ = {
+        "SMSCLI_URL": "http://127.0.0.1:8090",
+        "SMSCLI_USERNAME": "theo",
+        "SMSCLI_PASSWORD": "hunter2",
+        "SMSCLI_TIMEOUT": "2.5",
+        "SMSCLI_CA_BUNDLE": "ca.pem",
+        "SMSCLI_CLIENT_CERT": "theo.pem",
+        "SMSCLI_DEBUG": "1",
+    }
+    assert resolve(Given(), environ, CONFIG) == Settings(
+        profile="work",
+        base_url="http://127.0.0.1:8090/api/v2",
+        origin="http://127.0.0.1:8090",
+        user="theo",
+        auth="basic",
+        timeout=2.5,
+        ca_bundle="ca.pem",
+        client_cert="theo.pem",
+        password_command=(),
+        color="auto",
+        debug=True,
+        demo=False,
+        password="hunter2",
+    )
+
+
+def test_an_option_goes_before_the_environment() -> None:
+    environ = {
+        "SMSCLI_PROFILE": "work",
+        "SMSCLI_URL": "http://127.0.0.1:8090",
+        "SMSCLI_USERNAME": "theo",
+        "SMSCLI_TIMEOUT": "2.5",
+        "SMSCLI_CA_BUNDLE": "ca.pem",
+        "SMSCLI_CLIENT_CERT": "theo.pem",
+        "SMSCLI_DEBUG": "1",
+    }
+    said = Given(
+        profile="lab",
+        url="https://other.example",
+        user="ines",
+        timeout=1,
+        ca_bundle="/ca",
+        client_cert="/cert",
+        color="always",
+        debug=False,
+    )
+    assert resolve(said, environ, CONFIG) == Settings(
+        profile="lab",
+        base_url="https://other.example/api/v2",
+        origin="https://other.example:443",
+        user="ines",
+        auth="token",
+        timeout=1,
+        ca_bundle="/ca",
+        client_cert="/cert",
+        password_command=(),
+        color="always",
+        debug=False,
+        demo=False,
+    )
+
+
+def test_empty_variables_and_options_say_nothing() -> None:
+    names = ("PROFILE", "URL", "USERNAME", "PASSWORD", "TOKEN", "TIMEOUT", "CA_BUNDLE", "CLIENT_CERT", "DEMO")
+    environ = {f"SMSCLI_{name}": "" for name in names}
+    said = Given(profile="", url="", user="", ca_bundle="", client_cert="")
+    assert resolve(said, environ, CONFIG) == AT_WORK
+
+
+def test_a_home_sign_in_a_file_name_is_the_home() -> None:
+    settings = resolve(Given(ca_bundle="~/ca.pem"), {}, CONFIG._replace(profiles={"work": WORK}))
+    assert settings.ca_bundle == os.path.expanduser("~/ca.pem")
+
+
+# Secrets.
+
+
+def test_a_token_of_the_environment_makes_the_password_void() -> None:
+    settings = resolve(Given(), {"SMSCLI_TOKEN": "t0ken", "SMSCLI_PASSWORD": "hunter2"}, CONFIG)
+    assert (settings.auth, settings.token, settings.password) == ("token", "t0ken", None)
+
+
+def test_a_token_of_the_environment_is_not_taken_for_the_profiles_user() -> None:
+    environ = {"SMSCLI_TOKEN": "t0ken"}
+    assert resolve(Given(), environ, CONFIG).user is None
+    assert resolve(Given(user="ines"), environ, CONFIG).user == "ines"
+
+
+def test_a_password_of_the_environment_signs_in_the_named_user_of_a_token_profile() -> None:
+    settings = resolve(Given(profile="lab", user="ines"), {"SMSCLI_PASSWORD": "hunter2"}, CONFIG)
+    assert (settings.auth, settings.user, settings.password) == ("basic", "ines", "hunter2")
+
+
+def test_no_secret_shows_in_the_settings_repr() -> None:
+    settings = resolve(Given(), {"SMSCLI_TOKEN": "t0ken"}, CONFIG)
+    assert "t0ken" not in repr(settings)
+    settings = resolve(Given(), {"SMSCLI_PASSWORD": "hunter2"}, CONFIG)
+    assert "hunter2" not in repr(settings)
+
+
+# What belongs to one server, and one user.
+
+
+@pytest.mark.parametrize(
+    "url", ["https://other.example", "http://gws.example.com", "https://gws.example.com:8443"]
+)
+def test_another_origin_gets_neither_the_password_command_nor_the_client_certificate(url: str) -> None:
+    for settings in (resolve(Given(url=url), {}, CONFIG), resolve(Given(), {"SMSCLI_URL": url}, CONFIG)):
+        assert (settings.password_command, settings.client_cert, settings.user) == ((), None, "maja")
+
+
+def test_another_path_of_the_same_origin_keeps_them() -> None:
+    settings = resolve(Given(url="https://GWS.example.com:443/other"), {}, CONFIG)
+    assert (settings.password_command, settings.client_cert) == (WORK.password_command, WORK.client_cert)
+
+
+def test_another_user_does_not_get_the_password_command_and_keeps_the_certificate() -> None:
+    settings = resolve(Given(user="theo"), {}, CONFIG)
+    assert (settings.password_command, settings.client_cert) == ((), WORK.client_cert)
+
+
+def test_a_password_command_without_a_user_serves_the_one_that_is_named() -> None:
+    config = CONFIG._replace(profiles={"work": WORK._replace(user=None)})
+    assert resolve(Given(user="theo"), {}, config).password_command == WORK.password_command
+
+
+def test_the_command_of_a_token_profile_does_not_depend_on_the_label() -> None:
+    lab = LAB._replace(password_command=("pass", "lab"))
+    config = CONFIG._replace(profiles={"lab": lab}, default="lab")
+    assert resolve(Given(user="theo"), {}, config).password_command == ("pass", "lab")
+
+
+def test_a_profile_without_a_url_has_no_origin_of_its_own() -> None:
+    config = CONFIG._replace(profiles={"work": WORK._replace(url=None)})
+    settings = resolve(Given(url="https://gws.example.com"), {}, config)
+    assert (settings.password_command, settings.client_cert) == ((), None)
+
+
+# Profiles by name.
+
+
+def test_a_profile_is_chosen_by_name() -> None:
+    assert resolve(Given(profile="lab"), {}, CONFIG).base_url == "http://lab.example:8080/api/v2"
+    assert resolve(Given(), {"SMSCLI_PROFILE": "lab"}, CONFIG).base_url == "http://lab.example:8080/api/v2"
+
+
+def test_an_unknown_profile_names_the_nearest_and_the_known() -> None:
+    with pytest.raises(UsageError) as caught:
+        resolve(Given(profile="wrok"), {}, CONFIG)
+    assert caught.value.message == "there is no profile 'wrok'"
+    assert caught.value.hint == "did you mean 'work'? profiles: work, lab"
+
+
+def test_an_unknown_profile_like_no_other_names_the_known() -> None:
+    with pytest.raises(UsageError) as caught:
+        resolve(Given(), {"SMSCLI_PROFILE": "zzz"}, CONFIG)
+    assert caught.value.hint == "profiles: work, lab"
+
+
+def test_an_unknown_profile_without_any_saved_names_the_sign_in() -> None:
+    with pytest.raises(UsageError) as caught:
+        resolve(Given(profile="work"), {}, EMPTY)
+    assert caught.value.hint == "profiles: none yet, see `smscli auth login`"
+
+
+def test_a_default_that_is_gone_is_named() -> None:
+    with pytest.raises(ConfigError) as caught:
+        resolve(Given(), {}, CONFIG._replace(default="old"))
+    assert caught.value.message == f"{CONFIG.path}: the default is 'old', and there is no such profile"
+    assert caught.value.hint == "choose one with `smscli auth use NAME`"
+
+
+def test_signing_in_may_name_a_profile_that_is_new() -> None:
+    settings = resolve(Given(profile="new"), {}, CONFIG, new_profile=True)
+    assert settings == replace(NOTHING, profile="new")
+
+
+def test_signing_in_without_a_name_means_the_profile_called_default() -> None:
+    assert resolve(Given(), {}, CONFIG, new_profile=True) == replace(NOTHING, profile="default")
+
+
+def test_signing_in_again_starts_from_the_saved_profile() -> None:
+    assert resolve(Given(profile="work"), {}, CONFIG, new_profile=True) == AT_WORK
+
+
+# The demo server.
+
+
+def test_the_demo_leaves_profile_and_secrets_alone() -> None:
+    environ = {"SMSCLI_PASSWORD": "hunter2", "SMSCLI_TOKEN": "t0ken", "SMSCLI_URL": "https://other.example"}
+    assert resolve(Given(demo=True), environ, CONFIG) == replace(NOTHING, demo=True)
+
+
+def test_the_demo_takes_a_user_and_options() -> None:
+    settings = resolve(Given(demo=True, user="sample", timeout=3), {}, CONFIG)
+    assert settings == replace(NOTHING, demo=True, user="sample", timeout=3)
+
+
+def test_the_demo_does_not_mind_a_default_that_is_gone() -> None:
+    assert resolve(Given(demo=True), {}, CONFIG._replace(default="old")).demo
+
+
+@pytest.mark.parametrize(
+    ("value", "meant"),
+    [("1", True), ("true", True), ("yes", True), ("", False), ("0", False), ("False", False), ("no", False)],
+)
+def test_a_switch_of_the_environment_can_be_off(value: str, meant: bool) -> None:
+    settings = resolve(Given(), {"SMSCLI_DEMO": value, "SMSCLI_DEBUG": value}, CONFIG)
+    assert (settings.demo, settings.debug) == (meant, meant)
+
+
+def test_an_option_that_names_a_server_goes_before_the_demo_of_the_environment() -> None:
+    environ = {"SMSCLI_DEMO": "1"}
+    assert not resolve(Given(url="https://other.example"), environ, CONFIG).demo
+    assert not resolve(Given(profile="lab"), environ, CONFIG).demo
+    assert not resolve(Given(demo=False), environ, CONFIG).demo
+
+
+def test_the_demo_and_a_url_exclude_each_other() -> None:
+    with pytest.raises(UsageError, match="--demo and --url exclude each other"):
+        resolve(Given(demo=True, url="https://other.example"), {}, CONFIG)
+
+
+# Values that can't be.
+
+
+def told(said: Given, environ: dict[str, str], config: Config = CONFIG) -> tuple[type, str, str | None]:
+    with pytest.raises(SmscliError) as caught:
+        resolve(said, environ, config)
+    return type(caught.value), caught.value.message, caught.value.hint
+
+
+def test_a_wrong_url_names_where_it_was_said() -> None:
+    hint = "write https://gws.example.com"
+    assert told(Given(url="gws.example.com"), {}) == (UsageError, "--url: the URL has no scheme", hint)
+    assert told(Given(), {"SMSCLI_URL": "gws.example.com"}) == (
+        UsageError,
+        "SMSCLI_URL: the URL has no scheme",
+        hint,
+    )
+    config = CONFIG._replace(profiles={"work": WORK._replace(url="gws.example.com")})
+    assert told(Given(), {}, config) == (
+        ConfigError,
+        f"{CONFIG.path}: profiles.work.url: the URL has no scheme",
+        hint,
+    )
+
+
+def test_a_wrong_saved_url_does_not_hinder_another_one() -> None:
+    config = CONFIG._replace(profiles={"work": WORK._replace(url="gws.example.com")})
+    assert resolve(Given(url="https://other.example"), {}, config).base_url == "https://other.example/api/v2"
+
+
+@pytest.mark.parametrize("seconds", [0, -1, float("nan"), float("inf"), 86401])
+def test_a_time_out_that_cannot_be_waited_for_is_refused(seconds: float) -> None:
+    assert told(Given(timeout=seconds), {}) == (
+        UsageError,
+        "--timeout must be a positive number of seconds, at most 86400",
+        None,
+    )
+
+
+@pytest.mark.parametrize("text", ["abc", "0", "-1", "nan", "inf", "1e9", "10s"])
+def test_a_wrong_time_out_of_the_environment_names_the_variable(text: str) -> None:
+    assert told(Given(), {"SMSCLI_TIMEOUT": text}) == (
+        UsageError,
+        "SMSCLI_TIMEOUT must be a positive number of seconds, at most 86400",
+        None,
+    )
+
+
+def test_a_wrong_time_out_of_the_environment_does_not_matter_beside_the_option() -> None:
+    assert resolve(Given(timeout=5), {"SMSCLI_TIMEOUT": "abc"}, CONFIG).timeout == 5
+
+
+def test_an_unknown_colour_rule_is_refused() -> None:
+    assert told(Given(color="blue"), {}) == (
+        UsageError,
+        "--color takes auto, always or never, not 'blue'",
+        None,
+    )
+
+
+# What is kept after signing in.
+
+
+def test_a_first_sign_in_keeps_the_options_that_were_given() -> None:
+    said = Given(ca_bundle="/etc/ca.pem", client_cert="/etc/theo.pem", timeout=20)
+    assert to_save(
+        said, Profile("new"), url="https://gws.example.com/api/v2", user="theo", auth="basic"
+    ) == Profile(
+        name="new",
+        url="https://gws.example.com/api/v2",
+        user="theo",
+        ca_bundle="/etc/ca.pem",
+        client_cert="/etc/theo.pem",
+        timeout=20,
+    )
+
+
+def test_a_file_is_kept_by_its_whole_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    kept = to_save(
+        Given(ca_bundle="ca.pem"), Profile("new"), url="https://gws.example.com", user="t", auth="basic"
+    )
+    assert kept.ca_bundle == str(tmp_path / "ca.pem")
+
+
+def test_signing_in_again_keeps_what_the_profile_says() -> None:
+    url = "https://gws.example.com/gws/api/v2"
+    assert to_save(Given(), WORK, url=url, user="maja", auth="basic") == WORK._replace(url=url)
+
+
+def test_signing_in_elsewhere_drops_what_belongs_to_the_old_server() -> None:
+    kept = to_save(Given(), WORK, url="https://other.example/api/v2", user="maja", auth="basic")
+    assert kept == WORK._replace(url="https://other.example/api/v2", client_cert=None, password_command=())
+
+
+def test_signing_in_as_another_user_drops_the_password_command() -> None:
+    kept = to_save(Given(), WORK, url=WORK.url or "", user="theo", auth="basic")
+    assert kept == WORK._replace(user="theo", password_command=())
+
+
+def test_signing_in_with_a_token_drops_a_command_that_prints_a_password() -> None:
+    kept = to_save(Given(), WORK, url=WORK.url or "", user="maja", auth="token")
+    assert kept == WORK._replace(auth="token", password_command=())
+
+
+# The file.
+
+
+def test_a_missing_file_is_an_empty_configuration(tmp_path: Path) -> None:
+    assert Config.load(in_folder(tmp_path / "none")) == Config(tmp_path / "none" / "config.toml", {}, None)
+
+
+@pytest.mark.parametrize(
+    ("environ", "path"),
+    [
+        ({"SMSCLI_CONFIG_DIR": "/a", "XDG_CONFIG_HOME": "/b", "HOME": "/c"}, "/a/config.toml"),
+        ({"XDG_CONFIG_HOME": "/b", "HOME": "/c"}, "/b/smscli/config.toml"),
+        ({"XDG_CONFIG_HOME": "b", "HOME": "/c"}, "/c/.config/smscli/config.toml"),
+        ({"HOME": "/c"}, "/c/.config/smscli/config.toml"),
+    ],
+)
+def test_the_file_is_found_where_the_environment_says(environ: dict[str, str], path: str) -> None:
+    assert Config.load(environ).path == Path(path)
+
+
+WHOLE = """
+default = "work"
+theme = "dark"
+
+[profiles.work]
+url = "https://gws.example.com/gws"
+user = "maja"
+auth = "basic"
+ca_bundle = "certs/ca.pem"
+client_cert = "/etc/gws/maja.pem"
+timeout = 30
+password_command = ["pass", "show", "gws"]
+colour = "green"
+
+[profiles.lab]
+url = "http://lab.example:8080"
+auth = "token"
+"""
+
+
+def test_a_file_is_read_whole_and_unknown_keys_are_ignored(tmp_path: Path) -> None:
+    assert loaded(tmp_path, WHOLE) == CONFIG._replace(path=tmp_path / "config.toml")
+
+
+def test_a_file_with_a_byte_order_mark_and_windows_line_ends_is_read(tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_bytes(b"\xef\xbb\xbf" + WHOLE.replace("\n", "\r\n").encode())
+    assert Config.load(in_folder(tmp_path)).profiles == CONFIG.profiles
+
+
+def test_a_profile_called_default_is_the_default_where_nothing_else_is_said(tmp_path: Path) -> None:
+    config = loaded(tmp_path, "[profiles.default]\nuser = 'maja'\n[profiles.lab]\n")
+    assert config.default == "default"
+
+
+SECONDS = "must be a positive number of seconds, at most 86400"
+WORDS = 'must be a list of words, such as ["pass", "show", "gws"]'
+NO_EQUALS = "Expected '=' after a key in a key/value pair (at line 3, column 5)"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("default = work\n", " is not TOML: Invalid value (at line 1, column 11)"),
+        ("[profiles.work]\n\nurl 'x'\n", f" is not TOML: {NO_EQUALS}"),
+        ("a = " + "[" * 5000, " is not TOML: nested too deep"),
+        ("# fine\ndefault = 3\n", ", line 2: default must be the name of a profile"),
+        ("profiles = 3\n", ", line 1: profiles must be a table"),
+        ("[profiles]\nwork = 'x'\n", ", line 2: profiles.work must be a table"),
+        ("[profiles.a]\nurl = 1\n", ", line 2: profiles.a.url must be text"),
+        ("[profiles.a]\nurl = 'x'\nuser = ['a',\n'b']\n", ", line 4: profiles.a.user must be text"),
+        ("[profiles.a]\nauth = 'ntlm'\n", ', line 2: profiles.a.auth must be "basic" or "token"'),
+        ("[profiles.a]\ntimeout = '10'", f", line 2: profiles.a.timeout {SECONDS}"),
+        ("[profiles.a]\ntimeout = true", f", line 2: profiles.a.timeout {SECONDS}"),
+        ("[profiles.a]\ntimeout = 0", f", line 2: profiles.a.timeout {SECONDS}"),
+        ("[profiles.a]\ntimeout = nan", f", line 2: profiles.a.timeout {SECONDS}"),
+        (
+            "[profiles.a]\n[profiles.b]\npassword_command = 'pass gws'\n",
+            f", line 3: profiles.b.password_command {WORDS}",
+        ),
+        ("[profiles.a]\npassword_command = []\n", f", line 2: profiles.a.password_command {WORDS}"),
+        ("[profiles.a]\npassword_command = ['x', 1]\n", f", line 2: profiles.a.password_command {WORDS}"),
+    ],
+)
+def test_a_file_that_cannot_be_meant_names_itself_and_the_line(
+    tmp_path: Path, text: str, message: str
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        loaded(tmp_path, text)
+    assert caught.value.message == f"{tmp_path / 'config.toml'}{message}"
+
+
+def test_a_file_that_is_not_utf8_names_the_line(tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_bytes(b"# first\nuser = 'caf\xe9'\n")
+    with pytest.raises(ConfigError) as caught:
+        Config.load(in_folder(tmp_path))
+    assert caught.value.message == f"{tmp_path / 'config.toml'}, line 2: not UTF-8"
+
+
+@pytest.mark.parametrize("make", [Path.mkdir, lambda path: path.symlink_to("/dev/zero"), os.mkfifo])
+def test_what_is_no_file_is_told_and_not_read(tmp_path: Path, make: Callable[[Path], object]) -> None:
+    make(tmp_path / "config.toml")
+    with pytest.raises(ConfigError) as caught:
+        Config.load(in_folder(tmp_path))
+    assert caught.value.message == f"{tmp_path / 'config.toml'} can't be read: it is no file"
+
+
+# Writing it.
+
+
+def test_the_first_profile_saved_is_the_default_and_stays_it(tmp_path: Path) -> None:
+    config = Config.load(in_folder(tmp_path / "new")).save(WORK).save(LAB)
+    assert config == CONFIG._replace(path=tmp_path / "new" / "config.toml")
+    assert Config.load(in_folder(tmp_path / "new")) == config
+    assert config.path.read_text() == (
+        'default = "work"\n'
+        "\n"
+        "[profiles.work]\n"
+        'url = "https://gws.example.com/gws"\n'
+        'user = "maja"\n'
+        'auth = "basic"\n'
+        'ca_bundle = "certs/ca.pem"\n'
+        'client_cert = "/etc/gws/maja.pem"\n'
+        "timeout = 30\n"
+        'password_command = ["pass", "show", "gws"]\n'
+        "\n"
+        "[profiles.lab]\n"
+        'url = "http://lab.example:8080"\n'
+        'auth = "token"\n'
+    )
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="file modes of POSIX")
+def test_file_and_folder_are_their_owners_alone(tmp_path: Path) -> None:
+    path = Config.load(in_folder(tmp_path / "new")).save(LAB).path
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+
+
+MINE = """\
+# my servers
+theme = "dark"  # unknown to smscli
+
+[profiles.work]  # the real one
+url = 'https://old.example'  # moved soon
+colour = "green"
+timeout = 5
+
+# the other
+[profiles."my lab"]
+url = "http://lab.example:8080"
+"""
+
+
+def test_unknown_keys_and_comments_outlive_a_save(tmp_path: Path) -> None:
+    loaded(tmp_path, MINE).save(Profile("work", url="https://new.example", user="maja"))
+    assert (tmp_path / "config.toml").read_text() == (
+        "# my servers\n"
+        'theme = "dark"  # unknown to smscli\n'
+        'default = "work"\n'
+        "\n"
+        "[profiles.work]  # the real one\n"
+        'url = "https://new.example"  # moved soon\n'
+        'colour = "green"\n'
+        'user = "maja"\n'
+        'auth = "basic"\n'
+        "\n"
+        "# the other\n"
+        '[profiles."my lab"]\n'
+        'url = "http://lab.example:8080"\n'
+    )
+
+
+def test_another_default_is_chosen_by_name(tmp_path: Path) -> None:
+    config = loaded(tmp_path, MINE).use("my lab")
+    assert config.default == "my lab"
+    assert Config.load(in_folder(tmp_path)) == config
+
+
+def test_a_default_that_does_not_exist_is_refused_and_nothing_written(tmp_path: Path) -> None:
+    config = loaded(tmp_path, MINE)
+    with pytest.raises(UsageError, match="there is no profile 'wrok'"):
+        config.use("wrok")
+    assert (tmp_path / "config.toml").read_text() == MINE
+
+
+def test_what_another_process_saved_meanwhile_is_kept(tmp_path: Path) -> None:
+    before = Config.load(in_folder(tmp_path))
+    before.save(WORK)
+    assert before.save(LAB) == CONFIG._replace(path=tmp_path / "config.toml")
+
+
+def test_a_broken_file_is_not_written_over(tmp_path: Path) -> None:
+    config = Config.load(in_folder(tmp_path))
+    (tmp_path / "config.toml").write_text("[profiles")
+    with pytest.raises(ConfigError, match="is not TOML"):
+        config.save(WORK)
+    assert (tmp_path / "config.toml").read_text() == "[profiles"
+
+
+def test_a_name_that_toml_cannot_hold_changes_nothing(tmp_path: Path) -> None:
+    config = loaded(tmp_path, MINE)
+    with pytest.raises(ConfigError) as caught:
+        config.save(WORK._replace(user="caf\udce9"))
+    assert caught.value.message == f"{config.path} can't be changed by smscli"
+    assert config.path.read_text() == MINE
+
+
+def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ConfigError) as caught:
+        Config(tmp_path / "file" / "smscli" / "config.toml", {}, None).save(WORK)
+    assert caught.value.message == f"{tmp_path / 'file/smscli/config.toml'} can't be written: Not a directory"
+
+
+def test_a_layout_in_which_an_edit_would_go_wrong_stays_as_it_is(tmp_path: Path) -> None:
+    # tomlkit would put the new table before `theme`, and so `theme` into it.
+    layout = "profiles.lab.url = 'http://lab.example'\ntheme = { dark = 1 }\n"
+    config = loaded(tmp_path, layout)
+    with pytest.raises(ConfigError) as caught:
+        config.save(WORK)
+    assert caught.value.message == f"{config.path} can't be changed by smscli"
+    assert caught.value.hint == "change it with an editor"
+    assert config.path.read_text() == layout
+
+
+SAVE_TEN = """
+import sys
+from smscli.settings.config import Config, Profile
+config = Config.load({"SMSCLI_CONFIG_DIR": sys.argv[1]})
+print("ready", flush=True)
+sys.stdin.readline()
+for number in range(10):
+    config.save(Profile(f"{sys.argv[2]}{number}", url=f"https://{sys.argv[2]}{number}.example"))
+"""
+
+
+def test_two_processes_that_write_at_once_lose_nothing(tmp_path: Path) -> None:
+    writers = [
+        subprocess.Popen(
+            [sys.executable, "-c", SAVE_TEN, str(tmp_path), name],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            cwd=ROOT,
+        )
+        for name in ("east", "west")
+    ]
+    for writer in writers:
+        assert writer.stdout is not None
+        assert writer.stdout.readline().strip() == b"ready"
+    for writer in writers:
+        assert writer.stdin is not None
+        writer.stdin.write(b"\n")
+        writer.stdin.flush()
+    for writer in writers:
+        writer.communicate()
+        assert writer.returncode == 0
+    expected = {f"{name}{number}" for name in ("east", "west") for number in range(10)}
+    assert set(Config.load(in_folder(tmp_path)).profiles) == expected
+    assert sorted(os.listdir(tmp_path)) == [".config.toml.lock", "config.toml"]
+
+
+LAYOUTS = [
+    "",
+    "# a comment alone",
+    "profiles = {}\n",
+    "profiles = { lab = { url = 'http://lab.example' } } # inline\n",
+    "profiles.lab.url = 'http://lab.example'\n[other]\nkey = 1\n",
+    "[profiles]\nlab.url = 'http://lab.example'\n",
+    "[profiles]\nlab = { url = 'http://lab.example', x = [1,\n 2] }\n",
+    "[profiles.lab]\nurl = 'a'\n[other]\nkey = 1\n[profiles.work]\nurl = 'b'\n[[more]]\na = 1\n",
+    "[profiles.lab.more]\nkey = 1\n[profiles.lab]\nurl = 'a'\n",
+    "[other]\nkey = 1979-05-27T07:32:00Z\n\n\n# the end\n",
+    "default = 'lab'\r\n[profiles.lab]\r\nurl = 'a'\r\n",
+]
+
+
+@pytest.mark.parametrize("name", ["lab", "work", "new"])
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_every_layout_a_person_may_choose_takes_a_profile(tmp_path: Path, layout: str, name: str) -> None:
+    before = loaded(tmp_path, layout)
+    after = before.save(WORK._replace(name=name))
+    assert after.profiles == {**before.profiles, name: WORK._replace(name=name)}
+
+
+@hypothesis_settings(max_examples=100)
+@hypothesis_given(
+    layout=st.sampled_from(LAYOUTS),
+    name=st.one_of(st.sampled_from(["lab", "work", "a.b", "a b", "é"]), st.text(min_size=1)),
+    user=st.none() | st.text(min_size=1),
+    command=st.lists(st.text(), max_size=3).map(tuple),
+    timeout=st.none() | st.integers(1, 86400) | st.floats(0.001, 86400),
+)
+def test_whatever_is_saved_is_read_back_and_nothing_else_changes(
+    tmp_path_factory: pytest.TempPathFactory,
+    layout: str,
+    name: str,
+    user: str | None,
+    command: tuple[str, ...],
+    timeout: float | None,
+) -> None:
+    folder = tmp_path_factory.mktemp("layout")
+    profile = Profile(name, url="https://a.example", user=user, timeout=timeout, password_command=command)
+    before = loaded(folder, layout)
+    try:
+        after = before.save(profile)
+    except ConfigError:
+        assert (folder / "config.toml").read_bytes() == layout.encode()
+        return
+    assert after.profiles == {**before.profiles, name: profile}
+    assert after.default == (before.default or name)

@@ -1,0 +1,631 @@
+"""Secrets: where each is found, which can't be used, and a keyring or a command that does not play along."""
+
+import base64
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import keyring.backends.fail
+import keyring.backends.null
+import pytest
+from keyring.errors import InitError, KeyringError, KeyringLocked, NoKeyringError, PasswordDeleteError
+
+from smscli.errors import AuthError
+from smscli.settings.credentials import Backend, Credential, Store, account, find, first_line
+from smscli.signals import Stopped, heeded
+from tests.support.paths import ROOT
+
+DO_WITHOUT = "set SMSCLI_PASSWORD or SMSCLI_TOKEN, or give the profile a password_command"
+MAJA = "maja@https://gws.example.com:443"
+
+
+@dataclass(frozen=True)
+class Wanted:
+    profile: str | None = "work"
+    origin: str | None = "https://gws.example.com:443"
+    user: str | None = "maja"
+    auth: str = "basic"
+    password: str | None = None
+    token: str | None = None
+    password_command: tuple[str, ...] = ()
+
+
+@dataclass
+class Chest:
+    """A keyring in memory that obeys."""
+
+    secrets: dict[tuple[str, str], str] = field(default_factory=dict)
+
+    def get_password(self, service: str, username: str) -> str | None:
+        return self.secrets.get((service, username))
+
+    def set_password(self, service: str, username: str, password: str) -> None:
+        self.secrets[service, username] = password
+
+    def delete_password(self, service: str, username: str) -> None:
+        if (service, username) not in self.secrets:
+            raise PasswordDeleteError("No such password!")
+        del self.secrets[service, username]
+
+
+class Failing(Chest):
+    """A keyring that answers everything with one error."""
+
+    def __init__(self, error: BaseException) -> None:
+        super().__init__()
+        self.error = error
+
+    def get_password(self, service: str, username: str) -> str | None:
+        raise self.error
+
+    def set_password(self, service: str, username: str, password: str) -> None:
+        raise self.error
+
+
+class Hanging(Chest):
+    """A keyring that answers only when it is unlocked."""
+
+    def __init__(self) -> None:
+        super().__init__({("smscli", MAJA): "hunter2"})
+        self.unlocked = threading.Event()
+
+    def get_password(self, service: str, username: str) -> str | None:
+        self.unlocked.wait(20)
+        return super().get_password(service, username)
+
+
+def store_of(backend: Backend, *, limit: float = 10.0) -> Store:
+    return Store(on_terminal=False, notice=pytest.fail, load=lambda: backend, limit=limit)
+
+
+def python(code: str) -> list[str]:
+    return [sys.executable, "-c", code]
+
+
+def untouched() -> Backend:
+    raise AssertionError("the keyring was asked")
+
+
+NO_STORE = Store(on_terminal=False, notice=pytest.fail, load=untouched)
+
+
+def told(call: Callable[[], object]) -> tuple[str, str | None]:
+    """What the AuthError says that `call` ends with."""
+    with pytest.raises(AuthError) as caught:
+        call()
+    return caught.value.message, caught.value.hint
+
+
+# Which secret.
+
+
+def test_a_token_of_the_environment_comes_first() -> None:
+    wanted = Wanted(token="t0ken", auth="token", password_command=("never-run",))
+    assert find(wanted, NO_STORE) == Credential("maja", "token", "t0ken", "environment")
+
+
+def test_a_password_of_the_environment_comes_before_command_and_keyring() -> None:
+    wanted = Wanted(password="hunter2", password_command=("never-run",))
+    assert find(wanted, NO_STORE) == Credential("maja", "basic", "hunter2", "environment")
+
+
+def test_the_command_comes_before_the_keyring() -> None:
+    wanted = Wanted(password_command=("echo", "hunter2"))
+    assert find(wanted, NO_STORE) == Credential("maja", "basic", "hunter2", "command")
+
+
+def test_the_keyring_holds_a_secret_for_a_user_and_an_origin() -> None:
+    store = store_of(Chest({("smscli", MAJA): "hunter2"}))
+    assert find(Wanted(), store) == Credential("maja", "basic", "hunter2", "keyring")
+    assert told(lambda: find(Wanted(user="theo"), store)) == (
+        "no password is kept for theo@https://gws.example.com:443",
+        "sign in: smscli auth login --profile work, or set SMSCLI_PASSWORD",
+    )
+    assert told(lambda: find(Wanted(origin="https://other.example:443", profile=None), store)) == (
+        "no password is kept for maja@https://other.example:443",
+        "sign in: smscli auth login, or set SMSCLI_PASSWORD",
+    )
+
+
+def test_a_kept_token_belongs_to_the_profile_and_not_to_a_user() -> None:
+    store = store_of(Chest({("smscli", "my lab@https://gws.example.com:443"): "t0ken"}))
+    wanted = Wanted(profile="my lab", user=None, auth="token")
+    assert find(wanted, store) == Credential(None, "token", "t0ken", "keyring")
+    assert told(lambda: find(replace(wanted, origin="http://lab.example:80"), store)) == (
+        "no token is kept for my lab@http://lab.example:80",
+        "sign in: smscli auth login --profile 'my lab', or set SMSCLI_TOKEN",
+    )
+
+
+@pytest.mark.parametrize("password", [None, "hunter2"])
+def test_a_password_needs_a_user(password: str | None) -> None:
+    assert told(lambda: find(Wanted(user=None, password=password, profile="default"), NO_STORE)) == (
+        "no user to sign in with",
+        "name one with --user, or sign in: smscli auth login",
+    )
+
+
+@pytest.mark.parametrize(
+    ("auth", "user", "profile", "origin", "name"),
+    [
+        ("basic", "maja", "work", "https://gws.example.com:443", MAJA),
+        ("token", "maja", "work", "https://gws.example.com:443", "work@https://gws.example.com:443"),
+        ("basic", "maja@hq", None, "http://[::1]:80", "maja@hq@http://[::1]:80"),
+        ("basic", None, "work", "https://gws.example.com:443", None),
+        ("token", "maja", None, "https://gws.example.com:443", None),
+        ("basic", "maja", "work", None, None),
+    ],
+)
+def test_an_account_names_owner_and_origin(
+    auth: str, user: str | None, profile: str | None, origin: str | None, name: str | None
+) -> None:
+    assert account(auth, user, profile, origin) == name
+
+
+# What is sent.
+
+
+@pytest.mark.parametrize(
+    ("user", "secret", "content"),
+    [
+        ("maja", "hunter2", b"maja:hunter2"),
+        ("maja", "h:2 ", b"maja:h:2 "),
+        ("zoë", "grün", "zoë:grün".encode("latin-1")),
+        ("zoë", "grün€", "zoë:grün€".encode()),
+        ("maja", "gr\udcfcn", b"maja:gr\xfcn"),
+    ],
+)
+def test_basic_is_latin_1_where_it_fits_and_else_utf_8(user: str, secret: str, content: bytes) -> None:
+    header = Credential(user, "basic", secret, "environment").header()
+    assert header == f"Basic {base64.b64encode(content).decode()}"
+
+
+def test_a_token_is_sent_as_it_is() -> None:
+    assert Credential(None, "token", "t0k.en==", "environment").header() == "Bearer t0k.en=="
+
+
+@pytest.mark.parametrize("secret", ["", "two words", "line\n", "tökn", "t\x00"])
+def test_a_token_that_no_header_can_carry_is_refused_and_not_shown(secret: str) -> None:
+    assert told(lambda: Credential(None, "token", secret, "environment")) == (
+        "the token (environment) is empty, or has a character in it that no token has",
+        None,
+    )
+
+
+@pytest.mark.parametrize("user", [None, "", "maja:x", "maja\n"])
+def test_a_user_that_basic_cannot_carry_is_refused(user: str | None) -> None:
+    assert told(lambda: Credential(user, "basic", "hunter2", "login")) == (
+        "the user name is empty, or has a colon or a control character in it",
+        None,
+    )
+
+
+def test_an_empty_password_is_refused() -> None:
+    assert told(lambda: Credential("maja", "basic", "", "keyring")) == (
+        "the password (keyring) is empty",
+        None,
+    )
+
+
+def test_no_secret_shows_in_a_repr() -> None:
+    shown = repr(Credential("maja", "basic", "hunter2", "keyring"))
+    assert shown == "Credential(user='maja', scheme='basic', source='keyring')"
+
+
+# The keyring.
+
+
+def test_a_secret_is_kept_found_and_forgotten() -> None:
+    chest = Chest()
+    store = store_of(chest)
+    assert store.get(MAJA) is None
+    store.set(MAJA, "hunter2")
+    assert chest.secrets == {("smscli", MAJA): "hunter2"}
+    assert store.get(MAJA) == "hunter2"
+    assert store.delete(MAJA) is True
+    assert chest.secrets == {}
+    assert store.delete(MAJA) is False
+
+
+@pytest.mark.parametrize(
+    ("error", "message", "hint"),
+    [
+        (NoKeyringError("No recommended backend"), "there is no keyring on this machine", DO_WITHOUT),
+        (KeyringLocked("Failed to unlock!"), "the keyring is locked", f"unlock it; or {DO_WITHOUT}"),
+        (
+            InitError("Failed to create\nthe collection."),
+            "the keyring can't be used: Failed to create the collection.",
+            DO_WITHOUT,
+        ),
+        (KeyringError(), "the keyring can't be used: KeyringError", DO_WITHOUT),
+        (OSError("no bus"), "the keyring can't be used: no bus", DO_WITHOUT),
+        (SystemExit(3), "the keyring can't be used: 3", DO_WITHOUT),
+        (ValueError("x" * 1000), f"the keyring can't be used: {'x' * 200}", DO_WITHOUT),
+    ],
+)
+def test_every_error_of_a_back_end_is_one_of_ours(error: BaseException, message: str, hint: str) -> None:
+    store = store_of(Failing(error))
+    for call in (lambda: store.get(MAJA), lambda: store.set(MAJA, "hunter2"), lambda: store.delete(MAJA)):
+        assert told(call) == (message, hint)
+
+
+def test_the_back_ends_own_error_is_the_cause() -> None:
+    error = InitError("no bus")
+    with pytest.raises(AuthError) as caught:
+        store_of(Failing(error)).get(MAJA)
+    assert caught.value.__cause__ is error
+
+
+class Full(Chest):
+    """A keyring that can be read, and says why it keeps nothing more."""
+
+    def __init__(self, words: str) -> None:
+        super().__init__()
+        self.words = words
+
+    def set_password(self, service: str, username: str, password: str) -> None:
+        raise ValueError(self.words)
+
+
+@pytest.mark.parametrize("words", ["no room for hunter2", "no room for HUNTER2", "no room for hunt..."])
+def test_the_words_of_an_error_that_was_given_the_secret_are_not_told(words: str) -> None:
+    with pytest.raises(AuthError) as caught:
+        store_of(Full(words)).set(MAJA, "hunter2")
+    assert caught.value.message == "the keyring can't be used: ValueError"
+    assert caught.value.__cause__ is None
+
+
+def test_an_error_that_has_no_words_is_named() -> None:
+    class Wordless(Exception):
+        def __str__(self) -> str:
+            raise ValueError
+
+    assert told(lambda: store_of(Failing(Wordless())).get(MAJA))[0] == "the keyring can't be used: Wordless"
+
+
+@pytest.mark.parametrize("secret", [7, b"hunter2", ["hunter2"]])
+def test_a_secret_that_is_no_text_is_refused(secret: Any) -> None:
+    chest = Chest()
+    chest.secrets["smscli", MAJA] = secret
+    assert told(lambda: store_of(chest).get(MAJA)) == (
+        "the keyring gives something that is no text",
+        DO_WITHOUT,
+    )
+
+
+def test_half_a_character_is_refused_without_its_words() -> None:
+    with pytest.raises(AuthError) as caught:
+        Credential("maja", "basic", "hunter2\ud800é", "keyring")
+    assert caught.value.message == "user or password (keyring) has half a character in it"
+
+
+def test_a_back_end_that_does_not_load_is_told() -> None:
+    def load() -> Backend:
+        raise ImportError("No module named 'vault'")
+
+    store = Store(on_terminal=False, notice=pytest.fail, load=load)
+    assert told(lambda: store.get(MAJA)) == (
+        "the keyring can't be used: No module named 'vault'",
+        DO_WITHOUT,
+    )
+
+
+def test_a_keyring_that_drops_what_it_is_given_is_found_out() -> None:
+    store = store_of(keyring.backends.null.Keyring())
+    assert store.get(MAJA) is None
+    assert told(lambda: store.set(MAJA, "hunter2")) == (
+        "the keyring does not keep what it is given",
+        DO_WITHOUT,
+    )
+
+
+def test_a_keyring_that_does_not_forget_is_found_out() -> None:
+    class Stubborn(Chest):
+        def delete_password(self, service: str, username: str) -> None:
+            pass
+
+    store = store_of(Stubborn({("smscli", MAJA): "hunter2"}))
+    assert told(lambda: store.delete(MAJA)) == (
+        "the keyring does not forget what it is told to",
+        "remove it with its own tool",
+    )
+
+
+def test_the_librarys_own_sign_for_no_keyring_is_known() -> None:
+    assert told(lambda: store_of(keyring.backends.fail.Keyring()).get(MAJA)) == (
+        "there is no keyring on this machine",
+        DO_WITHOUT,
+    )
+
+
+# A keyring that does not answer.
+
+
+def test_a_silent_keyring_is_given_up() -> None:
+    hanging = Hanging()
+    assert told(lambda: store_of(hanging, limit=0.2).get(MAJA)) == (
+        "the keyring did not answer within 0.2 seconds",
+        DO_WITHOUT,
+    )
+    hanging.unlocked.set()
+
+
+def test_a_person_is_told_once_that_the_keyring_is_waited_for() -> None:
+    hanging = Hanging()
+    notices: list[str] = []
+
+    def notice(text: str) -> None:
+        notices.append(text)
+        threading.Timer(0.3, hanging.unlocked.set).start()
+
+    store = Store(on_terminal=True, notice=notice, load=lambda: hanging, limit=10.0, silent=0.05)
+    assert store.get(MAJA) == "hunter2"
+    assert notices == ["waiting for the keyring to be unlocked"]
+
+
+def test_nobody_is_told_where_nobody_can_unlock() -> None:
+    hanging = Hanging()
+    store = Store(on_terminal=False, notice=pytest.fail, load=lambda: hanging, limit=0.2, silent=0.0)
+    assert told(lambda: store.get(MAJA))[0] == "the keyring did not answer within 0.2 seconds"
+    hanging.unlocked.set()
+
+
+HANG = """
+import time
+from smscli.settings.credentials import Store
+from smscli.errors import AuthError
+
+def notice(text):
+    print(text, flush=True)
+
+def load():
+    time.sleep(60)
+
+store = Store(on_terminal={on_terminal}, notice=notice, load=load, limit={limit}, silent=0.1)
+try:
+    store.get("maja")
+except AuthError as error:
+    print(error.message)
+except KeyboardInterrupt:
+    print("interrupted")
+"""
+
+
+@pytest.fixture
+def ours_in_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a Python that the test starts find the package under test."""
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+
+
+@pytest.mark.usefixtures("ours_in_path")
+def test_a_back_end_that_hangs_does_not_hold_up_the_end_of_the_program() -> None:
+    line = first_line(python(HANG.format(on_terminal=False, limit=0.1)), limit=20)
+    assert line == "the keyring did not answer within 0.1 seconds"
+
+
+@pytest.mark.usefixtures("ours_in_path")
+def test_ctrl_c_ends_the_wait_for_a_keyring_at_once() -> None:
+    with subprocess.Popen(python(HANG.format(on_terminal=True, limit=60)), stdout=subprocess.PIPE) as asking:
+        assert asking.stdout is not None
+        assert asking.stdout.readline() == b"waiting for the keyring to be unlocked\n"
+        asking.send_signal(signal.SIGINT)
+        said, _ = asking.communicate(timeout=20)
+    assert (said, asking.returncode) == (b"interrupted\n", 0)
+
+
+# The keyring library itself, in a process of its own and with its own configuration.
+
+CHOSEN = """
+import sys
+from smscli.settings.credentials import Store
+from smscli.errors import AuthError
+store = Store(on_terminal=False, notice=print)
+try:
+    store.set("maja", "hunter2")
+    print("kept", store.get("maja"))
+except AuthError as error:
+    print(error.message)
+"""
+
+
+def chosen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, backend: str, module: str = "") -> str:
+    (tmp_path / "chest.py").write_text(module)
+    (tmp_path / "ask.py").write_text(CHOSEN)
+    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", backend)
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}{os.pathsep}{ROOT}")
+    return first_line([sys.executable, str(tmp_path / "ask.py")], limit=30)
+
+
+MEMORY = """
+import keyring.backend
+
+class MemoryKeyring(keyring.backend.KeyringBackend):
+    priority = 1
+    kept = {}
+    def get_password(self, service, username):
+        return self.kept.get((service, username))
+    def set_password(self, service, username, password):
+        self.kept[service, username] = password
+
+class PlaintextKeyring(MemoryKeyring):
+    pass
+
+class MyOwn(PlaintextKeyring):
+    pass
+"""
+
+
+def test_the_back_end_that_the_library_is_told_to_use_is_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert chosen(tmp_path, monkeypatch, "chest.MemoryKeyring", MEMORY) == "kept hunter2"
+
+
+def test_a_plug_in_that_does_not_load_is_not_told_of(tmp_path: Path) -> None:
+    """The keyring library logs its traceback, which Python writes to stderr where nobody takes it."""
+    plug_in = tmp_path / "vault-1.0.dist-info"
+    plug_in.mkdir()
+    (plug_in / "METADATA").write_text("Metadata-Version: 2.1\nName: vault\nVersion: 1.0\n")
+    (plug_in / "entry_points.txt").write_text("[keyring.backends]\nvault = no_such_vault\n")
+    environ = {"PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}", "HOME": str(tmp_path), "PATH": "/usr/bin:/bin"}
+    code = "import keyring.core; keyring.core.init_backend()"
+    ours = "from smscli.settings.credentials import _system_keyring; _system_keyring()"
+    said = [
+        subprocess.run([sys.executable, "-c", one], env=environ, stderr=subprocess.PIPE, text=True).stderr
+        for one in (code, ours)
+    ]
+    assert ("no_such_vault" in said[0], said[1]) == (True, "")
+
+
+@pytest.mark.parametrize("name", ["PlaintextKeyring", "MyOwn"])
+def test_plain_text_is_refused_even_where_the_library_is_told_to_use_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    said = chosen(tmp_path, monkeypatch, f"chest.{name}", MEMORY)
+    assert said == "the keyring library is set to keep secrets as plain text"
+
+
+def test_a_back_end_that_is_not_installed_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    said = chosen(tmp_path, monkeypatch, "no_such_vault.Keyring")
+    assert said == "the keyring can't be used: No module named 'no_such_vault'"
+
+
+# The password command.
+
+
+@pytest.mark.parametrize(
+    ("code", "line"),
+    [
+        ("print('hunter2')", "hunter2"),
+        ("print('hunter2', end='')", "hunter2"),
+        ("print(' two words ', 'user: maja', sep='\\n')", " two words "),
+        ("print('hunter2', end='\\r\\n')", "hunter2"),
+        ("import sys; sys.stdout.buffer.write('gr\\u00fcn'.encode())", "grün"),
+        ("import sys; sys.stdout.buffer.write(b'gr\\xfcn')", "gr\udcfcn"),
+        ("print('hunter2'); print('x' * 1_000_000)", "hunter2"),
+    ],
+)
+def test_the_first_line_is_the_secret(code: str, line: str) -> None:
+    assert first_line(python(code), limit=20) == line
+
+
+def test_words_reach_the_command_as_they_are() -> None:
+    assert first_line(["echo", "$HOME; *", "`id`"], limit=20) == "$HOME; * `id`"
+
+
+def test_the_command_has_nothing_to_read_and_no_voice(capfd: pytest.CaptureFixture[str]) -> None:
+    code = "import sys; sys.stderr.write('hunter2'); print(repr(sys.stdin.read()))"
+    assert first_line(python(code), limit=20) == "''"
+    assert capfd.readouterr() == ("", "")
+
+
+NOTHING_USABLE = "printed nothing on its first line, or far too much"
+HINT = "run it by hand, or mend it in the config file"
+
+
+@pytest.mark.parametrize(
+    ("command", "what"),
+    [
+        (["no-such-command", "hunter2"], "can't be run"),
+        (["/", "hunter2"], "can't be run"),
+        (["echo\0", "hunter2"], "can't be run"),
+        (["false", "hunter2"], "failed with exit code 1"),
+        (["sh", "-c", "echo hunter2; exit 3"], "failed with exit code 3"),
+        (["sh", "-c", "kill -9 $$", "hunter2"], "failed with exit code -9"),
+        (["true", "hunter2"], NOTHING_USABLE),
+        (["sh", "-c", "echo; echo hunter2"], NOTHING_USABLE),
+        (["sh", "-c", "yes hunter2 | tr -d '\\n' | head -c 99999"], NOTHING_USABLE),
+    ],
+)
+def test_a_command_without_a_secret_is_named_by_its_first_word_alone(command: list[str], what: str) -> None:
+    with pytest.raises(AuthError) as caught:
+        first_line(command, limit=20)
+    assert (caught.value.message, caught.value.hint) == (f"the password_command {command[0]!r} {what}", HINT)
+    assert "hunter2" not in f"{caught.value.__cause__}{caught.value.__context__}"
+
+
+def gone(process_id: int) -> bool:
+    """Whether a process has ended, within a few seconds; a child without a parent is reaped by the system."""
+    until = time.monotonic() + 10
+    while time.monotonic() < until:
+        try:
+            state = Path(f"/proc/{process_id}/stat").read_text().rpartition(")")[2].split()[0]
+        except (FileNotFoundError, ProcessLookupError):
+            return True
+        if state == "Z":
+            return True
+        time.sleep(0.02)
+    return False
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="processes are looked up in /proc")
+def test_a_command_that_hangs_is_killed_with_its_children(tmp_path: Path) -> None:
+    noted = tmp_path / "child"
+    script = f"sleep 60 & echo $! >{noted}; wait"
+    begun = time.monotonic()
+    assert told(lambda: first_line(["sh", "-c", script], limit=0.5)) == (
+        "the password_command 'sh' did not end within 0.5 seconds",
+        HINT,
+    )
+    assert time.monotonic() - begun < 10
+    assert gone(int(noted.read_text()))
+
+
+def test_what_an_ended_command_leaves_behind_is_not_waited_for(tmp_path: Path) -> None:
+    noted = tmp_path / "child"
+    begun = time.monotonic()
+    assert first_line(["sh", "-c", f"sleep 60 & echo $! >{noted}; echo hunter2"]) == "hunter2"
+    assert time.monotonic() - begun < 5
+    os.kill(int(noted.read_text()), signal.SIGKILL)
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="processes are looked up in /proc")
+@pytest.mark.usefixtures("ours_in_path")
+def test_ctrl_c_ends_the_command_too(tmp_path: Path) -> None:
+    noted = tmp_path / "command"
+    script = f"echo $$ >{noted}.new; mv {noted}.new {noted}; exec sleep 60"
+    code = (
+        f"from smscli.settings.credentials import first_line\nfirst_line(['sh', '-c', {script!r}], limit=50)"
+    )
+    with subprocess.Popen(python(code), stderr=subprocess.DEVNULL) as asking:
+        while not noted.exists():
+            assert asking.poll() is None
+            time.sleep(0.01)
+        # The command may be faster than whoever starts it.
+        time.sleep(0.2)
+        asking.send_signal(signal.SIGINT)
+        asking.wait(20)
+    assert gone(int(noted.read_text()))
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="processes are looked up in /proc")
+def test_ctrl_c_while_the_command_is_being_started_ends_it_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[int] = []
+    execute: Any = subprocess.Popen._execute_child
+
+    def interrupted(process: Any, *arguments: Any) -> None:
+        execute(process, *arguments)
+        started.append(process.pid)
+        signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(subprocess.Popen, "_execute_child", interrupted)
+    with pytest.raises(Stopped), heeded():
+        first_line(["sleep", "60"])
+    assert gone(started[0])
+
+
+def test_a_command_that_never_stops_talking_fills_no_memory() -> None:
+    import resource
+
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    assert told(lambda: first_line(["yes", "hunter2"], limit=0.5))[0] == (
+        "the password_command 'yes' did not end within 0.5 seconds"
+    )
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 20_000

@@ -1,0 +1,600 @@
+"""Which entries and which sessions are shown: what each option asks for, and what stands beside a match."""
+
+import time
+import tracemalloc
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from smscli.errors import UsageError
+from smscli.model import Json, Message, Participant, Session
+from smscli.transcript import filters
+from smscli.transcript.filters import Chosen, Last, Order, Selection, Wanted
+from smscli.transcript.fold import Entry, Fold
+
+NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
+BERLIN = ZoneInfo("Europe/Berlin")
+KIWI = Participant("Customer", "kiwi", "C1")
+ANA = Participant("Agent", "Ana", "A1")
+NAMELESS = Participant("Agent", None, "A7")
+
+
+def said(
+    text: str, by: Participant | None = KIWI, minute: int | None = 0, kind: str = "Text", session: str = "S1"
+) -> Entry:
+    at = None if minute is None else NOON + timedelta(minutes=minute)
+    return Entry(Message(session, None, kind, by, "All", at, text or None))
+
+
+def asked(**options: Any) -> Wanted:
+    """What is wanted by options given at one o'clock."""
+    return filters.wanted(now=NOON + timedelta(hours=1), **options)
+
+
+def picture(chosen: Iterable[Chosen]) -> list[str]:
+    """One line for each entry: `>` before one that passed, `[]` around what is marked, `--` for a gap."""
+    lines = []
+    for one in chosen:
+        text = filters.wording(one.entry)
+        for begin, end in reversed(one.marks):
+            text = f"{text[:begin]}[{text[begin:end]}]{text[end:]}"
+        lines += ["--"] if one.gap else []
+        lines.append(f"{' ' if one.context else '>'} {text}")
+    return lines
+
+
+def shown(wanted: Wanted, entries: Iterable[Entry]) -> list[str]:
+    one_session = Selection(wanted)
+    return picture(chosen for entry in entries for chosen in one_session.add(entry))
+
+
+def usage(wrong: Any, *arguments: Any, **options: Any) -> tuple[str, str | None]:
+    with pytest.raises(UsageError) as caught:
+        wrong(*arguments, **options)
+    return caught.value.message, caught.value.hint
+
+
+# What passes.
+
+
+TALK = (
+    said("kiwi joined", KIWI, 0, "ParticipantJoined"),
+    said("where is my parcel?", KIWI, 1),
+    said("Good afternoon", ANA, 2),
+    said("on its way", ANA, 3),
+    said("https://parcels.example/7", NAMELESS, 4, "PushUrl"),
+    said("system says hello", None, None, "Notice"),
+)
+WHOLE = ["> " + filters.wording(entry) for entry in TALK]
+
+
+@pytest.mark.parametrize(
+    ("options", "passed"),
+    [
+        ({}, [0, 1, 2, 3, 4, 5]),
+        ({"since": "2026-03-02T12:02:00Z"}, [2, 3, 4, 5]),
+        ({"until": "2026-03-02T12:02:00Z"}, [0, 1, 2, 5]),
+        ({"since": "58m", "until": "57m"}, [2, 3, 5]),
+        ({"types": ["text"]}, [1, 2, 3]),
+        ({"types": ["Text", "PUSHURL"]}, [1, 2, 3, 4]),
+        ({"people": ["kiwi"]}, [0, 1]),
+        ({"people": ["ANA"]}, [2, 3]),
+        ({"people": ["agent"]}, [2, 3, 4]),
+        ({"people": ["a7", "customer"]}, [0, 1, 4]),
+        ({"people": ["nobody"]}, []),
+        ({"people": ["an"]}, []),
+        ({"exclude": "i"}, [2, 4, 5]),
+        ({"types": ["Text"], "people": ["Agent"], "exclude": "way"}, [2]),
+    ],
+)
+def test_each_option_lets_some_entries_pass(options: dict[str, Any], passed: list[int]) -> None:
+    assert shown(asked(**options), TALK) == [WHOLE[number] for number in passed]
+
+
+def test_what_is_searched_for_is_marked() -> None:
+    assert shown(asked(grep="parcel|o"), TALK) == [
+        "> kiwi j[o]ined",
+        "> where is my [parcel]?",
+        "> G[oo]d aftern[oo]n",
+        "> [o]n its way",
+        "> https://[parcel]s.example/7",
+        "> system says hell[o]",
+    ]
+
+
+def test_highlighting_marks_and_hides_nothing() -> None:
+    marked = list(WHOLE)
+    marked[3] = "> on its [way]"
+    assert shown(asked(highlight="way"), TALK) == marked
+
+
+def test_marks_that_overlap_are_one() -> None:
+    assert shown(asked(grep="is my", highlight="my par|here"), TALK) == ["> w[here] [is my par]cel?"]
+
+
+def test_a_mark_inside_another_is_none() -> None:
+    assert shown(asked(grep="here is my", highlight="is"), TALK) == ["> w[here is my] parcel?"]
+
+
+def test_a_pattern_that_matches_nothing_at_all_passes_everything_unmarked() -> None:
+    assert shown(asked(grep="q*"), TALK) == WHOLE
+    assert shown(asked(exclude="q*"), TALK) == []
+
+
+def test_every_kind_of_body_is_searched() -> None:
+    link = Entry(Message("S1", 1, "PushUrl", ANA, url="https://parcels.example/7"))
+    notice = Entry(Message("S1", 2, "CustomNotice", ANA, notice="parcel scanned"))
+    file = Entry(Message("S1", 3, "Text", ANA, attachment={"name": "parcel.pdf"}))
+    assert shown(asked(grep="parcel"), [link, notice, file]) == [
+        "> https://[parcel]s.example/7",
+        "> [parcel] scanned",
+        "> [parcel].pdf",
+    ]
+
+
+def test_a_draft_is_judged_by_its_last_wording_as_typing_that_started() -> None:
+    fold = Fold()
+    typed = [
+        Message("S1", 1, "TypingStarted", KIWI, "All", NOON, "cancel my order"),
+        Message("S1", 2, "TypingStarted", KIWI, "All", NOON + timedelta(seconds=5), ""),
+        Message("S1", 3, "ParticipantLeft", KIWI, "All", NOON + timedelta(seconds=9)),
+    ]
+    entries = [entry for message in typed for entry in fold.add(message)]
+    assert shown(asked(grep="cancel", types=["typingstarted"]), entries) == ["> [cancel] my order"]
+    assert shown(asked(exclude="cancel"), entries) == ["> "]
+
+
+# What stands beside it.
+
+
+def letters(text: str, session: str = "S1") -> list[Entry]:
+    """One entry for each letter; capitals are what is searched for below."""
+    return [said(letter, session=session) for letter in text]
+
+
+def test_context_is_shown_on_either_side_and_gaps_between() -> None:
+    assert shown(asked(grep="[A-Z]", context=2), letters("abcdEfghijklMnOp")) == [
+        "  c", "  d", "> [E]", "  f", "  g", "--", "  k", "  l", "> [M]", "  n", "> [O]", "  p",
+    ]  # fmt: skip
+
+
+def test_groups_that_touch_have_no_gap_between_them() -> None:
+    assert shown(asked(grep="[A-Z]", context=1), letters("AbcD")) == ["> [A]", "  b", "  c", "> [D]"]
+    assert shown(asked(grep="[A-Z]", context=1), letters("AbxcD")) == ["> [A]", "  b", "--", "  c", "> [D]"]
+
+
+def test_without_context_there_are_no_gaps() -> None:
+    assert shown(asked(grep="[A-Z]"), letters("AbcdE")) == ["> [A]", "> [E]"]
+
+
+def test_context_is_highlighted_but_never_marked_as_found() -> None:
+    entries = [said("ab", ANA), said("ab", KIWI)]
+    assert shown(asked(grep="a", people=["kiwi"], highlight="b", context=1), entries) == ["  a[b]", "> [ab]"]
+
+
+def test_each_session_has_its_own_context() -> None:
+    wanted = asked(grep="[A-Z]", context=1)
+    first, second = Selection(wanted), Selection(wanted)
+    stream = [(first, "a"), (second, "x"), (second, "Y"), (first, "B"), (second, "z"), (first, "c")]
+    lines = [line for one, letter in stream for line in picture(one.add(said(letter)))]
+    assert lines == ["  x", "> [Y]", "  a", "> [B]", "  z", "  c"]
+
+
+def last(keep: int | None, wanted: Wanted, entries: Iterable[Entry]) -> list[str]:
+    kept, chosen = Last(keep, wanted.context), Selection(wanted)
+    for entry in entries:
+        kept.extend(chosen.add(entry))
+    return picture(kept.release())
+
+
+@pytest.mark.parametrize(
+    ("keep", "lines"),
+    [
+        (None, ["> [A]", "  b", "--", "  d", "> [E]", "  f", "> [G]", "  h"]),
+        (3, ["> [A]", "  b", "--", "  d", "> [E]", "  f", "> [G]", "  h"]),
+        (2, ["  d", "> [E]", "  f", "> [G]", "  h"]),
+        (1, ["  f", "> [G]", "  h"]),
+        (0, []),
+    ],
+)
+def test_the_last_are_counted_without_their_context(keep: int | None, lines: list[str]) -> None:
+    assert last(keep, asked(grep="[A-Z]", context=1), letters("AbcdEfGhi")) == lines
+
+
+def test_an_entry_beyond_the_last_is_no_context_of_the_next() -> None:
+    assert last(1, asked(grep="[A-Z]", context=3), letters("abCDef")) == ["> [D]", "  e", "  f"]
+
+
+def test_the_last_of_several_sessions_keep_the_order_in_which_they_came() -> None:
+    wanted = asked(grep="[A-Z]", context=1)
+    first, second = Selection(wanted), Selection(wanted)
+    kept = Last(2, 1)
+    for one, letter, session in [
+        (first, "A", "S1"), (second, "P", "S2"), (first, "b", "S1"), (second, "q", "S2"),
+        (first, "C", "S1"), (second, "r", "S2"), (first, "d", "S1"), (second, "S", "S2"),
+    ]:  # fmt: skip
+        kept.extend(one.add(said(letter, session=session)))
+    assert picture(kept.release()) == ["  b", "> [C]", "  d", "  r", "> [S]"]
+
+
+def test_what_was_released_is_not_kept() -> None:
+    kept = Last(5, 0)
+    kept.extend([Chosen(said("a"))])
+    assert kept.release() == [Chosen(said("a"))]
+    assert kept.release() == []
+
+
+WANTED = st.text(alphabet="abcdeX", max_size=60)
+
+
+def naive(text: str, keep: int | None, context: int) -> list[str]:
+    """The same from the whole: a letter is shown where an X that counts is near enough."""
+    passed = [place for place, letter in enumerate(text) if letter == "X"]
+    counted = passed if keep is None else passed[max(0, len(passed) - keep) :]
+    dropped = passed[: len(passed) - len(counted)]
+    begin = dropped[-1] + 1 if dropped else 0
+    near = [
+        place for place in range(begin, len(text)) if any(abs(place - match) <= context for match in counted)
+    ]
+    lines = []
+    for number, place in enumerate(near):
+        if context and number and near[number - 1] != place - 1:
+            lines.append("--")
+        lines.append("> [X]" if text[place] == "X" else f"  {text[place]}")
+    return lines
+
+
+@given(WANTED, st.integers(0, 4))
+def test_entries_one_by_one_are_chosen_as_from_the_whole(text: str, context: int) -> None:
+    assert shown(asked(grep="X", context=context), letters(text)) == naive(text, None, context)
+
+
+@given(WANTED, st.none() | st.integers(0, 6), st.integers(0, 4))
+def test_the_last_entries_are_those_of_the_whole(text: str, keep: int | None, context: int) -> None:
+    assert last(keep, asked(grep="X", context=context), letters(text)) == naive(text, keep, context)
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from(["S1", "S2", "S3"]), st.sampled_from("abX")), max_size=60),
+    st.integers(0, 6),
+    st.integers(0, 3),
+)
+def test_the_last_of_many_sessions_are_those_of_each(
+    stream: list[tuple[str, str]], keep: int, context: int
+) -> None:
+    wanted = asked(grep="X", context=context)
+    selections = {session: Selection(wanted) for session in ("S1", "S2", "S3")}
+    kept = Last(keep, context)
+    for session, letter in stream:
+        kept.extend(selections[session].add(said(letter, session=session)))
+    released = kept.release()
+    found = [session for session, letter in stream if letter == "X"]
+    counted = found[max(0, len(found) - keep) :]
+    assert [one.entry.message.session_id for one in released if not one.context] == counted
+    for session in selections:
+        text = "".join(letter for owner, letter in stream if owner == session)
+        own = [one for one in released if one.entry.message.session_id == session]
+        assert picture(own) == naive(text, counted.count(session), context)
+
+
+def test_memory_does_not_grow_with_the_log() -> None:
+    wanted = asked(grep="X", context=3)
+
+    def peak(length: int) -> int:
+        one_session, kept = Selection(wanted), Last(10, 3)
+        tracemalloc.start()
+        for number in range(length):
+            kept.extend(one_session.add(said("X" if number % 7 == 0 else "a")))
+        most = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return most
+
+    assert peak(10_000) < 5 * peak(500)
+
+
+# What the options say.
+
+
+def test_options_become_values() -> None:
+    assert asked(
+        since="2h30m", until="2026-03-02T12:15:00Z", types=["text"], people=["KIWI", "Agent"], context=2
+    ) == Wanted(
+        since=datetime(2026, 3, 2, 10, 30, tzinfo=UTC),
+        until=datetime(2026, 3, 2, 12, 15, tzinfo=UTC),
+        types=frozenset({"Text"}),
+        people=frozenset({"kiwi", "agent"}),
+        context=2,
+    )
+    assert asked() == Wanted()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"since": "2026-03-03"}, "--since 2026-03-03 is in the future"),
+        ({"since": "5m", "until": "10m"}, "--since 5m is later than --until 10m"),
+        ({"context": -1}, "--context takes a number from 0 to 1000, not -1"),
+        ({"context": 1001}, "--context takes a number from 0 to 1000, not 1001"),
+        ({"grep": "("}, "--grep is no regular expression: missing ), unterminated subpattern at character 1"),
+        (
+            {"until": "later"},
+            "--until takes 90s, 5m, 2h30m, 1d or a time such as 2026-03-02T10:00, not 'later'",
+        ),
+    ],
+)
+def test_an_option_that_can_mean_nothing_is_wrong_usage(options: dict[str, Any], message: str) -> None:
+    assert usage(asked, **options) == (message, None)
+
+
+def test_an_until_in_the_future_is_none_of_our_business() -> None:
+    assert asked(until="2030-01-01").until == datetime(2030, 1, 1, tzinfo=UTC)
+
+
+def test_an_unknown_type_names_the_nearest_ones() -> None:
+    assert usage(asked, types=["TypingStart"]) == (
+        "there is no type 'TypingStart'",
+        "did you mean 'TypingStarted' or 'TypingStopped'? types: Text, ParticipantJoined, ParticipantLeft, "
+        "ParticipantRejoined, TypingStarted, TypingStopped, PushUrl, Notice, TranscriptSaveDone, "
+        "CustomNotice, SystemCommand",
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("90s", 90.0), ("5m", 300.0), ("2h30m", 9000.0), ("1d", 86400.0), ("1d2h3m4s", 93784.0), ("0s", 0.0)],
+)
+def test_a_duration_is_read_in_seconds(text: str, seconds: float) -> None:
+    assert filters.duration("--waiting", text) == seconds
+
+
+@pytest.mark.parametrize(
+    "text", ["", "5", "5x", "-5m", "5m2h", "1.5h", " 5m", "5 m", "5M", "٥m", "9" * 5000 + "s"]
+)
+def test_anything_else_is_no_duration(text: str) -> None:
+    assert usage(filters.duration, "--waiting", text) == (
+        f"--waiting takes a duration such as 90s, 5m, 2h30m or 1d, not {text!r}",
+        None,
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "zone", "at"),
+    [
+        ("90s", None, datetime(2026, 3, 2, 11, 58, 30, tzinfo=UTC)),
+        ("1d", BERLIN, datetime(2026, 3, 1, 12, tzinfo=UTC)),
+        ("2026-03-02T10:00:00Z", BERLIN, datetime(2026, 3, 2, 10, tzinfo=UTC)),
+        ("2026-03-02T10:00:00.250+02:00", None, datetime(2026, 3, 2, 8, 0, 0, 250000, tzinfo=UTC)),
+        ("2026-03-02T10:00", BERLIN, datetime(2026, 3, 2, 9, tzinfo=UTC)),
+        ("2026-07-02 10:00", BERLIN, datetime(2026, 7, 2, 8, tzinfo=UTC)),
+        ("2026-03-02", BERLIN, datetime(2026, 3, 1, 23, tzinfo=UTC)),
+        ("2026-03-02", UTC, datetime(2026, 3, 2, tzinfo=UTC)),
+        ("20260302T1000", UTC, datetime(2026, 3, 2, 10, tzinfo=UTC)),
+    ],
+)
+def test_a_moment_is_so_long_ago_or_a_time_in_the_zone(text: str, zone: tzinfo | None, at: datetime) -> None:
+    found = filters.moment("--since", text, NOON, zone)
+    assert (found, found.tzinfo) == (at, UTC)
+
+
+def test_without_a_zone_a_moment_is_in_the_machines_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "America/New_York")
+    time.tzset()
+    assert filters.moment("--since", "2026-03-02T10:00", NOON) == datetime(2026, 3, 2, 15, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "yesterday",
+        "10:00",
+        "2026-13-01",
+        "2026-02-30",
+        "2026-03-02T25:00",
+        "9999999d",
+        "0001-01-01T00:00+05:00",
+    ],
+)
+def test_what_is_no_time_is_wrong_usage(text: str) -> None:
+    assert usage(filters.moment, "--since", text, NOON) == (
+        f"--since takes 90s, 5m, 2h30m, 1d or a time such as 2026-03-02T10:00, not {text!r}",
+        None,
+    )
+
+
+@given(st.text(max_size=30) | st.text(alphabet="0123456789-:TZ+.dhmsW ", max_size=30))
+def test_any_text_is_a_moment_or_wrong_usage(text: str) -> None:
+    try:
+        assert filters.moment("--since", text, NOON, BERLIN).tzinfo is UTC
+    except UsageError as error:
+        assert repr(text) in error.message
+
+
+@pytest.mark.parametrize(
+    ("text", "zone"),
+    [
+        ("Europe/Berlin", BERLIN),
+        ("UTC", UTC),
+        ("utc", UTC),
+        ("Z", UTC),
+        ("+02:00", timezone(timedelta(hours=2))),
+        ("-0330", timezone(-timedelta(hours=3, minutes=30))),
+        ("+05", timezone(timedelta(hours=5))),
+    ],
+)
+def test_a_zone_has_a_name_or_an_offset(text: str, zone: tzinfo) -> None:
+    assert filters.zone(text) == zone
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("europe/berlin", "did you mean 'Europe/Berlin' or "),
+        ("Europe/Berln", "did you mean 'Europe/Berlin' or "),
+        ("Europe", ""),
+        ("", ""),
+        ("../etc/passwd", ""),
+        ("/etc/passwd", ""),
+        ("+25:00", ""),
+        ("a\0b", ""),
+        ("\udc80", ""),
+        ("9" * 100_000, ""),
+    ],
+)
+def test_a_zone_that_does_not_exist_names_the_nearest_ones(text: str, meant: str) -> None:
+    message, hint = usage(filters.zone, text)
+    assert message == f"there is no zone {text!r}"
+    assert hint is not None
+    assert hint.endswith("zones: Europe/Berlin, America/New_York, UTC, +02:00 and the like")
+    assert hint.startswith(meant)
+
+
+# Sessions.
+
+
+def session(
+    name: str,
+    state: str | None = "Chatting",
+    customer: str | None = None,
+    received: datetime | None = None,
+    user_data: Json | None = None,
+) -> Session:
+    people = (Participant("Agent", "Ana", "A1"),)
+    people += (Participant("Customer", customer, "C1"),) if customer else ()
+    return Session(name, state, participants=people, received=received, user_data=user_data or {})
+
+
+def ids(chosen: Sequence[Session]) -> list[str]:
+    return [one.id for one in chosen]
+
+
+LISTED = (
+    session("S3", "Chatting", "Kiwi", NOON, {"Score": 10, "Tier": "gold"}),
+    session("S1", "Invited", "papaya", None, {"Score": "9", "Tier": "Basic"}),
+    session("S4", "Parked", None, NOON - timedelta(days=1), {"Score": "", "Tier": None}),
+    session("s2", None, "kiwi fruit", NOON, {"Score": "n/a", "Tier": ["x"]}),
+)
+
+
+def test_without_options_the_servers_list_is_the_list() -> None:
+    assert filters.sessions(LISTED) == LISTED
+
+
+@pytest.mark.parametrize(
+    ("names", "chosen"),
+    [(["chatting"], ["S3"]), (["Invited", "Chatting"], ["S3", "S1"]), (["Revoked"], [])],
+)
+def test_sessions_in_a_state(names: list[str], chosen: list[str]) -> None:
+    assert ids(filters.sessions(LISTED, states=filters.states(names))) == chosen
+
+
+@pytest.mark.parametrize(
+    ("customer", "chosen"),
+    [("KIWI", ["S3", "s2"]), ("fruit", ["s2"]), ("ana", []), ("", ["S3", "S1", "S4", "s2"])],
+)
+def test_sessions_of_a_customer(customer: str, chosen: list[str]) -> None:
+    assert ids(filters.sessions(LISTED, customer=customer)) == chosen
+
+
+@pytest.mark.parametrize(
+    ("key", "chosen"),
+    [
+        ("id", ["S1", "s2", "S3", "S4"]),
+        ("-id", ["S4", "S3", "s2", "S1"]),
+        ("state", ["S3", "S1", "S4", "s2"]),
+        ("-state", ["S4", "S1", "S3", "s2"]),
+        ("customer", ["S3", "s2", "S1", "S4"]),
+        ("-customer", ["S1", "s2", "S3", "S4"]),
+        ("receivedDate", ["S4", "S3", "s2", "S1"]),
+        ("-receiveddate", ["S3", "s2", "S4", "S1"]),
+        ("agents", ["S3", "S1", "S4", "s2"]),
+        ("-agents", ["S3", "S1", "S4", "s2"]),
+        ("userData.Score", ["S1", "S3", "s2", "S4"]),
+        ("-userData.Score", ["s2", "S3", "S1", "S4"]),
+        ("userData.Tier", ["s2", "S1", "S3", "S4"]),
+        ("userData.Nothing", ["S3", "S1", "S4", "s2"]),
+        ("comment", ["S3", "S1", "S4", "s2"]),
+        ("uri", ["S3", "S1", "S4", "s2"]),
+        ("capabilities", ["S3", "S1", "S4", "s2"]),
+    ],
+)
+def test_sorting_keeps_the_servers_order_among_equals_and_has_the_empty_ones_last(
+    key: str, chosen: list[str]
+) -> None:
+    assert ids(filters.sessions(LISTED, order=filters.order(key))) == chosen
+
+
+def test_filters_and_sorting_go_together() -> None:
+    chosen = filters.sessions(
+        LISTED, states=filters.states(["Chatting"]), customer="kiwi", order=Order("id", descending=True)
+    )
+    assert ids(chosen) == ["S3"]
+
+
+SCALAR = st.none() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5) | st.booleans()
+
+
+@given(
+    st.lists(SCALAR | st.lists(SCALAR, max_size=2) | st.from_regex("-?[0-9]{1,40}[.]?[0-9]*", fullmatch=True))
+)
+def test_any_user_data_can_be_sorted(values: list[object]) -> None:
+    listed = [session(str(number), user_data={"K": value}) for number, value in enumerate(values)]
+    ascending = filters.sessions(listed, order=Order("userData.K"))
+    assert sorted(ids(ascending), key=int) == ids(listed)
+    empty = [one for one in listed if one.user_data["K"] in (None, "", [])]
+    assert list(ascending[len(ascending) - len(empty) :]) == empty
+    descending = filters.sessions(listed, order=Order("userData.K", descending=True))
+    assert list(descending[len(descending) - len(empty) :]) == empty
+
+
+def test_columns_are_named_with_commas_between() -> None:
+    assert filters.columns("id, RECEIVEDDATE,userdata.PegAG?:2>1,userData.Last Called,id") == (
+        "id",
+        "receivedDate",
+        "userData.PegAG?:2>1",
+        "userData.Last Called",
+        "id",
+    )
+
+
+def test_a_sort_key_descends_with_a_dash() -> None:
+    assert filters.order("customer") == Order("customer", descending=False)
+    assert filters.order("-userData.-x") == Order("userData.-x", descending=True)
+    assert filters.order("-Waiting", live=True) == Order("waiting", descending=True)
+
+
+NAMES = "columns: id, state, customer, agents, receivedDate, uri, comment, capabilities, userData.KEY"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "name", "hint"),
+    [
+        (lambda: filters.columns("id,agent"), "agent", f"did you mean 'agents'? {NAMES}"),
+        (lambda: filters.columns("id,,state"), "", NAMES),
+        (lambda: filters.columns("userData."), "userData.", f"did you mean 'userData.KEY'? {NAMES}"),
+        (lambda: filters.order("-recieved"), "recieved", f"did you mean 'receivedDate'? {NAMES}"),
+        (lambda: filters.order("--id"), "-id", f"did you mean 'id'? {NAMES}"),
+    ],
+)
+def test_an_unknown_column_names_the_nearest_ones(wrong: Any, name: str, hint: str) -> None:
+    assert usage(wrong) == (f"there is no column {name!r}", hint)
+
+
+def test_an_unknown_state_names_the_nearest_ones() -> None:
+    assert usage(filters.states, ["Chating"]) == (
+        "there is no state 'Chating'",
+        "did you mean 'Chatting'? states: Invited, Chatting, LeftChat, Completed, Revoked",
+    )
+
+
+def test_whatever_else_is_unknown_can_be_told_likewise() -> None:
+    error = filters.unknown("command", "lst", ["list", "show", "tail"])
+    assert (error.message, error.hint) == (
+        "there is no command 'lst'",
+        "did you mean 'list'? commands: list, show, tail",
+    )
