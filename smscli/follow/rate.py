@@ -1,4 +1,4 @@
-"""How fast to read: the request rate, the polling rhythm, back-off, and whether push is trusted.
+"""How fast to read: the request rate, the polling rhythm, and whether push is trusted.
 
 All of it is arithmetic on times that are handed in, in seconds of a clock that does not run backwards.
 """
@@ -14,9 +14,6 @@ _ACTIVE = 60.0
 _SLOWER = 1.5
 _SLOWEST = 5.0
 _SHORTEST_INTERVAL = 0.05
-_FIRST_DELAY = 1.0
-_LONGEST_DELAY = 30.0
-_LONGEST_RETRY_AFTER = 3600.0
 _AROUND = 5.0
 _WON_AGAIN_AFTER = 60.0
 
@@ -44,24 +41,6 @@ class Window:
 
     def halve(self, now: float) -> None:
         self._halved_until = now + _HALVED_FOR
-
-
-class Backoff:
-    """Exponential, with jitter, from about 1 s to 30 s; `Retry-After` is obeyed up to an hour."""
-
-    def __init__(self) -> None:
-        self.failures = 0
-        self.until = -inf
-
-    def failed(self, now: float, jitter: float, retry_after: float | None = None) -> None:
-        """`jitter` is from 0 to 1, and takes up to half of the delay away."""
-        delay = min(_FIRST_DELAY * 2 ** min(self.failures, 10), _LONGEST_DELAY) * (1 - jitter / 2)
-        self.failures += 1
-        self.until = now + max(delay, min(retry_after or 0.0, _LONGEST_RETRY_AFTER))
-
-    def passed(self) -> None:
-        self.failures = 0
-        self.until = -inf
 
 
 class Rhythm:

@@ -7,9 +7,10 @@ from enum import IntEnum
 from math import inf
 from typing import NamedTuple
 
+from smscli.backoff import Backoff
 from smscli.errors import SmscliError, Throttled
 from smscli.follow.cursor import Ask, Cursor, Taken
-from smscli.follow.rate import Backoff, Rhythm
+from smscli.follow.rate import Rhythm
 from smscli.model import Ended, Listing, Page, Session, Turn
 
 _LONG_ACTIVE = 300.0

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from queue import Empty, SimpleQueue
 
+from smscli.backoff import Backoff
 from smscli.errors import SignInRefused, SmscliError, Throttled, Untrusted, WireError
-from smscli.follow.rate import Backoff
 from smscli.gws.cometd import Channel, Forgotten, NoPush
 from smscli.gws.http import Transport
 from smscli.model import Wake, WakeKind

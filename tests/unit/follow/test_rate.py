@@ -1,10 +1,10 @@
 """The arithmetic of how fast to read."""
 
-from math import inf, nan
+from math import inf
 
 import pytest
 
-from smscli.follow.rate import Backoff, Rhythm, Trust, Window
+from smscli.follow.rate import Rhythm, Trust, Window
 
 
 def test_20_reads_are_free_and_the_21st_waits_out_the_second_of_the_first() -> None:
@@ -24,36 +24,6 @@ def test_a_halved_window_lets_10_through_for_a_minute() -> None:
     assert window.free_at(59.0) == pytest.approx(60.01)
     assert window.limit(60.0) == 20
     assert window.free_at(60.0) == -inf
-
-
-@pytest.mark.parametrize(
-    ("jitter", "delays"), [(0.0, [1, 2, 4, 8, 16, 30, 30]), (1.0, [0.5, 1, 2, 4, 8, 15, 15])]
-)
-def test_back_off_doubles_and_jitter_takes_up_to_half(jitter: float, delays: list[float]) -> None:
-    backoff = Backoff()
-    met = []
-    for _ in delays:
-        backoff.failed(100.0, jitter)
-        met.append(backoff.until - 100)
-    assert met == delays
-    backoff.passed()
-    assert (backoff.failures, backoff.until) == (0, -inf)
-
-
-@pytest.mark.parametrize(
-    ("retry_after", "delay"), [(7.0, 7.0), (0.0, 1.0), (-5.0, 1.0), (1e12, 3600.0), (nan, 1.0)]
-)
-def test_retry_after_is_obeyed_up_to_an_hour(retry_after: float, delay: float) -> None:
-    backoff = Backoff()
-    backoff.failed(0.0, 0.0, retry_after)
-    assert backoff.until == delay
-
-
-def test_thousands_of_failures_are_no_overflow() -> None:
-    backoff = Backoff()
-    for _ in range(5000):
-        backoff.failed(0.0, 0.0)
-    assert backoff.until == 30.0
 
 
 def test_a_rhythm_slows_down_after_a_minute_and_starts_again() -> None:
