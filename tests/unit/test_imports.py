@@ -23,7 +23,7 @@ OURS: dict[str, set[str]] = {
     "settings": {"errors", "sanitize", "signals"},
     "records": {"errors", "model", "sanitize", "transcript"},
     "output": {"errors", "model", "records", "sanitize", "signals", "transcript"},
-    "recordings": {"backoff", "errors", "gws", "model", "records", "settings"},
+    "recordings": {"backoff", "errors", "gws", "model", "output", "records", "settings"},
     "demo": set(),
     "context": {
         "demo", "errors", "gws", "model", "output", "recordings", "sanitize", "settings", "transcript", "",
