@@ -195,7 +195,7 @@ class Listing(NamedTuple):
         return next((ids[near] for near in get_close_matches(sought[:100], ids, n=1, cutoff=0.8)), None)
 
 
-class Read(NamedTuple):
+class NewMessages(NamedTuple):
     """New messages of one session, in the log's order; `first` while its log is read for the first time, and
     then `done` with the last page, which may be empty. `at` is the server's clock."""
 
@@ -206,27 +206,27 @@ class Read(NamedTuple):
     done: bool = True
 
 
-class Listed(NamedTuple):
+class ListRead(NamedTuple):
     """A good list read."""
 
     listing: Listing
 
 
-class Started(NamedTuple):
+class SessionStarted(NamedTuple):
     """A session that is followed from now on; `announce` is off for those that were there at the start."""
 
     session: Session
     announce: bool = True
 
 
-class Ended(NamedTuple):
+class SessionEnded(NamedTuple):
     """A session is over and its log was read to the end."""
 
     session_id: str
     state: str | None
 
 
-class Turn(NamedTuple):
+class Notice(NamedTuple):
     """Something about following itself that a person wants to know, once: `kind` is a notice kind."""
 
     kind: str
@@ -240,7 +240,7 @@ class Idle(NamedTuple):
     seconds: float
 
 
-Event = Read | Listed | Started | Ended | Turn | Idle
+Event = NewMessages | ListRead | SessionStarted | SessionEnded | Notice | Idle
 
 
 class WakeKind(StrEnum):

@@ -7,8 +7,18 @@ from datetime import datetime, timedelta
 
 from smscli.context import AppContext
 from smscli.follow.cursor import Cursor
-from smscli.follow.feed import Following, follow
-from smscli.model import Ended, Event, Listed, Listing, Read, Role, Started, Turn, Wake
+from smscli.follow.feed import FollowSettings, follow
+from smscli.model import (
+    Event,
+    Listing,
+    ListRead,
+    NewMessages,
+    Notice,
+    Role,
+    SessionEnded,
+    SessionStarted,
+    Wake,
+)
 from smscli.output.render.layout import duration
 from smscli.transcript import filters
 from smscli.transcript.activity import Activity
@@ -37,7 +47,7 @@ def events(
         ids,
         wait=wait,
         clock=app.clock,
-        settings=Following(interval, pushed and app.learned.trusted),
+        settings=FollowSettings(interval, pushed and app.learned.trusted),
         resume=resume,
         debug=app.debug if app.settings.debug else None,
     )
@@ -88,7 +98,7 @@ class Reads:
         return listing
 
 
-class News:
+class StatusReporter:
     """Tells what becomes of sessions and of the connection; `status` is how following goes, in words."""
 
     def __init__(self, app: AppContext) -> None:
@@ -101,19 +111,19 @@ class News:
 
     def take(self, event: Event) -> None:
         match event:
-            case Listed() | Read():
+            case ListRead() | NewMessages():
                 self.status = _LIVE
-            case Started(session, announce) if announce:
+            case SessionStarted(session, announce) if announce:
                 who = ", ".join(session.nicknames(Role.CUSTOMER))
                 told = f"session {session.id} started" + (f": {who}" if who else "")
                 self._app.notice("session-started", told, session.id)
-            case Ended(session_id, state):
+            case SessionEnded(session_id, state):
                 how = f" ({state})" if state else ""
                 self._app.notice("session-ended", f"session {session_id} ended{how}", session_id)
-            case Turn():
+            case Notice():
                 self._turn(event)
 
-    def _turn(self, turn: Turn) -> None:
+    def _turn(self, turn: Notice) -> None:
         if turn.kind == "lost" and turn.session_id is None:
             self.status = "connection lost, retrying"
         elif turn.kind == "reconnected":
@@ -146,7 +156,7 @@ def waiting_limit(value: str | None) -> float | None:
     return filters.duration("--waiting", value) if value is not None else None
 
 
-class Patience:
+class WaitAlert:
     """Knows which customers have waited for `limit` seconds, and says so once of each wait; None: of none."""
 
     def __init__(self, app: AppContext, limit: float | None) -> None:
@@ -179,5 +189,5 @@ class Patience:
 
 def _learn(app: AppContext, event: Event) -> None:
     """Remember whether this server's push can be relied on."""
-    if isinstance(event, Turn) and event.kind in ("push-trusted", "push-lost"):
+    if isinstance(event, Notice) and event.kind in ("push-trusted", "push-lost"):
         app.learn(trusted=event.kind == "push-trusted")

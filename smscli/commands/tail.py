@@ -33,7 +33,7 @@ from smscli.commands.zones import zone_of
 from smscli.context import AppContext
 from smscli.errors import UsageError
 from smscli.follow.cursor import Cursor
-from smscli.model import Event, Idle, Read
+from smscli.model import Event, Idle, NewMessages
 from smscli.transcript import filters as selection
 
 _LAST = "10"
@@ -105,7 +105,7 @@ class Recorder:
             self.cursors.setdefault(message.session_id, Cursor()).recall(message)
 
     def take(self, event: Event) -> None:
-        if isinstance(event, Read):
+        if isinstance(event, NewMessages):
             self._recording.append(event.messages)
         elif isinstance(event, Idle):
             self._recording.sync()

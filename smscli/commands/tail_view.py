@@ -5,11 +5,21 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from smscli.commands.live import Nap, News, Patience, ServerClock, rest
+from smscli.commands.live import Nap, ServerClock, StatusReporter, WaitAlert, rest
 from smscli.commands.log import Log
 from smscli.commands.writers import EntryWriter
 from smscli.context import AppContext
-from smscli.model import SAID_TYPES, Ended, Event, Idle, Message, Read, Role, Started, Wake
+from smscli.model import (
+    SAID_TYPES,
+    Event,
+    Idle,
+    Message,
+    NewMessages,
+    Role,
+    SessionEnded,
+    SessionStarted,
+    Wake,
+)
 from smscli.transcript.activity import Activity
 from smscli.transcript.filters import Chosen, Last, Wanted
 from smscli.transcript.fold import Typing
@@ -41,7 +51,7 @@ class Seen:
         """Whether what comes now is news."""
         return self._history is None
 
-    def chosen(self, read: Read) -> Iterable[Chosen]:
+    def chosen(self, read: NewMessages) -> Iterable[Chosen]:
         """What to write now: nothing of the history before it is read, and of that no more than asked for."""
         for message in read.messages:
             self.activity.add(message)
@@ -79,29 +89,29 @@ class Screen:
         self._followed: dict[str, Seen] = {}
         # Also of those that have ended: one that comes back is read on from where it was.
         self._activities: defaultdict[str, Activity] = defaultdict(Activity)
-        self._news = News(app)
+        self._reporter = StatusReporter(app)
         self._server_clock = ServerClock(app.clock)
-        self._patience = Patience(app, view.waiting)
+        self._alert = WaitAlert(app, view.waiting)
         self._waiting: list[str] = []
 
     def take(self, event: Event) -> None:
         match event:
-            case Read():
+            case NewMessages():
                 self._read(event)
-            case Started():
+            case SessionStarted():
                 # All that is said in a session that begins now is news.
                 self._follow(event.session.id, None if event.announce else self._view.keep)
-            case Ended():
+            case SessionEnded():
                 self._end(event.session_id)
             case Idle():
                 self._idle()
-        self._news.take(event)
+        self._reporter.take(event)
 
     def wait(self, seconds: float) -> Sequence[Wake]:
         """Until something wakes the feed, for so long at most; the live line is kept true meanwhile."""
         return rest(self._app, self._nap, seconds, self._tick)
 
-    def _read(self, read: Read) -> None:
+    def _read(self, read: NewMessages) -> None:
         self._server_clock.set(read.at)
         followed = self._followed.get(read.session_id) or self._follow(read.session_id, self._view.keep)
         is_news = followed.is_live or not read.first
@@ -131,10 +141,10 @@ class Screen:
 
     def _tick(self) -> None:
         """What time alone changes: who waits for too long, and the live line."""
-        if self._patience.limit is not None:
+        if self._alert.limit is not None:
             now = self._server_clock.now()
             live = ((one, seen.activity) for one, seen in self._followed.items() if seen.is_live)
-            overdue = (self._patience.exceeded(one, activity, now) for one, activity in live)
+            overdue = (self._alert.exceeded(one, activity, now) for one, activity in live)
             self._waiting = [words for words in overdue if words]
         if self._app.terminal.lively and not self._app.machine:
             self._app.terminal.live(self._live_line)
@@ -149,13 +159,13 @@ class Screen:
         from smscli.output.render.status_line import live_line
 
         return live_line(
-            self._news.status,
+            self._reporter.status,
             len(self._followed),
             self._typing(),
             width,
             waiting=self._waiting,
             ascii=self._app.terminal.ascii,
-            connected=self._news.is_live,
+            connected=self._reporter.is_live,
         )
 
 

@@ -5,11 +5,31 @@ from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo
 from math import inf
 
-from smscli.commands.live import News, Patience, Reads, ServerClock, events, nap, rest, waiting_limit
+from smscli.commands.live import (
+    Reads,
+    ServerClock,
+    StatusReporter,
+    WaitAlert,
+    events,
+    nap,
+    rest,
+    waiting_limit,
+)
 from smscli.commands.notices import none_as_asked, none_live
 from smscli.context import AppContext
 from smscli.errors import UsageError
-from smscli.model import SAID_TYPES, Ended, Event, Idle, Listed, Message, Read, Session, Started, Wake
+from smscli.model import (
+    SAID_TYPES,
+    Event,
+    Idle,
+    ListRead,
+    Message,
+    NewMessages,
+    Session,
+    SessionEnded,
+    SessionStarted,
+    Wake,
+)
 from smscli.output.render.watch import COLUMNS, Going, LiveList, Row
 from smscli.transcript.activity import Activity
 from smscli.transcript.filters import WAITING, Choice
@@ -70,7 +90,7 @@ class Watched:
             self.shown = self._mask(session)
         self.session, self.gone_at = session, inf
 
-    def read(self, read: Read, now: float) -> None:
+    def read(self, read: NewMessages, now: float) -> None:
         for message in read.messages:
             self.activity.add(message)
             self._drafts.add(message)
@@ -111,9 +131,9 @@ class Watch:
         self._mask = _mask(asked.redact)
         self._nap = nap(app, asked.pushed)
         self._sessions: dict[str, Watched] = {}
-        self._news = News(app)
+        self._reporter = StatusReporter(app)
         self._server_clock = ServerClock(app.clock)
-        self._patience = Patience(app, waiting_limit(asked.waiting))
+        self._alert = WaitAlert(app, waiting_limit(asked.waiting))
         whose = f"of {app.user} at {app.host}"
         self._draw = LiveList(app.terminal, whose, self._choice.columns or COLUMNS, asked.zone)
         self._painted: tuple[object, ...] = ()
@@ -126,22 +146,22 @@ class Watch:
             return
         self._changes += 1
         match event:
-            case Listed():
+            case ListRead():
                 self._listed(event)
-            case Read():
+            case NewMessages():
                 self._read(event)
-            case Started():
+            case SessionStarted():
                 self._sessions[event.session.id].changed_at = self._app.clock() if event.announce else -inf
                 event = event._replace(session=self._mask(event.session))
-            case Ended():
+            case SessionEnded():
                 self._sessions[event.session_id].gone_at = self._app.clock()
-        self._news.take(event)
+        self._reporter.take(event)
 
     def wait(self, seconds: float) -> Sequence[Wake]:
         """Until something wakes the feed, for so long at most; the picture is kept true meanwhile."""
         return rest(self._app, self._nap, seconds, self._paint)
 
-    def _listed(self, event: Listed) -> None:
+    def _listed(self, event: ListRead) -> None:
         now, listing = self._app.clock(), event.listing
         self._server_clock.set(listing.at)
         for session in listing.sessions:
@@ -151,7 +171,7 @@ class Watch:
         # At once: no log may have been read yet, and what is said from now on stands below the picture.
         self._paint()
 
-    def _read(self, event: Read) -> None:
+    def _read(self, event: NewMessages) -> None:
         self._server_clock.set(event.at)
         if watched := self._sessions.get(event.session_id):
             watched.read(event, self._app.clock())
@@ -165,7 +185,7 @@ class Watch:
         self._painted = painted
         rows = self._rows(now, at)
         below = self._below(now)
-        going = Going(self._news.status, self._news.is_live, at)
+        going = Going(self._reporter.status, self._reporter.is_live, at)
         lines = max(terminal.height - len(below), 1)
         terminal.show(self._draw(going, rows, lines, self._empty()), below)
 
@@ -192,7 +212,7 @@ class Watch:
         return _by_waiting(rows, order.descending) if order and by_waiting else rows
 
     def _row(self, seen: Watched, now: float, at: datetime | None) -> Row:
-        overdue = seen.may_wait and self._patience.exceeded(seen.session.id, seen.activity, at)
+        overdue = seen.may_wait and self._alert.exceeded(seen.session.id, seen.activity, at)
         return seen.row(now, at, bool(overdue))
 
 

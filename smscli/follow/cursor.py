@@ -21,7 +21,7 @@ _RESUMED_WITHIN = timedelta(days=1)
 _WORD = 0xFFFF_FFFF_FFFF_FFFF
 
 
-class Seen:
+class SeenIds:
     """A set of 64-bit identities in 12 to 24 bytes each, where a `set` of integers takes about 70.
 
     Open addressing: an identity stands in the first free place at or after its own low bits.
@@ -71,7 +71,7 @@ def _key(identity: int) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
+class PageRequest:
     """What to ask the messages resource for (`startIndex`, `count`).
 
     `anchor` is the index of a message that must come back; None in a read of the whole log, where none must.
@@ -89,7 +89,7 @@ class Ask:
         return self.anchor is None
 
 
-class Taken(NamedTuple):
+class PageResult(NamedTuple):
     """What an answer brought: new messages in the log's order, and gaps as the indices on both sides.
 
     `done` when nothing more is to be asked for at once; `reset` when the anchor did not come back: the
@@ -103,7 +103,7 @@ class Taken(NamedTuple):
 
 
 class Cursor:
-    """One session's place: `ask` says what to read next, `take` what came of it.
+    """One session's place: `next_request` says what to read next, `record` what the answer brought.
 
     `paging`: a read of the whole log is under way. `doubtful`: an anchor was missed, and no read that started
     at one has brought it back since.
@@ -112,7 +112,7 @@ class Cursor:
     __slots__ = ("_rereads", "_upper", "doubtful", "first", "highest", "last_at", "paging", "seen")
 
     def __init__(self) -> None:
-        self.seen = Seen()
+        self.seen = SeenIds()
         self.highest: int | None = None
         self.paging = True
         self.first = True
@@ -154,17 +154,17 @@ class Cursor:
         """When a gap is to be read again next."""
         return min(self._rereads)[0] if self._rereads else None
 
-    def ask(self, now: float) -> Ask:
+    def next_request(self, now: float) -> PageRequest:
         if self.paging or self.highest is None:
             self.paging = True
-            return Ask(1 if self.highest is None else self.highest, PAGE, None, self.first, now)
+            return PageRequest(1 if self.highest is None else self.highest, PAGE, None, self.first, now)
         low = min((low for due, low, _ in self._rereads if due <= now), default=self.highest)
         if low == _BEFORE_ALL:
-            return Ask(1, None, self.highest, False, now)
-        return Ask(low, None, low, False, now)
+            return PageRequest(1, None, self.highest, False, now)
+        return PageRequest(low, None, low, False, now)
 
-    def take(self, ask: Ask, page: Page, now: float) -> Taken:
-        """What `page`, the answer to `ask`, brought."""
+    def record(self, request: PageRequest, page: Page, now: float) -> PageResult:
+        """What `page`, the answer to `request`, brought."""
         messages = _in_order(page.messages)
         identities = [message.identity for message in messages]
         known = [
@@ -172,9 +172,9 @@ class Cursor:
             for message, identity in zip(messages, identities, strict=True)
             if message.order is not None and identity in self.seen
         ]
-        if not ask.whole and ask.anchor not in known:
+        if not request.whole and request.anchor not in known:
             self._start_again()
-            return Taken((), done=False, reset=True)
+            return PageResult((), done=False, reset=True)
         top = max(known, default=-1)
         if self.highest is not None:
             top = max(top, self.highest)
@@ -184,14 +184,14 @@ class Cursor:
             if self.seen.add(identity)
         )
         reached = self.highest
-        gaps = self._advance(ask, messages, page.at, now)
-        if ask.whole:
+        gaps = self._advance(request, messages, page.at, now)
+        if request.whole:
             self.paging = len(messages) >= PAGE and self.highest != reached
             self.first = self.first and self.paging
         else:
-            self.doubtful = self.doubtful and ask.start != ask.anchor
-            self._rereads = list(self._rereads_left(ask, messages))
-        return Taken(new, gaps, done=not self.paging)
+            self.doubtful = self.doubtful and request.start != request.anchor
+            self._rereads = list(self._rereads_left(request, messages))
+        return PageResult(new, gaps, done=not self.paging)
 
     def stop(self) -> None:
         """End a read of the whole log where it stands: the server has no more of it to give."""
@@ -209,7 +209,7 @@ class Cursor:
         return _BEFORE_ALL if self.highest is None else self.highest
 
     def _advance(
-        self, ask: Ask, messages: Sequence[Message], at: datetime | None, now: float
+        self, request: PageRequest, messages: Sequence[Message], at: datetime | None, now: float
     ) -> tuple[tuple[int, int], ...]:
         """Move `highest` to the last of `messages`; the gaps passed, and those worth it noted for later."""
         gaps: list[tuple[int, int]] = []
@@ -220,7 +220,7 @@ class Cursor:
                 continue
             if self._leaves_gap(order):
                 gaps.append((self._below(), order))
-                if not ask.whole or _is_recent(message.at, at):
+                if not request.whole or _is_recent(message.at, at):
                     lows.append(self._below())
             self.highest = order
         if lows:
@@ -231,13 +231,15 @@ class Cursor:
         delays = (0.0, *_REREAD_AFTER) if at_once else _REREAD_AFTER
         self._rereads += [(now + after, low, self.highest or 0) for after in delays]
 
-    def _rereads_left(self, ask: Ask, messages: Sequence[Message]) -> Iterator[tuple[float, int, int]]:
-        """Those still to come after the answer to `ask`: where the server has cut it short it goes on."""
+    def _rereads_left(
+        self, request: PageRequest, messages: Sequence[Message]
+    ) -> Iterator[tuple[float, int, int]]:
+        """Those still to come after the answer to `request`: where the server has cut it short it goes on."""
         reached = max((one.order for one in messages if one.order is not None), default=0)
         for due, low, high in self._rereads:
-            if due > ask.at:
+            if due > request.at:
                 yield due, low, high
-            elif ask.anchor is not None and ask.anchor < reached < high:
+            elif request.anchor is not None and request.anchor < reached < high:
                 yield due, max(low, reached), high
 
 

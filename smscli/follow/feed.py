@@ -21,19 +21,19 @@ from smscli.errors import (
     WireError,
     did_you_mean,
 )
-from smscli.follow.cursor import Ask, Cursor
+from smscli.follow.cursor import Cursor, PageRequest
 from smscli.follow.rate import Trust, Window
-from smscli.follow.schedule import Connection, Due, Followed, Rank, SessionList, Target, longest_unread
+from smscli.follow.schedule import Connection, Due, FollowedSession, Rank, SessionList, Target, longest_unread
 from smscli.model import (
     Event,
     Idle,
-    Listed,
     Listing,
+    ListRead,
+    NewMessages,
+    Notice,
     Page,
-    Read,
     Session,
-    Started,
-    Turn,
+    SessionStarted,
     Wake,
     WakeKind,
 )
@@ -60,7 +60,7 @@ class Fetch(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Following:
+class FollowSettings:
     """How to follow: `interval` in seconds between polls; `trusted`: push is tried, and the last run
     could rely on it."""
 
@@ -74,7 +74,7 @@ def follow(
     *,
     wait: Callable[[float], Sequence[Wake]],
     clock: Callable[[], float],
-    settings: Following = Following(),
+    settings: FollowSettings = FollowSettings(),
     jitter: Callable[[], float] = random.random,
     resume: Mapping[str, Cursor] | None = None,
     debug: Callable[[str], None] | None = None,
@@ -115,7 +115,7 @@ class _Feed:
     def __init__(
         self,
         fetch: Fetch,
-        settings: Following,
+        settings: FollowSettings,
         clock: Callable[[], float],
         jitter: Callable[[], float],
         resume: Mapping[str, Cursor],
@@ -131,7 +131,7 @@ class _Feed:
         self._trust = Trust(settings.trusted)
         self._connection = Connection()
         self._list = SessionList(settings.interval, clock())
-        self._followed: dict[str, Followed] = {}
+        self._followed: dict[str, FollowedSession] = {}
         self._all = True
         self._said: set[str] = set()
         self._background_due = clock() + _BACKGROUND_EVERY
@@ -159,7 +159,7 @@ class _Feed:
 
     def _adopt(self, session_ids: Sequence[str]) -> None:
         for one in dict.fromkeys(session_ids):
-            self._followed[one] = Followed(one, self._resume.get(one), self._interval, self._clock())
+            self._followed[one] = FollowedSession(one, self._resume.get(one), self._interval, self._clock())
 
     @property
     def is_following(self) -> bool:
@@ -229,7 +229,7 @@ class _Feed:
     def _say_once(self, kind: str, message: str) -> Iterator[Event]:
         if kind not in self._said:
             self._said.add(kind)
-            yield Turn(kind, message)
+            yield Notice(kind, message)
 
     # Reading
 
@@ -253,7 +253,7 @@ class _Feed:
             return
         target = self._background(now) if due.rank is Rank.BACKGROUND else due.target
         try:
-            if isinstance(target, Followed):
+            if isinstance(target, FollowedSession):
                 yield from self._read_session(target, due.rank, now)
             else:
                 yield from self._take_list(self._counted(self._fetch.sessions), now)
@@ -277,36 +277,44 @@ class _Feed:
         finally:
             self._window.count(self._clock())
 
-    def _read_session(self, one: Followed, rank: Rank, now: float) -> Iterator[Event]:
-        ask = one.cursor.ask(now)
-        page = self._counted(lambda: self._fetch.page(one.id, ask.start, ask.count))
-        yield from self._take_page(one, ask, page, rank)
+    def _read_session(self, one: FollowedSession, rank: Rank, now: float) -> Iterator[Event]:
+        request = one.cursor.next_request(now)
+        page = self._counted(lambda: self._fetch.page(one.id, request.start, request.count))
+        yield from self._take_page(one, request, page, rank)
 
-    def _take_page(self, one: Followed, ask: Ask, page: Page, rank: Rank) -> Iterator[Event]:
+    def _take_page(
+        self, one: FollowedSession, request: PageRequest, page: Page, rank: Rank
+    ) -> Iterator[Event]:
         now = self._clock()
         last_read, doubtful = one.read_at, one.cursor.doubtful
-        taken = one.take(ask, page, now, self._is_polling)
+        result = one.take(request, page, now, self._is_polling)
         if one.session is None and not self._all:
             yield self._known(one)
         yield from one.recover()
-        if taken.reset and not doubtful and not one.over:
-            yield Turn("reset", f"the log of session {one.id} was reset: reading it again", one.id)
-        self._name_gaps(one, taken.gaps)
-        if taken.messages or ask.first:
-            yield Read(one.id, taken.messages, page.at, ask.first, taken.done or not ask.first)
-        if rank is not Rank.FIRST and not ask.first and any(not message.late for message in taken.messages):
+        if result.reset and not doubtful and not one.over:
+            yield Notice("reset", f"the log of session {one.id} was reset: reading it again", one.id)
+        self._name_gaps(one, result.gaps)
+        if result.messages or request.first:
+            yield NewMessages(
+                one.id, result.messages, page.at, request.first, result.done or not request.first
+            )
+        if (
+            rank is not Rank.FIRST
+            and not request.first
+            and any(not message.late for message in result.messages)
+        ):
             yield from self._judge(one, rank, now, last_read)
-        yield from self._connection.caught_up(one.id, len(taken.messages), taken.done)
+        yield from self._connection.caught_up(one.id, len(result.messages), result.done)
         if one.is_done:
             yield from one.close()
 
-    def _known(self, one: Followed) -> Started:
+    def _known(self, one: FollowedSession) -> SessionStarted:
         """Messages knows a session that the list doesn't."""
         one.known = True
         one.session = Session(one.id)
-        return Started(one.session, announce=False)
+        return SessionStarted(one.session, announce=False)
 
-    def _name_gaps(self, one: Followed, gaps: Sequence[tuple[int, int]]) -> None:
+    def _name_gaps(self, one: FollowedSession, gaps: Sequence[tuple[int, int]]) -> None:
         if self._debug is not None:
             for low, high in gaps:
                 self._debug(f"session {one.id}: no messages between {max(low, 0)} and {high}")
@@ -315,7 +323,7 @@ class _Feed:
     def _is_polling(self) -> bool:
         return not self._trust.trusted
 
-    def _judge(self, one: Followed, rank: Rank, now: float, last_read: float) -> Iterator[Event]:
+    def _judge(self, one: FollowedSession, rank: Rank, now: float, last_read: float) -> Iterator[Event]:
         """What it says of push that this read found messages."""
         if rank is Rank.BACKGROUND:
             self._trust.found_in_background(one.id, now)
@@ -328,7 +336,7 @@ class _Feed:
     def _take_list(self, listing: Listing, started: float, announce: bool = True) -> Iterator[Event]:
         now = self._clock()
         self._list.take(listing, started, now, self._is_polling)
-        yield Listed(listing)
+        yield ListRead(listing)
         for session in listing.sessions:
             yield from self._take_listed(session, now, announce)
         listed = {session.id for session in listing.sessions}
@@ -345,7 +353,7 @@ class _Feed:
                 return
             self._adopt([session.id])
         if self._followed[session.id].listed(session, now):
-            yield Started(session, announce)
+            yield SessionStarted(session, announce)
 
     # Failing
 
@@ -365,12 +373,12 @@ class _Feed:
     def _fail(self, target: Target, error: SmscliError) -> Iterator[Event]:
         """One session's trouble, or the connection's? No answer at all to a session that was well so far, a
         plea for patience and a list that can't be read are the connection's."""
-        if isinstance(error, NotFound) and isinstance(target, Followed):
+        if isinstance(error, NotFound) and isinstance(target, FollowedSession):
             yield from self._not_found(target, error)
             return
         target.failed(self._clock(), self._jitter())
         silent = isinstance(error, Unreachable) and target.backoff.failures == 1
-        if isinstance(target, Followed) and not silent and not isinstance(error, Throttled):
+        if isinstance(target, FollowedSession) and not silent and not isinstance(error, Throttled):
             yield from self._fail_session(target, error)
         else:
             yield from self._lose(error)
@@ -381,7 +389,7 @@ class _Feed:
             self._window.halve(now)
         yield from self._connection.lose(error, now, self._jitter())
 
-    def _fail_session(self, one: Followed, error: SmscliError) -> Iterator[Event]:
+    def _fail_session(self, one: FollowedSession, error: SmscliError) -> Iterator[Event]:
         self._list.wake(self._clock())
         yield from self._connection.caught_up(one.id, 0)
         if one.is_given_up:
@@ -389,7 +397,7 @@ class _Feed:
         else:
             yield from one.trouble(error)
 
-    def _not_found(self, one: Followed, error: NotFound) -> Iterator[Event]:
+    def _not_found(self, one: FollowedSession, error: NotFound) -> Iterator[Event]:
         """It counts as a list without the session, but the list has the last word: a session without messages
         may have no log yet."""
         if not one.known:
@@ -401,7 +409,7 @@ class _Feed:
         one.cursor.stop()
         one.was_read(now, now, not first, self._is_polling)
         if first:
-            yield Read(one.id, (), first=True)
+            yield NewMessages(one.id, (), first=True)
         yield from self._connection.caught_up(one.id, 0)
         if one.over:
             yield from one.close()

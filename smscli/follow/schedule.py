@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 from smscli.backoff import Backoff
 from smscli.errors import SmscliError, Throttled
-from smscli.follow.cursor import Ask, Cursor, Taken
+from smscli.follow.cursor import Cursor, PageRequest, PageResult
 from smscli.follow.rate import Rhythm
-from smscli.model import Ended, Listing, Page, Session, Turn
+from smscli.model import Listing, Notice, Page, Session, SessionEnded
 
 _LONG_ACTIVE = 300.0
 _ACTIVE_WEIGHT = 4.0
@@ -98,7 +98,7 @@ class SessionList(Target):
         self.was_read(started, now, before is not None and not changed, polled)
 
 
-class Followed(Target):
+class FollowedSession(Target):
     """One session's messages.
 
     `session` is what the list said of it last, None while only a recording or nobody knows it. `over`: its
@@ -138,23 +138,23 @@ class Followed(Target):
         reread = self.cursor.reread_due
         return self.due if reread is None else min(self.due, reread)
 
-    def take(self, ask: Ask, page: Page, now: float, polled: bool) -> Taken:
+    def take(self, request: PageRequest, page: Page, now: float, polled: bool) -> PageResult:
         """The answer's news, and the next read's time set by them."""
-        taken = self.cursor.take(ask, page, now)
-        if taken.messages:
-            self.rhythm.found(now, _age(taken, page))
-        self.was_read(ask.at, now, not taken.messages and not ask.first, polled)
-        if taken.messages and self._was_there_before(taken, ask):
+        result = self.cursor.record(request, page, now)
+        if result.messages:
+            self.rhythm.found(now, _age(result, page))
+        self.was_read(request.at, now, not result.messages and not request.first, polled)
+        if result.messages and self._was_there_before(result, request):
             self.due = now
         self._answered_at = page.at
-        return taken
+        return result
 
-    def _was_there_before(self, taken: Taken, ask: Ask) -> bool:
+    def _was_there_before(self, result: PageResult, request: PageRequest) -> bool:
         """Whether the last answer should have had all of this: the server cuts its answers short."""
         before = self._answered_at
-        if ask.whole or before is None:
+        if request.whole or before is None:
             return False
-        return all(one.at is not None and one.at < before and not one.late for one in taken.messages)
+        return all(one.at is not None and one.at < before and not one.late for one in result.messages)
 
     def listed(self, session: Session, now: float) -> bool:
         """The list has it; whether it is followed from now on, being new or live again."""
@@ -198,24 +198,24 @@ class Followed(Target):
         """Whether its last read has failed too often to wait for it."""
         return self.over and self.backoff.failures >= _LAST_TRIES
 
-    def close(self) -> Iterator[Ended]:
+    def close(self) -> Iterator[SessionEnded]:
         """Its last read was the last, or there is none."""
         self.woken = None
         if not self.closed:
             self.over = self.closed = True
             if self.session is not None:
-                yield Ended(self.id, self.session.state if self.session.ended else None)
+                yield SessionEnded(self.id, self.session.state if self.session.ended else None)
 
-    def trouble(self, error: SmscliError) -> Iterator[Turn]:
+    def trouble(self, error: SmscliError) -> Iterator[Notice]:
         """The first failure is not worth a word: the list, read next, tells whether it is the connection."""
         if self.backoff.failures > 1 and not self.lost:
             self.lost = True
-            yield Turn("lost", f"session {self.id} can't be read, retrying ({error.message})", self.id)
+            yield Notice("lost", f"session {self.id} can't be read, retrying ({error.message})", self.id)
 
-    def recover(self) -> Iterator[Turn]:
+    def recover(self) -> Iterator[Notice]:
         if self.lost:
             self.lost = False
-            yield Turn("reconnected", f"session {self.id} can be read again", self.id)
+            yield Notice("reconnected", f"session {self.id} can be read again", self.id)
 
     def age(self, now: float) -> float:
         """How long it has been unread, counted four times while it was active in the last five minutes."""
@@ -223,15 +223,15 @@ class Followed(Target):
         return (now - self.read_at) * (_ACTIVE_WEIGHT if active else 1)
 
 
-def longest_unread(sessions: Collection[Followed], now: float) -> Followed | None:
+def longest_unread(sessions: Collection[FollowedSession], now: float) -> FollowedSession | None:
     """The session that the background should read."""
     waiting = [one for one in sessions if not one.closed and one.backoff.until <= now]
     return max(waiting, key=lambda one: one.age(now), default=None)
 
 
-def _age(taken: Taken, page: Page) -> float:
+def _age(result: PageResult, page: Page) -> float:
     """How many seconds before the answer the newest of the messages was sent, by the server's clock."""
-    times = [message.at for message in taken.messages if message.at is not None]
+    times = [message.at for message in result.messages if message.at is not None]
     return (page.at - max(times)).total_seconds() if times and page.at else 0.0
 
 
@@ -251,20 +251,20 @@ class Connection:
     def is_down(self) -> bool:
         return self.lost and self._behind is None
 
-    def lose(self, error: SmscliError, now: float, jitter: float) -> Iterator[Turn]:
+    def lose(self, error: SmscliError, now: float, jitter: float) -> Iterator[Notice]:
         self.backoff.failed(now, jitter, error.retry_after if isinstance(error, Throttled) else None)
         self._behind = None
         if not self.lost:
             self.lost, self._late = True, 0
-            yield Turn("lost", f"connection lost, retrying ({error.message})")
+            yield Notice("lost", f"connection lost, retrying ({error.message})")
 
-    def answered(self, behind: set[str]) -> Iterator[Turn]:
+    def answered(self, behind: set[str]) -> Iterator[Notice]:
         """The list was read: these sessions should have been meanwhile."""
         if self.is_down:
             self._behind = behind
             yield from self._back()
 
-    def caught_up(self, session_id: str, messages: int, done: bool = True) -> Iterator[Turn]:
+    def caught_up(self, session_id: str, messages: int, done: bool = True) -> Iterator[Notice]:
         """A session has been read, or has failed by itself."""
         if self._behind is None or session_id not in self._behind:
             return
@@ -273,10 +273,10 @@ class Connection:
             self._behind.discard(session_id)
             yield from self._back()
 
-    def _back(self) -> Iterator[Turn]:
+    def _back(self) -> Iterator[Notice]:
         if self._behind:
             return
         self.lost, self._behind = False, None
         self.backoff.passed()
         late = "1 message" if self._late == 1 else f"{self._late or 'no'} messages"
-        yield Turn("reconnected", f"reconnected, {late} late")
+        yield Notice("reconnected", f"reconnected, {late} late")

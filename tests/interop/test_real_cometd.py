@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 
-from smscli.follow.feed import Following, follow
+from smscli.follow.feed import FollowSettings, follow
 from smscli.gws.client import GwsClient, Server
 from smscli.gws.cometd import Advice, Channel
 from smscli.gws.http import Transport
 from smscli.gws.push import Push
-from smscli.model import Ended, Event, Idle, Read, Started, Turn, Wake, WakeKind
+from smscli.model import Event, Idle, NewMessages, Notice, SessionEnded, SessionStarted, Wake, WakeKind
 
 HERE = Path(__file__).parent
 ID = "0000Na9B26EF002G"
@@ -233,7 +233,7 @@ def test_a_session_is_followed_to_its_end_by_push_alone(start: Start, listen: Li
         return push.wait(min(seconds, 10))
 
     told: list[Event] = []
-    events = follow(client, [ID], wait=wait, clock=time.monotonic, settings=Following(interval=300))
+    events = follow(client, [ID], wait=wait, clock=time.monotonic, settings=FollowSettings(interval=300))
 
     def until(what: Callable[[Event], bool]) -> None:
         for event in events:
@@ -245,18 +245,18 @@ def test_a_session_is_followed_to_its_end_by_push_alone(start: Start, listen: Li
     def hear(text: str) -> None:
         server.await_listener()
         server.tell(say=text)
-        until(lambda event: isinstance(event, Read) and text in [one.text for one in event.messages])
+        until(lambda event: isinstance(event, NewMessages) and text in [one.text for one in event.messages])
 
-    until(lambda event: isinstance(event, Read) and event.done)
+    until(lambda event: isinstance(event, NewMessages) and event.done)
     hear("first")
     server.tell(do="restart")
     until(lambda event: isinstance(event, Idle))
     hear("second")
     server.tell(do="end")
-    until(lambda event: isinstance(event, Ended))
+    until(lambda event: isinstance(event, SessionEnded))
     client.close()
-    texts = [message.text for event in told if isinstance(event, Read) for message in event.messages]
+    texts = [message.text for event in told if isinstance(event, NewMessages) for message in event.messages]
     assert texts == ["before", "first", "second"]
-    assert [event.session.id for event in told if isinstance(event, Started)] == [ID]
-    assert [event.kind for event in told if isinstance(event, Turn)] == ["push-trusted"]
-    assert told[-1] == Ended(ID, "Completed")
+    assert [event.session.id for event in told if isinstance(event, SessionStarted)] == [ID]
+    assert [event.kind for event in told if isinstance(event, Notice)] == ["push-trusted"]
+    assert told[-1] == SessionEnded(ID, "Completed")

@@ -12,19 +12,19 @@ from itertools import count
 
 from smscli.errors import NotFound, SmscliError
 from smscli.follow.cursor import Cursor
-from smscli.follow.feed import Following, follow
+from smscli.follow.feed import FollowSettings, follow
 from smscli.model import (
-    Ended,
     Event,
     Idle,
     Listing,
     Message,
+    NewMessages,
+    Notice,
     Page,
     Participant,
-    Read,
     Session,
-    Started,
-    Turn,
+    SessionEnded,
+    SessionStarted,
     Wake,
     WakeKind,
 )
@@ -228,7 +228,7 @@ class Stage:
             wanted or None,
             wait=self.wait,
             clock=self.clock,
-            settings=Following(interval, trusted),
+            settings=FollowSettings(interval, trusted),
             jitter=lambda: 0.0,
             resume=resume,
             debug=self.debug.append,
@@ -245,7 +245,7 @@ class Stage:
         return [
             message
             for _, event in self.played
-            if isinstance(event, Read) and session_id in (None, event.session_id)
+            if isinstance(event, NewMessages) and session_id in (None, event.session_id)
             for message in event.messages
         ]
 
@@ -258,23 +258,23 @@ class Stage:
         return next(
             second
             for second, event in self.played
-            if isinstance(event, Read) and any(one.text == text for one in event.messages)
+            if isinstance(event, NewMessages) and any(one.text == text for one in event.messages)
         )
 
     def news(self) -> list[str]:
         """Notices, and sessions that came and went."""
         lines = []
         for _, event in self.played:
-            if isinstance(event, Turn):
+            if isinstance(event, Notice):
                 lines.append(f"{event.kind}: {event.message}")
-            elif isinstance(event, Started):
+            elif isinstance(event, SessionStarted):
                 lines.append(f"started {event.session.id}" + ("" if event.announce else " quietly"))
-            elif isinstance(event, Ended):
+            elif isinstance(event, SessionEnded):
                 lines.append(f"ended {event.session_id} {event.state}")
         return lines
 
     def notices(self) -> list[str]:
-        return [event.kind for _, event in self.played if isinstance(event, Turn)]
+        return [event.kind for _, event in self.played if isinstance(event, Notice)]
 
     def lists(self) -> list[float]:
         """When the list was read."""

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smscli.follow.cursor import Ask, Cursor, Seen, Taken
+from smscli.follow.cursor import Cursor, PageRequest, PageResult, SeenIds
 from smscli.model import Message, Page
 
 NOON = datetime(2025, 1, 1, 12, 0, tzinfo=UTC)
@@ -22,7 +22,7 @@ def page(*indices: int | None, at: datetime | None = NOON + timedelta(hours=1)) 
 
 @given(st.lists(st.integers(-(2**63), 2**63 - 1) | st.integers(-40, 40)))
 def test_seen_is_a_set(identities: list[int]) -> None:
-    seen = Seen()
+    seen = SeenIds()
     kept: set[int] = set()
     for identity in identities:
         # 0 marks a free place, and so stands for 1.
@@ -38,7 +38,7 @@ def test_a_seen_message_takes_at_most_64_bytes_while_the_table_grows_too() -> No
     messages = 100_000
     tracemalloc.start()
     try:
-        seen = Seen()
+        seen = SeenIds()
         for identity in range(messages):
             seen.add(hash((identity, "A")))
         _, peak = tracemalloc.get_traced_memory()
@@ -50,84 +50,84 @@ def test_a_seen_message_takes_at_most_64_bytes_while_the_table_grows_too() -> No
 
 def test_a_new_cursor_reads_the_log_by_pages_from_1() -> None:
     cursor = Cursor()
-    ask = cursor.ask(0.0)
-    assert ask == Ask(1, 500, None, True, 0.0)
-    taken = cursor.take(ask, page(*range(1, 501)), 0.0)
-    assert (len(taken.messages), taken.done) == (500, False)
-    assert cursor.ask(1.0) == Ask(500, 500, None, True, 1.0)
-    assert cursor.take(cursor.ask(1.0), page(500, 501), 1.0) == Taken(page(501).messages)
-    assert cursor.ask(2.0) == Ask(501, None, 501, False, 2.0)
+    request = cursor.next_request(0.0)
+    assert request == PageRequest(1, 500, None, True, 0.0)
+    result = cursor.record(request, page(*range(1, 501)), 0.0)
+    assert (len(result.messages), result.done) == (500, False)
+    assert cursor.next_request(1.0) == PageRequest(500, 500, None, True, 1.0)
+    assert cursor.record(cursor.next_request(1.0), page(500, 501), 1.0) == PageResult(page(501).messages)
+    assert cursor.next_request(2.0) == PageRequest(501, None, 501, False, 2.0)
 
 
 def test_an_answer_without_its_anchor_is_dropped_and_the_log_asked_for_again() -> None:
     cursor = Cursor()
-    cursor.take(cursor.ask(0.0), page(1, 2, 3), 0.0)
-    taken = cursor.take(cursor.ask(1.0), page(), 1.0)
-    assert taken == Taken((), done=False, reset=True)
+    cursor.record(cursor.next_request(0.0), page(1, 2, 3), 0.0)
+    result = cursor.record(cursor.next_request(1.0), page(), 1.0)
+    assert result == PageResult((), done=False, reset=True)
     assert cursor.doubtful
-    assert cursor.ask(1.0) == Ask(1, 500, None, False, 1.0)
-    assert cursor.take(cursor.ask(1.0), page(1), 1.0) == Taken(())
-    assert cursor.take(cursor.ask(3.0), page(1), 3.0) == Taken(())
+    assert cursor.next_request(1.0) == PageRequest(1, 500, None, False, 1.0)
+    assert cursor.record(cursor.next_request(1.0), page(1), 1.0) == PageResult(())
+    assert cursor.record(cursor.next_request(3.0), page(1), 3.0) == PageResult(())
     assert not cursor.doubtful
 
 
 def test_another_message_in_the_anchors_place_is_a_reset_too() -> None:
     cursor = Cursor()
-    cursor.take(cursor.ask(0.0), page(1, 2, 3), 0.0)
+    cursor.record(cursor.next_request(0.0), page(1, 2, 3), 0.0)
     other = Page((message(3, "another"), message(4, "one more")), NOON)
-    assert cursor.take(cursor.ask(1.0), other, 1.0).reset
+    assert cursor.record(cursor.next_request(1.0), other, 1.0).reset
 
 
 def test_gaps_are_named_and_noted_for_2_and_10_seconds_later() -> None:
     cursor = Cursor()
-    cursor.take(cursor.ask(0.0), page(1, 2), 0.0)
-    taken = cursor.take(cursor.ask(5.0), page(2, 5, 9), 5.5)
-    assert taken.gaps == ((2, 5), (5, 9))
+    cursor.record(cursor.next_request(0.0), page(1, 2), 0.0)
+    result = cursor.record(cursor.next_request(5.0), page(2, 5, 9), 5.5)
+    assert result.gaps == ((2, 5), (5, 9))
     assert cursor.reread_due == 7.5
-    assert cursor.ask(7.4).start == 9
-    assert cursor.ask(7.5) == Ask(2, None, 2, False, 7.5)
-    late = cursor.take(cursor.ask(7.5), page(2, 3, 5, 9), 7.6)
+    assert cursor.next_request(7.4).start == 9
+    assert cursor.next_request(7.5) == PageRequest(2, None, 2, False, 7.5)
+    late = cursor.record(cursor.next_request(7.5), page(2, 3, 5, 9), 7.6)
     assert [(one.index, one.late) for one in late.messages] == [(3, True)]
     assert cursor.reread_due == 15.5
-    cursor.take(cursor.ask(15.5), page(2, 3, 5, 9), 15.6)
+    cursor.record(cursor.next_request(15.5), page(2, 3, 5, 9), 15.6)
     assert cursor.reread_due is None
 
 
 def test_a_reread_that_the_server_cuts_short_goes_on_where_it_ends() -> None:
     cursor = Cursor()
-    cursor.take(cursor.ask(0.0), page(1, 2), 0.0)
-    cursor.take(cursor.ask(5.0), page(2, 5, 6, 9), 5.0)
-    assert cursor.ask(7.0) == Ask(2, None, 2, False, 7.0)
-    cursor.take(cursor.ask(7.0), page(2, 5, 6), 7.0)
+    cursor.record(cursor.next_request(0.0), page(1, 2), 0.0)
+    cursor.record(cursor.next_request(5.0), page(2, 5, 6, 9), 5.0)
+    assert cursor.next_request(7.0) == PageRequest(2, None, 2, False, 7.0)
+    cursor.record(cursor.next_request(7.0), page(2, 5, 6), 7.0)
     assert cursor.reread_due == 7.0
-    assert cursor.ask(7.1) == Ask(6, None, 6, False, 7.1)
-    late = cursor.take(cursor.ask(7.1), page(6, 7), 7.1)
+    assert cursor.next_request(7.1) == PageRequest(6, None, 6, False, 7.1)
+    late = cursor.record(cursor.next_request(7.1), page(6, 7), 7.1)
     assert [(one.index, one.late) for one in late.messages] == [(7, True)]
-    assert cursor.ask(7.2) == Ask(7, None, 7, False, 7.2)
-    cursor.take(cursor.ask(7.2), page(7, 9), 7.2)
+    assert cursor.next_request(7.2) == PageRequest(7, None, 7, False, 7.2)
+    cursor.record(cursor.next_request(7.2), page(7, 9), 7.2)
     assert cursor.reread_due == 15.0
 
 
 def test_a_reread_that_brings_its_anchor_alone_is_over() -> None:
     cursor = Cursor()
-    cursor.take(cursor.ask(0.0), page(1, 2), 0.0)
-    cursor.take(cursor.ask(5.0), page(2, 5), 5.0)
-    cursor.take(cursor.ask(7.0), page(2), 7.0)
+    cursor.record(cursor.next_request(0.0), page(1, 2), 0.0)
+    cursor.record(cursor.next_request(5.0), page(2, 5), 5.0)
+    cursor.record(cursor.next_request(7.0), page(2), 7.0)
     assert cursor.reread_due == 15.0
 
 
 def test_messages_without_an_index_stay_behind_the_one_they_came_after() -> None:
     cursor = Cursor()
     answer = page(3, None, 1, -1, 2)
-    taken = cursor.take(cursor.ask(0.0), answer, 0.0)
-    assert [one.index for one in taken.messages] == [1, -1, 2, 3, None]
+    result = cursor.record(cursor.next_request(0.0), answer, 0.0)
+    assert [one.index for one in result.messages] == [1, -1, 2, 3, None]
 
 
 def test_a_log_without_any_index_is_read_whole_each_time() -> None:
     cursor = Cursor()
-    cursor.take(cursor.ask(0.0), page(None), 0.0)
-    assert cursor.ask(2.0) == Ask(1, 500, None, False, 2.0)
-    assert cursor.take(cursor.ask(2.0), page(None), 2.0) == Taken(())
+    cursor.record(cursor.next_request(0.0), page(None), 0.0)
+    assert cursor.next_request(2.0) == PageRequest(1, 500, None, False, 2.0)
+    assert cursor.record(cursor.next_request(2.0), page(None), 2.0) == PageResult(())
 
 
 def test_recalled_gaps_of_a_log_that_was_reset_are_forgotten() -> None:
@@ -135,7 +135,7 @@ def test_recalled_gaps_of_a_log_that_was_reset_are_forgotten() -> None:
     for one in (message(1), message(5), message(1, "new log"), message(2)):
         cursor.recall(one)
     cursor.settle(NOON, 0.0)
-    assert cursor.ask(0.0) == Ask(2, None, 2, False, 0.0)
+    assert cursor.next_request(0.0) == PageRequest(2, None, 2, False, 0.0)
     assert cursor.reread_due is None
 
 
@@ -144,12 +144,12 @@ def test_a_recalled_gap_is_asked_for_at_once_and_twice_more() -> None:
     for one in (message(1), message(5)):
         cursor.recall(one)
     cursor.settle(NOON + timedelta(seconds=60), 100.0)
-    assert cursor.ask(100.0) == Ask(1, None, 1, False, 100.0)
-    cursor.take(cursor.ask(100.0), Page((message(1), message(5)), NOON), 100.0)
+    assert cursor.next_request(100.0) == PageRequest(1, None, 1, False, 100.0)
+    cursor.record(cursor.next_request(100.0), Page((message(1), message(5)), NOON), 100.0)
     assert cursor.reread_due == 102.0
 
 
 def test_a_gap_of_unknown_age_in_a_first_read_is_left_alone() -> None:
     cursor = Cursor()
-    cursor.take(cursor.ask(0.0), page(1, 5, at=None), 0.0)
+    cursor.record(cursor.next_request(0.0), page(1, 5, at=None), 0.0)
     assert cursor.reread_due is None

@@ -23,7 +23,7 @@ from smscli.errors import (
     WireError,
 )
 from smscli.follow.cursor import Cursor
-from smscli.model import Message, Read, Started, Wake, WakeKind
+from smscli.model import Message, NewMessages, SessionStarted, Wake, WakeKind
 from tests.support.feed_stage import EPOCH, Stage
 
 
@@ -97,7 +97,7 @@ def test_the_pages_of_a_first_read_are_marked_and_so_is_the_last() -> None:
     stage.fill("A", 600)
     stage.at(3, lambda: stage.say("A", "hello"))
     stage.play(10, "A")
-    reads = [event for _, event in stage.played if isinstance(event, Read)]
+    reads = [event for _, event in stage.played if isinstance(event, NewMessages)]
     assert [(len(one.messages), one.first, one.done) for one in reads] == [
         (500, True, False),
         (100, True, True),
@@ -124,7 +124,7 @@ def test_a_session_without_messages_has_a_first_read_too() -> None:
     stage = opened("A")
     stage.at(3, lambda: stage.say("A", "hello"))
     stage.play(10, "A")
-    reads = [event for _, event in stage.played if isinstance(event, Read)]
+    reads = [event for _, event in stage.played if isinstance(event, NewMessages)]
     assert [(len(one.messages), one.first, one.done) for one in reads] == [(0, True, True), (1, False, True)]
 
 
@@ -235,7 +235,9 @@ def test_a_page_out_of_order_is_put_in_order() -> None:
     stage.fill("A", 3)
     stage.at(3, *[lambda: stage.say("A", "new") for _ in range(3)])
     stage.play(10, "A")
-    indices = [one.index for _, event in stage.played if isinstance(event, Read) for one in event.messages]
+    indices = [
+        one.index for _, event in stage.played if isinstance(event, NewMessages) for one in event.messages
+    ]
     assert indices == [1, 2, 3, 4, 5, 6]
     assert stage.notices() == []
 
@@ -596,7 +598,9 @@ def test_the_list_is_polled_in_the_same_way() -> None:
     stage.at(30, lambda: stage.open("B"))
     stage.play(60)
     assert stage.lists()[:6] == [0.0, 2.0, 5.0, 9.5, 16.25, 26.25]
-    seen = next(at for at, event in stage.played if isinstance(event, Started) and event.session.id == "B")
+    seen = next(
+        at for at, event in stage.played if isinstance(event, SessionStarted) and event.session.id == "B"
+    )
     assert [at - seen for at in stage.lists() if at > seen][:3] == [2, 4, 6]
 
 
@@ -1056,7 +1060,7 @@ def test_a_resumed_session_goes_on_at_its_last_message() -> None:
     stage.play(5, "A", resume=resume)
     assert stage.reads("A")[0] == (0.0, 5, None)
     assert stage.texts() == ["missed"]
-    assert all(not event.first for _, event in stage.played if isinstance(event, Read))
+    assert all(not event.first for _, event in stage.played if isinstance(event, NewMessages))
 
 
 def test_gaps_of_the_last_minute_of_the_file_count_as_just_seen() -> None:
