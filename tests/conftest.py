@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from smscli.demo.options import Options
-from smscli.demo.server import DemoServer
 from smscli.output.terminal import Terminal
+from tests.server.options import Options
+from tests.server.server import FakeServer
 
 # How long an example takes is no answer: other programs run beside the tests.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -57,7 +57,7 @@ def smscli(home: dict[str, str]) -> Smscli:
 
     def call(
         *arguments: str,
-        server: DemoServer | None = None,
+        server: FakeServer | None = None,
         tty: bool = False,
         width: int = 80,
         color: str = "auto",
@@ -75,7 +75,7 @@ def smscli(home: dict[str, str]) -> Smscli:
 
 
 @pytest.fixture
-def empty_server() -> Iterator[DemoServer]:
+def empty_server() -> Iterator[FakeServer]:
     """A server with no sessions, its clock standing at 2026-03-02T10:00:00Z."""
-    with DemoServer(Options(scene="empty"), clock=lambda: 1772445600.0) as server:
+    with FakeServer(Options(scene="empty"), clock=lambda: 1772445600.0) as server:
         yield server

@@ -11,8 +11,8 @@ from smscli.demo.faults import Faults
 from smscli.demo.options import Options
 from smscli.demo.sample import printed
 from smscli.demo.signin import HttpSession, HttpSessions, user_of
+from smscli.demo.store import Json, Log, Session, SessionStore
 from smscli.demo.variants import is_plain, key_for, message_json, service_message, session_json
-from smscli.demo.world import Json, Log, Session, World
 
 PREFIX = "/api/v2"
 _SEGMENTS = {"single": ("smsessions",), "double": ("smssessions",), "both": ("smsessions", "smssessions")}
@@ -49,26 +49,26 @@ class NotFound(Refusal):
 
 
 class Api:
-    """Answers requests from the world. `options` may be changed or replaced at any time.
+    """Answers requests from the store. `options` may be changed or replaced at any time.
 
     `base` is the server's URL down to `/api/v2`; `requests` logs each one as
     (method, path with query, user or None).
     """
 
-    def __init__(self, options: Options, world: World, clock: Callable[[], float]) -> None:
+    def __init__(self, options: Options, store: SessionStore, clock: Callable[[], float]) -> None:
         self.options = options
-        self.world = world
+        self.store = store
         self.base = ""
         self.faults = Faults()
         self.http_sessions = HttpSessions()
-        self.push = Push(world, lambda: self.options, self._base, self.faults.count)
+        self.push = Push(store, lambda: self.options, self._base, self.faults.count)
         self.requests: deque[tuple[str, str, str | None]] = deque(maxlen=_MOST_LOGGED)
         self._clock = clock
 
     def respond(self, request: Request) -> Answer:
         """The answer to one request, with whatever fault and delay are due."""
         options = self.options
-        self.world.advance()
+        self.store.advance()
         user = user_of(request, options)
         self.requests.append((request.method, request.target, user))
         fault = self.faults.draw(request.target, options)
@@ -182,8 +182,8 @@ class Api:
 
     def _sessions(self, user: str, segment: str, request: Request) -> Answer:
         options, key, query = self.options, key_for(segment, self.options), request.query
-        with self.world.lock:
-            visible = self.world.visible_to(user)
+        with self.store.lock:
+            visible = self.store.visible_to(user)
             resources = [session_json(session, key, self._base(), options) for session in visible]
         resources = [resource for resource in resources if _matches(resource, query)]
         if "fields" not in query or options.envelope == "uris":
@@ -198,13 +198,13 @@ class Api:
 
     def _messages(self, user: str, session_id: str, request: Request) -> Answer:
         options = self.options
-        session = self.world.find(user, session_id, also_removed=options.gone == "readable")
+        session = self.store.find(user, session_id, also_removed=options.gone == "readable")
         if not session or (options.invited_messages == "404" and session.resource["state"] == "Invited"):
             raise NotFound
         if options.printed_sample:
             return Answer(body=printed().encode())
-        with self.world.lock:
-            log = self.world.logs[session.id]
+        with self.store.lock:
+            log = self.store.logs[session.id]
             begin, end = _window(log, request.query, options)
             left_out = log.leave_out(begin, end, self._clock())
             pieces = self._pieces(session, log, begin, end)

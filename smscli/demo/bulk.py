@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from itertools import count
 
 from smscli.demo.options import Options
-from smscli.demo.world import Cue, Json, World, iso_time
+from smscli.demo.store import Cue, Json, SessionStore, iso_time
 
 _NAMES = ("Mika", "Noor", "Toni", "Yuki", "Alex", "Ines", "Sami", "Rowan")
 _TALK: tuple[tuple[str, str, Json], ...] = (
@@ -99,8 +99,8 @@ def bulk_ids(options: Options) -> list[str]:
     return [f"0000Nb{number:010d}" for number in range(options.sessions)]
 
 
-def add_bulk(world: World, options: Options, start: float) -> None:
-    """Fill the world with the bulk scene's sessions."""
+def add_bulk(store: SessionStore, options: Options, start: float) -> None:
+    """Fill the store with the bulk scene's sessions."""
     for number, session_id in enumerate(bulk_ids(options)):
         agent = {"type": "Agent", "nickname": "Robin", "participantId": f"0090{number:08X}0000"}
         customer = {
@@ -111,7 +111,7 @@ def add_bulk(world: World, options: Options, start: float) -> None:
         head = BulkHead(
             {"Agent": agent, "Customer": customer}, options.messages, start, options.first_index, options.gaps
         )
-        world.add_session(session_id, participants=[agent, customer], head=head)
+        store.add_session(session_id, participants=[agent, customer], head=head)
 
 
 def trickle(options: Options, start: float) -> Iterator[Cue]:

@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple
 from smscli.demo.connection import Answer, Request, json_bytes
 from smscli.demo.notifications import Notices
 from smscli.demo.options import SMS_TOPICS, Options
-from smscli.demo.world import Change, Json, World
+from smscli.demo.store import Change, Json, SessionStore
 
 _COOKIE = "BAYEUX_BROWSER"
 # The switches may change while a connect is held; so often it looks at them.
@@ -63,7 +63,7 @@ class _Broken(Exception):
 
 
 class Push:
-    """The channel under `/api/v2/notifications`: hears the world's changes and tells its clients.
+    """The channel under `/api/v2/notifications`: hears the store's changes and tells its clients.
 
     `received` holds the Bayeux messages that came in, the latest ones. `options` and `base` give the
     switches and the server's URL down to `/api/v2` as they are when called. `befell` hears of each
@@ -72,22 +72,22 @@ class Push:
 
     def __init__(
         self,
-        world: World,
+        store: SessionStore,
         options: Callable[[], Options],
         base: Callable[[], str],
         befell: Callable[[str], None],
     ) -> None:
         self.received: deque[Json] = deque(maxlen=_MOST_RECEIVED)
-        self._world = world
+        self._store = store
         self._options = options
         self._base = base
         self._notices = Notices(befell)
         self._clients: dict[str, _Client] = {}
-        # Taken after the world's lock, never before it: changes are heard under that one.
+        # Taken after the store's lock, never before it: changes are heard under that one.
         self._changed = threading.Condition()
         self._cuts = 0
         self._closed = False
-        world.subscribe(self._hear)
+        store.subscribe(self._hear)
 
     def answer(self, request: Request, user: str, http_session: str) -> Answer:
         """The answer to one request, which may take as long as a connect is held."""
@@ -144,13 +144,13 @@ class Push:
             self._changed.notify_all()
 
     def _hear(self, change: Change) -> None:
-        """Queue what the change means for those who see its session; called under the world's lock."""
+        """Queue what the change means for those who see its session; called under the store's lock."""
         with self._changed:
             self._forget_idle()
             hearers = [
                 (client, session)
                 for client in self._clients.values()
-                if client.topics and (session := self._world.find(client.caller.user, change.session_id))
+                if client.topics and (session := self._store.find(client.caller.user, change.session_id))
             ]
             if not hearers:
                 return

@@ -6,8 +6,8 @@ from itertools import count
 from typing import Any
 
 from smscli.demo.steps import Script, Step, Who
+from smscli.demo.store import Cue, CueKind, Json
 from smscli.demo.talks import TALKS, UNDER_WAY
-from smscli.demo.world import Cue, CueKind, Json
 
 _CUSTOMERS = (
     "Mika",

@@ -1,4 +1,4 @@
-"""Changes in the world as CometD notifications, and what befalls those on their way."""
+"""Changes in the store as CometD notifications, and what befalls those on their way."""
 
 from collections.abc import Callable, Iterator
 from itertools import count
@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 from smscli.demo.faults import chances
 from smscli.demo.options import Options
+from smscli.demo.store import Change, Json, Session
 from smscli.demo.variants import message_json, session_json
-from smscli.demo.world import Change, Json, Session
 
 _KEYS = {"single": "smsession", "double": "smssession"}
 _TYPES = {"state": "StatusChange", "participants": "ParticipantsUpdated", "properties": "PropertiesUpdated"}

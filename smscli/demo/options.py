@@ -20,7 +20,7 @@ TOPICS = (
 class Options:
     """Every switch of the demo server; the defaults follow the documentation where it speaks.
 
-    The first group shapes the world when the server is made; the others are read at each request and
+    The first group shapes the store when the server is made; the others are read at each request and
     may be changed while it runs. Times are in seconds unless the name says otherwise.
     """
 

@@ -2,7 +2,7 @@
 
 import json
 
-from smscli.demo.world import Json, Log, Session, World
+from smscli.demo.store import Json, Log, Session, SessionStore
 
 USER = "sample"
 LIST_ID = "0000Na9B26EF002G"
@@ -41,14 +41,14 @@ _MESSAGES = (
 )
 
 
-def add_sample(world: World) -> None:
-    """Put the printed session and its four messages into the world."""
+def add_sample(store: SessionStore) -> None:
+    """Put the printed session and its four messages into the store."""
     log = Log()
     for message in _MESSAGES:
         log.add(dict(message))
-    world.sessions[LIST_ID] = Session(LIST_ID, dict(_RESOURCE), owner=USER)
-    world.logs[LIST_ID] = log
-    world.aliases[MESSAGES_ID] = LIST_ID
+    store.sessions[LIST_ID] = Session(LIST_ID, dict(_RESOURCE), owner=USER)
+    store.logs[LIST_ID] = log
+    store.aliases[MESSAGES_ID] = LIST_ID
 
 
 def printed() -> str:

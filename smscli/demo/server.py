@@ -1,4 +1,4 @@
-"""The demo server itself: a world, its REST interface and a loopback port; also a program."""
+"""The demo server itself: a store, its REST interface and a loopback port."""
 
 import threading
 import time
@@ -14,16 +14,16 @@ from smscli.demo.conversations import timeline
 from smscli.demo.options import Options
 from smscli.demo.sample import add_sample
 from smscli.demo.signin import BUILT_IN_PASSWORD
-from smscli.demo.world import Cue, Json, Log, World
+from smscli.demo.store import Cue, Json, Log, SessionStore
 
 # How often a clock that was set by hand is looked at.
 _PULSE = 0.25
 
 
 class DemoServer:
-    """A server on 127.0.0.1; `clock` gives epoch seconds and drives the world, its times and the Date header.
+    """A server on 127.0.0.1; `clock` gives epoch seconds and drives the store, its times and the Date header.
 
-    `user` and `password` sign in; `sample` has the same password. `world` is what it serves.
+    `user` and `password` sign in; `sample` has the same password. `store` is what it serves.
     """
 
     user = "demo"
@@ -31,9 +31,9 @@ class DemoServer:
 
     def __init__(self, options: Options | None = None, clock: Callable[[], float] = time.time) -> None:
         options = options or Options()
-        self.world = build_world(options, clock)
+        self.store = build_store(options, clock)
         self._clock = clock
-        self._api = Api(options, self.world, clock)
+        self._api = Api(options, self.store, clock)
         self._listener = Listener(self._api.respond, options.port)
         self.url = f"http://127.0.0.1:{self._listener.port}"
         self._api.base = f"{self.url}/api/v2"
@@ -104,7 +104,7 @@ class DemoServer:
         self._api.push.drop()
         self.expire_sessions()
         self._api.faults.count("restart")
-        return self.world.restart()
+        return self.store.restart()
 
     def start(self) -> Self:
         """Begin to serve; returns at once."""
@@ -129,42 +129,26 @@ class DemoServer:
         self.close()
 
     def _keep_going(self) -> None:
-        """Let the world happen on time, for those who subscribed to it; reads do so by themselves."""
-        while (due := self.world.advance()) is not None:
+        """Let the store happen on time, for those who subscribed to it; reads do so by themselves."""
+        while (due := self.store.advance()) is not None:
             if self._closing.wait(min(max(due - self._clock(), 0.0), _PULSE)):
                 return
 
 
-def build_world(options: Options, clock: Callable[[], float]) -> World:
-    """The world of the options' scene, as it is at the clock's time."""
+def build_store(options: Options, clock: Callable[[], float]) -> SessionStore:
+    """The store of the options' scene, as it is at the clock's time."""
     start = clock()
-    world = World(clock, first_index=options.first_index, gaps=options.gaps, cues=_cues(options, start))
-    add_sample(world)
+    store = SessionStore(
+        clock, first_index=options.first_index, gaps=options.gaps, cues=_cues(options, start)
+    )
+    add_sample(store)
     if options.scene == "bulk":
-        add_bulk(world, options, start)
-    world.advance()
-    return world
+        add_bulk(store, options, start)
+    store.advance()
+    return store
 
 
 def _cues(options: Options, start: float) -> Iterator[Cue]:
     if options.scene == "live":
         return timeline(start)
     return trickle(options, start) if options.scene == "bulk" else iter(())
-
-
-def main() -> None:
-    """Serve until interrupted or terminated, with the options of the command line."""
-    import signal
-
-    from smscli.demo.arguments import parse
-
-    ended = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: ended.set())
-    with DemoServer(parse()) as server:
-        print(f"listening on {server.url}", flush=True)
-        ended.wait()
-
-
-if __name__ == "__main__":
-    main()

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 from smscli.demo.options import Options
-from smscli.demo.world import Json, Session
+from smscli.demo.store import Json, Session
 
 _LAYOUTS = {
     "iso": "{:%Y-%m-%dT%H:%M:%S}.{ms:03d}{zone}",

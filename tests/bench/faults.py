@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from random import Random
 from typing import NamedTuple
 
-from smscli.demo.troubles import CHANNEL, KINDS, Trouble, Troubles
 from tests.bench.children import Failed
 from tests.bench.figures import Line, count_at_least, exactly
 from tests.bench.judge import Verdict, total
 from tests.bench.recorded import Recorder, Troubled, troubled
 from tests.bench.setting import Setting, Switch
+from tests.server.schedule import CHANNEL, KINDS, Trouble, Troubles
 
 _NAMES = {
     "reset": "reset",

@@ -19,13 +19,13 @@ from urllib.parse import quote, quote_plus
 from keyring.backend import KeyringBackend
 
 from smscli.demo.connection import Answer, Request
-from smscli.demo.faults import KINDS
-from smscli.demo.options import Options
-from smscli.demo.server import DemoServer
 from smscli.demo.signin import HttpSession, HttpSessions
 from tests.bench.children import Environ
 from tests.bench.figures import Line, count_at_most
 from tests.bench.setting import Setting
+from tests.server.faults import KINDS
+from tests.server.options import Options
+from tests.server.server import FakeServer
 
 _PROC = Path("/proc")
 _ROOT = Path(__file__).resolve().parents[2]
@@ -141,7 +141,7 @@ class Found:
         self.occurrences += [f"{where}: {form!r}" for form in forms if form in text]
 
 
-class Told(DemoServer):
+class Told(FakeServer):
     """A demo server in the case's trouble, which wants CSRF tokens and knows what it gave away."""
 
     def __init__(self, case: Case) -> None:
@@ -154,8 +154,8 @@ class Told(DemoServer):
         self._api.http_sessions = self.noted = Noted()
         if case.trouble in QUOTES:
             self._quote(("notifications", "messages") if case.trouble == QUOTES[1] else ("",))
-        self.world.add_session(ID, customer="Mika", agents=("Robin",))
-        self.world.say(ID, "is anybody there?", by="Mika")
+        self.store.add_session(ID, customer="Mika", agents=("Robin",))
+        self.store.say(ID, "is anybody there?", by="Mika")
 
     def _quote(self, ends: tuple[str, ...]) -> None:
         """Refuse requests whose path ends so, in words that repeat their headers."""
@@ -181,7 +181,7 @@ class Told(DemoServer):
 
     def _end_when_listened_to(self) -> None:
         self.await_listeners()
-        self.world.end(ID)
+        self.store.end(ID)
 
 
 def _quoting(request: Request) -> tuple[int, bytes]:

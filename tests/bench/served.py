@@ -12,9 +12,9 @@ import time
 from collections import deque
 from collections.abc import Iterable
 
-from smscli.demo.arguments import parse
-from smscli.demo.options import Options
-from smscli.demo.server import DemoServer
+from tests.server.command_line import parse
+from tests.server.options import Options
+from tests.server.server import FakeServer
 
 Asked = tuple[float, str, str, str | None]
 
@@ -26,7 +26,7 @@ class Log(deque[Asked]):
         super().append((time.monotonic(), *request))
 
 
-class Watched(DemoServer):
+class Watched(FakeServer):
     """A demo server that knows when it was asked."""
 
     def __init__(self, options: Options) -> None:
@@ -41,7 +41,7 @@ class Watched(DemoServer):
             case ["forget"]:
                 self.requests.clear()
             case ["say", session_id]:
-                self.world.say(session_id, "is anybody there?")
+                self.store.say(session_id, "is anybody there?")
             case _:
                 raise ValueError(command)
         return None
@@ -49,7 +49,7 @@ class Watched(DemoServer):
 
 def main(commands: Iterable[str]) -> None:
     with Watched(parse()) as server:
-        sessions = [session.id for session in server.world.visible_to(server.user)]
+        sessions = [session.id for session in server.store.visible_to(server.user)]
         print(json.dumps({"url": server.url, "sessions": sessions}), flush=True)
         for command in commands:
             print(json.dumps(server.obey(command)), flush=True)

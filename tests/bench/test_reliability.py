@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from smscli.demo.troubles import KINDS, Troubles
 from tests.bench.__main__ import RELIABILITY, main
 from tests.bench.children import Failed
 from tests.bench.faults import POLL, PUSH, dealt, lines
@@ -16,6 +15,7 @@ from tests.bench.figures import Line, falls_short
 from tests.bench.judge import Kept, Verdict, judge, kept_in, total
 from tests.bench.recorded import Recorder, troubled
 from tests.bench.setting import Setting
+from tests.server.schedule import KINDS, Troubles
 
 Json = dict[str, Any]
 

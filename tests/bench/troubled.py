@@ -17,13 +17,13 @@ from collections.abc import Iterable, Iterator
 from itertools import count
 from random import Random
 
-from smscli.demo.arguments import parse
-from smscli.demo.options import Options
-from smscli.demo.troubles import KINDS, READS, Troubles
+from smscli.demo.store import Json, Log
 from smscli.demo.variants import message_json
-from smscli.demo.world import Json, Log
 from tests.bench.served import Log as Requests
 from tests.bench.served import Watched
+from tests.server.command_line import parse
+from tests.server.options import Options
+from tests.server.schedule import KINDS, READS, Troubles
 
 _READ = "/me/smsessions"
 _PATIENCE = 2.0
@@ -57,7 +57,7 @@ class Troubled(Watched):
             case ["talk", rate]:
                 self._talk.go_on_at(float(rate))
             case ["say", session_id]:
-                self.world.append(session_id, self._talk.word(session_id))
+                self.store.append(session_id, self._talk.word(session_id))
             case ["trouble", kind]:
                 if kind == "push-cut":
                     # While people talk a connect is held for moments only.
@@ -81,7 +81,7 @@ class Troubled(Watched):
         return {"befallen": befallen, "good": self._asked.reads - bad, "said": said}
 
     def _logs(self) -> Iterator[dict[str, list[Json]]]:
-        with self.world.lock:
+        with self.store.lock:
             for logs in self._lives():
                 yield {
                     one: [message_json(said, "", self.options) for said in log] for one, log in logs.items()
@@ -89,8 +89,8 @@ class Troubled(Watched):
 
     def _lives(self) -> Iterator[dict[str, Log]]:
         """The logs of the sessions that are followed, those of each life of the server."""
-        followed = [session.id for session in self.world.visible_to(self.user)]
-        for logs in [*self._lost, self.world.logs]:
+        followed = [session.id for session in self.store.visible_to(self.user)]
+        for logs in [*self._lost, self.store.logs]:
             yield {one: logs[one] for one in followed}
 
 
@@ -103,7 +103,7 @@ class Talk:
         self._server = server
         self._random = Random(server.options.fault_seed)
         self._numbers = count(1)
-        self._sessions = [session.id for session in server.world.visible_to(server.user)]
+        self._sessions = [session.id for session in server.store.visible_to(server.user)]
         threading.Thread(target=self._go_on, name="talk", daemon=True).start()
 
     def go_on_at(self, rate: float) -> None:
@@ -116,7 +116,7 @@ class Talk:
         number = next(self._numbers)
         kind = ("Text", "Text", "TypingStarted", "Text", "PushUrl")[number % 5]
         said = f"message {number}" + (_LONG if number % _LONG_EACH == 0 else "")
-        speaker = self._server.world.sessions[session_id].participant(
+        speaker = self._server.store.sessions[session_id].participant(
             self._random.choice(("Agent", "Customer"))
         )
         return {"type": kind, "from": speaker, "url" if kind == "PushUrl" else "text": said}
@@ -128,12 +128,12 @@ class Talk:
             with self._turn:
                 if self._rate:
                     session_id = self._random.choice(self._sessions)
-                    self._server.world.append(session_id, self.word(session_id))
+                    self._server.store.append(session_id, self.word(session_id))
 
 
 def main(commands: Iterable[str]) -> None:
     with Troubled(parse()) as server:
-        sessions = [session.id for session in server.world.visible_to(server.user)]
+        sessions = [session.id for session in server.store.visible_to(server.user)]
         print(json.dumps({"url": server.url, "sessions": sessions}), flush=True)
         for command in commands:
             print(json.dumps(server.obey(command)), flush=True)

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from keyring.errors import KeyringLocked
 
-from smscli.demo.options import Options
-from smscli.demo.server import DemoServer
 from tests.conftest import Smscli
+from tests.server.options import Options
+from tests.server.server import FakeServer
 from tests.support.memory_keyring import Memory
 from tests.support.wire_server import WireServer, answer
 
@@ -27,8 +27,8 @@ def kept(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[tuple[str, str], str]
 
 
 @pytest.fixture
-def server() -> Iterator[DemoServer]:
-    with DemoServer(Options(scene="empty")) as server:
+def server() -> Iterator[FakeServer]:
+    with FakeServer(Options(scene="empty")) as server:
         yield server
 
 
@@ -43,7 +43,7 @@ def config(home: dict[str, str]) -> Path:
 def test_login_checks_the_secret_and_then_keeps_it(
     smscli: Smscli,
     home: dict[str, str],
-    server: DemoServer,
+    server: FakeServer,
     kept: dict[tuple[str, str], str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -78,7 +78,7 @@ def test_nothing_of_the_servers_name_for_a_user_acts_on_the_terminal(
 def test_a_refused_secret_is_not_kept(
     smscli: Smscli,
     home: dict[str, str],
-    server: DemoServer,
+    server: FakeServer,
     kept: dict[tuple[str, str], str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -93,7 +93,7 @@ def test_a_refused_secret_is_not_kept(
 def test_a_token_is_kept_for_the_profile(
     smscli: Smscli,
     home: dict[str, str],
-    server: DemoServer,
+    server: FakeServer,
     kept: dict[tuple[str, str], str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -131,7 +131,7 @@ def test_login_with_nobody_to_ask_names_the_option(
     assert (outcome.code, outcome.out, outcome.err) == (2, "", f"error: {message}\n")
 
 
-def signed_in(smscli: Smscli, server: DemoServer, monkeypatch: pytest.MonkeyPatch, *profile: str) -> None:
+def signed_in(smscli: Smscli, server: FakeServer, monkeypatch: pytest.MonkeyPatch, *profile: str) -> None:
     pipe_in(monkeypatch, "demo\n")
     login = ["auth", "login", "--password-stdin", "--url", server.url, "--user", "demo", *profile]
     assert smscli(*login).code == 0
@@ -140,7 +140,7 @@ def signed_in(smscli: Smscli, server: DemoServer, monkeypatch: pytest.MonkeyPatc
 def test_logout_forgets_the_secret_and_keeps_the_profile(
     smscli: Smscli,
     home: dict[str, str],
-    server: DemoServer,
+    server: FakeServer,
     kept: dict[tuple[str, str], str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -154,7 +154,7 @@ def test_logout_forgets_the_secret_and_keeps_the_profile(
 
 
 def test_logout_all_forgets_every_profiles_secret(
-    smscli: Smscli, server: DemoServer, kept: dict[tuple[str, str], str], monkeypatch: pytest.MonkeyPatch
+    smscli: Smscli, server: FakeServer, kept: dict[tuple[str, str], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     signed_in(smscli, server, monkeypatch, "--profile", "one")
     kept["smscli", "other@https://elsewhere:443"] = "not ours to forget"
@@ -164,7 +164,7 @@ def test_logout_all_forgets_every_profiles_secret(
 
 
 def test_logout_all_goes_on_after_one_that_fails(
-    smscli: Smscli, server: DemoServer, kept: dict[tuple[str, str], str], monkeypatch: pytest.MonkeyPatch
+    smscli: Smscli, server: FakeServer, kept: dict[tuple[str, str], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     signed_in(smscli, server, monkeypatch, "--profile", "one")
     signed_in(smscli, server, monkeypatch, "--profile", "two", "--user", "sample")
@@ -187,7 +187,7 @@ def test_logout_all_goes_on_after_one_that_fails(
 
 
 def test_status_says_where_the_secret_comes_from(
-    smscli: Smscli, server: DemoServer, kept: dict[tuple[str, str], str], monkeypatch: pytest.MonkeyPatch
+    smscli: Smscli, server: FakeServer, kept: dict[tuple[str, str], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     signed_in(smscli, server, monkeypatch)
     found = {
@@ -207,7 +207,7 @@ def test_status_says_where_the_secret_comes_from(
     assert json.loads(other.out)["secretSource"] == "environment"
 
 
-def test_status_of_a_refused_secret_tells_and_fails(smscli: Smscli, server: DemoServer) -> None:
+def test_status_of_a_refused_secret_tells_and_fails(smscli: Smscli, server: FakeServer) -> None:
     outcome = smscli("auth", "status", "--json", server=server, SMSCLI_PASSWORD="wrong")
     found = json.loads(outcome.out)
     assert (outcome.code, found["accepted"], found["secretSource"]) == (4, False, "environment")

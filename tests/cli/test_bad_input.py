@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from smscli.demo.options import Options
-from smscli.demo.server import DemoServer
 from smscli.output.render.layout import cells
 from tests.conftest import Smscli
+from tests.server.options import Options
+from tests.server.server import FakeServer
 from tests.support.on_terminal import OnTerminal
 from tests.support.paths import ROOT
 
@@ -23,24 +23,24 @@ quick = pytest.mark.timeout(20)
 
 
 @pytest.fixture
-def server() -> Iterator[DemoServer]:
+def server() -> Iterator[FakeServer]:
     """A server with one session, its clock standing at 2026-03-02T10:00:00Z."""
     base = "https://gws.example.com/api/v2"
-    with DemoServer(Options(scene="empty", uri_base=base), clock=lambda: 1772445600.0) as server:
-        server.world.add_session(
+    with FakeServer(Options(scene="empty", uri_base=base), clock=lambda: 1772445600.0) as server:
+        server.store.add_session(
             ID,
             customer="Mika",
             agents=("Robin",),
             user_data={"Subject": "Parcel overdue"},
             capabilities=["Leave", "SendMessage"],
         )
-        server.world.say(ID, "is anybody there?", by="Mika")
-        server.world.say(ID, "I am", by="Robin")
+        server.store.say(ID, "is anybody there?", by="Mika")
+        server.store.say(ID, "I am", by="Robin")
         yield server
 
 
 @pytest.fixture
-def shell(home: dict[str, str], server: DemoServer) -> "Shell":
+def shell(home: dict[str, str], server: FakeServer) -> "Shell":
     return Shell({**home, "SMSCLI_URL": server.url, "SMSCLI_USERNAME": "demo", "SMSCLI_PASSWORD": "demo"})
 
 
@@ -65,10 +65,10 @@ class Shell:
 
 @pytest.mark.parametrize("share", [0.0, 0.5, 1.0], ids=["at once", "half-way", "at the end"])
 def test_a_page_for_which_the_disk_has_no_room_is_one_line_and_no_file(
-    shell: Shell, server: DemoServer, tmp_path: Path, share: float
+    shell: Shell, server: FakeServer, tmp_path: Path, share: float
 ) -> None:
     for number in range(400):
-        server.world.say(ID, f"message {number}", by="Mika")
+        server.store.say(ID, f"message {number}", by="Mika")
     file = tmp_path / "page.html"
     size = len(shell(f"$smscli messages {ID} --html -")[1].encode())
     # The shell counts blocks of 512 bytes: the last one is cut off at least.
@@ -78,7 +78,7 @@ def test_a_page_for_which_the_disk_has_no_room_is_one_line_and_no_file(
 
 
 def test_a_page_in_a_folder_that_takes_no_files_is_one_line(
-    smscli: Smscli, server: DemoServer, tmp_path: Path
+    smscli: Smscli, server: FakeServer, tmp_path: Path
 ) -> None:
     # Root may write nearly everywhere else.
     folder = Path("/sys") if os.geteuid() == 0 else tmp_path / "locked"
@@ -90,7 +90,7 @@ def test_a_page_in_a_folder_that_takes_no_files_is_one_line(
 
 
 @pytest.mark.parametrize("device", ["/dev/full", "/dev/null"])
-def test_a_device_is_something_that_exists(smscli: Smscli, server: DemoServer, device: str) -> None:
+def test_a_device_is_something_that_exists(smscli: Smscli, server: FakeServer, device: str) -> None:
     outcome = smscli("messages", ID, "--html", device, server=server)
     assert (outcome.code, outcome.out, outcome.err) == (
         1,
@@ -211,18 +211,18 @@ session
 
 
 @pytest.mark.parametrize("command", NARROW)
-def test_20_columns_are_enough(smscli: Smscli, server: DemoServer, command: str) -> None:
+def test_20_columns_are_enough(smscli: Smscli, server: FakeServer, command: str) -> None:
     if command.startswith("tail"):
         # A follower ends when all of its sessions have.
-        server.world.add_session(OTHER, state="Completed")
-        server.world.end(ID)
+        server.store.add_session(OTHER, state="Completed")
+        server.store.end(ID)
     outcome = smscli(*command.split(), server=server, tty=True, width=20, color="never")
     assert (outcome.code, outcome.out) == (0, NARROW[command])
 
 
-def test_the_live_line_has_room_in_20_columns(home: dict[str, str], server: DemoServer) -> None:
-    typing = {"type": "TypingStarted", "from": server.world.sessions[ID].participant("Mika")}
-    server.world.append(ID, typing)
+def test_the_live_line_has_room_in_20_columns(home: dict[str, str], server: FakeServer) -> None:
+    typing = {"type": "TypingStarted", "from": server.store.sessions[ID].participant("Mika")}
+    server.store.append(ID, typing)
     environ = {**home, "SMSCLI_URL": server.url, "SMSCLI_USERNAME": "demo", "SMSCLI_PASSWORD": "demo"}
     with OnTerminal("tail", ID, "--utc", environ=environ, columns=20, lines=12) as seen:
         seen.until("typing")
@@ -242,7 +242,7 @@ def test_the_live_line_has_room_in_20_columns(home: dict[str, str], server: Demo
 
 
 def test_doctor_has_no_line_of_more_than_20_columns_and_lacks_no_word(
-    smscli: Smscli, server: DemoServer
+    smscli: Smscli, server: FakeServer
 ) -> None:
     wide, narrow = (
         smscli("doctor", server=server, tty=True, width=width, color="never").out for width in (500, 20)
@@ -255,17 +255,17 @@ CROWD = [f"Agent{number:03}" for number in range(299)]
 
 
 @pytest.fixture
-def crowded(server: DemoServer) -> DemoServer:
+def crowded(server: FakeServer) -> FakeServer:
     """A session with 300 participants, each of whom has said something."""
-    server.world.add_session(OTHER, customer="Noor", agents=CROWD)
+    server.store.add_session(OTHER, customer="Noor", agents=CROWD)
     for name in [*CROWD, "Noor"]:
-        server.world.say(OTHER, f"I am {name}", by=name)
+        server.store.say(OTHER, f"I am {name}", by=name)
     return server
 
 
 @quick
 @pytest.mark.parametrize("width", [20, 80])
-def test_a_card_has_all_of_300_participants(smscli: Smscli, crowded: DemoServer, width: int) -> None:
+def test_a_card_has_all_of_300_participants(smscli: Smscli, crowded: FakeServer, width: int) -> None:
     outcome = smscli("show", OTHER, server=crowded, tty=True, width=width, color="never")
     lines = outcome.out.splitlines()
     people = [
@@ -277,7 +277,7 @@ def test_a_card_has_all_of_300_participants(smscli: Smscli, crowded: DemoServer,
 
 
 @quick
-def test_300_participants_in_a_pipe_and_as_json(smscli: Smscli, crowded: DemoServer) -> None:
+def test_300_participants_in_a_pipe_and_as_json(smscli: Smscli, crowded: FakeServer) -> None:
     rows = dict(line.split("\t") for line in smscli("show", OTHER, server=crowded).out.splitlines())
     session = json.loads(smscli("show", OTHER, "--json", server=crowded).out)
     for number, name in enumerate([*CROWD, "Noor"]):
@@ -287,7 +287,7 @@ def test_300_participants_in_a_pipe_and_as_json(smscli: Smscli, crowded: DemoSer
     assert len(session["participants"]) == len(session["activity"]["participants"]) == 300
 
 
-def test_a_crowd_leaves_room_for_other_sessions_in_the_list(smscli: Smscli, crowded: DemoServer) -> None:
+def test_a_crowd_leaves_room_for_other_sessions_in_the_list(smscli: Smscli, crowded: FakeServer) -> None:
     outcome = smscli("list", "--columns", "id,agents", server=crowded, tty=True, color="never")
     assert outcome.out == (
         "╭──────────────────┬───────────────────────────────────────────────────────────╮\n"
@@ -306,15 +306,15 @@ KEYS = {f"key {number:05}": f"value {number}" for number in range(10_000)}
 
 
 @pytest.fixture
-def laden(server: DemoServer) -> DemoServer:
+def laden(server: FakeServer) -> FakeServer:
     """A session with 10,000 keys of user data."""
-    server.world.add_session(OTHER, customer="Noor", user_data=KEYS)
-    server.world.say(OTHER, "hello", by="Noor")
+    server.store.add_session(OTHER, customer="Noor", user_data=KEYS)
+    server.store.say(OTHER, "hello", by="Noor")
     return server
 
 
 @quick
-def test_a_card_has_all_of_10_000_keys(smscli: Smscli, laden: DemoServer) -> None:
+def test_a_card_has_all_of_10_000_keys(smscli: Smscli, laden: FakeServer) -> None:
     outcome = smscli("show", OTHER, server=laden, tty=True, color="never")
     shown = [line.strip() for line in outcome.out.splitlines() if line.startswith("  key ")]
     assert (outcome.code, outcome.err) == (0, "")
@@ -322,14 +322,14 @@ def test_a_card_has_all_of_10_000_keys(smscli: Smscli, laden: DemoServer) -> Non
 
 
 @quick
-def test_10_000_keys_in_a_pipe_and_as_json(smscli: Smscli, laden: DemoServer) -> None:
+def test_10_000_keys_in_a_pipe_and_as_json(smscli: Smscli, laden: FakeServer) -> None:
     rows = dict(line.split("\t") for line in smscli("show", OTHER, server=laden).out.splitlines())
     assert {key: rows[f"userData.{key}"] for key in KEYS} == KEYS
     assert json.loads(smscli("show", OTHER, "--json", server=laden).out)["userData"] == KEYS
 
 
 @quick
-def test_a_page_folds_10_000_keys_away(smscli: Smscli, laden: DemoServer) -> None:
+def test_a_page_folds_10_000_keys_away(smscli: Smscli, laden: FakeServer) -> None:
     page = smscli("messages", OTHER, "--html", "-", server=laden).out
     folded = page.partition("<details><summary>user data (10000)</summary>")[2].partition("</details>")[0]
     items = "".join(f"<dt>{key}</dt><dd>{value}</dd>\n" for key, value in KEYS.items())
@@ -337,7 +337,7 @@ def test_a_page_folds_10_000_keys_away(smscli: Smscli, laden: DemoServer) -> Non
 
 
 @quick
-def test_one_of_10_000_keys_is_a_column(smscli: Smscli, laden: DemoServer) -> None:
+def test_one_of_10_000_keys_is_a_column(smscli: Smscli, laden: FakeServer) -> None:
     outcome = smscli(
         "list", "--columns", "id,userData.key 09999", "--sort", "userData.key 09999", server=laden
     )

@@ -7,9 +7,9 @@ import sys
 import pytest
 
 from smscli import __version__
-from smscli.demo.options import Options
-from smscli.demo.server import DemoServer
 from tests.conftest import Smscli
+from tests.server.options import Options
+from tests.server.server import FakeServer
 from tests.support.on_terminal import OnTerminal
 
 LISTED = "0000Na9B26EF002G"
@@ -108,14 +108,14 @@ def test_nothing_configured_names_the_way_in(smscli: Smscli) -> None:
     assert (outcome.code, outcome.out, outcome.err) == (4, "", told)
 
 
-def test_a_refused_secret_is_exit_4(smscli: Smscli, empty_server: DemoServer) -> None:
+def test_a_refused_secret_is_exit_4(smscli: Smscli, empty_server: FakeServer) -> None:
     outcome = smscli("list", "--json", server=empty_server, SMSCLI_PASSWORD="wrong")
     error = json.loads(outcome.err)["error"]
     assert (outcome.code, error["kind"], error["httpStatus"], error["statusCode"]) == (4, "auth", 401, 20)
 
 
 def test_a_refusal_with_http_200_is_exit_4_too(smscli: Smscli) -> None:
-    with DemoServer(Options(scene="empty", refuse="200")) as server:
+    with FakeServer(Options(scene="empty", refuse="200")) as server:
         outcome = smscli("list", "--json", server=server, SMSCLI_PASSWORD="wrong")
     error = json.loads(outcome.err)["error"]
     assert (outcome.code, error["kind"], error["httpStatus"], error["statusCode"]) == (4, "auth", 200, 20)
@@ -138,7 +138,7 @@ def test_a_refusal_with_http_200_is_exit_4_too(smscli: Smscli) -> None:
     ],
 )
 def test_a_fault_of_the_server_is_one_line(
-    smscli: Smscli, empty_server: DemoServer, fault: str, kind: str, code: int
+    smscli: Smscli, empty_server: FakeServer, fault: str, kind: str, code: int
 ) -> None:
     empty_server.fail_next(fault, times=9)
     outcome = smscli("list", "--json", server=empty_server)
@@ -153,14 +153,14 @@ def test_a_server_that_is_not_there_is_exit_3(smscli: Smscli) -> None:
     assert (outcome.code, outcome.out, outcome.err) == (3, "", "error: 127.0.0.1:9 refuses the connection\n")
 
 
-def test_debug_names_requests_and_no_secret(smscli: Smscli, empty_server: DemoServer) -> None:
+def test_debug_names_requests_and_no_secret(smscli: Smscli, empty_server: FakeServer) -> None:
     outcome = smscli("list", "--debug", server=empty_server, SMSCLI_USERNAME="demo")
     first = outcome.err.splitlines()[0].split()
     assert first[:4] == ["debug:", "GET", "/api/v2/me/smsessions", "fields=*"]
     assert "Basic" not in outcome.err
 
 
-def test_a_full_disk_is_told(empty_server: DemoServer, home: dict[str, str]) -> None:
+def test_a_full_disk_is_told(empty_server: FakeServer, home: dict[str, str]) -> None:
     signed_in = {"SMSCLI_URL": empty_server.url, "SMSCLI_USERNAME": "sample", "SMSCLI_PASSWORD": "demo"}
     with open("/dev/full", "w", encoding="utf-8") as full:
         done = subprocess.run(
@@ -188,7 +188,7 @@ def test_help_is_no_wider_than_the_terminal(
 
 
 def test_what_goes_wrong_with_others_is_told_without_a_traceback(
-    smscli: Smscli, empty_server: DemoServer
+    smscli: Smscli, empty_server: FakeServer
 ) -> None:
     empty_server.fail_next("wrong-json")
     outcome = smscli("list", "--debug", server=empty_server)
@@ -210,8 +210,8 @@ def test_settings_that_cannot_be_found_out_are_an_error_like_any_other(
 
 
 def test_json_stays_json_on_a_terminal_of_another_encoding(home: dict[str, str]) -> None:
-    with DemoServer(Options(scene="empty")) as server:
-        server.world.add_session("S1", customer="Zoë 🙂", agents=())
+    with FakeServer(Options(scene="empty")) as server:
+        server.store.add_session("S1", customer="Zoë 🙂", agents=())
         signed_in = {"SMSCLI_URL": server.url, "SMSCLI_USERNAME": "demo", "SMSCLI_PASSWORD": "demo"}
         environ = {**home, **signed_in, "LC_ALL": "C"}
         with OnTerminal("list", "--json", environ=environ, columns=2000) as seen:

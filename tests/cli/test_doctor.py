@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 import trustme
 
-from smscli.demo.faults import KINDS
-from smscli.demo.options import Options
-from smscli.demo.server import DemoServer
 from tests.conftest import Outcome, Smscli
+from tests.server.faults import KINDS
+from tests.server.options import Options
+from tests.server.server import FakeServer
 from tests.support.wire_server import Reply, Request, WireServer, answer
 
 ISO = "timestamp yyyy-MM-ddTHH:mm:ss.SSS+hhmm"
@@ -45,7 +45,7 @@ NAMES = [
 ]
 
 
-def checked(smscli: Smscli, server: DemoServer, *arguments: str) -> tuple[Outcome, dict[str, list[object]]]:
+def checked(smscli: Smscli, server: FakeServer, *arguments: str) -> tuple[Outcome, dict[str, list[object]]]:
     """The outcome for the user `sample`, and each check's result, finding and hint."""
     outcome = smscli("--user", "sample", "doctor", "--json", *arguments, server=server)
     found = json.loads(outcome.out)
@@ -56,7 +56,7 @@ def checked(smscli: Smscli, server: DemoServer, *arguments: str) -> tuple[Outcom
 
 def differences(smscli: Smscli, options: Options, *arguments: str) -> tuple[int, dict[str, list[object]]]:
     """The exit code, and what is said otherwise than of a server as documented."""
-    with DemoServer(options) as server:
+    with FakeServer(options) as server:
         outcome, said = checked(smscli, server, *arguments)
         place = server.url.removeprefix("http://")
         usual = as_documented(place)
@@ -78,14 +78,14 @@ def as_documented(place: str) -> dict[str, list[object]]:
     }
 
 
-def test_a_server_as_documented_is_well_in_all_checks(smscli: Smscli, empty_server: DemoServer) -> None:
+def test_a_server_as_documented_is_well_in_all_checks(smscli: Smscli, empty_server: FakeServer) -> None:
     outcome, said = checked(smscli, empty_server)
     assert (outcome.code, outcome.err) == (0, "")
     assert said == as_documented(empty_server.url.removeprefix("http://"))
 
 
 def test_in_a_pipe_a_check_is_a_tab_separated_line(smscli: Smscli) -> None:
-    with DemoServer(Options(scene="empty", push="off")) as server:
+    with FakeServer(Options(scene="empty", push="off")) as server:
         outcome = smscli("--user", "sample", "doctor", server=server)
         place = server.url.removeprefix("http://")
     usual = as_documented(place)
@@ -156,7 +156,7 @@ def test_the_demo_is_well(smscli: Smscli) -> None:
 
 
 def test_the_error_of_the_first_failed_check_is_told_as_usual(smscli: Smscli) -> None:
-    with DemoServer(Options(scene="empty", features=(), media="down")) as server:
+    with FakeServer(Options(scene="empty", features=(), media="down")) as server:
         outcome, said = checked(smscli, server)
     error = {
         "kind": "auth",
@@ -358,16 +358,16 @@ def test_numbers_from_zero_are_told(smscli: Smscli) -> None:
     assert line["finding"].split("; ")[2:4] == ["indices from 0", OBEYED]
 
 
-def bulk(**variant: object) -> DemoServer:
-    return DemoServer(Options(scene="bulk", sessions=1, messages=8, **variant), clock=lambda: 1772445600.0)
+def bulk(**variant: object) -> FakeServer:
+    return FakeServer(Options(scene="bulk", sessions=1, messages=8, **variant), clock=lambda: 1772445600.0)
 
 
-def messages_line(smscli: Smscli, server: DemoServer) -> tuple[Outcome, dict[str, str]]:
+def messages_line(smscli: Smscli, server: FakeServer) -> tuple[Outcome, dict[str, str]]:
     outcome = smscli("doctor", "--json", server=server)
     return outcome, json.loads(outcome.out)[NAMES.index("messages")]
 
 
-def test_an_empty_list_leaves_the_messages_unchecked(smscli: Smscli, empty_server: DemoServer) -> None:
+def test_an_empty_list_leaves_the_messages_unchecked(smscli: Smscli, empty_server: FakeServer) -> None:
     outcome = smscli("doctor", "--json", server=empty_server)
     found = {one["check"]: one for one in json.loads(outcome.out)}
     list_told = "0 sessions at me/smsessions; an array under smsessions, with statusCode; "
@@ -395,7 +395,7 @@ def test_the_printed_sample_is_no_answer(smscli: Smscli) -> None:
 
 @pytest.mark.parametrize("refuse", ["401", "200"])
 def test_a_wrong_secret_is_tried_once(smscli: Smscli, refuse: str) -> None:
-    with DemoServer(Options(scene="empty", refuse=refuse)) as server:
+    with FakeServer(Options(scene="empty", refuse=refuse)) as server:
         outcome = smscli("doctor", "--json", server=server, SMSCLI_PASSWORD="wrong")
         asked = [target for _, target, _ in server.requests]
     results = {one["check"]: one["result"] for one in json.loads(outcome.out)}
@@ -415,7 +415,7 @@ def code_of(kind: str) -> int:
 def faulty(smscli: Smscli, kind: str, path_part: str) -> tuple[Outcome, dict[str, list[object]]]:
     """What is found by a doctor, with no time to waste, when each such request goes wrong."""
     value = {"hang": "hang:2", "slow": "slow:0.001", "huge": "huge:65", "gzip-bomb": "gzip-bomb:80"}
-    with DemoServer(Options(scene="empty")) as server:
+    with FakeServer(Options(scene="empty")) as server:
         server.fail_next(value.get(kind, kind), path_part, times=99)
         timeout = "0.2" if kind == "hang" else "5"
         return checked(smscli, server, "--timeout", timeout)
@@ -459,7 +459,7 @@ def test_what_only_explains_or_speeds_up_is_a_warning(
 
 
 def test_a_server_without_sms_is_told_without_sending_back_here(smscli: Smscli) -> None:
-    with DemoServer(Options(scene="empty")) as server:
+    with FakeServer(Options(scene="empty")) as server:
         server.fail_next("404", "sessions", times=9)
         outcome, said = checked(smscli, server)
         base = f"{server.url}/api/v2"

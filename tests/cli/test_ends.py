@@ -19,10 +19,10 @@ from pathlib import Path
 import pytest
 
 from smscli.context import AppContext
-from smscli.demo.options import Options
-from smscli.demo.server import DemoServer
 from smscli.output.terminal import Terminal
 from smscli.signals import Stopped, heeded
+from tests.server.options import Options
+from tests.server.server import FakeServer
 from tests.support.on_terminal import OnTerminal
 
 Environ = dict[str, str]
@@ -66,18 +66,18 @@ def as_a_shell_counts(code: int) -> int:
 
 
 @pytest.fixture
-def server() -> Iterator[DemoServer]:
+def server() -> Iterator[FakeServer]:
     """A server with one session in which three things have been said."""
-    with DemoServer(Options(scene="empty")) as server:
-        server.world.add_session(ID, customer="Mika", agents=("Robin",))
+    with FakeServer(Options(scene="empty")) as server:
+        server.store.add_session(ID, customer="Mika", agents=("Robin",))
         for number in range(1, 4):
-            server.world.say(ID, f"question {number}", by="Mika")
+            server.store.say(ID, f"question {number}", by="Mika")
         yield server
 
 
 @pytest.fixture
-def long_log() -> Iterator[DemoServer]:
-    with DemoServer(Options(scene="bulk", sessions=1, messages=20_000)) as server:
+def long_log() -> Iterator[FakeServer]:
+    with FakeServer(Options(scene="bulk", sessions=1, messages=20_000)) as server:
         yield server
 
 
@@ -90,7 +90,7 @@ def environ(home: Environ) -> Environ:
     return {**home, "TZ": "UTC", "PATH": os.environ["PATH"]}
 
 
-def at(server: DemoServer, environ: Environ) -> Environ:
+def at(server: FakeServer, environ: Environ) -> Environ:
     signed_in = {"SMSCLI_URL": server.url, "SMSCLI_USERNAME": "demo", "SMSCLI_PASSWORD": "demo"}
     return {**environ, **signed_in}
 
@@ -117,7 +117,7 @@ def ended(child: "subprocess.Popen[bytes]") -> tuple[int, str]:
     return as_a_shell_counts(code), child.stderr.read().decode()
 
 
-def hangs(server: DemoServer) -> Callable[[], bool]:
+def hangs(server: FakeServer) -> Callable[[], bool]:
     """From now on no request is answered; whether one is waiting."""
     server.options.fault = ("hang:60",)
     asked = len(server.requests)
@@ -140,7 +140,7 @@ def interrupted_at(environ: Environ, moment: float) -> tuple[float, int, bytes]:
 
 
 def test_ctrl_c_at_any_moment_of_the_start_ends_it_without_a_word(
-    server: DemoServer, environ: Environ
+    server: FakeServer, environ: Environ
 ) -> None:
     hangs(server)
     seed = random.randrange(2**32)
@@ -207,7 +207,7 @@ CLEAN = (130, 0, False)
 
 
 @pytest.mark.parametrize("arguments", [*READING, *CHECKING], ids=words)
-def test_ctrl_c_while_the_server_hangs(server: DemoServer, environ: Environ, arguments: list[str]) -> None:
+def test_ctrl_c_while_the_server_hangs(server: FakeServer, environ: Environ, arguments: list[str]) -> None:
     waiting = hangs(server)
     with OnTerminal(*arguments, environ=at(server, environ)) as seen:
         until(waiting)
@@ -216,7 +216,7 @@ def test_ctrl_c_while_the_server_hangs(server: DemoServer, environ: Environ, arg
         assert "Traceback" not in "".join(seen.screen)
 
 
-def test_ctrl_c_in_a_long_poll(server: DemoServer, environ: Environ) -> None:
+def test_ctrl_c_in_a_long_poll(server: FakeServer, environ: Environ) -> None:
     with OnTerminal("tail", ID, environ=at(server, environ)) as seen:
         seen.until("● live")
         assert server.await_listeners()
@@ -227,7 +227,7 @@ def test_ctrl_c_in_a_long_poll(server: DemoServer, environ: Environ) -> None:
 
 @pytest.mark.parametrize("command", ["messages", "tail"])
 def test_ctrl_c_while_a_long_log_is_read_to_its_last_entries(
-    long_log: DemoServer, environ: Environ, command: str
+    long_log: FakeServer, environ: Environ, command: str
 ) -> None:
     long_log.options.delay_ms = 50.0
     with OnTerminal(command, LONG, "--last", "10", environ=at(long_log, environ)) as seen:
@@ -240,7 +240,7 @@ def test_ctrl_c_while_a_long_log_is_read_to_its_last_entries(
 @pytest.mark.parametrize("gap", [0.0, 0.001, 0.01, 0.05])
 @pytest.mark.parametrize("arguments", [["list"], ["tail", ID]], ids=words)
 def test_ctrl_c_twice_in_a_row(
-    server: DemoServer, environ: Environ, arguments: list[str], gap: float
+    server: FakeServer, environ: Environ, arguments: list[str], gap: float
 ) -> None:
     with OnTerminal(*arguments, environ=at(server, environ)) as seen:
         if arguments[0] == "tail":
@@ -294,7 +294,7 @@ def blocked(environ: Environ, *arguments: str) -> Iterator["subprocess.Popen[byt
 @pytest.mark.parametrize("number", CODES)
 @pytest.mark.parametrize("form", ["--jsonl", "--json"])
 def test_a_signal_in_a_write_that_nobody_reads(
-    long_log: DemoServer, environ: Environ, form: str, number: signal.Signals
+    long_log: FakeServer, environ: Environ, form: str, number: signal.Signals
 ) -> None:
     with blocked(at(long_log, environ), "messages", LONG, form) as child:
         begun = time.monotonic()
@@ -309,7 +309,7 @@ def test_a_signal_in_a_write_that_nobody_reads(
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 @pytest.mark.parametrize("arguments", [*READING, *FOLLOWING, *CHECKING], ids=words)
 def test_a_signal_ends_each_command(
-    server: DemoServer, environ: Environ, arguments: list[str], number: signal.Signals
+    server: FakeServer, environ: Environ, arguments: list[str], number: signal.Signals
 ) -> None:
     waiting = hangs(server)
     with running(at(server, environ), *arguments) as child:
@@ -329,7 +329,7 @@ def test_a_signal_ends_the_demo_server(environ: Environ, number: signal.Signals)
     assert (code, "Traceback" in told) == (CODES[number], False)
 
 
-def test_a_terminal_that_vanishes_is_a_hang_up(server: DemoServer, environ: Environ, tmp_path: Path) -> None:
+def test_a_terminal_that_vanishes_is_a_hang_up(server: FakeServer, environ: Environ, tmp_path: Path) -> None:
     file = tmp_path / "kept.jsonl"
     with OnTerminal("tail", ID, "--record", str(file), environ=at(server, environ)) as seen:
         seen.until("● live")
@@ -347,7 +347,7 @@ def test_a_terminal_that_vanishes_is_a_hang_up(server: DemoServer, environ: Envi
 
 @pytest.mark.parametrize("arguments", [*ALL, *OTHERS], ids=words)
 def test_a_pipe_without_a_reader_is_silent(
-    server: DemoServer, environ: Environ, arguments: list[str]
+    server: FakeServer, environ: Environ, arguments: list[str]
 ) -> None:
     reading, writing = os.pipe()
     os.close(reading)
@@ -359,7 +359,7 @@ def test_a_pipe_without_a_reader_is_silent(
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full on this system")
 @pytest.mark.parametrize("arguments", ALL, ids=words)
-def test_a_full_disk_is_one_line(server: DemoServer, environ: Environ, arguments: list[str]) -> None:
+def test_a_full_disk_is_one_line(server: FakeServer, environ: Environ, arguments: list[str]) -> None:
     full = os.open("/dev/full", os.O_WRONLY)
     with running(at(server, environ), *arguments, stdout=full) as child:
         os.close(full)
@@ -376,7 +376,7 @@ def test_a_full_disk_is_one_line(server: DemoServer, environ: Environ, arguments
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full on this system")
 @pytest.mark.parametrize("arguments", OTHERS, ids=words)
 def test_help_version_demo_and_page_meet_a_full_disk_with_one_line(
-    server: DemoServer, environ: Environ, arguments: list[str]
+    server: FakeServer, environ: Environ, arguments: list[str]
 ) -> None:
     full = os.open("/dev/full", os.O_WRONLY)
     with running(at(server, environ), *arguments, stdout=full) as child:
@@ -391,7 +391,7 @@ FORMS = ([], ["--color", "always"], ["--json"], ["--jsonl"], ["--html", "-"])
 
 @pytest.mark.parametrize("form", FORMS, ids=words)
 def test_the_first_page_is_there_while_the_second_hangs_and_its_reader_may_go(
-    long_log: DemoServer, environ: Environ, form: list[str]
+    long_log: FakeServer, environ: Environ, form: list[str]
 ) -> None:
     """With the time-out and its repetition the second page would be waited for for 20 s."""
     long_log.fail_next("hang:60", times=9, path_part="startIndex=501")
@@ -413,7 +413,7 @@ def test_the_first_page_is_there_while_the_second_hangs_and_its_reader_may_go(
 
 @pytest.mark.parametrize("number", CODES)
 def test_no_half_line_is_left_in_a_recording(
-    long_log: DemoServer, environ: Environ, tmp_path: Path, number: signal.Signals
+    long_log: FakeServer, environ: Environ, tmp_path: Path, number: signal.Signals
 ) -> None:
     seed = random.randrange(2**32)
     print(f"seed {seed}")

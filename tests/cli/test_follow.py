@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from smscli.demo.options import Options
-from smscli.demo.server import DemoServer
 from tests.cli.test_tail import running
+from tests.server.options import Options
+from tests.server.server import FakeServer
 
 FIRST, SECOND = "0000Na9B26EF0001", "0000Na9B26EF0002"
 _PATIENCE = 30.0
@@ -62,15 +62,15 @@ class Following:
 
 
 @pytest.fixture
-def server() -> Iterator[DemoServer]:
-    with DemoServer(Options(scene="empty", hold=2.0)) as server:
+def server() -> Iterator[FakeServer]:
+    with FakeServer(Options(scene="empty", hold=2.0)) as server:
         for session_id in (FIRST, SECOND):
-            server.world.add_session(session_id, customer="Mika", agents=())
+            server.store.add_session(session_id, customer="Mika", agents=())
         yield server
 
 
 @contextmanager
-def following(server: DemoServer, home: dict[str, str], tmp_path: Path, *more: str) -> Iterator[Following]:
+def following(server: FakeServer, home: dict[str, str], tmp_path: Path, *more: str) -> Iterator[Following]:
     file = tmp_path / "log.jsonl"
     signed_in = {"SMSCLI_URL": server.url, "SMSCLI_USERNAME": "demo", "SMSCLI_PASSWORD": "demo"}
     arguments = ["tail", "--all", "--json", "--interval", "0.2", "--record", str(file), *more]
@@ -78,10 +78,10 @@ def following(server: DemoServer, home: dict[str, str], tmp_path: Path, *more: s
         yield Following(child, file)
 
 
-def say(server: DemoServer, *numbers: int) -> None:
+def say(server: FakeServer, *numbers: int) -> None:
     for number in numbers:
         for session_id in (FIRST, SECOND):
-            server.world.say(session_id, f"message {number}", by="Mika")
+            server.store.say(session_id, f"message {number}", by="Mika")
 
 
 def said(*numbers: int) -> dict[str, list[str]]:
@@ -89,7 +89,7 @@ def said(*numbers: int) -> dict[str, list[str]]:
 
 
 def test_a_cut_and_a_forgotten_push_channel_lose_nothing(
-    server: DemoServer, home: dict[str, str], tmp_path: Path
+    server: FakeServer, home: dict[str, str], tmp_path: Path
 ) -> None:
     with following(server, home, tmp_path) as seen:
         assert server.await_listeners()
@@ -106,7 +106,7 @@ def test_a_cut_and_a_forgotten_push_channel_lose_nothing(
 
 
 def test_a_lost_server_is_said_once_and_once_more_when_it_is_back(
-    server: DemoServer, home: dict[str, str], tmp_path: Path
+    server: FakeServer, home: dict[str, str], tmp_path: Path
 ) -> None:
     with following(server, home, tmp_path, "--push", "off") as seen:
         say(server, 1)
@@ -123,7 +123,7 @@ def test_a_lost_server_is_said_once_and_once_more_when_it_is_back(
 
 
 def test_a_server_that_began_its_logs_anew_is_read_from_their_start(
-    server: DemoServer, home: dict[str, str], tmp_path: Path
+    server: FakeServer, home: dict[str, str], tmp_path: Path
 ) -> None:
     with following(server, home, tmp_path) as seen:
         say(server, 1, 2)
@@ -136,7 +136,7 @@ def test_a_server_that_began_its_logs_anew_is_read_from_their_start(
 
 
 def test_without_push_it_polls_and_says_so_once(
-    server: DemoServer, home: dict[str, str], tmp_path: Path
+    server: FakeServer, home: dict[str, str], tmp_path: Path
 ) -> None:
     server.options.push = "off"
     with following(server, home, tmp_path) as seen:
@@ -148,7 +148,7 @@ def test_without_push_it_polls_and_says_so_once(
 
 
 def test_killed_at_any_moment_it_goes_on_where_it_was(
-    server: DemoServer, home: dict[str, str], tmp_path: Path
+    server: FakeServer, home: dict[str, str], tmp_path: Path
 ) -> None:
     for number in range(1, 6):
         with following(server, home, tmp_path, "--last", "0") as seen:
@@ -160,7 +160,7 @@ def test_killed_at_any_moment_it_goes_on_where_it_was(
 
 
 def test_while_the_channel_is_down_it_polls_as_if_there_were_none(
-    server: DemoServer, home: dict[str, str], tmp_path: Path
+    server: FakeServer, home: dict[str, str], tmp_path: Path
 ) -> None:
     with following(server, home, tmp_path) as seen:
         assert server.await_listeners()
@@ -179,7 +179,7 @@ def test_while_the_channel_is_down_it_polls_as_if_there_were_none(
 
 
 def test_a_dead_server_is_noticed_although_push_was_trusted(
-    server: DemoServer, home: dict[str, str], tmp_path: Path
+    server: FakeServer, home: dict[str, str], tmp_path: Path
 ) -> None:
     with following(server, home, tmp_path) as seen:
         assert server.await_listeners()

@@ -6,23 +6,23 @@ from pathlib import Path
 
 import pytest
 
-from smscli.demo.options import Options
-from smscli.demo.server import DemoServer
 from tests.conftest import Smscli
+from tests.server.options import Options
+from tests.server.server import FakeServer
 
 ID = "0000Na9B26EF0001"
 
 
 @pytest.fixture
-def server() -> Iterator[DemoServer]:
-    with DemoServer(Options(scene="empty")) as server:
-        server.world.add_session(ID, customer="Mika", agents=("Robin",))
-        server.world.say(ID, "is <b>anybody</b> there? 555-010-4711", by="Mika")
-        server.world.say(ID, "I am", by="Robin")
+def server() -> Iterator[FakeServer]:
+    with FakeServer(Options(scene="empty")) as server:
+        server.store.add_session(ID, customer="Mika", agents=("Robin",))
+        server.store.say(ID, "is <b>anybody</b> there? 555-010-4711", by="Mika")
+        server.store.say(ID, "I am", by="Robin")
         yield server
 
 
-def test_a_page_is_written_to_a_new_private_file(smscli: Smscli, server: DemoServer, tmp_path: Path) -> None:
+def test_a_page_is_written_to_a_new_private_file(smscli: Smscli, server: FakeServer, tmp_path: Path) -> None:
     file = tmp_path / "page.html"
     outcome = smscli("messages", ID, "--html", str(file), server=server)
     page = file.read_text(encoding="utf-8")
@@ -34,20 +34,20 @@ def test_a_page_is_written_to_a_new_private_file(smscli: Smscli, server: DemoSer
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
 
 
-def test_a_dash_is_standard_output(smscli: Smscli, server: DemoServer) -> None:
+def test_a_dash_is_standard_output(smscli: Smscli, server: FakeServer) -> None:
     page = smscli("messages", ID, "--html", "-", "--from", "agent", "--redact", server=server).out
     assert "I am" in page
     assert "anybody" not in page
 
 
-def test_a_masked_page_holds_nothing_that_was_masked(smscli: Smscli, server: DemoServer) -> None:
+def test_a_masked_page_holds_nothing_that_was_masked(smscli: Smscli, server: FakeServer) -> None:
     page = smscli("messages", ID, "--html", "-", "--redact", server=server).out
     assert "***-***-**11" in page
     assert "<dt>masked</dt><dd>long numbers, e-mail addresses and user data</dd>" in page
     assert "555-010" not in page
 
 
-def test_where_a_recording_lies_is_not_told(smscli: Smscli, server: DemoServer, tmp_path: Path) -> None:
+def test_where_a_recording_lies_is_not_told(smscli: Smscli, server: FakeServer, tmp_path: Path) -> None:
     file = tmp_path / "mika@example.com.jsonl"
     file.write_text(smscli("messages", ID, "--jsonl", server=server).out, encoding="utf-8")
     page = smscli("messages", f"@{file}", "--html", "-").out
@@ -57,8 +57,8 @@ def test_where_a_recording_lies_is_not_told(smscli: Smscli, server: DemoServer, 
 
 
 def test_a_page_that_was_cut_short_is_closed_and_says_so(smscli: Smscli) -> None:
-    with DemoServer(Options(scene="bulk", sessions=1, messages=1200)) as server:
-        session_id = next(one for one in server.world.sessions if one.startswith("0000Nb"))
+    with FakeServer(Options(scene="bulk", sessions=1, messages=1200)) as server:
+        session_id = next(one for one in server.store.sessions if one.startswith("0000Nb"))
         server.fail_next("500", "startIndex=501", times=9)
         outcome = smscli("messages", session_id, "--html", "-", server=server)
     assert outcome.code == 1
@@ -66,7 +66,7 @@ def test_a_page_that_was_cut_short_is_closed_and_says_so(smscli: Smscli) -> None
     assert outcome.out.rstrip().endswith("</html>")
 
 
-def test_a_file_that_exists_is_left_as_it_is(smscli: Smscli, server: DemoServer, tmp_path: Path) -> None:
+def test_a_file_that_exists_is_left_as_it_is(smscli: Smscli, server: FakeServer, tmp_path: Path) -> None:
     file = tmp_path / "page.html"
     file.write_text("precious")
     outcome = smscli("messages", ID, "--html", str(file), server=server)
@@ -82,14 +82,14 @@ def test_a_file_that_exists_is_left_as_it_is(smscli: Smscli, server: DemoServer,
     ],
 )
 def test_what_can_be_no_file_is_one_line(
-    smscli: Smscli, server: DemoServer, tmp_path: Path, name: str, told: str
+    smscli: Smscli, server: FakeServer, tmp_path: Path, name: str, told: str
 ) -> None:
     path = str(tmp_path / name) if name else str(tmp_path)
     outcome = smscli("messages", ID, "--html", path, server=server)
     assert (outcome.code, outcome.out, outcome.err) == (1, "", told.format(path))
 
 
-def test_a_recording_becomes_a_page_too(smscli: Smscli, server: DemoServer, tmp_path: Path) -> None:
+def test_a_recording_becomes_a_page_too(smscli: Smscli, server: FakeServer, tmp_path: Path) -> None:
     file = tmp_path / "log.jsonl"
     file.write_text(smscli("messages", ID, "--jsonl", server=server).out)
     outcome = smscli("messages", f"@{file}", "--html", "-")
@@ -97,6 +97,6 @@ def test_a_recording_becomes_a_page_too(smscli: Smscli, server: DemoServer, tmp_
     assert "I am" in outcome.out
 
 
-def test_show_draws_who_spoke_when(smscli: Smscli, server: DemoServer) -> None:
+def test_show_draws_who_spoke_when(smscli: Smscli, server: FakeServer) -> None:
     out = smscli("show", ID, server=server, tty=True, color="never").out
     assert "timeline\n" in out

@@ -14,12 +14,12 @@ from pathlib import Path
 import pytest
 
 from smscli.context import AppContext
-from smscli.demo.options import Options
-from smscli.demo.server import DemoServer
 from smscli.errors import AuthError
 from smscli.output.terminal import Terminal
 from smscli.settings.credentials import Store
 from tests.conftest import Smscli
+from tests.server.options import Options
+from tests.server.server import FakeServer
 from tests.support.odd_keyrings import Hanging
 from tests.support.on_terminal import OnTerminal
 
@@ -42,14 +42,14 @@ TROUBLES = {
 
 
 @pytest.fixture
-def server() -> Iterator[DemoServer]:
-    with DemoServer(Options(scene="empty")) as server:
-        server.world.add_session(ID, customer="Mika", agents=("Robin",))
+def server() -> Iterator[FakeServer]:
+    with FakeServer(Options(scene="empty")) as server:
+        server.store.add_session(ID, customer="Mika", agents=("Robin",))
         yield server
 
 
 @pytest.fixture
-def environ(home: Environ, server: DemoServer, tmp_path: Path) -> Environ:
+def environ(home: Environ, server: FakeServer, tmp_path: Path) -> Environ:
     """A user whose profile leaves the secret to the keyring."""
     config = Path(home["HOME"], ".config", "smscli", "config.toml")
     config.parent.mkdir(parents=True)
@@ -73,7 +73,7 @@ def as_lines(trouble: tuple[str, str]) -> str:
     ids=" ".join,
 )
 def test_each_trouble_is_one_line_with_its_next_step(
-    smscli: Smscli, server: DemoServer, environ: Environ, trouble: tuple[str, str], arguments: list[str]
+    smscli: Smscli, server: FakeServer, environ: Environ, trouble: tuple[str, str], arguments: list[str]
 ) -> None:
     outcome = smscli(*arguments, **environ)
     assert (outcome.code, outcome.out, outcome.err) == (4, "", as_lines(trouble))
@@ -100,14 +100,14 @@ def pipe_in(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(text.encode())))
 
 
-def login(server: DemoServer) -> list[str]:
+def login(server: FakeServer) -> list[str]:
     return ["auth", "login", "--password-stdin", "--url", server.url, "--user", "demo"]
 
 
 def test_a_login_that_can_keep_no_secret_saves_no_profile(
     smscli: Smscli,
     home: Environ,
-    server: DemoServer,
+    server: FakeServer,
     trouble: tuple[str, str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -118,7 +118,7 @@ def test_a_login_that_can_keep_no_secret_saves_no_profile(
 
 
 def test_a_keyring_that_keeps_nothing_is_found_out(
-    smscli: Smscli, server: DemoServer, environ: Environ, monkeypatch: pytest.MonkeyPatch
+    smscli: Smscli, server: FakeServer, environ: Environ, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.null.Keyring")
     outcome = smscli("list", **environ)
@@ -155,7 +155,7 @@ def timed(arguments: list[str], environ: Environ) -> tuple[int, str, str, float]
 
 
 def test_off_a_terminal_a_silent_keyring_is_given_up_after_five_seconds(
-    server: DemoServer, environ: Environ
+    server: FakeServer, environ: Environ
 ) -> None:
     asked = [["list"], ["tail", "--all"], login(server), ["auth", "logout"]]
     with ThreadPoolExecutor(len(asked)) as hands:

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from smscli.demo.options import Options
-from smscli.demo.server import DemoServer
 from tests.conftest import Smscli
+from tests.server.options import Options
+from tests.server.server import FakeServer
 from tests.support.on_terminal import OnTerminal
 
 ID, OTHER = "0000Na9B26EF0001", "0000Na9B26EF0002"
@@ -23,18 +23,18 @@ SAID = [
 
 
 @pytest.fixture
-def server() -> Iterator[DemoServer]:
+def server() -> Iterator[FakeServer]:
     """One session of five lines, a minute apart, the last one at 09:59; and a second, invited one."""
     time = [NOW - 300]
-    with DemoServer(Options(scene="empty"), clock=lambda: time[0]) as server:
+    with FakeServer(Options(scene="empty"), clock=lambda: time[0]) as server:
         data = {"Queue": "post", "Order No.": "4711"}
-        server.world.add_session(ID, customer="Mika", agents=("Robin",), user_data=data)
-        server.world.add_session(
+        server.store.add_session(ID, customer="Mika", agents=("Robin",), user_data=data)
+        server.store.add_session(
             OTHER, state="Invited", customer="Noor", agents=(), user_data={"Queue": "bank"}
         )
         for after, who, text in SAID:
             time[0] = NOW - 300 + after
-            server.world.say(ID, text, by=who)
+            server.store.say(ID, text, by=who)
         time[0] = NOW
         yield server
 
@@ -64,14 +64,14 @@ def texts(out: str) -> list[str]:
     ],
 )
 def test_only_what_is_wanted_is_shown(
-    smscli: Smscli, server: DemoServer, options: list[str], shown: list[int]
+    smscli: Smscli, server: FakeServer, options: list[str], shown: list[int]
 ) -> None:
     outcome = smscli("messages", ID, *options, server=server)
     assert (outcome.code, texts(outcome.out)) == (0, [SAID[number][2] for number in shown])
 
 
 def test_a_match_is_marked_by_more_than_colour_and_left_out_lines_are_told(
-    smscli: Smscli, server: DemoServer
+    smscli: Smscli, server: FakeServer
 ) -> None:
     options = ["--grep", "late|last", "--context", "1", "--utc"]
     outcome = smscli("messages", ID, *options, server=server, tty=True, color="never")
@@ -85,14 +85,14 @@ def test_a_match_is_marked_by_more_than_colour_and_left_out_lines_are_told(
     )
 
 
-def test_times_are_shown_in_the_zone_asked_for(smscli: Smscli, server: DemoServer) -> None:
+def test_times_are_shown_in_the_zone_asked_for(smscli: Smscli, server: FakeServer) -> None:
     options = ["--last", "1", "--tz", "Asia/Kathmandu"]
     outcome = smscli("messages", ID, *options, server=server, tty=True, color="never")
     assert outcome.out == ("─ Mon 2026-03-02, times are UTC+05:45 ─\n15:44:00  ▶ Mika            at last\n")
 
 
-def test_tail_filters_history_and_news_alike(smscli: Smscli, server: DemoServer) -> None:
-    server.world.set_state(ID, "Completed")
+def test_tail_filters_history_and_news_alike(smscli: Smscli, server: FakeServer) -> None:
+    server.store.set_state(ID, "Completed")
     tail = ["tail", ID, "--push", "off", "--interval", "0.1", "--json"]
     outcome = smscli(*tail, "--grep", "parcel", server=server)
     assert [json.loads(line)["text"] for line in outcome.out.splitlines()] == [SAID[0][2], SAID[1][2]]
@@ -100,11 +100,11 @@ def test_tail_filters_history_and_news_alike(smscli: Smscli, server: DemoServer)
     assert [json.loads(line)["text"] for line in outcome.out.splitlines()] == [SAID[3][2]]
 
 
-def typing(server: DemoServer, *words: str) -> None:
+def typing(server: FakeServer, *words: str) -> None:
     sender = {"type": "Customer", "nickname": "Mika", "participantId": "0090000000000001"}
     for word in words:
         message = {"type": "TypingStarted", "from": sender, "text": word, "visibility": "All"}
-        server.world.append(ID, message)
+        server.store.append(ID, message)
 
 
 @pytest.mark.parametrize(
@@ -117,14 +117,14 @@ def typing(server: DemoServer, *words: str) -> None:
     ],
 )
 def test_typing_is_shown_as_asked_in_a_pipe(
-    smscli: Smscli, server: DemoServer, mode: str | None, types: list[str]
+    smscli: Smscli, server: FakeServer, mode: str | None, types: list[str]
 ) -> None:
     typing(server, "I", "I am")
     outcome = smscli("messages", ID, *(["--typing", mode] if mode else []), server=server)
     assert [line.split("\t")[3] for line in outcome.out.splitlines()] == types
 
 
-def test_folded_json_has_composing_time_and_drafts(smscli: Smscli, server: DemoServer) -> None:
+def test_folded_json_has_composing_time_and_drafts(smscli: Smscli, server: FakeServer) -> None:
     typing(server, "I", "I am")
     outcome = smscli("messages", ID, "--jsonl", "--typing", "fold", "--last", "2", server=server)
     said, draft = (json.loads(line) for line in outcome.out.splitlines())
@@ -150,20 +150,20 @@ def rows(out: str) -> list[list[str]]:
     ],
 )
 def test_a_list_is_filtered_ordered_and_cut_to_columns(
-    smscli: Smscli, server: DemoServer, options: list[str], expected: list[list[str]]
+    smscli: Smscli, server: FakeServer, options: list[str], expected: list[list[str]]
 ) -> None:
     outcome = smscli("list", *options, server=server)
     assert (outcome.code, rows(outcome.out)) == (0, expected)
 
 
-def test_columns_leave_json_alone_and_sort_orders_it(smscli: Smscli, server: DemoServer) -> None:
+def test_columns_leave_json_alone_and_sort_orders_it(smscli: Smscli, server: FakeServer) -> None:
     outcome = smscli("list", "--json", "--columns", "id", "--sort", "-id", server=server)
     found = json.loads(outcome.out)
     assert [one["id"] for one in found] == [OTHER, ID]
     assert found[1]["userData"] == {"Queue": "post", "Order No.": "4711"}
 
 
-def test_a_list_without_the_sessions_asked_for_says_so(smscli: Smscli, server: DemoServer) -> None:
+def test_a_list_without_the_sessions_asked_for_says_so(smscli: Smscli, server: FakeServer) -> None:
     outcome = smscli("list", "--customer", "nobody", server=server)
     told = "none of the 2 live SMS sessions is as asked for\n"
     assert (outcome.code, outcome.out, outcome.err) == (0, "", told)
@@ -191,7 +191,7 @@ def unknown(what: str, name: str, nearest: str) -> str:
     ],
 )
 def test_an_error_teaches_before_any_request(
-    smscli: Smscli, server: DemoServer, arguments: list[str], told: str
+    smscli: Smscli, server: FakeServer, arguments: list[str], told: str
 ) -> None:
     outcome = smscli(*arguments, server=server)
     assert (outcome.code, outcome.out) == (2, "")
@@ -200,8 +200,8 @@ def test_an_error_teaches_before_any_request(
     assert list(server.requests) == []
 
 
-def test_a_pattern_that_runs_away_is_stopped(smscli: Smscli, server: DemoServer) -> None:
-    server.world.say(ID, "a" * 60 + "b", by="Mika")
+def test_a_pattern_that_runs_away_is_stopped(smscli: Smscli, server: FakeServer) -> None:
+    server.store.say(ID, "a" * 60 + "b", by="Mika")
     outcome = smscli("messages", ID, "--grep", "(a+)+$", server=server)
     assert outcome.code == 2
     assert outcome.err.startswith("error: --grep takes more than 1 s for a single message\n")
@@ -209,7 +209,7 @@ def test_a_pattern_that_runs_away_is_stopped(smscli: Smscli, server: DemoServer)
 
 def test_what_was_learned_of_a_server_is_kept(smscli: Smscli, home: dict[str, str]) -> None:
     state = Path(home["HOME"], ".local", "state", "smscli", "state.json")
-    with DemoServer(Options(scene="empty", spelling="double")) as server:
+    with FakeServer(Options(scene="empty", spelling="double")) as server:
         assert smscli("list", server=server).code == 0
         assert json.loads(state.read_text()) == {server.url: {"spelling": "smssessions"}}
         server.requests.clear()
@@ -219,7 +219,7 @@ def test_what_was_learned_of_a_server_is_kept(smscli: Smscli, home: dict[str, st
 
 
 def test_a_broken_state_file_is_ignored_and_told_with_debug(
-    smscli: Smscli, server: DemoServer, home: dict[str, str]
+    smscli: Smscli, server: FakeServer, home: dict[str, str]
 ) -> None:
     state = Path(home["HOME"], ".local", "state", "smscli", "state.json")
     state.parent.mkdir(parents=True)
@@ -230,18 +230,18 @@ def test_a_broken_state_file_is_ignored_and_told_with_debug(
     assert told == f"debug: {state} is ignored: it holds no JSON object"
 
 
-def test_a_customers_message_rings_and_typing_does_not(server: DemoServer, home: dict[str, str]) -> None:
+def test_a_customers_message_rings_and_typing_does_not(server: FakeServer, home: dict[str, str]) -> None:
     signed_in = {"SMSCLI_URL": server.url, "SMSCLI_USERNAME": "demo", "SMSCLI_PASSWORD": "demo"}
     with OnTerminal("tail", ID, "--bell", "--interval", "0.1", environ={**home, **signed_in}) as seen:
         seen.until("● live")
         typing(server, "I am")
         seen.until("is typing: I am")
-        server.world.say(ID, "an answer", by="Robin")
+        server.store.say(ID, "an answer", by="Robin")
         seen.until("an answer")
         assert seen.bells == 0
-        server.world.say(ID, "a question", by="Mika")
+        server.store.say(ID, "a question", by="Mika")
         seen.until("a question")
-        server.world.say(ID, "a second answer", by="Robin")
+        server.store.say(ID, "a second answer", by="Robin")
         seen.until("a second answer")
         seen.press("\x03")
         assert seen.ended() == 130

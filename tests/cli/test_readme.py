@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from smscli.demo.options import Options
-from smscli.demo.server import DemoServer
+from tests.server.options import Options
+from tests.server.server import FakeServer
 from tests.support.readme import lines, scripts, search_path, the
 
 # These two make an environment of their own: CI runs them in a clean clone.
@@ -30,22 +30,22 @@ def environ(tmp_path: Path, home: dict[str, str]) -> dict[str, str]:
 
 
 @pytest.fixture
-def server() -> Iterator[DemoServer]:
+def server() -> Iterator[FakeServer]:
     """Of three customers the first got an answer, the second asked 121 seconds ago and the third just now."""
     times = [1772445600.0]
-    with DemoServer(Options(scene="empty"), clock=lambda: times[-1]) as server:
+    with FakeServer(Options(scene="empty"), clock=lambda: times[-1]) as server:
         for session_id in (_PARCEL, _CARD, _ROUTER):
-            server.world.add_session(session_id, customer="Mika", agents=("Robin",))
-        server.world.say(_PARCEL, "is anybody there?", by="Mika")
-        server.world.say(_CARD, "hello", by="Mika")
-        server.world.say(_PARCEL, "I am", by="Robin")
+            server.store.add_session(session_id, customer="Mika", agents=("Robin",))
+        server.store.say(_PARCEL, "is anybody there?", by="Mika")
+        server.store.say(_CARD, "hello", by="Mika")
+        server.store.say(_PARCEL, "I am", by="Robin")
         times.append(times[0] + 121)
-        server.world.say(_ROUTER, "good morning", by="Mika")
+        server.store.say(_ROUTER, "good morning", by="Mika")
         yield server
 
 
 def cron(
-    environ: dict[str, str], tmp_path: Path, server: DemoServer, password: str = "demo"
+    environ: dict[str, str], tmp_path: Path, server: FakeServer, password: str = "demo"
 ) -> tuple[int, str]:
     """The script's exit code and what cron would mail."""
     script = tmp_path / "waiting"
@@ -96,19 +96,19 @@ def test_what_goes_into_a_ticket_is_masked(environ: dict[str, str]) -> None:
 @pytest.mark.system
 @needs_jq
 def test_cron_mails_who_has_waited_and_nothing_else(
-    environ: dict[str, str], tmp_path: Path, server: DemoServer
+    environ: dict[str, str], tmp_path: Path, server: FakeServer
 ) -> None:
     assert cron(environ, tmp_path, server) == (0, f"{_CARD} has waited 121 s for an answer\n")
-    server.world.say(_CARD, "here I am", by="Robin")
+    server.store.say(_CARD, "here I am", by="Robin")
     assert cron(environ, tmp_path, server) == (0, "")
     for session_id in (_PARCEL, _CARD, _ROUTER):
-        server.world.remove(session_id)
+        server.store.remove(session_id)
     assert cron(environ, tmp_path, server) == (0, "")
 
 
 @pytest.mark.system
 @needs_jq
-def test_cron_mails_why_nobody_can_tell(environ: dict[str, str], tmp_path: Path, server: DemoServer) -> None:
+def test_cron_mails_why_nobody_can_tell(environ: dict[str, str], tmp_path: Path, server: FakeServer) -> None:
     refused = cron(environ, tmp_path, server, password="wrong")
     server.options.fault = ("500",)
     failed = cron(environ, tmp_path, server)

@@ -10,21 +10,21 @@ from pathlib import Path
 
 import pytest
 
-from smscli.demo.options import Options
-from smscli.demo.server import DemoServer
 from tests.conftest import Smscli
+from tests.server.options import Options
+from tests.server.server import FakeServer
 
 FIRST, SECOND = "0000Na9B26EF0001", "0000Na9B26EF0002"
 
 
 @pytest.fixture
-def server() -> Iterator[DemoServer]:
+def server() -> Iterator[FakeServer]:
     """A server with two sessions, which end when they are followed."""
-    with DemoServer(Options(scene="empty")) as server:
+    with FakeServer(Options(scene="empty")) as server:
         for session_id, customer in ((FIRST, "Mika"), (SECOND, "Noor")):
-            server.world.add_session(session_id, customer=customer, agents=())
+            server.store.add_session(session_id, customer=customer, agents=())
             for number in range(1, 4):
-                server.world.say(session_id, f"question {number}", by=customer)
+                server.store.say(session_id, f"question {number}", by=customer)
         yield server
 
 
@@ -33,10 +33,10 @@ def file(tmp_path: Path) -> Path:
     return tmp_path / "log.jsonl"
 
 
-def follow(smscli: Smscli, server: DemoServer, file: Path, *more: str) -> list[str]:
+def follow(smscli: Smscli, server: FakeServer, file: Path, *more: str) -> list[str]:
     """Follow both sessions to their end; what was shown of them."""
     for session_id in (FIRST, SECOND):
-        server.world.set_state(session_id, "Completed")
+        server.store.set_state(session_id, "Completed")
     arguments = ["tail", FIRST, SECOND, "--interval", "0.1", "--push", "off", "--record", str(file)]
     outcome = smscli(*arguments, *more, server=server)
     assert outcome.code == 0, outcome.err
@@ -53,7 +53,7 @@ def said(*numbers: int) -> list[tuple[str, str]]:
 
 
 def test_the_whole_log_is_kept_whatever_the_screen_shows(
-    smscli: Smscli, server: DemoServer, file: Path
+    smscli: Smscli, server: FakeServer, file: Path
 ) -> None:
     shown = follow(smscli, server, file, "--last", "0")
     assert (shown, log(file)) == ([], said(1, 2, 3))
@@ -61,18 +61,18 @@ def test_the_whole_log_is_kept_whatever_the_screen_shows(
 
 
 def test_a_second_run_goes_on_and_shows_what_was_missed(
-    smscli: Smscli, server: DemoServer, file: Path
+    smscli: Smscli, server: FakeServer, file: Path
 ) -> None:
     follow(smscli, server, file)
     for session_id, customer in ((FIRST, "Mika"), (SECOND, "Noor")):
         for number in range(4, 20):
-            server.world.say(session_id, f"question {number}", by=customer)
+            server.store.say(session_id, f"question {number}", by=customer)
     shown = follow(smscli, server, file, "--last", "2")
     assert sorted((line.split("\t")[1], line.split("\t")[7]) for line in shown) == sorted(said(*range(4, 20)))
     assert log(file) == sorted(said(*range(1, 20)))
 
 
-def test_a_torn_last_line_is_fetched_again(smscli: Smscli, server: DemoServer, file: Path) -> None:
+def test_a_torn_last_line_is_fetched_again(smscli: Smscli, server: FakeServer, file: Path) -> None:
     follow(smscli, server, file)
     file.write_bytes(file.read_bytes()[:-20])
     follow(smscli, server, file)
@@ -80,19 +80,19 @@ def test_a_torn_last_line_is_fetched_again(smscli: Smscli, server: DemoServer, f
 
 
 def test_what_can_hold_no_recording_is_an_error_before_any_request(
-    smscli: Smscli, server: DemoServer, tmp_path: Path
+    smscli: Smscli, server: FakeServer, tmp_path: Path
 ) -> None:
     outcome = smscli("tail", "--all", "--record", str(tmp_path), "--json", server=server)
     error = json.loads(outcome.err.splitlines()[-1])["error"]
     assert (outcome.code, error["kind"], list(server.requests)) == (1, "io", [])
 
 
-def recorded(smscli: Smscli, server: DemoServer, file: Path) -> bytes:
+def recorded(smscli: Smscli, server: FakeServer, file: Path) -> bytes:
     follow(smscli, server, file)
     return file.read_bytes()
 
 
-def test_a_recording_reads_as_the_server_did(smscli: Smscli, server: DemoServer, file: Path) -> None:
+def test_a_recording_reads_as_the_server_did(smscli: Smscli, server: FakeServer, file: Path) -> None:
     recorded(smscli, server, file)
     live = smscli("messages", FIRST, "--json", server=server)
     kept = smscli("messages", "--from-file", str(file), FIRST, "--json")
@@ -100,7 +100,7 @@ def test_a_recording_reads_as_the_server_did(smscli: Smscli, server: DemoServer,
 
 
 def test_at_file_and_a_dash_are_short_for_it(
-    smscli: Smscli, server: DemoServer, file: Path, monkeypatch: pytest.MonkeyPatch
+    smscli: Smscli, server: FakeServer, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     content = recorded(smscli, server, file)
     long = smscli("messages", "--from-file", str(file), "--jsonl")
@@ -114,14 +114,14 @@ def test_at_file_and_a_dash_are_short_for_it(
 
 
 def test_of_several_sessions_each_line_says_whose_it_is(
-    smscli: Smscli, server: DemoServer, file: Path
+    smscli: Smscli, server: FakeServer, file: Path
 ) -> None:
     recorded(smscli, server, file)
     outcome = smscli("messages", f"@{file}", "--last", "1", tty=True, color="never")
     assert outcome.out.splitlines()[-1].startswith(SECOND)
 
 
-def test_a_session_that_is_not_in_it_is_no_session(smscli: Smscli, server: DemoServer, file: Path) -> None:
+def test_a_session_that_is_not_in_it_is_no_session(smscli: Smscli, server: FakeServer, file: Path) -> None:
     recorded(smscli, server, file)
     outcome = smscli("messages", "--from-file", str(file), "NOPE", "--jsonl")
     error = json.loads(outcome.err)["error"]

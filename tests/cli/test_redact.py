@@ -6,22 +6,22 @@ from pathlib import Path
 
 import pytest
 
-from smscli.demo.options import Options
-from smscli.demo.server import DemoServer
 from tests.conftest import Smscli
+from tests.server.options import Options
+from tests.server.server import FakeServer
 
 ID = "0000Na9B26EF0001"
 SECRETS = ("555-010-4711", "5550104711", "mika@example.com", "B-20817")
 
 
 @pytest.fixture
-def server() -> Iterator[DemoServer]:
+def server() -> Iterator[FakeServer]:
     """A session that has ended, in which a number and an address were written."""
-    with DemoServer(Options(scene="empty")) as server:
+    with FakeServer(Options(scene="empty")) as server:
         data = {"Contract": "B-20817", "Phone": "555-010-4711"}
-        server.world.add_session(ID, customer="5550104711", agents=("Robin",), user_data=data)
-        server.world.say(ID, "call 555-010-4711 or write to mika@example.com", by="5550104711")
-        server.world.set_state(ID, "Completed")
+        server.store.add_session(ID, customer="5550104711", agents=("Robin",), user_data=data)
+        server.store.say(ID, "call 555-010-4711 or write to mika@example.com", by="5550104711")
+        server.store.set_state(ID, "Completed")
         yield server
 
 
@@ -45,7 +45,7 @@ TAIL = ("tail", ID, "--push", "off", "--interval", "0.1")
 )
 @pytest.mark.parametrize("tty", [False, True])
 def test_what_is_masked_is_in_no_output(
-    smscli: Smscli, server: DemoServer, command: tuple[str, ...], tty: bool
+    smscli: Smscli, server: FakeServer, command: tuple[str, ...], tty: bool
 ) -> None:
     plain = smscli(*command, server=server, tty=tty)
     masked = smscli(*command, "--redact", server=server, tty=tty)
@@ -55,13 +55,13 @@ def test_what_is_masked_is_in_no_output(
     assert ID in masked.out or tty
 
 
-def test_a_masked_message_says_what_was_masked(smscli: Smscli, server: DemoServer) -> None:
+def test_a_masked_message_says_what_was_masked(smscli: Smscli, server: FakeServer) -> None:
     outcome = smscli("messages", ID, "--redact", "--jsonl", server=server)
     assert json.loads(outcome.out)["text"] == "call ***-***-**11 or write to ***@***"
 
 
 def test_a_recording_is_masked_and_goes_on_masked_only(
-    smscli: Smscli, server: DemoServer, tmp_path: Path
+    smscli: Smscli, server: FakeServer, tmp_path: Path
 ) -> None:
     file = tmp_path / "log.jsonl"
     recording = (*TAIL, "--record", str(file))
@@ -74,7 +74,7 @@ def test_a_recording_is_masked_and_goes_on_masked_only(
 
 
 def test_a_plain_recording_is_masked_as_it_is_read(
-    smscli: Smscli, server: DemoServer, tmp_path: Path
+    smscli: Smscli, server: FakeServer, tmp_path: Path
 ) -> None:
     file = tmp_path / "log.jsonl"
     assert smscli(*TAIL, "--record", str(file), server=server).code == 0

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
-from smscli.demo.options import Options
-from smscli.demo.server import DemoServer
+from tests.server.options import Options
+from tests.server.server import FakeServer
 
 _TOLD = "loaded: "
 _PROGRAM = f"""
@@ -61,8 +61,8 @@ HELP_BESIDE = {
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[DemoServer]:
-    with DemoServer(Options(scene="empty")) as server:
+def server() -> Iterator[FakeServer]:
+    with FakeServer(Options(scene="empty")) as server:
         yield server
 
 
@@ -118,7 +118,7 @@ def test_the_help_of_all_commands_loads_none_of_them() -> None:
     assert newcomers(["--help"], "import typer, json") <= HELP_BESIDE
 
 
-def test_a_list_loads_what_it_needs(server: DemoServer) -> None:
+def test_a_list_loads_what_it_needs(server: FakeServer) -> None:
     environ = {"SMSCLI_URL": server.url, "SMSCLI_USERNAME": "demo", "SMSCLI_PASSWORD": "demo"}
     assert ours(loaded(_PROGRAM, "list", "--json", **environ)) == LIST_JSON
     assert newcomers(["list", "--json"], "import typer, requests", **environ) <= BESIDE

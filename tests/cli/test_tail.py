@@ -11,26 +11,26 @@ from contextlib import contextmanager
 
 import pytest
 
-from smscli.demo.options import Options
-from smscli.demo.server import DemoServer
 from tests.conftest import Smscli
+from tests.server.options import Options
+from tests.server.server import FakeServer
 from tests.support.on_terminal import OnTerminal
 
 FIRST, SECOND = "0000Na9B26EF0001", "0000Na9B26EF0002"
 
 
 @pytest.fixture
-def server() -> Iterator[DemoServer]:
+def server() -> Iterator[FakeServer]:
     """A server with one session in which three things have been said."""
-    with DemoServer(Options(scene="empty")) as server:
-        server.world.add_session(FIRST, customer="Mika", agents=("Robin",))
+    with FakeServer(Options(scene="empty")) as server:
+        server.store.add_session(FIRST, customer="Mika", agents=("Robin",))
         for number in range(1, 4):
-            server.world.say(FIRST, f"question {number}", by="Mika")
+            server.store.say(FIRST, f"question {number}", by="Mika")
         yield server
 
 
 @pytest.fixture
-def environ(home: dict[str, str], server: DemoServer) -> dict[str, str]:
+def environ(home: dict[str, str], server: FakeServer) -> dict[str, str]:
     return {
         **home,
         "SMSCLI_URL": server.url,
@@ -60,14 +60,14 @@ def bodies(lines: list[str]) -> list[str]:
 
 
 def test_what_is_typed_stands_in_the_live_line_and_never_scrolls(
-    server: DemoServer, environ: dict[str, str]
+    server: FakeServer, environ: dict[str, str]
 ) -> None:
     with OnTerminal("tail", FIRST, "--interval", "0.1", environ=environ, lines=8) as seen:
         seen.until("question 3")
-        server.world.append(FIRST, typing(server, "I am wri"))
+        server.store.append(FIRST, typing(server, "I am wri"))
         seen.until("● live · 1 session · Mika is typing: I am wri")
         for number in range(4, 20):
-            server.world.say(FIRST, f"question {number}", by="Mika")
+            server.store.say(FIRST, f"question {number}", by="Mika")
         seen.until("question 19")
         seen.without("is typing")
         seen.press("\x03")
@@ -77,12 +77,12 @@ def test_what_is_typed_stands_in_the_live_line_and_never_scrolls(
     assert not [line for line in everything if "live" in line or "is typing" in line]
 
 
-def typing(server: DemoServer, text: str) -> dict[str, object]:
-    customer = server.world.sessions[FIRST].resource["participants"][-1]
+def typing(server: FakeServer, text: str) -> dict[str, object]:
+    customer = server.store.sessions[FIRST].resource["participants"][-1]
     return {"type": "TypingStarted", "from": customer, "text": text, "visibility": "All"}
 
 
-def test_ctrl_c_leaves_a_clean_prompt(server: DemoServer, environ: dict[str, str]) -> None:
+def test_ctrl_c_leaves_a_clean_prompt(server: FakeServer, environ: dict[str, str]) -> None:
     with OnTerminal("tail", "--all", environ=environ) as seen:
         seen.until("● live · 1 session")
         seen.press("\x03")
@@ -94,12 +94,12 @@ def test_ctrl_c_leaves_a_clean_prompt(server: DemoServer, environ: dict[str, str
 
 
 def test_a_terminal_made_narrower_keeps_every_line_and_one_live_line(
-    server: DemoServer, environ: dict[str, str]
+    server: FakeServer, environ: dict[str, str]
 ) -> None:
     with OnTerminal("tail", FIRST, "--interval", "0.1", environ=environ, lines=12) as seen:
         seen.until("● live · 1 session")
         seen.resize(40, 12)
-        server.world.say(FIRST, "question 4", by="Mika")
+        server.store.say(FIRST, "question 4", by="Mika")
         seen.until("question 4")
         seen.until("● live")
         live = [line for line in [*seen.scrolled, *seen.screen] if "live" in line]
@@ -111,7 +111,7 @@ def test_a_terminal_made_narrower_keeps_every_line_and_one_live_line(
     ("number", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129), (signal.SIGINT, 130)]
 )
 def test_a_signal_ends_it_in_order(
-    server: DemoServer, environ: dict[str, str], number: signal.Signals, code: int
+    server: FakeServer, environ: dict[str, str], number: signal.Signals, code: int
 ) -> None:
     with running(environ, "tail", FIRST, "--json") as child:
         assert child.stdout and child.stderr
@@ -124,8 +124,8 @@ def test_a_signal_ends_it_in_order(
     assert [json.loads(line)["notice"]["kind"] for line in told.splitlines()] == ["whose"]
 
 
-def test_it_ends_with_the_last_named_session(smscli: Smscli, server: DemoServer) -> None:
-    server.world.end(FIRST)
+def test_it_ends_with_the_last_named_session(smscli: Smscli, server: FakeServer) -> None:
+    server.store.end(FIRST)
     outcome = smscli("tail", FIRST, "--json", "--last", "1", "--interval", "0.1", server=server)
     assert outcome.code == 0
     assert [json.loads(line)["text"] for line in outcome.out.splitlines()] == ["question 3"]
@@ -136,15 +136,15 @@ def test_it_ends_with_the_last_named_session(smscli: Smscli, server: DemoServer)
     ]
 
 
-def test_a_session_that_comes_is_announced_and_followed(server: DemoServer, environ: dict[str, str]) -> None:
+def test_a_session_that_comes_is_announced_and_followed(server: FakeServer, environ: dict[str, str]) -> None:
     with running(environ, "tail", "--all", "--last", "0", "--interval", "0.1") as child:
         assert child.stdout and child.stderr
         assert child.stderr.readline() == "following the SMS sessions of demo at 127.0.0.1\n"
         wait_for_reads(server, 2)
-        server.world.add_session(SECOND, customer="Noor", agents=())
-        server.world.say(SECOND, "hello", by="Noor")
+        server.store.add_session(SECOND, customer="Noor", agents=())
+        server.store.say(SECOND, "hello", by="Noor")
         assert child.stderr.readline() == f"session {SECOND} started: Noor\n"
-        server.world.say(SECOND, "anybody there?", by="Noor")
+        server.store.say(SECOND, "anybody there?", by="Noor")
         rows = [child.stdout.readline().split("\t") for _ in range(2)]
     assert [(row[1], row[3], row[7]) for row in rows] == [
         (SECOND, "Text", "hello"),
@@ -152,20 +152,20 @@ def test_a_session_that_comes_is_announced_and_followed(server: DemoServer, envi
     ]
 
 
-def wait_for_reads(server: DemoServer, count: int) -> None:
+def wait_for_reads(server: FakeServer, count: int) -> None:
     end = time.monotonic() + 20
     while len(server.requests) < count:
         assert time.monotonic() < end
         time.sleep(0.01)
 
 
-def test_an_unknown_id_is_refused_at_the_start(smscli: Smscli, server: DemoServer) -> None:
+def test_an_unknown_id_is_refused_at_the_start(smscli: Smscli, server: FakeServer) -> None:
     outcome = smscli("tail", FIRST, "NOPE", server=server)
     assert (outcome.code, outcome.out) == (5, "")
     assert "NOPE" in outcome.err
 
 
-def test_a_closed_pipe_ends_it_silently(server: DemoServer, environ: dict[str, str]) -> None:
+def test_a_closed_pipe_ends_it_silently(server: FakeServer, environ: dict[str, str]) -> None:
     command = f"{sys.executable} -m smscli tail --all --json --last all | head -n 1; echo ${{PIPESTATUS[0]}}"
     done = subprocess.run(
         ["bash", "-c", f"(sleep 0; {command})"], env=environ, capture_output=True, text=True, timeout=60
@@ -183,7 +183,7 @@ def test_a_closed_pipe_ends_it_silently(server: DemoServer, environ: dict[str, s
     ],
 )
 def test_neither_ids_nor_all_is_wrong_usage_and_so_are_both(
-    smscli: Smscli, server: DemoServer, arguments: list[str], wrong: str
+    smscli: Smscli, server: FakeServer, arguments: list[str], wrong: str
 ) -> None:
     outcome = smscli(*arguments, server=server)
     told = f"error: {wrong}\nhint: `smscli list` shows the ids\n"
@@ -191,18 +191,18 @@ def test_neither_ids_nor_all_is_wrong_usage_and_so_are_both(
 
 
 def test_a_long_history_is_folded_by_its_own_time(smscli: Smscli) -> None:
-    with DemoServer(Options(scene="bulk", sessions=1, messages=12_000)) as server:
-        session_id = next(one for one in server.world.sessions if one.startswith("0000Nb"))
+    with FakeServer(Options(scene="bulk", sessions=1, messages=12_000)) as server:
+        session_id = next(one for one in server.store.sessions if one.startswith("0000Nb"))
         read = smscli("messages", session_id, server=server).out
-        server.world.end(session_id)
+        server.store.end(session_id)
         followed = smscli("tail", session_id, "--last", "all", "--push", "off", server=server)
         last = smscli("tail", session_id, "--last", "2", "--push", "off", server=server)
     assert followed.out.splitlines() == read.splitlines()
     assert last.out.splitlines() == read.splitlines()[-2:]
 
 
-def test_one_sessions_trouble_is_no_lost_connection(server: DemoServer, environ: dict[str, str]) -> None:
-    server.world.add_session(SECOND, customer="Noor", agents=())
+def test_one_sessions_trouble_is_no_lost_connection(server: FakeServer, environ: dict[str, str]) -> None:
+    server.store.add_session(SECOND, customer="Noor", agents=())
     server.options.fault, server.options.fault_path = ("500",), SECOND
     with OnTerminal("tail", FIRST, SECOND, "--interval", "0.1", "--push", "off", environ=environ) as seen:
         seen.until(f"session {SECOND}")
@@ -210,13 +210,13 @@ def test_one_sessions_trouble_is_no_lost_connection(server: DemoServer, environ:
         assert not [line for line in seen.screen if "retrying" in line and "○" in line]
 
 
-def test_without_sessions_it_is_live_all_the_same(environ: dict[str, str], server: DemoServer) -> None:
-    server.world.remove(FIRST)
+def test_without_sessions_it_is_live_all_the_same(environ: dict[str, str], server: FakeServer) -> None:
+    server.store.remove(FIRST)
     with OnTerminal("tail", "--all", environ=environ) as seen:
         seen.until("● live · 0 sessions")
 
 
-def test_under_nohup_a_hang_up_ends_nothing(server: DemoServer, environ: dict[str, str]) -> None:
+def test_under_nohup_a_hang_up_ends_nothing(server: FakeServer, environ: dict[str, str]) -> None:
     command = f"trap '' HUP; exec {sys.executable} -m smscli tail {FIRST} --json --interval 0.1"
     pipe = subprocess.PIPE
     with subprocess.Popen(["bash", "-c", command], env=environ, stdout=pipe, stderr=pipe, text=True) as child:
@@ -224,7 +224,7 @@ def test_under_nohup_a_hang_up_ends_nothing(server: DemoServer, environ: dict[st
         for _ in range(3):
             child.stdout.readline()
         child.send_signal(signal.SIGHUP)
-        server.world.say(FIRST, "question 4", by="Mika")
+        server.store.say(FIRST, "question 4", by="Mika")
         assert json.loads(child.stdout.readline())["text"] == "question 4"
         child.send_signal(signal.SIGTERM)
         assert child.wait(20) == 143
@@ -233,17 +233,17 @@ def test_under_nohup_a_hang_up_ends_nothing(server: DemoServer, environ: dict[st
 @pytest.mark.parametrize("name", ["0000na9b26ef0002", "0000Na9B26EF000l", "0000Na9B26EF", "mika"])
 @pytest.mark.parametrize("command", ["show", "messages", "tail"])
 def test_an_id_that_is_nearly_one_names_the_one_that_was_meant(
-    smscli: Smscli, server: DemoServer, command: str, name: str
+    smscli: Smscli, server: FakeServer, command: str, name: str
 ) -> None:
     outcome = smscli(command, name, server=server)
     assert (outcome.code, outcome.out) == (5, "")
     assert f"hint: did you mean {FIRST}? `smscli list` shows the live" in outcome.err
 
 
-def test_json_has_no_live_line_between_its_lines(server: DemoServer, environ: dict[str, str]) -> None:
+def test_json_has_no_live_line_between_its_lines(server: FakeServer, environ: dict[str, str]) -> None:
     with OnTerminal("tail", FIRST, "--json", "--interval", "0.1", environ=environ, columns=400) as seen:
         seen.until("question 3")
-        server.world.say(FIRST, "question 4", by="Mika")
+        server.store.say(FIRST, "question 4", by="Mika")
         seen.until("question 4")
         seen.press("\x03")
         assert seen.ended() == 130

@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 import trustme
 
-from smscli.demo.options import Options
-from smscli.demo.server import DemoServer
 from smscli.gws.tls import tls_context
 from tests.conftest import Outcome, Smscli
+from tests.server.options import Options
+from tests.server.server import FakeServer
 from tests.support.on_terminal import OnTerminal
 from tests.support.tls_front import TlsFront
 
@@ -43,11 +43,11 @@ def theirs() -> trustme.CA:
 
 
 @pytest.fixture
-def server() -> Iterator[DemoServer]:
+def server() -> Iterator[FakeServer]:
     """Its one session has ended: a tail of it ends by itself."""
-    with DemoServer(Options(scene="empty")) as server:
-        server.world.add_session(ID, state="Completed", customer="Mika", agents=("Robin",))
-        server.world.say(ID, "is anybody there?", by="Mika")
+    with FakeServer(Options(scene="empty")) as server:
+        server.store.add_session(ID, state="Completed", customer="Mika", agents=("Robin",))
+        server.store.say(ID, "is anybody there?", by="Mika")
         yield server
 
 
@@ -58,7 +58,7 @@ def serving(leaf: trustme.LeafCert) -> ssl.SSLContext:
 
 
 @pytest.fixture
-def front(server: DemoServer, ours: trustme.CA) -> Iterator[TlsFront]:
+def front(server: FakeServer, ours: trustme.CA) -> Iterator[TlsFront]:
     with TlsFront(server, serving(ours.issue_cert("localhost"))) as front:
         yield front
 
@@ -95,7 +95,7 @@ def test_a_ca_bundle_lets_each_command_in(
 
 @pytest.mark.parametrize("arguments", READS, ids=" ".join)
 def test_without_it_each_command_is_refused_after_one_connection(
-    smscli: Smscli, server: DemoServer, front: TlsFront, arguments: list[str]
+    smscli: Smscli, server: FakeServer, front: TlsFront, arguments: list[str]
 ) -> None:
     outcome = smscli(*arguments, **at(front))
     told = outcome.err.removeprefix("following the SMS sessions of demo at localhost\n")
@@ -141,7 +141,7 @@ def test_a_trusted_authority_is_not_enough(
 
 
 def test_through_a_proxy_it_is_the_server_that_is_named(
-    smscli: Smscli, server: DemoServer, ours: trustme.CA, bundle: str
+    smscli: Smscli, server: FakeServer, ours: trustme.CA, bundle: str
 ) -> None:
     with TlsFront(server, serving(ours.issue_cert("gws.example")), tunnel=True) as proxy:
         environ = {
@@ -157,10 +157,10 @@ def test_through_a_proxy_it_is_the_server_that_is_named(
 
 
 def test_while_following_a_refused_certificate_is_the_end(
-    front: TlsFront, server: DemoServer, theirs: trustme.CA, bundle: str, home: Environ
+    front: TlsFront, server: FakeServer, theirs: trustme.CA, bundle: str, home: Environ
 ) -> None:
-    server.world.add_session("s2", customer="Noor", agents=())
-    server.world.say("s2", "hello", by="Noor")
+    server.store.add_session("s2", customer="Noor", agents=())
+    server.store.say("s2", "hello", by="Noor")
     environ = {**home, **at(front), "PATH": os.environ["PATH"]}
     command = [sys.executable, "-m", "smscli", "tail", "s2", "--ca-bundle", bundle, "--interval", "0.2"]
     pipe = subprocess.PIPE
@@ -321,7 +321,7 @@ def test_no_option_turns_verification_off(smscli: Smscli, front: TlsFront, optio
 
 
 def test_an_http_redirect_to_tls_is_no_way_either(
-    smscli: Smscli, server: DemoServer, front: TlsFront
+    smscli: Smscli, server: FakeServer, front: TlsFront
 ) -> None:
     server.fail_next(f"redirect:{front.url}/api/v2/me/smsessions")
     outcome = smscli("list", server=server)

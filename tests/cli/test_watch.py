@@ -9,28 +9,28 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from smscli.demo.options import Options
-from smscli.demo.server import DemoServer
 from tests.cli.test_tail import running
 from tests.conftest import Smscli
+from tests.server.options import Options
+from tests.server.server import FakeServer
 from tests.support.on_terminal import OnTerminal
 
 FIRST, SECOND, THIRD = "0000Na9B26EF0001", "0000Na9B26EF0002", "0000Na9B26EF0003"
 
 
 @pytest.fixture
-def server() -> Iterator[DemoServer]:
+def server() -> Iterator[FakeServer]:
     """A server with two sessions; in the first a customer waits."""
-    with DemoServer(Options(scene="empty")) as server:
-        server.world.add_session(FIRST, customer="Mika", agents=("Robin",))
-        server.world.add_session(SECOND, customer="Noor", agents=("Robin",))
-        server.world.say(FIRST, "is anybody there?", by="Mika")
-        server.world.say(SECOND, "hello", by="Robin")
+    with FakeServer(Options(scene="empty")) as server:
+        server.store.add_session(FIRST, customer="Mika", agents=("Robin",))
+        server.store.add_session(SECOND, customer="Noor", agents=("Robin",))
+        server.store.say(FIRST, "is anybody there?", by="Mika")
+        server.store.say(SECOND, "hello", by="Robin")
         yield server
 
 
 @pytest.fixture
-def environ(home: dict[str, str], server: DemoServer) -> dict[str, str]:
+def environ(home: dict[str, str], server: FakeServer) -> dict[str, str]:
     signed_in = {"SMSCLI_URL": server.url, "SMSCLI_USERNAME": "demo", "SMSCLI_PASSWORD": "demo"}
     return {**home, **signed_in, "TZ": "UTC", "PATH": os.environ["PATH"]}
 
@@ -50,7 +50,7 @@ def until(seen: OnTerminal, condition: Callable[[], bool]) -> None:
         assert time.monotonic() < end and seen.look(), "\n".join(seen.screen)
 
 
-def test_the_list_is_redrawn_in_place_as_sessions_change(server: DemoServer, environ: dict[str, str]) -> None:
+def test_the_list_is_redrawn_in_place_as_sessions_change(server: FakeServer, environ: dict[str, str]) -> None:
     with OnTerminal("list", "--watch", "--interval", "0.1", environ=environ) as seen:
         seen.until("hello")
         assert words(seen)[1:6] == [
@@ -60,15 +60,15 @@ def test_the_list_is_redrawn_in_place_as_sessions_change(server: DemoServer, env
             [SECOND, "Chatting", "Noor", "Robin"],
             ["hello"],
         ]
-        server.world.say(SECOND, "it is red again", by="Noor")
+        server.store.say(SECOND, "it is red again", by="Noor")
         seen.until("it is red again")
         assert words(seen)[4:6] == [["●", SECOND, "Chatting", "Noor", "Robin"], ["it", "is", "red", "again"]]
-        robin = server.world.sessions[FIRST].participant("Robin")
-        server.world.append(FIRST, {"type": "TypingStarted", "from": robin})
+        robin = server.store.sessions[FIRST].participant("Robin")
+        server.store.append(FIRST, {"type": "TypingStarted", "from": robin})
         until(seen, lambda: words(seen)[2] == [FIRST, "Chatting", "Mika", "Robin", "Robin"])
-        server.world.add_session(THIRD, customer="Ines", agents=())
+        server.store.add_session(THIRD, customer="Ines", agents=())
         seen.until(THIRD)
-        server.world.remove(SECOND)
+        server.store.remove(SECOND)
         seen.until("gone")
         assert not seen.scrolled
         seen.press("\x03")
@@ -87,11 +87,11 @@ def test_after_a_resize_it_fits_the_new_width(environ: dict[str, str]) -> None:
 
 
 def test_the_last_picture_stays_behind_with_what_was_said(
-    server: DemoServer, environ: dict[str, str]
+    server: FakeServer, environ: dict[str, str]
 ) -> None:
     with OnTerminal("list", "--watch", "--interval", "0.1", environ=environ) as seen:
         seen.until("hello")
-        server.world.add_session(THIRD, customer="Ines", agents=())
+        server.store.add_session(THIRD, customer="Ines", agents=())
         seen.until(f"session {THIRD} started: Ines")
         seen.press("\x03")
         assert seen.ended() == 130
@@ -125,18 +125,18 @@ def test_ctrl_z_gives_the_screen_back_and_takes_it_again(
 
 
 def test_a_session_that_comes_back_has_waited_all_the_time(
-    server: DemoServer, environ: dict[str, str]
+    server: FakeServer, environ: dict[str, str]
 ) -> None:
     asked = ("--interval", "0.1", "--push", "off")
     with OnTerminal("list", "--watch", *asked, environ=environ) as seen:
         seen.until("is anybody there?")
-        gone = server.world.sessions[FIRST]
-        server.world.remove(FIRST)
+        gone = server.store.sessions[FIRST]
+        server.store.remove(FIRST)
         time.sleep(1)
         # One list without it is no end.
         until(seen, lambda: any(line[:3] == [FIRST, "Chatting", "Mika"] for line in words(seen)))
         until(seen, lambda: any(line[:2] == [FIRST, "gone"] for line in words(seen)))
-        server.world.sessions[FIRST] = gone
+        server.store.sessions[FIRST] = gone
         until(seen, lambda: any(line[:3] == ["●", FIRST, "Chatting"] for line in words(seen)))
         row = next(line for line in seen.screen if FIRST in line)
         assert int(row.split()[row.split().index("s") - 1]) >= 4
@@ -144,12 +144,12 @@ def test_a_session_that_comes_back_has_waited_all_the_time(
         assert seen.ended() == 130
 
 
-def test_masked_sessions_are_chosen_by_what_is_masked(server: DemoServer, environ: dict[str, str]) -> None:
-    server.world.add_session(THIRD, customer="Ines 555-010-4711", agents=())
+def test_masked_sessions_are_chosen_by_what_is_masked(server: FakeServer, environ: dict[str, str]) -> None:
+    server.store.add_session(THIRD, customer="Ines 555-010-4711", agents=())
     with OnTerminal("list", "--watch", "--redact", "--customer", "4711", environ=environ) as seen:
         seen.until(THIRD)
         assert "Ines ***-***-**11" in "".join(seen.screen)
-        server.world.add_session("0000Na9B26EF0004", customer="Toni 555-010-4711", agents=())
+        server.store.add_session("0000Na9B26EF0004", customer="Toni 555-010-4711", agents=())
         seen.until("started: Toni ***-***-**11")
         assert not [line for line in seen.screen if FIRST in line or "4711" in line]
         seen.press("\x03")
@@ -168,13 +168,13 @@ def test_on_few_lines_the_list_comes_before_what_was_said(environ: dict[str, str
 
 
 def test_a_server_slower_than_the_interval_does_not_stop_the_clock(
-    server: DemoServer, environ: dict[str, str]
+    server: FakeServer, environ: dict[str, str]
 ) -> None:
     server.options.push, server.options.delay_ms = "off", 400
     with OnTerminal("list", "--watch", "--interval", "0.1", environ=environ) as seen:
         seen.until("hello")
         for number in range(3):
-            server.world.say(SECOND, f"question {number}", by="Noor")
+            server.store.say(SECOND, f"question {number}", by="Noor")
             seen.until(f"question {number}")
         seen.resize(40, 24)
         until(seen, lambda: "  Chatting  ▶ Mika  ◆ Robin" in seen.screen)
@@ -182,7 +182,7 @@ def test_a_server_slower_than_the_interval_does_not_stop_the_clock(
         assert seen.ended() == 130
 
 
-def test_an_error_stands_below_the_last_picture(server: DemoServer, environ: dict[str, str]) -> None:
+def test_an_error_stands_below_the_last_picture(server: FakeServer, environ: dict[str, str]) -> None:
     with OnTerminal("list", "--watch", "--interval", "0.1", "--push", "off", environ=environ) as seen:
         seen.until("hello")
         server.fail_next("status:20", times=1000)
@@ -207,12 +207,12 @@ def test_filters_order_and_columns_hold_for_the_live_list_too(environ: dict[str,
 
 @pytest.mark.parametrize(("key", "first"), [("waiting", FIRST), ("-waiting", SECOND)])
 def test_sorted_by_waiting_it_begins_with_whom_it_takes_longest(
-    server: DemoServer, environ: dict[str, str], key: str, first: str
+    server: FakeServer, environ: dict[str, str], key: str, first: str
 ) -> None:
-    server.world.add_session(THIRD, customer="Ines", agents=())
+    server.store.add_session(THIRD, customer="Ines", agents=())
     now = round(time.time() * 1000)
-    server.world.say(FIRST, "still there?", by="Mika", timestampSeconds=now - 60_000)
-    server.world.say(SECOND, "it is red again", by="Noor")
+    server.store.say(FIRST, "still there?", by="Mika", timestampSeconds=now - 60_000)
+    server.store.say(SECOND, "it is red again", by="Noor")
     with OnTerminal("list", "--watch", "--sort", key, environ=environ) as seen:
         until(
             seen, lambda: "it is red again" in "".join(seen.screen) and "still there?" in "".join(seen.screen)
@@ -235,14 +235,14 @@ def without_seconds(lines: list[str]) -> list[str]:
     return [re.sub(r"[0-9]+ s", "N s", line) for line in lines]
 
 
-def test_who_has_waited_too_long_is_marked_and_said_once(server: DemoServer, environ: dict[str, str]) -> None:
+def test_who_has_waited_too_long_is_marked_and_said_once(server: FakeServer, environ: dict[str, str]) -> None:
     asked = ("--waiting", "1s", "--interval", "0.1")
     with OnTerminal("list", "--watch", *asked, environ=environ, columns=120) as seen:
         until(seen, lambda: any(line.startswith("Mika has been waiting for") for line in seen.screen))
         seen.until("! ")
-        server.world.say(FIRST, "here I am", by="Robin")
+        server.store.say(FIRST, "here I am", by="Robin")
         seen.without("! ")
-        server.world.say(FIRST, "at last", by="Mika")
+        server.store.say(FIRST, "at last", by="Mika")
         seen.until("at last")
         seen.until("! ")
         seen.press("\x03")
@@ -259,10 +259,10 @@ def test_who_waits_too_long_from_the_start_is_said_below_the_picture(environ: di
         assert seen.ended() == 130
 
 
-def test_a_follower_marks_and_says_once_who_waits(server: DemoServer, environ: dict[str, str]) -> None:
+def test_a_follower_marks_and_says_once_who_waits(server: FakeServer, environ: dict[str, str]) -> None:
     with OnTerminal("tail", FIRST, "--waiting", "1s", "--interval", "0.1", environ=environ) as seen:
         seen.until("● live · 1 session · ! Mika waits ")
-        server.world.say(FIRST, "here I am", by="Robin")
+        server.store.say(FIRST, "here I am", by="Robin")
         seen.without("! Mika")
         seen.press("\x03")
         assert seen.ended() == 130
@@ -271,14 +271,14 @@ def test_a_follower_marks_and_says_once_who_waits(server: DemoServer, environ: d
 
 
 def test_a_script_is_told_as_an_object_whatever_it_filters(
-    server: DemoServer, environ: dict[str, str]
+    server: FakeServer, environ: dict[str, str]
 ) -> None:
     asked = ("tail", FIRST, "--json", "--waiting", "0s", "--grep", "nothing like it", "--last", "0")
     with running(environ, *asked) as child:
         assert child.stderr
         notices = [json.loads(child.stderr.readline())["notice"] for _ in range(2)]
         time.sleep(0.5)
-        server.world.remove(FIRST)
+        server.store.remove(FIRST)
         notices += [json.loads(line)["notice"] for line in child.stderr]
         assert child.wait(20) == 0
     assert [one["kind"] for one in notices] == ["whose", "waiting", "session-ended"]
@@ -303,7 +303,7 @@ def test_a_script_is_told_as_an_object_whatever_it_filters(
     ],
 )
 def test_wrong_usage_is_said_before_any_request(
-    smscli: Smscli, server: DemoServer, arguments: tuple[str, ...], message: str
+    smscli: Smscli, server: FakeServer, arguments: tuple[str, ...], message: str
 ) -> None:
     outcome = smscli("list", *arguments, server=server, tty=True)
     assert (outcome.code, outcome.out) == (2, "")
@@ -313,7 +313,7 @@ def test_wrong_usage_is_said_before_any_request(
 
 @pytest.mark.parametrize("environ", [{}, {"TERM": "dumb"}])
 def test_without_a_terminal_that_can_redraw_it_is_wrong_usage(
-    smscli: Smscli, server: DemoServer, environ: dict[str, str]
+    smscli: Smscli, server: FakeServer, environ: dict[str, str]
 ) -> None:
     outcome = smscli("list", "--watch", server=server, tty=bool(environ), **environ)
     assert (outcome.code, outcome.out) == (2, "")

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from smscli.demo.options import Options
-from smscli.demo.server import DemoServer
+from tests.server.options import Options
+from tests.server.server import FakeServer
 from tests.support.readme import blocks, lines, scripts, search_path, the
 
 BROKER = shutil.which("mosquitto", path=f"{os.environ['PATH']}:/usr/sbin")
@@ -133,7 +133,7 @@ def environ(tmp_path: Path, home: dict[str, str], broker: Broker) -> dict[str, s
     return {**home, "PATH": search_path(tmp_path)}
 
 
-def signed_in(environ: dict[str, str], server: DemoServer) -> dict[str, str]:
+def signed_in(environ: dict[str, str], server: FakeServer) -> dict[str, str]:
     return {**environ, "SMSCLI_URL": server.url, "SMSCLI_USERNAME": "demo", "SMSCLI_PASSWORD": "demo"}
 
 
@@ -158,13 +158,13 @@ def subscribed(name: str, environ: dict[str, str], broker: Broker, tmp_path: Pat
         yield made
 
 
-def log_of(server: DemoServer) -> Log:
+def log_of(server: FakeServer) -> Log:
     """Every message of the server's, those of sessions that have gone too, but for its built-in sample's."""
-    sessions = {**server.world.sessions, **server.world.removed}
+    sessions = {**server.store.sessions, **server.store.removed}
     return [
         (session_id, message["index"], message.get("text"))
         for session_id, session in sessions.items()
-        for message in server.world.logs[session_id]
+        for message in server.store.logs[session_id]
         if session.owner is None
     ]
 
@@ -178,8 +178,8 @@ def by_session(log: Log) -> dict[str, Log]:
 def test_machines_that_were_away_have_every_message_after_a_restart_of_the_broker(
     environ: dict[str, str], broker: Broker, tmp_path: Path
 ) -> None:
-    with DemoServer(Options(scene="bulk", sessions=3, messages=500)) as server:
-        first, *_ = (session.id for session in server.world.visible_to("demo"))
+    with FakeServer(Options(scene="bulk", sessions=3, messages=500)) as server:
+        first, *_ = (session.id for session in server.store.visible_to("demo"))
         for name in ("wallboard", "archive"):
             with subscribed(name, environ, broker, tmp_path):
                 pass
@@ -187,10 +187,10 @@ def test_machines_that_were_away_have_every_message_after_a_restart_of_the_broke
             until(lambda: broker.log.read_text().count("Received PUBLISH") >= 1500)
             broker.stop()
             for number in range(20):
-                server.world.say(first, f"while it is away {number}")
+                server.store.say(first, f"while it is away {number}")
             time.sleep(1)
             broker.start()
-            server.world.say(first, "after that")
+            server.store.say(first, "after that")
             until(lambda: broker.log.read_text().count("Received PUBLISH") >= 1521)
             for name in ("wallboard", "archive"):
                 with subscribed(name, environ, broker, tmp_path) as machine:
@@ -200,8 +200,8 @@ def test_machines_that_were_away_have_every_message_after_a_restart_of_the_broke
 def test_when_the_publisher_ends_so_does_tail(
     environ: dict[str, str], broker: Broker, tmp_path: Path
 ) -> None:
-    with DemoServer(Options(scene="empty")) as server:
-        server.world.add_session("0000Na9B26EF0001")
+    with FakeServer(Options(scene="empty")) as server:
+        server.store.add_session("0000Na9B26EF0001")
         command = ["bash", "-c", f"{PUBLISH}\necho ${{PIPESTATUS[*]}}"]
         with running(command, signed_in(environ, server), tmp_path / "said") as line:
             assert server.await_listeners()
@@ -215,7 +215,7 @@ def test_with_a_recording_nothing_is_lost_whatever_ends(
     """Publisher, follower and broker end in turn while sessions come and go."""
     script = tmp_path / "to-broker"
     script.write_text(LOOP)
-    with DemoServer(Options(scene="empty")) as server:
+    with FakeServer(Options(scene="empty")) as server:
         over = threading.Event()
         talks = [threading.Thread(target=talk, args=(server, tmp_path / "sms.jsonl", over)) for _ in range(2)]
         with (
@@ -229,8 +229,8 @@ def test_with_a_recording_nothing_is_lost_whatever_ends(
                 until(lambda known=known: not known.issuperset(machine.messages))
                 # What it is handed from now on goes down with it.
                 loop.signal("mosquitto_pub", signal.SIGSTOP)
-                gone = len(server.world.removed)
-                until(lambda gone=gone: len(server.world.removed) > gone + 1)
+                gone = len(server.store.removed)
+                until(lambda gone=gone: len(server.store.removed) > gone + 1)
                 loop.signal(program, signal.SIGKILL)
                 loop.signal("mosquitto_pub", signal.SIGCONT)
             broker.stop()
@@ -240,18 +240,18 @@ def test_with_a_recording_nothing_is_lost_whatever_ends(
             for one in talks:
                 one.join()
             until(lambda: set(machine.messages) == set(log_of(server)))
-        assert server.world.removed
+        assert server.store.removed
 
 
-def talk(server: DemoServer, recording: Path, over: threading.Event) -> None:
+def talk(server: FakeServer, recording: Path, over: threading.Event) -> None:
     """One session after the other; each goes as soon as it is kept, so that nothing else has it."""
     while not over.is_set():
-        session_id = server.world.add_session()
+        session_id = server.store.add_session()
         for number in range(10):
-            server.world.say(session_id, f"message {number}")
+            server.store.say(session_id, f"message {number}")
             over.wait(0.02)
         until(lambda kept=session_id: recording.exists() and recording.read_text().count(kept) == 10)
-        server.world.remove(session_id)
+        server.store.remove(session_id)
 
 
 def test_the_loop_ends_where_the_sign_in_is_refused(
@@ -259,7 +259,7 @@ def test_the_loop_ends_where_the_sign_in_is_refused(
 ) -> None:
     script = tmp_path / "to-broker"
     script.write_text(LOOP)
-    with DemoServer(Options(scene="empty")) as server:
+    with FakeServer(Options(scene="empty")) as server:
         wrong = {**signed_in(environ, server), "SMSCLI_PASSWORD": "wrong"}
         with running(["sh", str(script)], wrong, tmp_path / "said") as loop:
             assert loop.child.wait(_PATIENCE) == -signal.SIGTERM

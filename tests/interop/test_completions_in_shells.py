@@ -16,8 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from smscli.demo.options import Options
-from smscli.demo.server import DemoServer
+from tests.server.options import Options
+from tests.server.server import FakeServer
 from tests.support.on_terminal import OnTerminal
 from tests.support.paths import ROOT
 
@@ -64,7 +64,7 @@ def shell_or_skip(name: str) -> str:
 class Desk:
     """A user's machine: a home, a folder to work in, and `smscli` on the path."""
 
-    def __init__(self, folder: Path, server: DemoServer) -> None:
+    def __init__(self, folder: Path, server: FakeServer) -> None:
         self.folder, self._bin = folder / "work", folder / "bin"
         self.folder.mkdir()
         self._bin.mkdir()
@@ -125,12 +125,12 @@ class Desk:
 
 @pytest.fixture
 def desk(tmp_path: Path) -> Iterator[Desk]:
-    with DemoServer(Options(scene="empty")) as server:
-        server.world.add_session(FIRST, customer="Mika", agents=())
-        server.world.add_session(SECOND, state="$(touch ran)", customer="".join(EVIL), agents=())
-        server.world.add_session(LAST, state="Invited", customer="`touch ran`", agents=())
+    with FakeServer(Options(scene="empty")) as server:
+        server.store.add_session(FIRST, customer="Mika", agents=())
+        server.store.add_session(SECOND, state="$(touch ran)", customer="".join(EVIL), agents=())
+        server.store.add_session(LAST, state="Invited", customer="`touch ran`", agents=())
         for evil in EVIL:
-            server.world.add_session(evil, customer=evil, agents=())
+            server.store.add_session(evil, customer=evil, agents=())
         yield Desk(tmp_path, server)
 
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from smscli.demo.options import Options
-from smscli.demo.server import DemoServer
+from tests.server.options import Options
+from tests.server.server import FakeServer
 
 NEEDED = ("dbus-run-session", "gnome-keyring-daemon")
 ID = "0000Na9B26EF0001"
@@ -83,9 +83,9 @@ def _await_service(environ: dict[str, str]) -> None:
 
 
 @pytest.fixture
-def server() -> Iterator[DemoServer]:
-    with DemoServer(Options(scene="empty")) as server:
-        server.world.add_session(ID, customer="Mika", agents=("Robin",))
+def server() -> Iterator[FakeServer]:
+    with FakeServer(Options(scene="empty")) as server:
+        server.store.add_session(ID, customer="Mika", agents=("Robin",))
         yield server
 
 
@@ -125,12 +125,12 @@ def labels(environ: dict[str, str]) -> list[str]:
     return done.stdout.splitlines()
 
 
-def login(environ: dict[str, str], server: DemoServer) -> tuple[int, str, str]:
+def login(environ: dict[str, str], server: FakeServer) -> tuple[int, str, str]:
     arguments = ["auth", "login", "--password-stdin", "--url", server.url, "--user", "demo"]
     return smscli(environ, *arguments, typed="demo\n")
 
 
-def test_a_secret_is_kept_used_and_forgotten(environ: dict[str, str], server: DemoServer) -> None:
+def test_a_secret_is_kept_used_and_forgotten(environ: dict[str, str], server: FakeServer) -> None:
     signed_in = (0, "", "signed in to 127.0.0.1 as demo, profile default\n")
     assert login(environ, server) == signed_in
     assert labels(environ) == [f"Password for 'demo@{server.url}' on 'smscli'"]
@@ -153,7 +153,7 @@ def test_a_secret_is_kept_used_and_forgotten(environ: dict[str, str], server: De
     assert err.startswith(f"error: no password is kept for demo@{server.url}\n")
 
 
-def test_a_locked_chest_is_no_hang_in_a_pipe(environ: dict[str, str], server: DemoServer) -> None:
+def test_a_locked_chest_is_no_hang_in_a_pipe(environ: dict[str, str], server: FakeServer) -> None:
     assert login(environ, server)[0] == 0
     subprocess.run([sys.executable, "-c", LOCK], env=environ, check=True, timeout=20)
     begun = time.monotonic()
@@ -164,7 +164,7 @@ def test_a_locked_chest_is_no_hang_in_a_pipe(environ: dict[str, str], server: De
 
 
 def test_a_bus_with_a_chest_that_nobody_unlocks_is_no_hang_in_a_pipe(
-    bus: dict[str, str], server: DemoServer
+    bus: dict[str, str], server: FakeServer
 ) -> None:
     begun = time.monotonic()
     code, out, err = login(bus, server)

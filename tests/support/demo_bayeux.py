@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from smscli.demo.server import DemoServer
+from tests.server.server import FakeServer
 from tests.support.demo_peer import DEMO, Reply, connect
 
 PATH = "/api/v2/notifications"
@@ -19,7 +19,7 @@ Message = dict[str, Any]
 class Peer:
     """Closed at the end of a `with`; `cookies` and `client_id` may be set to another's."""
 
-    def __init__(self, server: DemoServer, headers: dict[str, str] = DEMO, path: str = PATH) -> None:
+    def __init__(self, server: FakeServer, headers: dict[str, str] = DEMO, path: str = PATH) -> None:
         self.server = server
         self.cookies: dict[str, str] = {}
         self.client_id = ""

@@ -7,7 +7,7 @@ from http.client import HTTPConnection
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from smscli.demo.server import DemoServer
+from tests.server.server import FakeServer
 
 # Monday 2 March 2026, nine o'clock UTC.
 START = datetime(2026, 3, 2, 9, tzinfo=UTC).timestamp()
@@ -41,12 +41,12 @@ DEMO = basic("demo", "demo")
 SAMPLE = basic("sample", "demo")
 
 
-def connect(server: DemoServer, timeout: float = 20) -> HTTPConnection:
+def connect(server: FakeServer, timeout: float = 20) -> HTTPConnection:
     return HTTPConnection(urlsplit(server.url).netloc, timeout=timeout)
 
 
 def get(
-    server: DemoServer, target: str, headers: dict[str, str] = DEMO, method: str = "GET", timeout: float = 20
+    server: FakeServer, target: str, headers: dict[str, str] = DEMO, method: str = "GET", timeout: float = 20
 ) -> Reply:
     """One request on a connection of its own."""
     connection = connect(server, timeout)
@@ -58,10 +58,10 @@ def get(
         connection.close()
 
 
-def messages(server: DemoServer, session_id: str, query: str = "") -> list[dict[str, Any]]:
+def messages(server: FakeServer, session_id: str, query: str = "") -> list[dict[str, Any]]:
     body = get(server, f"/api/v2/me/smsessions/{session_id}/messages{query}").json()
     return list(body["messages"])
 
 
-def indices(server: DemoServer, session_id: str, query: str = "") -> list[int]:
+def indices(server: FakeServer, session_id: str, query: str = "") -> list[int]:
     return [message["index"] for message in messages(server, session_id, query)]

@@ -15,8 +15,8 @@ from typing import NamedTuple
 import pyte
 from pyte.screens import Char
 
-from smscli.demo.options import Options
-from smscli.demo.server import DemoServer
+from tests.server.options import Options
+from tests.server.server import FakeServer
 from tests.support.on_terminal import OnTerminal
 from tests.support.paths import GOLDEN
 
@@ -119,7 +119,7 @@ class Standing:
 def drawn(picture: Picture, home: Path) -> str:
     """The picture as SVG; `home` is an empty folder."""
     clock = Standing()
-    with DemoServer(Options(uri_base="https://gws.example.com/api/v2"), clock=clock) as server:
+    with FakeServer(Options(uri_base="https://gws.example.com/api/v2"), clock=clock) as server:
         clock.now += picture.moment
         environ = {
             "HOME": str(home),

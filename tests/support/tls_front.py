@@ -7,13 +7,13 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
-from smscli.demo.server import DemoServer
+from tests.server.server import FakeServer
 
 
 class TlsFront:
     """Passes on to `server` what comes in by TLS. `context` may change; `tunnel`: as a proxy's CONNECT."""
 
-    def __init__(self, server: DemoServer, context: ssl.SSLContext, *, tunnel: bool = False) -> None:
+    def __init__(self, server: FakeServer, context: ssl.SSLContext, *, tunnel: bool = False) -> None:
         self.context = context
         self.connections = 0
         self._refusals: list[str] = []

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from smscli.completion import FILES, Choice, Kept, complete, forget, live_ids, plain
-from smscli.demo.options import Options
-from smscli.demo.server import DemoServer
+from tests.server.options import Options
+from tests.server.server import FakeServer
 from tests.support import completion_table
 from tests.support.paths import ROOT
 
@@ -37,13 +37,13 @@ def values(*words: str, environ: Mapping[str, str] | None = None) -> list[str]:
 
 
 @pytest.fixture
-def server() -> Iterator[DemoServer]:
-    with DemoServer(Options(scene="empty")) as server:
+def server() -> Iterator[FakeServer]:
+    with FakeServer(Options(scene="empty")) as server:
         yield server
 
 
 @pytest.fixture
-def environ(home: dict[str, str], server: DemoServer) -> dict[str, str]:
+def environ(home: dict[str, str], server: FakeServer) -> dict[str, str]:
     """The environment of a user who signs in to the server."""
     return {
         **home,
@@ -182,12 +182,12 @@ def test_a_description_is_reduced_to_words() -> None:
     assert plain("a" * 1_000_000) == "a" * 60
 
 
-def test_the_servers_ids_are_kept_for_ten_seconds(server: DemoServer, environ: dict[str, str]) -> None:
-    server.world.add_session("S1", state="Invited", customer="Mika$(id)", agents=())
+def test_the_servers_ids_are_kept_for_ten_seconds(server: FakeServer, environ: dict[str, str]) -> None:
+    server.store.add_session("S1", state="Invited", customer="Mika$(id)", agents=())
     found = [Choice("S1", "Invited Mika id")]
 
     assert live_ids({}, environ, 30.0) == found
-    server.world.add_session("S2")
+    server.store.add_session("S2")
     assert live_ids({}, environ, 30.0) == found
     assert [path for _, path, _ in server.requests] == ["/api/v2/me/smsessions?fields=*"]
 
@@ -230,15 +230,15 @@ def test_a_spoilt_cache_is_no_cache(content: str, home: dict[str, str]) -> None:
     assert kept.read(1000.0) is None
 
 
-def test_a_cache_that_can_not_be_written_costs_no_answer(server: DemoServer, environ: dict[str, str]) -> None:
+def test_a_cache_that_can_not_be_written_costs_no_answer(server: FakeServer, environ: dict[str, str]) -> None:
     Path(environ["HOME"], ".cache").write_text("in the way")
-    server.world.add_session("S1", agents=())
+    server.store.add_session("S1", agents=())
 
     assert live_ids({}, environ, 30.0) == [Choice("S1", "Chatting Mika")]
 
 
 def test_a_server_that_hangs_is_given_up_and_nothing_is_kept(
-    server: DemoServer, environ: dict[str, str]
+    server: FakeServer, environ: dict[str, str]
 ) -> None:
     server.fail_next("hang")
     begun = time.monotonic()
@@ -251,7 +251,7 @@ def test_a_server_that_hangs_is_given_up_and_nothing_is_kept(
 @pytest.mark.parametrize(
     "fault", ["reset", "cut", "500", "502html", "html", "redirect", "truncated-json", "empty"]
 )
-def test_a_bad_answer_is_no_answer(fault: str, server: DemoServer, environ: dict[str, str]) -> None:
+def test_a_bad_answer_is_no_answer(fault: str, server: FakeServer, environ: dict[str, str]) -> None:
     server.fail_next(fault, times=2)
 
     assert live_ids({}, environ, 30.0) == []
@@ -261,7 +261,7 @@ def test_the_demo_server_has_ids_too(home: dict[str, str]) -> None:
     assert Choice("0000Na9C009E6UOL", "Chatting Toni") in live_ids({"--demo": ""}, home, 30.0)
 
 
-def test_a_password_command_is_given_up_and_ended(server: DemoServer, environ: dict[str, str]) -> None:
+def test_a_password_command_is_given_up_and_ended(server: FakeServer, environ: dict[str, str]) -> None:
     folder = Path(environ["HOME"], ".config", "smscli")
     folder.mkdir(parents=True)
     pid = folder / "pid"
@@ -298,9 +298,9 @@ def test_a_locked_keyring_is_not_waited_for(environ: dict[str, str], tmp_path: P
     assert 0.8 <= time.monotonic() - begun < 10
 
 
-def test_lines_are_a_value_a_tab_and_a_description(server: DemoServer, environ: dict[str, str]) -> None:
-    server.world.add_session("S1", customer="a:$(touch ran)\n", agents=())
-    server.world.add_session("$(touch ran)", agents=())
+def test_lines_are_a_value_a_tab_and_a_description(server: FakeServer, environ: dict[str, str]) -> None:
+    server.store.add_session("S1", customer="a:$(touch ran)\n", agents=())
+    server.store.add_session("$(touch ran)", agents=())
 
     assert process("show", "", environ=environ) == (0, b"S1\tChatting a touch ran\n", b"")
     assert process("tail", "--push", "", environ=environ) == (0, b"auto\noff\n", b"")
@@ -333,10 +333,10 @@ def test_a_broken_config_file_says_nothing_either(environ: dict[str, str]) -> No
 
 
 def test_no_bytes_go_out_that_the_locale_has_no_signs_for(
-    server: DemoServer, environ: dict[str, str]
+    server: FakeServer, environ: dict[str, str]
 ) -> None:
-    server.world.add_session("S1", customer="Žofie", agents=())
-    server.world.add_session("Sÿ", agents=())
+    server.store.add_session("S1", customer="Žofie", agents=())
+    server.store.add_session("Sÿ", agents=())
     ascii_only = {**environ, "PYTHONIOENCODING": "ascii"}
 
     assert process("show", "S", environ=ascii_only) == (0, b"S1\tChatting ofie\n", b"")

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from smscli.demo.options import Options
-from smscli.demo.server import DemoServer
+from tests.server.options import Options
+from tests.server.server import FakeServer
 from tests.support.demo_bayeux import HANDSHAKE, PATH, Peer
 from tests.support.demo_peer import DEMO, Clock, basic, connect, get
-from tests.unit.demo.conftest import Serve
+from tests.support.serving import Serve
 
 CONNECTED = {"channel": "/meta/connect", "successful": True}
 UNKNOWN = {
@@ -26,12 +26,12 @@ ADVICE = {"reconnect": "retry", "interval": 0, "timeout": 30000}
 
 
 @pytest.fixture
-def server(serve: Serve) -> DemoServer:
+def server(serve: Serve) -> FakeServer:
     return serve()
 
 
 @pytest.fixture
-def peer(server: DemoServer) -> Iterator[Peer]:
+def peer(server: FakeServer) -> Iterator[Peer]:
     with Peer(server) as peer:
         yield peer
 
@@ -66,10 +66,10 @@ def test_the_first_connect_is_answered_at_once_and_repeats_the_advice(peer: Peer
 
 
 def test_a_connect_is_held_until_there_is_news(peer: Peer) -> None:
-    world = peer.server.world
-    session = world.add_session()
+    store = peer.server.store
+    session = store.add_session()
     peer.begin().hang()
-    world.say(session, "hello")
+    store.say(session, "hello")
     [notice] = peer.news()
     assert (notice["channel"], notice["data"]["messages"][0]["text"]) == ("/v2/me/smssession", "hello")
 
@@ -88,11 +88,11 @@ def test_a_client_may_ask_not_to_be_held(peer: Peer) -> None:
 
 
 def test_what_happens_between_connects_comes_with_the_next_answer(peer: Peer) -> None:
-    world = peer.server.world
-    session = world.add_session()
+    store = peer.server.store
+    session = store.add_session()
     peer.begin()
     for text in ("one", "two"):
-        world.say(session, text)
+        store.say(session, text)
     *news, reply = peer.subscribe("/v2/me/calls")
     assert texts(news) == ["one", "two"]
     assert reply == {"channel": "/meta/subscribe", "successful": True, "subscription": "/v2/me/calls"}
@@ -104,7 +104,7 @@ def test_an_older_connect_gives_way_to_a_newer_one(peer: Peer) -> None:
         newer.cookies, newer.client_id = peer.cookies, peer.client_id
         newer.hang()
         assert peer.receive().status == 408
-        newer.server.world.add_session()
+        newer.server.store.add_session()
         assert len(newer.news()) == 1
 
 
@@ -114,7 +114,7 @@ def test_a_connect_that_comes_with_other_messages_is_not_held(peer: Peer) -> Non
     assert [reply["channel"] for reply in replies] == ["/meta/subscribe", "/meta/connect"]
 
 
-def test_clients_may_append_the_message_type_to_the_path(server: DemoServer) -> None:
+def test_clients_may_append_the_message_type_to_the_path(server: FakeServer) -> None:
     with Peer(server, path="/api/v2/notifications/handshake") as peer:
         assert peer.handshake()["successful"] is True
     assert list(server.requests) == [("POST", "/api/v2/notifications/handshake", "demo")]
@@ -170,7 +170,7 @@ def test_odd_fields_are_answered_and_harm_nobody(peer: Peer, odd: object) -> Non
         assert peer.say(message)[-1]["successful"] in (True, False)
 
 
-def test_no_or_wrong_credentials_get_no_channel(server: DemoServer) -> None:
+def test_no_or_wrong_credentials_get_no_channel(server: FakeServer) -> None:
     for headers in ({}, basic("demo", "wrong")):
         with Peer(server, headers) as peer:
             peer.send(b"[]")
@@ -191,7 +191,7 @@ def test_a_topic_and_its_wildcards_hear_it(serve: Serve, topic: str) -> None:
     server = serve(topics=(topic,))
     with Peer(server) as peer:
         peer.begin(topic).hang()
-        server.world.add_session()
+        server.store.add_session()
         assert len(peer.news()) == 1
 
 
@@ -200,13 +200,13 @@ def test_other_topics_do_not(serve: Serve, topic: str) -> None:
     server = serve(topics=(topic,), hold=0.01)
     with Peer(server) as peer:
         peer.begin(topic)
-        server.world.add_session()
+        server.store.add_session()
         assert peer.connect() == [CONNECTED]
 
 
 def test_several_topics_bring_each_notification_once(peer: Peer) -> None:
     peer.begin("/v2/me/*", "/v2/me/smssession", "/**").hang()
-    peer.server.world.add_session()
+    peer.server.store.add_session()
     assert len(peer.news()) == 1
 
 
@@ -222,7 +222,7 @@ def test_the_topic_is_a_switch(serve: Serve) -> None:
     server = serve(topic="/v2/me/smsessions")
     with Peer(server) as peer:
         peer.begin("/v2/me/smsessions").hang()
-        server.world.add_session()
+        server.store.add_session()
         assert [notice["channel"] for notice in peer.news()] == ["/v2/me/smsessions"]
 
 
@@ -234,7 +234,7 @@ def test_an_unsubscribed_topic_falls_silent(serve: Serve) -> None:
         assert peer.say(gone) == [
             {"channel": "/meta/unsubscribe", "successful": True, "subscription": "/v2/me/*"}
         ]
-        server.world.add_session()
+        server.store.add_session()
         assert peer.connect() == [CONNECTED]
 
 
@@ -356,7 +356,7 @@ def test_a_client_whose_connect_is_held_is_not(serve: Serve) -> None:
     with Peer(server) as peer:
         peer.begin().hang()
         time.sleep(0.02)
-        server.world.add_session()
+        server.store.add_session()
         assert len(peer.news()) == 1
 
 
@@ -399,7 +399,7 @@ def test_a_cut_resets_what_is_held_and_keeps_the_client(peer: Peer) -> None:
     with Peer(peer.server) as again:
         again.cookies, again.client_id = peer.cookies, peer.client_id
         again.hang()
-        peer.server.world.add_session()
+        peer.server.store.add_session()
         assert len(again.news()) == 1
 
 
@@ -411,13 +411,13 @@ def test_dropped_clients_are_told_where_they_wait(peer: Peer) -> None:
 
 
 def test_a_restart_loses_logs_sessions_and_clients(peer: Peer) -> None:
-    world = peer.server.world
-    session = world.add_session()
-    world.say(session, "old")
+    store = peer.server.store
+    session = store.add_session()
+    store.say(session, "old")
     peer.begin().hang()
     old = peer.server.restart()
     assert [message["text"] for message in old[session]] == ["old"]
-    assert world.say(session, "new")["index"] == 1
+    assert store.say(session, "new")["index"] == 1
     with Peer(peer.server) as again:
         again.cookies, again.client_id = dict(peer.cookies), peer.client_id
         assert again.connect() == [UNKNOWN]
@@ -426,11 +426,11 @@ def test_a_restart_loses_logs_sessions_and_clients(peer: Peer) -> None:
 
 def test_silence_answers_no_connect_until_it_is_over(peer: Peer) -> None:
     server = peer.server
-    session = server.world.add_session()
+    session = server.store.add_session()
     peer.begin()
     server.options.silence = True
     peer.hang(advice={"timeout": 0})
-    server.world.say(session, "unheard")
+    server.store.say(session, "unheard")
     assert server.await_listeners(1, timeout=0)
     server.options.silence = False
     *news, reply = peer.receive().json()
@@ -440,11 +440,11 @@ def test_silence_answers_no_connect_until_it_is_over(peer: Peer) -> None:
 
 def test_a_flood_repeats_what_was_heard_again_and_again(serve: Serve) -> None:
     server = serve(flood=1000)
-    session = server.world.add_session()
+    session = server.store.add_session()
     with Peer(server) as peer:
         begin = time.monotonic()
         peer.begin()
-        server.world.say(session, "drop")
+        server.store.say(session, "drop")
         heard: list[str] = []
         while len(heard) < 100:
             heard += texts(peer.connect()[:-1])
@@ -461,7 +461,7 @@ def test_faults_of_answers_strike_the_channel_too(peer: Peer) -> None:
 
 
 def test_closing_ends_held_connects_at_once() -> None:
-    server = DemoServer(Options(scene="empty", silence=True)).start()
+    server = FakeServer(Options(scene="empty", silence=True)).start()
     peers = [Peer(server) for _ in range(3)]
     for number, peer in enumerate(peers):
         peer.handshake()

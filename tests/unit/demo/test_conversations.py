@@ -7,9 +7,9 @@ from itertools import pairwise, takewhile
 import pytest
 
 from smscli.demo.conversations import timeline
-from smscli.demo.world import Cue
+from smscli.demo.store import Cue
 from tests.support.demo_peer import LIST, START, Clock, get, messages
-from tests.unit.demo.conftest import Serve
+from tests.support.serving import Serve
 
 HOUR = 3600
 
@@ -171,4 +171,4 @@ def test_it_goes_on_all_day_without_piling_up(serve: Serve, clock: Clock, hours:
     clock.now += hours * HOUR
     listed = get(server, LIST).json()["smsessions"]
     assert 4 <= len(listed) <= 10
-    assert len(server.world.logs) == len(listed) + 1
+    assert len(server.store.logs) == len(listed) + 1

@@ -2,28 +2,28 @@
 
 import pytest
 
-from smscli.demo.server import DemoServer
+from tests.server.server import FakeServer
 from tests.support.demo_peer import Clock, get, indices, messages
-from tests.unit.demo.conftest import Serve
+from tests.support.serving import Serve
 
 ID = "0000Na9C26EF001A"
 TARGET = f"/api/v2/me/smsessions/{ID}/messages"
 CUSTOMER = {"type": "Customer", "nickname": "Noor", "participantId": "0090000000000001"}
 
 
-def with_session(serve: Serve, length: int = 0, **options: object) -> DemoServer:
+def with_session(serve: Serve, length: int = 0, **options: object) -> FakeServer:
     """A server with one session of so many short messages."""
     server = serve(**options)
-    server.world.add_session(ID, customer="Noor")
+    server.store.add_session(ID, customer="Noor")
     for number in range(length):
-        server.world.say(ID, f"line {number}")
+        server.store.say(ID, f"line {number}")
     return server
 
 
 def test_a_message_has_the_fields_of_the_printed_ones(serve: Serve, clock: Clock) -> None:
     server = with_session(serve)
     clock.now += 1.25
-    server.world.say(ID, "Hello", "Robin", visibility="Agents")
+    server.store.say(ID, "Hello", "Robin", visibility="Agents")
     robin = {"type": "Agent", "nickname": "Robin", "participantId": "0090000000000000"}
     message = {
         "index": 1,
@@ -104,7 +104,7 @@ def test_indices_can_have_gaps_and_begin_at_zero(serve: Serve) -> None:
 
 def test_count_can_span_indices_so_that_a_page_falls_into_a_gap(serve: Serve) -> None:
     server = with_session(serve, 2, count_window=True)
-    server.world.append(ID, {"type": "Text", "index": 9, "text": "far"})
+    server.store.append(ID, {"type": "Text", "index": 9, "text": "far"})
     assert indices(server, ID, "?startIndex=1&count=2") == [1, 2]
     assert indices(server, ID, "?startIndex=3&count=5") == []
     assert indices(server, ID, "?startIndex=3") == [9]
@@ -113,8 +113,8 @@ def test_count_can_span_indices_so_that_a_page_falls_into_a_gap(serve: Serve) ->
 
 def test_the_service_message_keeps_its_place(serve: Serve) -> None:
     server = with_session(serve, 2)
-    server.world.append(ID, {"type": "TranscriptSaveDone", "index": -1})
-    server.world.say(ID, "after")
+    server.store.append(ID, {"type": "TranscriptSaveDone", "index": -1})
+    server.store.say(ID, "after")
     assert indices(server, ID) == [1, 2, -1, 3]
     assert indices(server, ID, "?startIndex=2") == [2, -1, 3]
     assert indices(server, ID, "?startIndex=3") == [3]
@@ -170,7 +170,7 @@ def test_layouts_can_change_from_message_to_message(serve: Serve) -> None:
 
 def test_times_can_be_absent_and_milliseconds_present(serve: Serve) -> None:
     server = with_session(serve, timestamps="absent")
-    server.world.append(ID, {"type": "TypingStopped", "from": CUSTOMER})
+    server.store.append(ID, {"type": "TypingStopped", "from": CUSTOMER})
     assert messages(server, ID) == [
         {"index": 1, "type": "TypingStopped", "from": CUSTOMER, "visibility": "All"}
     ]
@@ -200,7 +200,7 @@ def test_unknown_types_and_keys_can_be_had(serve: Serve) -> None:
 
 def test_absent_fields_can_be_null(serve: Serve) -> None:
     server = with_session(serve, null_fields=True)
-    server.world.append(ID, {"type": "Notice"})
+    server.store.append(ID, {"type": "Notice"})
     assert messages(server, ID) == [
         {
             "index": 1,
@@ -218,13 +218,13 @@ def test_absent_fields_can_be_null(serve: Serve) -> None:
 def test_hostile_values_travel_as_they_were_given(serve: Serve) -> None:
     server = with_session(serve)
     hostile = {"type": "Text\x1b]0;", "text": "\ud800 \x9b31m \u202e ünï", "from": None, "timestamp": None}
-    server.world.append(ID, hostile)
+    server.store.append(ID, hostile)
     assert messages(server, ID) == [{**hostile, "index": 1, "visibility": "All"}]
 
 
 def test_an_invited_session_has_no_messages_or_no_such_resource(serve: Serve) -> None:
     server = serve()
-    session = server.world.add_session(state="Invited")
+    session = server.store.add_session(state="Invited")
     assert messages(server, session) == []
     server.options.invited_messages = "404"
     assert get(server, f"/api/v2/me/smsessions/{session}/messages").status == 404
@@ -232,7 +232,7 @@ def test_an_invited_session_has_no_messages_or_no_such_resource(serve: Serve) ->
 
 def test_the_messages_of_a_removed_session_are_gone_or_still_there(serve: Serve) -> None:
     server = with_session(serve, 2)
-    server.world.remove(ID)
+    server.store.remove(ID)
     assert get(server, "/api/v2/me/smsessions?fields=*").json()["smsessions"] == []
     assert get(server, TARGET).status == 404
     server.options.gone = "readable"

@@ -7,7 +7,7 @@ import pytest
 
 from tests.support.demo_bayeux import Peer
 from tests.support.demo_peer import SAMPLE, START
-from tests.unit.demo.conftest import Serve
+from tests.support.serving import Serve
 
 AGENT = {"type": "Agent", "nickname": "Robin", "participantId": "0090000000000000"}
 CUSTOMER = {"type": "Customer", "nickname": "Mika", "participantId": "0090000000000001"}
@@ -49,10 +49,10 @@ def texts(news: list[Any]) -> list[str]:
 
 
 def test_a_message_comes_as_sms_send_message_prints_it(peer: Peer) -> None:
-    world = peer.server.world
-    session = world.add_session("A")
+    store = peer.server.store
+    session = store.add_session("A")
     heard(peer)
-    world.say(session, "hello")
+    store.say(session, "hello")
     assert peer.connect()[0] == {
         "channel": "/v2/me/smssession",
         "data": {
@@ -85,13 +85,13 @@ def test_a_message_comes_as_sms_send_message_prints_it(peer: Peer) -> None:
 def test_which_key_names_the_session_is_a_switch(
     peer: Peer, keys: str, address: str, named: dict[str, str]
 ) -> None:
-    options, world = peer.server.options, peer.server.world
+    options, store = peer.server.options, peer.server.store
     options.push_keys, options.push_address = keys, address
-    session = world.add_session("A")
+    session = store.add_session("A")
     [data] = heard(peer)
     key = next(iter(named)).removesuffix("Uri").removesuffix("Path")
     assert data[key]["uri"] == f"{peer.server.url}/api/v2/{key}s/A"
-    world.say(session, "hello")
+    store.say(session, "hello")
     [data] = heard(peer)
     assert {name: value for name, value in data.items() if key in name} == {
         name: value.replace("URL", peer.server.url) for name, value in named.items()
@@ -100,21 +100,21 @@ def test_which_key_names_the_session_is_a_switch(
 
 def test_a_message_may_come_without_a_word_of_its_session(peer: Peer) -> None:
     peer.server.options.push_address = "none"
-    session = peer.server.world.add_session("A")
+    session = peer.server.store.add_session("A")
     heard(peer)
-    peer.server.world.say(session, "hello")
+    peer.server.store.say(session, "hello")
     [data] = heard(peer)
     assert data.keys() == {"messages", "notificationType", "messageType"}
 
 
 def test_each_change_comes_with_the_fields_that_its_page_prints(peer: Peer) -> None:
-    world = peer.server.world
-    session = world.add_session("A", user_data={"OrderId": "4471"})
-    world.update(session, participants=[CUSTOMER])
-    world.update(session, comment="calls back")
-    world.set_state(session, "LeftChat")
-    world.end(session)
-    world.remove(session)
+    store = peer.server.store
+    session = store.add_session("A", user_data={"OrderId": "4471"})
+    store.update(session, participants=[CUSTOMER])
+    store.update(session, comment="calls back")
+    store.set_state(session, "LeftChat")
+    store.end(session)
+    store.remove(session)
     kind = "SMSsessionStateChangeMessage"
     uri = f"{peer.server.url}/api/v2/smssessions/A"
     chatting = {
@@ -164,10 +164,10 @@ def test_each_change_comes_with_the_fields_that_its_page_prints(peer: Peer) -> N
 
 
 def test_minimal_sessions_and_odd_times_reach_notifications_too(peer: Peer) -> None:
-    options, world = peer.server.options, peer.server.world
+    options, store = peer.server.options, peer.server.store
     options.minimal, options.timestamps = True, "glued"
-    session = world.add_session("A")
-    world.say(session, "hello")
+    session = store.add_session("A")
+    store.say(session, "hello")
     state, log = heard(peer)
     uri = f"{peer.server.url}/api/v2/smssessions/A"
     assert state["smssession"] == {"state": "Chatting", "id": "A", "uri": uri}
@@ -179,18 +179,18 @@ def test_users_hear_of_their_own_sessions_only(serve: Serve) -> None:
     with Peer(server) as demo, Peer(server, SAMPLE) as sample:
         demo.begin()
         sample.begin()
-        server.world.add_session("A")
-        server.world.add_session("B", owner="sample")
+        server.store.add_session("A")
+        server.store.add_session("B", owner="sample")
         assert [data["smssession"]["id"] for data in heard(demo)] == ["A"]
         assert [data["smssession"]["id"] for data in heard(sample)] == ["B"]
 
 
 def test_a_message_that_comes_late_is_not_notified(peer: Peer) -> None:
-    world = peer.server.world
-    session = world.add_session()
+    store = peer.server.store
+    session = store.add_session()
     heard(peer)
-    world.append(session, {"type": "Text", "text": "late"}, late=3)
-    world.say(session, "next")
+    store.append(session, {"type": "Text", "text": "late"}, late=3)
+    store.say(session, "next")
     assert texts(heard(peer)) == ["next"]
 
 
@@ -199,16 +199,16 @@ def test_a_message_that_comes_late_is_not_notified(peer: Peer) -> None:
 
 def say(peer: Peer, count: int) -> list[Any]:
     """What is heard of so many messages, each a number."""
-    session = next(iter(peer.server.world.visible_to("demo"))).id
+    session = next(iter(peer.server.store.visible_to("demo"))).id
     for number in range(count):
-        peer.server.world.say(session, str(number))
+        peer.server.store.say(session, str(number))
     return heard(peer)
 
 
 @pytest.fixture
 def talk(peer: Peer) -> Peer:
     """The same client, where a session exists."""
-    peer.server.world.add_session("A")
+    peer.server.store.add_session("A")
     heard(peer)
     return peer
 
@@ -225,7 +225,7 @@ def test_the_next_notifications_can_be_lost(talk: Peer) -> None:
 def test_a_share_gets_lost_the_same_one_each_time(serve: Serve) -> None:
     def left(seed: int) -> list[str]:
         server = serve(hold=0.001, push_lost=0.5, fault_seed=seed)
-        server.world.add_session("A")
+        server.store.add_session("A")
         with Peer(server) as peer:
             return texts(say(peer.begin(), 40))
 
@@ -270,7 +270,7 @@ def test_foreign_notifications_come_in_between(talk: Peer) -> None:
 
 def test_chats_are_heard_by_those_who_subscribed_to_them(serve: Serve) -> None:
     server = serve(hold=0.001, push_foreign=1)
-    server.world.add_session("A")
+    server.store.add_session("A")
     with Peer(server) as peer:
         news = say(peer.begin("/v2/me/smssession"), 3)
     assert texts(news) == ["0", "1", "2"]

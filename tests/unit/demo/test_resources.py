@@ -2,24 +2,24 @@
 
 import pytest
 
-from smscli.demo.server import DemoServer
+from tests.server.server import FakeServer
 from tests.support.demo_peer import LIST, Clock, get
-from tests.unit.demo.conftest import Serve
+from tests.support.serving import Serve
 
 SINGLE, DOUBLE = "/api/v2/me/smsessions", "/api/v2/me/smssessions"
 NOT_FOUND = {"statusCode": 6, "statusMessage": "Resource not found"}
 
 
 @pytest.fixture
-def server(serve: Serve) -> DemoServer:
+def server(serve: Serve) -> FakeServer:
     """With two sessions of invented people."""
     server = serve()
-    server.world.add_session("0000Na9C26EF001A", customer="Noor", user_data={"Order Number": "17", "x": None})
-    server.world.add_session("0000Na9C26EF001B", state="Invited", customer="Toni", agents=())
+    server.store.add_session("0000Na9C26EF001A", customer="Noor", user_data={"Order Number": "17", "x": None})
+    server.store.add_session("0000Na9C26EF001B", state="Invited", customer="Toni", agents=())
     return server
 
 
-def first_session(server: DemoServer, key: str = "smsessions") -> dict[str, object]:
+def first_session(server: FakeServer, key: str = "smsessions") -> dict[str, object]:
     return {
         "state": "Chatting",
         "id": "0000Na9C26EF001A",
@@ -48,7 +48,7 @@ def first_session(server: DemoServer, key: str = "smsessions") -> dict[str, obje
     }
 
 
-def second_session(server: DemoServer) -> dict[str, object]:
+def second_session(server: FakeServer) -> dict[str, object]:
     return {
         "state": "Invited",
         "id": "0000Na9C26EF001B",
@@ -61,22 +61,22 @@ def second_session(server: DemoServer) -> dict[str, object]:
     }
 
 
-def test_the_list_holds_every_field_of_every_session(server: DemoServer) -> None:
+def test_the_list_holds_every_field_of_every_session(server: FakeServer) -> None:
     listed = {"statusCode": 0, "smsessions": [first_session(server), second_session(server)]}
     assert get(server, LIST).json() == listed
 
 
-def test_without_fields_the_list_is_uris(server: DemoServer) -> None:
+def test_without_fields_the_list_is_uris(server: FakeServer) -> None:
     uris = [f"{server.url}/api/v2/smsessions/0000Na9C26EF001{letter}" for letter in "AB"]
     assert get(server, SINGLE).json() == {"statusCode": 0, "uris": uris}
 
 
-def test_fields_and_filters_select(server: DemoServer) -> None:
+def test_fields_and_filters_select(server: FakeServer) -> None:
     selected = get(server, f"{SINGLE}?fields=id,state,nothing&state=Invited").json()
     assert selected["smsessions"] == [{"id": "0000Na9C26EF001B", "state": "Invited"}]
 
 
-def test_resources_may_name_another_host_than_the_one_asked(server: DemoServer) -> None:
+def test_resources_may_name_another_host_than_the_one_asked(server: FakeServer) -> None:
     server.options.uri_base = "https://balancer.example/api/v2"
     uri = get(server, LIST).json()["smsessions"][0]["uri"]
     assert uri == "https://balancer.example/api/v2/smsessions/0000Na9C26EF001A"
@@ -86,7 +86,7 @@ def test_resources_may_name_another_host_than_the_one_asked(server: DemoServer) 
     ("spelling", "single", "double"), [("single", 200, 404), ("double", 404, 200), ("both", 200, 200)]
 )
 def test_the_path_has_the_spelling_chosen(
-    server: DemoServer, spelling: str, single: int, double: int
+    server: FakeServer, spelling: str, single: int, double: int
 ) -> None:
     server.options.spelling = spelling
     assert (get(server, f"{SINGLE}?fields=*").status, get(server, f"{DOUBLE}?fields=*").status) == (
@@ -97,7 +97,7 @@ def test_the_path_has_the_spelling_chosen(
     assert get(server, f"{path}/0000Na9C26EF001A/messages").json() == {"statusCode": 0, "messages": []}
 
 
-def test_keys_follow_the_path_unless_told_otherwise(server: DemoServer) -> None:
+def test_keys_follow_the_path_unless_told_otherwise(server: FakeServer) -> None:
     server.options.spelling = "both"
     assert get(server, f"{DOUBLE}?fields=*").json()["smssessions"][0] == first_session(server, "smssessions")
     server.options.keys = "single"
@@ -106,7 +106,7 @@ def test_keys_follow_the_path_unless_told_otherwise(server: DemoServer) -> None:
     assert get(server, f"{SINGLE}?fields=*").json()["smssessions"][0] == first_session(server, "smssessions")
 
 
-def test_each_envelope_is_served(server: DemoServer) -> None:
+def test_each_envelope_is_served(server: FakeServer) -> None:
     first, second = first_session(server), second_session(server)
     expected: dict[str, object] = {
         "keyed": {"statusCode": 0, "smsessions": [first, second]},
@@ -130,21 +130,21 @@ def test_an_empty_list_keeps_its_envelope(serve: Serve, envelope: str, body: obj
     assert get(serve(envelope=envelope), LIST).json() == body
 
 
-def test_minimal_sessions_have_three_fields(server: DemoServer) -> None:
+def test_minimal_sessions_have_three_fields(server: FakeServer) -> None:
     server.options.minimal = True
     uri = f"{server.url}/api/v2/smsessions/0000Na9C26EF001A"
     minimal = {"state": "Chatting", "id": "0000Na9C26EF001A", "uri": uri}
     assert get(server, LIST).json()["smsessions"][0] == minimal
 
 
-def test_null_fields_are_all_but_id_and_uri(server: DemoServer) -> None:
+def test_null_fields_are_all_but_id_and_uri(server: FakeServer) -> None:
     server.options.null_fields = True
     first = get(server, LIST).json()["smsessions"][0]
     expected = dict.fromkeys(first_session(server))
     assert first == {**expected, "id": "0000Na9C26EF001A", "uri": first_session(server)["uri"]}
 
 
-def test_unknown_states_and_keys_can_be_had(server: DemoServer) -> None:
+def test_unknown_states_and_keys_can_be_had(server: FakeServer) -> None:
     server.options.unknown = True
     first, second = get(server, LIST).json()["smsessions"]
     extra = {"priority": 3, "parent": {"kind": "campaign", "ids": [7, None]}}
@@ -152,9 +152,9 @@ def test_unknown_states_and_keys_can_be_had(server: DemoServer) -> None:
     assert second == {**second_session(server), **extra}
 
 
-def test_a_comment_and_a_new_state_show_in_the_list(server: DemoServer) -> None:
-    server.world.update("0000Na9C26EF001A", comment="called back")
-    server.world.set_state("0000Na9C26EF001A", "LeftChat")
+def test_a_comment_and_a_new_state_show_in_the_list(server: FakeServer) -> None:
+    server.store.update("0000Na9C26EF001A", comment="called back")
+    server.store.set_state("0000Na9C26EF001A", "LeftChat")
     left = {
         **first_session(server),
         "comment": "called back",
@@ -164,7 +164,7 @@ def test_a_comment_and_a_new_state_show_in_the_list(server: DemoServer) -> None:
     assert get(server, LIST).json()["smsessions"][0] == left
 
 
-def test_me_is_the_user_who_signs_in(server: DemoServer) -> None:
+def test_me_is_the_user_who_signs_in(server: FakeServer) -> None:
     assert get(server, "/api/v2/me").json() == {
         "statusCode": 0,
         "user": {
@@ -180,7 +180,7 @@ def test_me_is_the_user_who_signs_in(server: DemoServer) -> None:
 
 
 @pytest.mark.parametrize("asked", ["features", "*", "devices,features"])
-def test_features_come_as_a_subresource(server: DemoServer, asked: str) -> None:
+def test_features_come_as_a_subresource(server: FakeServer, asked: str) -> None:
     server.options.features = ("api-multimedia-chat",)
     user = get(server, f"/api/v2/me?subresources={asked}").json()["user"]
     uri = f"{server.url}/api/v2/features/api-multimedia-chat"
@@ -194,7 +194,7 @@ def test_features_come_as_a_subresource(server: DemoServer, asked: str) -> None:
     assert get(server, f"/api/v2/me?subresources={asked}").json()["user"]["features"] == []
 
 
-def test_services_tell_whether_media_is_up(server: DemoServer) -> None:
+def test_services_tell_whether_media_is_up(server: FakeServer) -> None:
     target = "/api/v2/services?fields=type,status"
     up = [
         {"type": "Provisioning", "status": "Active"},
@@ -209,7 +209,7 @@ def test_services_tell_whether_media_is_up(server: DemoServer) -> None:
     assert get(server, target).json()["services"] == up[:3]
 
 
-def test_one_service_answers_by_its_id(server: DemoServer) -> None:
+def test_one_service_answers_by_its_id(server: FakeServer) -> None:
     uris = get(server, "/api/v2/services").json()["uris"]
     assert get(server, uris[3].removeprefix(server.url)).json() == {
         "statusCode": 0,
@@ -236,7 +236,7 @@ def test_one_service_answers_by_its_id(server: DemoServer) -> None:
         "/api/v2/me/smsessions/0000Na9C26EF001A/participants",
     ],
 )
-def test_what_does_not_exist_is_not_found_in_three_ways(server: DemoServer, target: str) -> None:
+def test_what_does_not_exist_is_not_found_in_three_ways(server: FakeServer, target: str) -> None:
     answer = get(server, target)
     assert (answer.status, answer.json()) == (404, NOT_FOUND)
     server.options.unknown_path = "200"
@@ -247,7 +247,7 @@ def test_what_does_not_exist_is_not_found_in_three_ways(server: DemoServer, targ
     assert (answer.status, answer.headers["Content-Type"]) == (404, "text/html")
 
 
-def test_the_date_is_that_of_the_clock(server: DemoServer, clock: Clock) -> None:
+def test_the_date_is_that_of_the_clock(server: FakeServer, clock: Clock) -> None:
     assert get(server, LIST).headers["Date"] == "Mon, 02 Mar 2026 09:00:00 GMT"
     clock.now += 86400 + 61
     assert get(server, LIST).headers["Date"] == "Tue, 03 Mar 2026 09:01:01 GMT"

@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from smscli.demo.server import DemoServer
+from tests.server.server import FakeServer
 from tests.support.demo_peer import LIST, SAMPLE, get, indices
-from tests.unit.demo.conftest import Serve
+from tests.support.serving import Serve
 
 SESSION = {
     "state": "Chatting",
@@ -115,38 +115,38 @@ PRINTED = """{
 
 
 @pytest.fixture
-def server(serve: Serve) -> DemoServer:
+def server(serve: Serve) -> FakeServer:
     return serve(scene="live")
 
 
-def test_the_list_is_the_printed_session(server: DemoServer) -> None:
+def test_the_list_is_the_printed_session(server: FakeServer) -> None:
     assert get(server, LIST, SAMPLE).json() == {"statusCode": 0, "smsessions": [SESSION]}
 
 
-def test_the_printed_envelope_is_the_bare_session_with_its_keys_in_order(server: DemoServer) -> None:
+def test_the_printed_envelope_is_the_bare_session_with_its_keys_in_order(server: FakeServer) -> None:
     server.options.envelope = "bare-object"
     assert get(server, LIST, SAMPLE).body == json.dumps(SESSION, separators=(",", ":")).encode()
 
 
 @pytest.mark.parametrize("session_id", ["0000Na9B26EF002G", "009052BDEE39003A"])
-def test_its_messages_answer_to_both_ids_of_the_page(server: DemoServer, session_id: str) -> None:
+def test_its_messages_answer_to_both_ids_of_the_page(server: FakeServer, session_id: str) -> None:
     target = f"/api/v2/me/smsessions/{session_id}/messages?startIndex=1&count=10"
     assert get(server, target, SAMPLE).json() == {"statusCode": 0, "messages": MESSAGES}
 
 
-def test_no_other_user_sees_it(server: DemoServer) -> None:
+def test_no_other_user_sees_it(server: FakeServer) -> None:
     listed = get(server, LIST).json()["smsessions"]
     assert "0000Na9B26EF002G" not in [session["id"] for session in listed]
     assert get(server, "/api/v2/me/smsessions/0000Na9B26EF002G/messages").status == 404
 
 
-def test_the_user_sample_sees_no_other_session(server: DemoServer) -> None:
+def test_the_user_sample_sees_no_other_session(server: FakeServer) -> None:
     other = get(server, LIST).json()["smsessions"][0]["id"]
     assert get(server, f"/api/v2/me/smsessions/{other}/messages", SAMPLE).status == 404
     assert indices(server, other)
 
 
-def test_messages_can_come_exactly_as_printed(server: DemoServer) -> None:
+def test_messages_can_come_exactly_as_printed(server: FakeServer) -> None:
     server.options.printed_sample = True
     answer = get(server, "/api/v2/me/smsessions/009052BDEE39003A/messages?startIndex=1&count=10", SAMPLE)
     assert answer.body.decode() == PRINTED

@@ -1,23 +1,17 @@
 """The server as a whole: connections, its end, its program."""
 
-import signal
-import subprocess
-import sys
 import threading
 import time
 from contextlib import suppress
-from http.client import HTTPConnection
 from queue import Queue
-from urllib.parse import urlsplit
 
 import pytest
 
-from smscli.demo.arguments import parse
-from smscli.demo.options import Options
-from smscli.demo.server import DemoServer
-from smscli.demo.world import Change
+from smscli.demo.store import Change
+from tests.server.options import Options
+from tests.server.server import FakeServer
 from tests.support.demo_peer import DEMO, LIST, connect, get
-from tests.unit.demo.conftest import Serve
+from tests.support.serving import Serve
 
 
 def demo_threads() -> list[str]:
@@ -35,7 +29,7 @@ def test_one_connection_serves_many_requests(serve: Serve) -> None:
 
 
 def test_closing_ends_every_thread_at_once_though_connections_are_open() -> None:
-    server = DemoServer().start()
+    server = FakeServer().start()
     connections = [connect(server) for _ in range(3)]
     for connection in connections:
         connection.request("GET", LIST, headers=DEMO)
@@ -51,7 +45,7 @@ def test_closing_ends_every_thread_at_once_though_connections_are_open() -> None
 
 
 def test_a_server_never_started_closes_too() -> None:
-    server = DemoServer(Options(scene="empty"))
+    server = FakeServer(Options(scene="empty"))
     server.close()
     assert demo_threads() == []
 
@@ -137,66 +131,9 @@ def test_options_can_be_replaced_while_it_runs(serve: Serve) -> None:
 
 def test_subscribers_hear_of_scripted_events_without_any_request() -> None:
     heard: Queue[Change] = Queue()
-    with DemoServer(Options(scene="bulk", sessions=1, messages=0, rate=50.0)) as server:
-        server.world.subscribe(heard.put)
+    with FakeServer(Options(scene="bulk", sessions=1, messages=0, rate=50.0)) as server:
+        server.store.subscribe(heard.put)
         change = heard.get(timeout=10)
     assert (change.kind, change.session_id) == ("message", "0000Nb0000000000")
     assert change.message is not None
     assert change.message["type"] == "Text"
-
-
-def test_the_program_says_where_it_listens_and_ends_on_a_signal() -> None:
-    command = [
-        sys.executable,
-        "-m",
-        "smscli.demo.server",
-        "--scene",
-        "bulk",
-        "--sessions",
-        "2",
-        "--messages",
-        "5",
-    ]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as program:
-        assert program.stdout is not None
-        line = program.stdout.readline()
-        assert line.startswith("listening on http://127.0.0.1:")
-        connection = HTTPConnection(urlsplit(line.split()[-1]).netloc, timeout=20)
-        connection.request("GET", "/api/v2/me/smsessions", headers=DEMO)
-        assert connection.getresponse().read().count(b"0000Nb") == 2
-        program.send_signal(signal.SIGTERM)
-        out, errors = program.communicate(timeout=20)
-        connection.close()
-    assert (program.returncode, out, errors) == (0, "", "")
-
-
-def test_every_option_is_an_argument_of_the_same_name() -> None:
-    assert parse([]) == Options()
-    given = "--port 8099 --scene bulk --rate 2.5 --first-index 0 --users a:b:c --users d:e"
-    assert parse(f"{given} --fault cut,hang:2 --csrf".split()) == Options(
-        port=8099,
-        scene="bulk",
-        rate=2.5,
-        first_index=0,
-        users={"a": "b:c", "d": "e"},
-        fault=("cut", "hang:2"),
-        csrf=True,
-    )
-
-
-@pytest.mark.parametrize(
-    ("arguments", "complaint"),
-    [
-        ("--scene dead", "invalid choice: 'dead'"),
-        ("--users demo", "'demo' is not NAME:VALUE"),
-        ("--fault flood", "no such fault: flood"),
-        ("--gaps 1", "every index would be left out"),
-        ("--sessions many", "invalid int value"),
-    ],
-)
-def test_wrong_arguments_end_the_program_with_2(
-    arguments: str, complaint: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    with pytest.raises(SystemExit, match="2"):
-        parse(arguments.split())
-    assert complaint in capsys.readouterr().err

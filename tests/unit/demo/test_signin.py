@@ -5,7 +5,7 @@ import re
 import pytest
 
 from tests.support.demo_peer import DEMO, LIST, basic, get
-from tests.unit.demo.conftest import Serve
+from tests.support.serving import Serve
 
 
 def test_basic_and_bearer_sign_in_as_their_user(serve: Serve) -> None:
@@ -73,7 +73,7 @@ def test_without_csrf_no_get_names_a_token(serve: Serve) -> None:
 
 def test_an_operation_is_refused_and_on_record(serve: Serve) -> None:
     server = serve()
-    session = server.world.add_session()
+    session = server.store.add_session()
     answer = get(server, f"/api/v2/me/smsessions/{session}", DEMO, "POST")
     assert answer.json() == {"statusCode": 3, "statusMessage": "Operation forbidden"}
     assert list(server.requests) == [("POST", f"/api/v2/me/smsessions/{session}", "demo")]

@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 import trustme
 
-from smscli.demo.options import SMS_TOPICS, Options
-from smscli.demo.server import DemoServer
 from smscli.gws import cometd, push
 from smscli.gws.http import Server, Transport
 from smscli.gws.push import Inbox, Push
 from smscli.model import Wake, WakeKind
+from tests.server.options import SMS_TOPICS, Options
+from tests.server.server import FakeServer
 from tests.support.cometd_script import NEWS, REFUSED, UNKNOWN, CometdScript, connected
 from tests.support.demo_peer import DEMO
 from tests.support.wire_server import Reply, WireServer, answer, hang, reset
@@ -84,11 +84,11 @@ def listening(base_url: str, secret: str = DEMO["Authorization"], **options: Any
 
 
 @contextmanager
-def demo(listen: bool = True, **options: Any) -> Iterator[tuple[DemoServer, Ear]]:
+def demo(listen: bool = True, **options: Any) -> Iterator[tuple[FakeServer, Ear]]:
     """A demo server without conversations, and a push that listens to it."""
     switches = {name: options.pop(name) for name in list(options) if hasattr(Options, name)}
     with (
-        DemoServer(Options(scene="empty", **switches)) as server,
+        FakeServer(Options(scene="empty", **switches)) as server,
         listening(f"{server.url}/api/v2", **options) as ear,
     ):
         if listen:
@@ -112,9 +112,9 @@ def scripted(
 @pytest.mark.parametrize("address", ["uri", "path", "both"])
 def test_a_message_wakes_its_session_and_a_change_of_state_the_list(keys: str, address: str) -> None:
     with demo(push_keys=keys, push_address=address) as (server, ear):
-        session = server.world.add_session()
+        session = server.store.add_session()
         assert ear.next() == [LIST]
-        server.world.say(session, "hello")
+        server.store.say(session, "hello")
         assert ear.next() == [messages(session)]
 
 
@@ -123,7 +123,7 @@ def test_any_of_the_four_topics_will_do(topics: tuple[str, ...]) -> None:
     # A server that takes several subscriptions in one message takes all or none; these come one by one.
     topic = topics[0].replace("*", "anything")
     with demo(topics=topics, topic=topic) as (server, ear):
-        server.world.add_session()
+        server.store.add_session()
         assert ear.next() == [LIST]
 
 
@@ -151,23 +151,23 @@ def test_nothing_comes_where_nothing_happens() -> None:
 def test_repeated_swapped_foreign_and_malformed_notifications_do_no_harm() -> None:
     shares = dict.fromkeys(("push_repeated", "push_reordered", "push_foreign", "push_malformed"), 0.5)
     with demo(**shares) as (server, ear):
-        session = server.world.add_session()
+        session = server.store.add_session()
         for number in range(60):
-            server.world.say(session, f"number {number}")
+            server.store.say(session, f"number {number}")
         ear.until(messages(session))
         server.options.push_repeated = server.options.push_reordered = 0
         server.options.push_foreign = server.options.push_malformed = 0
         server.await_listeners()
         while ear.push.wait(0.05):
             pass
-        server.world.say(session, "the last one")
+        server.store.say(session, "the last one")
         assert ear.until(messages(session))[-1] == messages(session)
 
 
 def test_a_flood_coalesces() -> None:
     with demo(rest=None) as (server, ear):
-        session = server.world.add_session()
-        server.world.say(session, "again and again")
+        session = server.store.add_session()
+        server.store.say(session, "again and again")
         ear.until(messages(session))
         before = len(server.bayeux)
         server.options.flood = 1000
@@ -185,7 +185,7 @@ def test_a_channel_that_was_cut_goes_on_with_the_same_client_and_everything_is_r
         server.cut_push()
         assert ear.until(EVERYTHING) == [BROKEN, EVERYTHING]
         assert server.await_listeners()
-        server.world.add_session()
+        server.store.add_session()
         assert ear.next() == [LIST]
         assert [one["channel"] for one in server.bayeux].count("/meta/handshake") == 1
     assert 1.0 in ear.rests
@@ -197,7 +197,7 @@ def test_a_client_that_was_forgotten_begins_anew_and_everything_is_read(cookies:
         server.drop_push()
         assert ear.until(EVERYTHING) == [BROKEN, EVERYTHING]
         assert server.await_listeners()
-        server.world.add_session()
+        server.store.add_session()
         assert ear.next() == [LIST]
         assert [one["channel"] for one in server.bayeux].count("/meta/subscribe") == 8
 
@@ -207,7 +207,7 @@ def test_a_server_that_came_back_without_cookies_and_tokens_is_found_again() -> 
         server.restart()
         assert ear.until(EVERYTHING)
         assert server.await_listeners()
-        server.world.add_session()
+        server.store.add_session()
         assert LIST in ear.until(LIST)
 
 
@@ -344,7 +344,7 @@ def test_without_push_there_is_one_last_word_that_says_why(options: dict[str, st
 
 def test_topics_refused_to_sms_alone_leave_the_wildcard() -> None:
     with demo(push_refuse="topics") as (server, ear):
-        server.world.add_session()
+        server.store.add_session()
         assert ear.next() == [LIST]
 
 
@@ -419,7 +419,7 @@ def test_a_sign_in_renewed_meanwhile_is_used() -> None:
 
 def test_cookies_and_csrf_token_are_those_of_the_reads() -> None:
     with (
-        DemoServer(Options(scene="empty", csrf=True)) as server,
+        FakeServer(Options(scene="empty", csrf=True)) as server,
         listening(f"{server.url}/api/v2", reads=["me"]) as ear,
     ):
         assert ear.next() == [EVERYTHING]

@@ -5,15 +5,15 @@ from collections.abc import Sequence
 from dataclasses import fields
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
-from smscli.demo.faults import KINDS
-from smscli.demo.options import Options
+from tests.server.faults import KINDS
+from tests.server.options import Options
 
 _DESCRIPTION = "A stand-in for Genesys Web Services on 127.0.0.1; users demo and sample, password demo."
 
 
 def parse(arguments: Sequence[str] | None = None) -> Options:
     """The options of a command line, by default the program's own; wrong usage ends the program with 2."""
-    parser = argparse.ArgumentParser(prog="python -m smscli.demo.server", description=_DESCRIPTION)
+    parser = argparse.ArgumentParser(prog="python -m tests.server", description=_DESCRIPTION)
     parser.epilog = f"Kinds of fault: {', '.join(KINDS)}; some take a value, as in hang:2."
     hints = get_type_hints(Options)
     for option in fields(Options):

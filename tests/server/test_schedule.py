@@ -5,17 +5,17 @@ from collections.abc import Iterator
 
 import pytest
 
-from smscli.demo.server import DemoServer
-from smscli.demo.troubles import KINDS, Trouble, Troubles
+from tests.server.schedule import KINDS, Trouble, Troubles
+from tests.server.server import FakeServer
 from tests.support.demo_bayeux import Peer
 from tests.support.demo_peer import LIST, Clock, get, indices
-from tests.unit.demo.conftest import Serve
+from tests.support.serving import Serve
 
 
 @pytest.fixture
-def server(serve: Serve) -> Iterator[DemoServer]:
+def server(serve: Serve) -> Iterator[FakeServer]:
     server = serve(hold=0.001)
-    server.world.add_session("A")
+    server.store.add_session("A")
     return server
 
 
@@ -34,19 +34,19 @@ def test_troubles_come_half_a_second_apart_on_the_average() -> None:
     assert 0 <= min(pauses) < max(pauses) <= 1.0
 
 
-def test_an_unknown_trouble_is_refused(server: DemoServer) -> None:
+def test_an_unknown_trouble_is_refused(server: FakeServer) -> None:
     with pytest.raises(ValueError, match="no such fault: 'rain'"):
         Troubles(1).befall(server, "rain")
 
 
-def test_a_trouble_of_reads_strikes_the_next_read_and_no_connect(server: DemoServer) -> None:
+def test_a_trouble_of_reads_strikes_the_next_read_and_no_connect(server: FakeServer) -> None:
     assert Troubles(1).befall(server, "500") == {}
     with Peer(server) as peer:
         peer.begin()
     assert [get(server, LIST).status for _ in range(2)] == [500, 200]
 
 
-def test_a_late_message_leaves_a_gap_for_less_than_eight_seconds(server: DemoServer, clock: Clock) -> None:
+def test_a_late_message_leaves_a_gap_for_less_than_eight_seconds(server: FakeServer, clock: Clock) -> None:
     assert Troubles(1).befall(server, "late") == {}
     assert server.befallen["late"] == 0
     assert [indices(server, "A") for _ in range(2)] == [[2], [2]]
@@ -55,7 +55,7 @@ def test_a_late_message_leaves_a_gap_for_less_than_eight_seconds(server: DemoSer
     assert indices(server, "A") == [1, 2]
 
 
-def test_a_gap_that_nobody_was_shown_does_not_count(server: DemoServer, clock: Clock) -> None:
+def test_a_gap_that_nobody_was_shown_does_not_count(server: FakeServer, clock: Clock) -> None:
     Troubles(1).befall(server, "late")
     server.fail_next("500", "/messages")
     assert get(server, "/api/v2/me/smsessions/A/messages").status == 500
@@ -66,8 +66,8 @@ def test_a_gap_that_nobody_was_shown_does_not_count(server: DemoServer, clock: C
     assert server.befallen["late"] == 0
 
 
-def test_a_late_message_with_nothing_after_it_leaves_no_gap(server: DemoServer) -> None:
-    server.world.append("A", {"type": "Text", "text": "last"}, late=3)
+def test_a_late_message_with_nothing_after_it_leaves_no_gap(server: FakeServer) -> None:
+    server.store.append("A", {"type": "Text", "text": "last"}, late=3)
     assert indices(server, "A") == []
     assert server.befallen["late"] == 0
 
@@ -76,31 +76,31 @@ def test_a_late_message_needs_a_session(serve: Serve) -> None:
     assert Troubles(1).befall(serve(), "late") == {}
 
 
-def test_a_lost_notification_is_one(server: DemoServer) -> None:
+def test_a_lost_notification_is_one(server: FakeServer) -> None:
     with Peer(server) as peer:
         peer.begin()
         Troubles(1).befall(server, "notification-lost")
         for text in ("one", "two"):
-            server.world.say("A", text)
+            server.store.say("A", text)
         news = peer.connect()[:-1]
     assert [notice["data"]["messages"][0]["text"] for notice in news] == ["two"]
     assert server.befallen["notification-lost"] == 1
 
 
-def test_a_notification_for_nobody_is_not_lost(server: DemoServer) -> None:
+def test_a_notification_for_nobody_is_not_lost(server: FakeServer) -> None:
     with Peer(server) as peer:
         peer.handshake()
         Troubles(1).befall(server, "notification-lost")
-        server.world.say("A", "one")
+        server.store.say("A", "one")
         assert server.befallen["notification-lost"] == 0
         peer.subscribe("/v2/me/*")
         server.heal()
-        server.world.say("A", "two")
+        server.store.say("A", "two")
         news = peer.connect()[:-1]
     assert [notice["data"]["messages"][0]["text"] for notice in news] == ["two"]
 
 
-def test_a_dropped_channel_knows_its_clients_no_more(server: DemoServer) -> None:
+def test_a_dropped_channel_knows_its_clients_no_more(server: FakeServer) -> None:
     with Peer(server) as peer:
         peer.begin()
         Troubles(1).befall(server, "push-dropped")
@@ -109,7 +109,7 @@ def test_a_dropped_channel_knows_its_clients_no_more(server: DemoServer) -> None
     assert server.befallen["push-dropped"] == 1
 
 
-def test_a_cut_channel_resets_a_held_connect(server: DemoServer) -> None:
+def test_a_cut_channel_resets_a_held_connect(server: FakeServer) -> None:
     server.options.hold = 30
     with Peer(server) as peer:
         peer.begin()
@@ -122,8 +122,8 @@ def test_a_cut_channel_resets_a_held_connect(server: DemoServer) -> None:
             peer.receive()
 
 
-def test_a_restart_hands_back_what_it_loses(server: DemoServer) -> None:
-    server.world.say("A", "old")
+def test_a_restart_hands_back_what_it_loses(server: FakeServer) -> None:
+    server.store.say("A", "old")
     lost = Troubles(1).befall(server, "restart")
     assert [message["text"] for message in lost["A"]] == ["old"]
     assert indices(server, "A") == []

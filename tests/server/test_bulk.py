@@ -6,9 +6,9 @@ import tracemalloc
 import pytest
 
 from smscli.demo.bulk import BulkHead
-from smscli.demo.world import Log
+from smscli.demo.store import Log
 from tests.support.demo_peer import DEMO, START, Clock, get, indices, messages
-from tests.unit.demo.conftest import Serve
+from tests.support.serving import Serve
 
 PEOPLE = {
     "Agent": {"type": "Agent", "nickname": "Robin", "participantId": "A"},
@@ -96,7 +96,7 @@ def test_messages_arrive_at_their_rate_the_sessions_taking_turns(serve: Serve, c
 
 def test_a_read_across_what_is_made_and_what_is_kept_is_whole(serve: Serve) -> None:
     server = serve(scene="bulk", sessions=1, messages=5)
-    server.world.say(FIRST, "live")
+    server.store.say(FIRST, "live")
     assert [message.get("text") for message in messages(server, FIRST, "?startIndex=5&count=2")] == [
         "Good morning, thanks for writing. Could you send me the order number?",
         "live",

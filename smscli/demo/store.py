@@ -1,4 +1,4 @@
-"""The demo's world: its sessions and their message logs, moved on by a clock and by whoever holds it."""
+"""The demo's store: its sessions and their message logs, moved on by a clock and by whoever holds it."""
 
 import threading
 from bisect import bisect_left, bisect_right
@@ -160,7 +160,7 @@ class Log:
         return index + 1 if self.gaps and index and index % self.gaps == 0 else index
 
 
-class World:
+class SessionStore:
     """All sessions and logs. Every method may be called from any thread; each first lets due cues happen.
 
     `logs` holds each session's whole log, the truth to compare a reader with; it outlives `remove`.
@@ -197,7 +197,7 @@ class World:
             return self._next_cue.at if self._next_cue else None
 
     def subscribe(self, listener: Callable[[Change], None]) -> Callable[[], None]:
-        """Call `listener` with each change, in order and under the world's lock; returns what ends it."""
+        """Call `listener` with each change, in order and under the store's lock; returns what ends it."""
         with self.lock:
             self._listeners.append(listener)
         return lambda: self._listeners.remove(listener)
@@ -301,7 +301,7 @@ class World:
             resource = dict(cue.body)
             self._open(cue.session_id, resource, None, resource.pop("received"), None)
         elif cue.session_id not in self.sessions:
-            # Whoever holds the world has removed it; the script goes on without it.
+            # Whoever holds the store has removed it; the script goes on without it.
             return
         elif cue.kind == "message":
             self._append(cue.session_id, cue.body, 0.0)

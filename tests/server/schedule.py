@@ -3,8 +3,8 @@
 from random import Random
 from typing import NamedTuple
 
-from smscli.demo.server import DemoServer
-from smscli.demo.world import Log
+from smscli.demo.store import Log
+from tests.server.server import FakeServer
 
 # Faults of one read: a connect has its own kinds.
 READS = (
@@ -46,7 +46,7 @@ class Troubles:
         self._random.shuffle(kinds)
         return [Trouble(self._random.uniform(0, 2 * pause), kind) for kind in kinds]
 
-    def befall(self, server: DemoServer, kind: str) -> dict[str, Log]:
+    def befall(self, server: FakeServer, kind: str) -> dict[str, Log]:
         """Let one trouble happen now, or to the next read; returns the logs that it loses.
 
         `server.befallen` tells whether it did. ValueError when there is no such kind.
@@ -66,15 +66,15 @@ class Troubles:
                 server.fail_next(kind, "sessions")
         return {}
 
-    def _send_late(self, server: DemoServer) -> None:
+    def _send_late(self, server: FakeServer) -> None:
         """Add two messages to a session, the lower of which readers get seconds later."""
-        world = server.world
-        with world.lock:
-            sessions = [one for one in world.visible_to(server.user) if one.resource["participants"]]
+        store = server.store
+        with store.lock:
+            sessions = [one for one in store.visible_to(server.user) if one.resource["participants"]]
             if not sessions:
                 return
             session = self._random.choice(sessions)
             sender = session.resource["participants"][-1]
             late = {"type": "Text", "from": dict(sender), "text": "this one took its time"}
-            world.append(session.id, late, late=self._random.uniform(0.5, _LATEST))
-            world.append(session.id, late | {"text": "this one was quicker"})
+            store.append(session.id, late, late=self._random.uniform(0.5, _LATEST))
+            store.append(session.id, late | {"text": "this one was quicker"})

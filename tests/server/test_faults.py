@@ -8,22 +8,22 @@ from http.client import IncompleteRead
 
 import pytest
 
-from smscli.demo.faults import KINDS
-from smscli.demo.server import DemoServer
+from tests.server.faults import KINDS
+from tests.server.server import FakeServer
 from tests.support.demo_peer import DEMO, LIST, get, indices
-from tests.unit.demo.conftest import Serve
+from tests.support.serving import Serve
 
 
 @pytest.fixture
-def server(serve: Serve) -> DemoServer:
+def server(serve: Serve) -> FakeServer:
     server = serve()
-    session = server.world.add_session("A")
+    session = server.store.add_session("A")
     for text in ("one", "two", "three"):
-        server.world.say(session, text)
+        server.store.say(session, text)
     return server
 
 
-def test_a_queued_fault_strikes_once_and_only_its_path(server: DemoServer) -> None:
+def test_a_queued_fault_strikes_once_and_only_its_path(server: FakeServer) -> None:
     server.fail_next("500", "/messages")
     server.fail_next("503:7", "fields", times=2)
     messages = "/api/v2/me/smsessions/A/messages"
@@ -36,7 +36,7 @@ def test_a_queued_fault_strikes_once_and_only_its_path(server: DemoServer) -> No
     ]
 
 
-def test_a_fault_of_the_options_strikes_until_it_is_taken_back(server: DemoServer) -> None:
+def test_a_fault_of_the_options_strikes_until_it_is_taken_back(server: FakeServer) -> None:
     server.options.fault, server.options.fault_path = ("500",), "/messages"
     messages = "/api/v2/me/smsessions/A/messages"
     assert [get(server, target).status for target in (messages, LIST, messages)] == [500, 200, 500]
@@ -55,12 +55,12 @@ def test_a_seeded_share_of_requests_goes_wrong_the_same_way_each_run(serve: Serv
     assert first != statuses(2)
 
 
-def test_a_fault_that_does_not_exist_is_refused_at_once(server: DemoServer) -> None:
+def test_a_fault_that_does_not_exist_is_refused_at_once(server: FakeServer) -> None:
     with pytest.raises(ValueError, match="no such fault: 'earthquake'"):
         server.fail_next("earthquake")
 
 
-def test_a_bad_answer_still_has_its_date_and_cookie(server: DemoServer) -> None:
+def test_a_bad_answer_still_has_its_date_and_cookie(server: FakeServer) -> None:
     server.fail_next("500")
     answer = get(server, LIST)
     assert answer.headers["Date"] == "Mon, 02 Mar 2026 09:00:00 GMT"
@@ -81,7 +81,7 @@ def test_a_bad_answer_still_has_its_date_and_cookie(server: DemoServer) -> None:
     ],
 )
 def test_http_errors_carry_their_status_and_retry_after(
-    server: DemoServer, kind: str, status: int, retry_after: str | None
+    server: FakeServer, kind: str, status: int, retry_after: str | None
 ) -> None:
     server.fail_next(kind)
     answer = get(server, LIST)
@@ -89,21 +89,21 @@ def test_http_errors_carry_their_status_and_retry_after(
     assert answer.json() == {"statusCode": 4, "statusMessage": "Request failed"}
 
 
-def test_a_status_code_comes_with_http_200(server: DemoServer) -> None:
+def test_a_status_code_comes_with_http_200(server: FakeServer) -> None:
     server.fail_next("status:5")
     answer = get(server, LIST)
     assert (answer.status, answer.json()["statusCode"]) == (200, 5)
 
 
 @pytest.mark.parametrize(("kind", "status"), [("502html", 502), ("html", 200)])
-def test_pages_come_instead_of_json(server: DemoServer, kind: str, status: int) -> None:
+def test_pages_come_instead_of_json(server: FakeServer, kind: str, status: int) -> None:
     server.fail_next(kind)
     answer = get(server, LIST)
     assert (answer.status, answer.headers["Content-Type"]) == (status, "text/html")
     assert b"<html>" in answer.body
 
 
-def test_a_redirect_leads_to_another_origin(server: DemoServer) -> None:
+def test_a_redirect_leads_to_another_origin(server: FakeServer) -> None:
     server.fail_next("redirect")
     server.fail_next("redirect:http://elsewhere.example/")
     answer = get(server, LIST)
@@ -115,7 +115,7 @@ def test_a_redirect_leads_to_another_origin(server: DemoServer) -> None:
 
 
 @pytest.mark.parametrize("kind", ["truncated-json", "empty"])
-def test_a_body_can_be_no_json_though_http_is_in_order(server: DemoServer, kind: str) -> None:
+def test_a_body_can_be_no_json_though_http_is_in_order(server: FakeServer, kind: str) -> None:
     server.fail_next(kind)
     answer = get(server, LIST)
     assert answer.status == 200
@@ -123,14 +123,14 @@ def test_a_body_can_be_no_json_though_http_is_in_order(server: DemoServer, kind:
         answer.json()
 
 
-def test_json_can_be_of_the_wrong_shape(server: DemoServer) -> None:
+def test_json_can_be_of_the_wrong_shape(server: FakeServer) -> None:
     server.fail_next("wrong-json")
     server.fail_next("wrong-json:[null]")
     assert get(server, LIST).json() == {"statusCode": 0, "smsessions": 7, "messages": "none"}
     assert get(server, LIST).json() == [None]
 
 
-def test_a_connection_is_reset_at_once_or_in_the_body(server: DemoServer) -> None:
+def test_a_connection_is_reset_at_once_or_in_the_body(server: FakeServer) -> None:
     server.fail_next("reset")
     with pytest.raises(ConnectionResetError):
         get(server, LIST)
@@ -139,7 +139,7 @@ def test_a_connection_is_reset_at_once_or_in_the_body(server: DemoServer) -> Non
         get(server, LIST)
 
 
-def test_a_body_is_cut_in_the_middle(server: DemoServer) -> None:
+def test_a_body_is_cut_in_the_middle(server: FakeServer) -> None:
     whole = get(server, LIST).body
     server.fail_next("cut")
     with pytest.raises(IncompleteRead) as cut:
@@ -154,7 +154,7 @@ def test_a_chunked_body_is_cut_in_the_middle(serve: Serve) -> None:
         get(server, "/api/v2/me/smsessions/0000Nb0000000000/messages")
 
 
-def test_a_body_comes_in_chunks_or_without_a_length(server: DemoServer) -> None:
+def test_a_body_comes_in_chunks_or_without_a_length(server: FakeServer) -> None:
     whole = get(server, LIST).body
     server.fail_next("chunked:7")
     chunked = get(server, LIST)
@@ -165,13 +165,13 @@ def test_a_body_comes_in_chunks_or_without_a_length(server: DemoServer) -> None:
     assert "Content-Length" not in endless.headers
 
 
-def test_a_slow_body_is_whole_in_the_end(server: DemoServer) -> None:
+def test_a_slow_body_is_whole_in_the_end(server: FakeServer) -> None:
     whole = get(server, LIST).body
     server.fail_next("slow:0.001")
     assert get(server, LIST).body == whole
 
 
-def test_a_hanging_answer_outlasts_the_patience_of_the_reader(server: DemoServer) -> None:
+def test_a_hanging_answer_outlasts_the_patience_of_the_reader(server: FakeServer) -> None:
     server.fail_next("hang")
     with pytest.raises(TimeoutError):
         get(server, LIST, timeout=0.05)
@@ -179,20 +179,20 @@ def test_a_hanging_answer_outlasts_the_patience_of_the_reader(server: DemoServer
     assert get(server, LIST).status == 200
 
 
-def test_a_huge_body_is_as_large_as_it_says(server: DemoServer) -> None:
+def test_a_huge_body_is_as_large_as_it_says(server: FakeServer) -> None:
     server.fail_next("huge:65")
     answer = get(server, LIST)
     assert len(answer.body) == int(answer.headers["Content-Length"]) > 65 * 1024 * 1024
     assert answer.body.endswith(b'xxx"}')
 
 
-def test_a_deep_body_is_too_deep_to_parse(server: DemoServer) -> None:
+def test_a_deep_body_is_too_deep_to_parse(server: FakeServer) -> None:
     server.fail_next("deep")
     with pytest.raises(RecursionError):
         get(server, LIST).json()
 
 
-def test_a_gzip_bomb_is_small_until_it_is_opened(server: DemoServer) -> None:
+def test_a_gzip_bomb_is_small_until_it_is_opened(server: FakeServer) -> None:
     server.fail_next("gzip-bomb:32")
     answer = get(server, LIST)
     assert answer.headers["Content-Encoding"] == "gzip"
@@ -200,7 +200,7 @@ def test_a_gzip_bomb_is_small_until_it_is_opened(server: DemoServer) -> None:
     assert gzip.decompress(answer.body) == b" " * (32 * 1024 * 1024)
 
 
-def test_pages_are_reordered_and_repeated(server: DemoServer) -> None:
+def test_pages_are_reordered_and_repeated(server: FakeServer) -> None:
     server.fail_next("reorder", "/messages")
     assert indices(server, "A") == [3, 2, 1]
     server.fail_next("repeat", "/messages")
@@ -212,14 +212,14 @@ def test_pages_are_reordered_and_repeated(server: DemoServer) -> None:
 
 
 @pytest.mark.parametrize("kind", ["reorder", "repeat"])
-def test_what_has_no_messages_is_neither_reordered_nor_repeated(server: DemoServer, kind: str) -> None:
+def test_what_has_no_messages_is_neither_reordered_nor_repeated(server: FakeServer, kind: str) -> None:
     server.options.fault = (kind,)
     assert get(server, LIST).json()["statusCode"] == 0
     server.options.unknown_path = "404html"
     assert get(server, "/nothing").status == 404
 
 
-def test_a_fault_counts_when_it_has_struck(server: DemoServer) -> None:
+def test_a_fault_counts_when_it_has_struck(server: FakeServer) -> None:
     server.fail_next("503:7", "fields", times=2)
     assert server.befallen == {}
     for target in ("/api/v2/me", LIST):
@@ -227,8 +227,8 @@ def test_a_fault_counts_when_it_has_struck(server: DemoServer) -> None:
     assert server.befallen == {"503": 1}
 
 
-def test_a_page_that_has_no_other_order_leaves_the_fault_to_the_next(server: DemoServer) -> None:
-    server.world.say(server.world.add_session("B"), "alone")
+def test_a_page_that_has_no_other_order_leaves_the_fault_to_the_next(server: FakeServer) -> None:
+    server.store.say(server.store.add_session("B"), "alone")
     server.fail_next("reorder", "/messages")
     assert indices(server, "B") == [1]
     assert server.befallen == {}
@@ -236,14 +236,14 @@ def test_a_page_that_has_no_other_order_leaves_the_fault_to_the_next(server: Dem
     assert server.befallen == {"reorder": 1}
 
 
-def test_a_fault_that_is_to_come_can_be_taken_back(server: DemoServer) -> None:
+def test_a_fault_that_is_to_come_can_be_taken_back(server: FakeServer) -> None:
     server.fail_next("500")
     server.heal()
     assert get(server, LIST).status == 200
 
 
 @pytest.mark.parametrize("kind", sorted(KINDS))
-def test_the_server_goes_on_after_every_kind(server: DemoServer, kind: str) -> None:
+def test_the_server_goes_on_after_every_kind(server: FakeServer, kind: str) -> None:
     server.fail_next(kind, LIST)
     port = int(server.url.rpartition(":")[2])
     with socket.create_connection(("127.0.0.1", port)) as raw:
@@ -251,7 +251,7 @@ def test_the_server_goes_on_after_every_kind(server: DemoServer, kind: str) -> N
     assert get(server, "/api/v2/me").status == 200
 
 
-def test_every_answer_can_be_delayed(server: DemoServer) -> None:
+def test_every_answer_can_be_delayed(server: FakeServer) -> None:
     server.options.delay_ms = 20
     begin = time.monotonic()
     get(server, LIST)

@@ -1,0 +1,3 @@
+from tests.support.serving import clock, serve
+
+__all__ = ["clock", "serve"]

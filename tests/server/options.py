@@ -1,0 +1,5 @@
+"""The test server's switches."""
+
+from smscli.demo.options import SMS_TOPICS, Options
+
+__all__ = ["SMS_TOPICS", "Options"]
