@@ -240,7 +240,7 @@ class AppContext:
             return False
 
     def _object(self, key: str, value: object) -> str:
-        from smscli.output.export import json_text
+        from smscli.records import json_text
 
         return json_text({key: value})
 

@@ -11,7 +11,8 @@ from smscli.commands.options import (
 )
 from smscli.context import AppContext
 from smscli.errors import AuthError, LocalError, SmscliError, UsageError
-from smscli.output.export import json_text, pair_rows
+from smscli.output.export import pair_rows
+from smscli.records import json_text
 from smscli.sanitize import pipe_value
 from smscli.settings.config import Given, Profile, Settings, to_save
 from smscli.settings.credentials import Credential, account

@@ -18,8 +18,8 @@ from smscli.errors import (
     Unreachable,
 )
 from smscli.model import Listing, Message, Session
-from smscli.output.export import json_text
 from smscli.output.terminal import Terminal
+from smscli.records import json_text
 from smscli.sanitize import pipe_value
 
 if TYPE_CHECKING:

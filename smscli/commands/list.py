@@ -26,7 +26,8 @@ from smscli.commands.zones import zone_of
 from smscli.context import AppContext
 from smscli.errors import UsageError
 from smscli.model import Listing, Session
-from smscli.output.export import SESSION_COLUMNS, json_array, session_json, session_row
+from smscli.output.export import SESSION_COLUMNS, json_array, session_row
+from smscli.records import session_json
 
 if TYPE_CHECKING:
     from smscli.transcript.filters import Choice

@@ -4,7 +4,8 @@ from smscli.commands.options import IdArgument, JsonOption, RedactOption, TzOpti
 from smscli.commands.zones import zone_of
 from smscli.context import AppContext
 from smscli.errors import NotFound, did_you_mean
-from smscli.output.export import pair_rows, session_json, session_object
+from smscli.output.export import pair_rows, session_with_activity
+from smscli.records import json_text
 from smscli.transcript.activity import Activity
 from smscli.transcript.fold import transcript_for
 
@@ -40,9 +41,9 @@ def show(
     typing = [one.participant for one in transcript.typing(now)]
     summary = activity.summary(now, session.ended, typing)
     if json:
-        app.terminal.write(session_json(session, summary) + "\n")
+        app.terminal.write(json_text(session_with_activity(session, summary)) + "\n")
     elif app.terminal.pipe:
-        app.terminal.write("".join(f"{row}\n" for row in pair_rows(session_object(session, summary))))
+        app.terminal.write("".join(f"{row}\n" for row in pair_rows(session_with_activity(session, summary))))
     else:
         from smscli.output.render.tables import session_card
 

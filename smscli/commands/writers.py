@@ -3,8 +3,9 @@
 from collections.abc import Callable, Iterable
 from datetime import tzinfo
 
-from smscli.output.export import entry_json, entry_row, message_json
+from smscli.output.export import entry_json, entry_row
 from smscli.output.terminal import Terminal
+from smscli.records import message_json
 from smscli.transcript.filters import Chosen
 
 Form = Callable[[Chosen], str]

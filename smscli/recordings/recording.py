@@ -18,7 +18,7 @@ from typing import BinaryIO, Self
 from smscli.errors import LocalError, NotFound, WireError
 from smscli.gws.decode import decode, message_from_json
 from smscli.model import Message, Participant
-from smscli.output.export import message_json
+from smscli.records import message_json
 from smscli.settings.files import private, try_lock
 
 # An answer has 64 MiB at most, and a message in it grows to three times its size at most: a C1 control of two

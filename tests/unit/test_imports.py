@@ -21,17 +21,18 @@ OURS: dict[str, set[str]] = {
     "follow": {"backoff", "errors", "model", "paging"},
     "gws": {"backoff", "errors", "model", "paging", "signals", ""},
     "settings": {"errors", "sanitize", "signals"},
-    "records": {"errors", "model", "sanitize", "transcript"},
+    "records": {"errors", "model", "sanitize"},
     "output": {"errors", "model", "records", "sanitize", "signals", "transcript"},
-    "recordings": {"backoff", "errors", "gws", "model", "output", "records", "settings"},
+    "recordings": {"backoff", "errors", "gws", "model", "records", "settings"},
     "demo": set(),
     "context": {
-        "demo", "errors", "gws", "model", "output", "recordings", "sanitize", "settings", "transcript", "",
+        "demo", "errors", "gws", "model", "output", "recordings", "records", "sanitize", "settings",
+        "transcript", "",
     },
     "completion": {"context", "demo", "errors", "gws", "model", "output", "sanitize", "settings"},
     "commands": {
         "completion", "context", "demo", "errors", "follow", "gws", "model", "output", "recordings",
-        "sanitize", "settings", "signals", "transcript",
+        "records", "sanitize", "settings", "signals", "transcript",
     },
     "cli": {"commands", "context", "errors", "output", "settings", "signals", ""},
 }  # fmt: skip

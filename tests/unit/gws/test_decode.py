@@ -15,7 +15,7 @@ from smscli.errors import WireError
 from smscli.gws import decode
 from smscli.gws.decode import Status, User
 from smscli.model import Message, Participant, Session, Wake, WakeKind
-from smscli.output.export import message_json, session_json
+from smscli.records import message_json, session_json
 from tests.bench.samples import DOCUMENTED, missed, samples
 from tests.bench.setting import Setting
 from tests.support.wire_samples import (

@@ -23,8 +23,9 @@ from hypothesis import strategies as st
 from smscli.errors import LocalError, NotFound, SmscliError
 from smscli.gws.decode import decode, message_from_json
 from smscli.model import Message
-from smscli.output.export import entry_json, message_json
+from smscli.output.export import entry_json
 from smscli.recordings.recording import LONGEST_LINE, Recording, read
+from smscli.records import message_json
 from smscli.transcript.fold import Entry
 from tests.support.paths import ROOT
 

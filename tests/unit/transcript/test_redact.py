@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from smscli.gws.decode import message_from_json, session_from_json
 from smscli.model import Json, Listing, Message, Page, Participant, Session
-from smscli.output.export import message_json, session_json
+from smscli.records import message_json, session_json
 from smscli.transcript import redact
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
