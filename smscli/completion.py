@@ -312,11 +312,10 @@ def _sessions(settings: "Settings", environ: Mapping[str, str]) -> tuple["Sessio
             server,
             credential.header,
             spelling=_spelling(settings.origin, environ),
-            retries=0,
             environ=environ,
         )
         ending.callback(client.close)
-        return client.sessions().sessions
+        return client.sessions(retries=0).sessions
 
 
 def _credential(settings: "Settings") -> "Credential":

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from smscli.demo.server import DemoServer
     from smscli.gws.client import GwsClient
     from smscli.gws.push import Push
+    from smscli.model import Reads
     from smscli.settings.credentials import Credential, Store
     from smscli.settings.server_cache import Learned, State
-    from smscli.transcript.redact import Reads
 
 
 class AppContext:

@@ -7,11 +7,11 @@ Records that every command loads are tuples where they can be: to define a froze
 as long, which each start would feel.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 Json = Mapping[str, object]
 """A JSON object as the server sent it; nobody changes it."""
@@ -193,6 +193,46 @@ class Listing(NamedTuple):
             if len(found) == 1:
                 return found.pop()
         return next((ids[near] for near in get_close_matches(sought[:100], ids, n=1, cutoff=0.8)), None)
+
+
+READ_RETRIES = 2
+"""How often a one-shot command repeats a read that failed temporarily."""
+
+
+class Reads(Protocol):
+    """Where sessions and messages come from: the server, a recording or a stream, masked or not.
+
+    Each read raises SmscliError. `retries` is how often a read that failed temporarily is repeated.
+    """
+
+    def sessions(self, *, retries: int = READ_RETRIES) -> Listing:
+        """The sessions of the signed-in user, of a recording or of a stream."""
+        ...
+
+    def page(
+        self,
+        session_id: str,
+        start: int | None = None,
+        count: int | None = None,
+        *,
+        retries: int = READ_RETRIES,
+    ) -> Page:
+        """One page of a session's messages, from index `start` on and at most `count` of them."""
+        ...
+
+    def window(self, session_id: str, start: int | None = None, count: int | None = None) -> Page:
+        """Like `page`, but a session without messages yet gives an empty page instead of NotFound."""
+        ...
+
+    def messages(
+        self, session_id: str, start: int = 1, *, meanwhile: Callable[[], None] = ...
+    ) -> Iterator[Page]:
+        """All messages of a session from index `start` on, page by page; only the first can be empty."""
+        ...
+
+    def renew(self) -> None:
+        """Sign in again with the current secret."""
+        ...
 
 
 class NewMessages(NamedTuple):

@@ -9,11 +9,13 @@ from smscli.context import AppContext
 from smscli.follow.cursor import Cursor
 from smscli.follow.feed import FollowSettings, follow
 from smscli.model import (
+    READ_RETRIES,
     Event,
     Listing,
     ListRead,
     NewMessages,
     Notice,
+    Page,
     Role,
     SessionEnded,
     SessionStarted,
@@ -33,7 +35,7 @@ _LIVE = "live"
 
 def events(
     app: AppContext,
-    reads: "Reads",
+    reads: "FollowReads",
     ids: Sequence[str] | None,
     *,
     wait: Nap,
@@ -79,23 +81,25 @@ def rest(app: AppContext, nap: Nap, seconds: float, meanwhile: Callable[[], None
         meanwhile()
 
 
-class Reads:
-    """A follower's reads: as patient as a one-shot command's until the first list, then without retries.
+class FollowReads:
+    """The reads of a followed run: with a one-shot command's retries until the first list, then without.
 
     Masked where asked for; `lists_masked` off leaves the lists to be chosen from first.
     """
 
     def __init__(self, app: AppContext, redact: bool, *, lists_masked: bool = True) -> None:
-        self._client = app.client
-        reads = app.reads(redact)
-        self._list = (reads if lists_masked else self._client).sessions
-        self.page = reads.page
-        self.renew = reads.renew
+        self._reads = app.reads(redact)
+        self._lists = self._reads if lists_masked else app.reads(redact=False)
+        self._retries = READ_RETRIES
+        self.renew = self._reads.renew
 
     def sessions(self) -> Listing:
-        listing = self._list()
-        self._client.retries = 0
+        listing = self._lists.sessions(retries=self._retries)
+        self._retries = 0
         return listing
+
+    def page(self, session_id: str, start: int | None, count: int | None) -> Page:
+        return self._reads.page(session_id, start, count, retries=self._retries)
 
 
 class StatusReporter:

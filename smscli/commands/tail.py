@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from smscli.commands.live import Reads, events, nap, waiting_limit
+from smscli.commands.live import FollowReads, events, nap, waiting_limit
 from smscli.commands.options import (
     NO_FILTERS,
     AllOption,
@@ -84,7 +84,7 @@ def tail(
     app.notice("whose", f"following the SMS sessions of {app.user} at {app.host}")
     resume = recorder.cursors if recorder else None
     happening = events(
-        app, Reads(app, redact), ids, wait=screen.wait, interval=rhythm, pushed=pushed, resume=resume
+        app, FollowReads(app, redact), ids, wait=screen.wait, interval=rhythm, pushed=pushed, resume=resume
     )
     for event in happening:
         for take in takers:

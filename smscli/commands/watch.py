@@ -6,7 +6,7 @@ from datetime import datetime, tzinfo
 from math import inf
 
 from smscli.commands.live import (
-    Reads,
+    FollowReads,
     ServerClock,
     StatusReporter,
     WaitAlert,
@@ -61,7 +61,7 @@ def keep_watch(app: AppContext, asked: Asked) -> None:
         raise UsageError("--watch needs a terminal", hint="in a pipe: `smscli tail --all`")
     app.terminal.heed_ctrl_z()
     screen = Watch(app, asked)
-    reads = Reads(app, asked.redact, lists_masked=False)
+    reads = FollowReads(app, asked.redact, lists_masked=False)
     happening = events(app, reads, None, wait=screen.wait, interval=asked.interval, pushed=asked.pushed)
     for event in happening:
         screen.take(event)

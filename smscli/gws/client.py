@@ -22,7 +22,7 @@ from smscli.errors import (
 from smscli.gws import decode
 from smscli.gws.http import Answer, Server, TooLong, Transport
 from smscli.gws.responses import parsed
-from smscli.model import Listing, Message, Page
+from smscli.model import READ_RETRIES, Listing, Message, Page
 from smscli.paging import Paging
 
 if TYPE_CHECKING:
@@ -49,8 +49,7 @@ class GwsClient:
 
     `authorization` gives the Authorization header's whole value. `spelling` is the sessions' path segment
     where it is known, `learn` is told when another one works; `now` is the server's clock at its last answer,
-    None where it told none. `look`, where it is set, is shown each good answer as it came. A read that fails
-    in passing is repeated, at most `retries` times.
+    None where it told none. `look`, where it is set, is shown each good answer as it came.
     """
 
     def __init__(
@@ -59,7 +58,6 @@ class GwsClient:
         authorization: Callable[[], str],
         *,
         spelling: str | None = None,
-        retries: int = 2,
         wait: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.monotonic,
         learn: Callable[[str], None] | None = None,
@@ -73,7 +71,6 @@ class GwsClient:
         self.spelling = spelling
         self.now: datetime | None = None
         self.look: Callable[[object], None] | None = None
-        self.retries = retries
         self._wait = wait
         self._learn = learn
         self._debug = debug
@@ -88,11 +85,11 @@ class GwsClient:
         """The servers behind this one and how they are (Services page)."""
         return self._resource("services", {"fields": "*"}, decode.services_from_json)
 
-    def sessions(self) -> Listing:
+    def sessions(self, *, retries: int = READ_RETRIES) -> Listing:
         """The user's live sessions. Raises ServerError where neither spelling of the path leads to a list."""
         for spelling in self._spellings():
             try:
-                listing = self._listing(spelling)
+                listing = self._listing(spelling, retries)
             except NotFound as error:
                 missing = error
                 continue
@@ -100,12 +97,19 @@ class GwsClient:
             return listing
         raise self._no_sessions(missing) from missing
 
-    def page(self, session_id: str, start: int | None = None, count: int | None = None) -> Page:
+    def page(
+        self,
+        session_id: str,
+        start: int | None = None,
+        count: int | None = None,
+        *,
+        retries: int = READ_RETRIES,
+    ) -> Page:
         """One read of a session's messages, from index `start` and at most `count` of them where given.
 
         Raises NotFound where the server knows no messages of it, TooLong for an answer over the limit.
         """
-        return self._page(self._spellings()[0], session_id, start, count)
+        return self._page(self._spellings()[0], session_id, start, count, retries=retries)
 
     def window(self, session_id: str, start: int | None = None, count: int | None = None) -> Page:
         """The same; where the server knows no messages of the session the list decides: one that is in it has
@@ -226,8 +230,10 @@ class GwsClient:
             if self._learn:
                 self._learn(spelling)
 
-    def _listing(self, spelling: str) -> Listing:
-        (sessions, uris_only), at = self._get(f"me/{spelling}", {"fields": "*"}, decode.sessions_from_json)
+    def _listing(self, spelling: str, retries: int = READ_RETRIES) -> Listing:
+        (sessions, uris_only), at = self._get(
+            f"me/{spelling}", {"fields": "*"}, decode.sessions_from_json, retries=retries
+        )
         return Listing(sessions, at, uris_only)
 
     def _page(
@@ -237,6 +243,7 @@ class GwsClient:
         start: int | None,
         count: int | None,
         taken: Callable[[], Answer | None] = lambda: None,
+        retries: int = READ_RETRIES,
     ) -> Page:
         # As a path segment these three are none; whoever normalises the path would read something else.
         if session_id in ("", ".", ".."):
@@ -247,7 +254,7 @@ class GwsClient:
             return decode.messages_from_json(body, session_id)
 
         try:
-            messages, at = self._get(path, query, parse, taken)
+            messages, at = self._get(path, query, parse, taken, retries)
         except NotFound as error:
             raise self._no_session(session_id, error) from error
         except TooLong as error:
@@ -319,6 +326,7 @@ class GwsClient:
         query: Mapping[str, str],
         parse: Callable[[object], _T],
         taken: Callable[[], Answer | None] = lambda: None,
+        retries: int = READ_RETRIES,
     ) -> tuple[_T, datetime | None]:
         """One read, repeated while that may help, and the server's clock when it answered.
 
@@ -334,7 +342,7 @@ class GwsClient:
             except (Unreachable, ServerError) as error:
                 tried += 1
                 pause = _pause(error, tried)
-                if pause is None or tried > self.retries or waited + pause > _WAITED_AT_MOST:
+                if pause is None or tried > retries or waited + pause > _WAITED_AT_MOST:
                     raise
             waited += pause
             self._wait(pause)

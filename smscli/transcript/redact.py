@@ -9,9 +9,8 @@ from dataclasses import replace
 from functools import lru_cache
 from itertools import pairwise
 from operator import is_
-from typing import Protocol
 
-from smscli.model import Json, Listing, Message, Page, Participant, Session
+from smscli.model import READ_RETRIES, Json, Listing, Message, Page, Participant, Reads, Session
 
 HIDDEN = "***"
 """What stands in place of a value that is masked whole."""
@@ -148,22 +147,6 @@ def listing(one: Listing) -> Listing:
     return one._replace(sessions=tuple(map(session, one.sessions)))
 
 
-class Reads(Protocol):
-    """The reads of sessions and of their messages, as the client has them."""
-
-    def sessions(self) -> Listing: ...
-
-    def page(self, session_id: str, start: int | None = None, count: int | None = None) -> Page: ...
-
-    def window(self, session_id: str, start: int | None = None, count: int | None = None) -> Page: ...
-
-    def messages(
-        self, session_id: str, start: int = 1, *, meanwhile: Callable[[], None] = ...
-    ) -> Iterator[Page]: ...
-
-    def renew(self) -> None: ...
-
-
 class Masked:
     """The same reads with every answer masked, so that whoever reads here never holds what was masked."""
 
@@ -171,11 +154,18 @@ class Masked:
         self._reads = reads
         self.renew = reads.renew
 
-    def sessions(self) -> Listing:
-        return listing(self._reads.sessions())
+    def sessions(self, *, retries: int = READ_RETRIES) -> Listing:
+        return listing(self._reads.sessions(retries=retries))
 
-    def page(self, session_id: str, start: int | None = None, count: int | None = None) -> Page:
-        return page(self._reads.page(session_id, start, count))
+    def page(
+        self,
+        session_id: str,
+        start: int | None = None,
+        count: int | None = None,
+        *,
+        retries: int = READ_RETRIES,
+    ) -> Page:
+        return page(self._reads.page(session_id, start, count, retries=retries))
 
     def window(self, session_id: str, start: int | None = None, count: int | None = None) -> Page:
         return page(self._reads.window(session_id, start, count))

@@ -644,7 +644,7 @@ def test_each_refusal_is_one_of_our_errors(
 ) -> None:
     body = {"statusCode": code, "statusMessage": "why"} if code else b"<html><h1>no</h1></html>"
     with WireServer(in_turn(answer(b"" if http == 304 else body, http))) as server:
-        error = failure(connect(server, retries=0).sessions, kind)
+        error = failure(lambda: connect(server).sessions(retries=0), kind)
     assert error.message == f"the server answers: {said}, at {server.base_url}/me/smsessions"
     assert (error.hint, error.http_status, error.status_code) == (hint, http, code)
 
@@ -723,14 +723,14 @@ def test_no_cookie_or_csrf_token_comes_back_not_even_one_of_before(connect: Conn
 def test_a_refusals_words_are_cut_to_one_short_line_and_no_secret_in_two(connect: Connect) -> None:
     words = {"statusCode": 4, "statusMessage": "two\nlines " + "x" * 180 + " s3cret-t0ken" + "y" * 1000}
     with WireServer(in_turn(answer(words))) as server:
-        error = failure(connect(server, retries=0).sessions, ServerError)
+        error = failure(lambda: connect(server).sessions(retries=0), ServerError)
     said = error.message.partition("(statusCode 4): ")[2].partition(", at ")[0]
     assert said == "two lines " + "x" * 180 + " ***" + "y" * 6 + "..."
 
 
 def test_an_error_status_is_a_refusal_whatever_the_body(connect: Connect) -> None:
     with WireServer(in_turn(answer({"statusCode": 0, "smsessions": []}, 500))) as server:
-        error = failure(connect(server, retries=0).sessions, ServerError)
+        error = failure(lambda: connect(server).sessions(retries=0), ServerError)
     assert error.message == (
         f"the server answers: internal server error (HTTP 500), at {server.base_url}/me/smsessions"
     )
@@ -756,13 +756,15 @@ def test_what_is_no_answer_is_told_with_its_place(connect: Connect, body: bytes,
 # --- repeated reads ---
 
 
-def waits_of(connect: Connect, *replies: Reply, **options: Any) -> tuple[int, list[float], str | None]:
+def waits_of(
+    connect: Connect, *replies: Reply, retries: int = 2, **options: Any
+) -> tuple[int, list[float], str | None]:
     """How many requests a list took, the waits between, and the kind of error if it failed."""
     waits: list[float] = []
     outcome = None
     with WireServer(in_turn(*replies)) as server:
         try:
-            connect(server, wait=waits.append, **options).sessions()
+            connect(server, wait=waits.append, **options).sessions(retries=retries)
         except SmscliError as error:
             outcome = type(error).__name__
     return len(server.requests), waits, outcome
@@ -842,7 +844,7 @@ def test_retry_after_is_read_as_seconds_by_the_servers_own_clock(
 ) -> None:
     headers = {"Retry-After": retry_after} | ({"Date": date} if date else {})
     with WireServer(in_turn(answer(b"", 503, headers))) as server:
-        error = failure(connect(server, retries=0).sessions, Throttled)
+        error = failure(lambda: connect(server).sessions(retries=0), Throttled)
     assert isinstance(error, Throttled)
     assert error.retry_after == seconds
     if seconds is not None:
@@ -906,7 +908,7 @@ def test_a_badly_packed_answer_is_refused(
     connect: Connect, reply: Reply, kind: type[SmscliError], why: str
 ) -> None:
     with WireServer(in_turn(reply)) as server:
-        error = failure(connect(server, retries=0).sessions, kind)
+        error = failure(lambda: connect(server).sessions(retries=0), kind)
     assert error.message == f"the answer of localhost:{server.port} {why}"
 
 
@@ -941,7 +943,7 @@ def test_a_body_that_drips_for_ever_is_given_up(connect: Connect) -> None:
     times = iter([0.0, 0.0, 30.0, 59.0, 61.0, 61.0])
     dripping = drip(b"HTTP/1.1 200 OK\r\n\r\n", b" ", 0.01)
     with WireServer(in_turn(dripping)) as server:
-        error = failure(connect(server, clock=lambda: next(times), retries=0).sessions, TimedOut)
+        error = failure(lambda: connect(server, clock=lambda: next(times)).sessions(retries=0), TimedOut)
     assert error.message == f"the answer of localhost:{server.port} was not whole in time"
 
 
@@ -996,7 +998,7 @@ def test_what_no_library_can_make_an_address_of_is_told(connect: Connect) -> Non
 )
 def test_half_an_answer_is_none(connect: Connect, reply: Reply, kind: type[SmscliError], why: str) -> None:
     with WireServer(in_turn(reply)) as server:
-        error = failure(connect(server, timeout=0.2, retries=0).sessions, kind)
+        error = failure(lambda: connect(server, timeout=0.2).sessions(retries=0), kind)
     assert error.message == why.format(host=f"localhost:{server.port}")
 
 
@@ -1206,7 +1208,7 @@ def test_a_proxy_in_the_way_is_named_and_its_password_is_not(connect: Connect) -
     refusal = answer(b"", 407)
     with WireServer(in_turn(refusal)) as proxy:
         environ = {"HTTPS_PROXY": f"http://user:pass@localhost:{proxy.port}"}
-        error = failure(connect(GWS, environ=environ, retries=0).sessions, Unreachable)
+        error = failure(lambda: connect(GWS, environ=environ).sessions(retries=0), Unreachable)
     assert error.message == (
         f"the proxy localhost:{proxy.port} can't be reached: Tunnel connection failed: 407 Said"
     )
@@ -1246,8 +1248,8 @@ def test_a_debug_line_tells_a_request_without_an_answer(connect: Connect) -> Non
     lines: list[str] = []
     times = iter([0.0, 0.0, 0.1])
     with WireServer(in_turn(reset)) as server:
-        client = connect(server, debug=lines.append, clock=lambda: next(times), retries=0)
-        failure(client.sessions, Unreachable)
+        client = connect(server, debug=lines.append, clock=lambda: next(times))
+        failure(lambda: client.sessions(retries=0), Unreachable)
     assert lines == ["GET /api/v2/me/smsessions fields=* no answer 100 ms"]
 
 
