@@ -1,7 +1,6 @@
 """What whole-command tests share: a command line run in this process, against a demo server."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,20 +9,11 @@ from hypothesis import HealthCheck, settings
 from smscli.output.terminal import Terminal
 from tests.server.options import Options
 from tests.server.server import FakeServer
+from tests.support.command import Outcome, Smscli
 
 # How long an example takes is no answer: other programs run beside the tests.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
-
-
-@dataclass(frozen=True)
-class Outcome:
-    code: int
-    out: str
-    err: str
-
-
-Smscli = Callable[..., Outcome]
 
 
 @pytest.fixture(autouse=True)

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from keyring.errors import KeyringLocked
 
-from tests.conftest import Smscli
 from tests.server.options import Options
 from tests.server.server import FakeServer
+from tests.support.command import Smscli
 from tests.support.memory_keyring import Memory
 from tests.support.wire_server import WireServer, answer
 

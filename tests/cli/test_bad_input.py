@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from smscli.output.render.layout import cells
-from tests.conftest import Smscli
 from tests.server.options import Options
 from tests.server.server import FakeServer
+from tests.support.command import Smscli
 from tests.support.on_terminal import OnTerminal
 from tests.support.paths import ROOT
 

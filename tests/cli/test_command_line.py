@@ -7,9 +7,9 @@ import sys
 import pytest
 
 from smscli import __version__
-from tests.conftest import Smscli
 from tests.server.options import Options
 from tests.server.server import FakeServer
+from tests.support.command import Smscli
 from tests.support.on_terminal import OnTerminal
 
 LISTED = "0000Na9B26EF002G"

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 import trustme
 
-from tests.conftest import Outcome, Smscli
 from tests.server.faults import KINDS
 from tests.server.options import Options
 from tests.server.server import FakeServer
+from tests.support.command import Outcome, Smscli
 from tests.support.wire_server import Reply, Request, WireServer, answer
 
 ISO = "timestamp yyyy-MM-ddTHH:mm:ss.SSS+hhmm"

@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from tests.conftest import Smscli
+from tests.support.command import Smscli
 
 # One of the demo's.
 ID = "0000Na9C009E6UOL"

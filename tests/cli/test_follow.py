@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.test_tail import running
 from tests.server.options import Options
 from tests.server.server import FakeServer
+from tests.support.command import running
 
 FIRST, SECOND = "0000Na9B26EF0001", "0000Na9B26EF0002"
 _PATIENCE = 30.0

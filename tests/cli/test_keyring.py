@@ -17,9 +17,9 @@ from smscli.context import AppContext
 from smscli.errors import AuthError
 from smscli.output.terminal import Terminal
 from smscli.settings.credentials import Store
-from tests.conftest import Smscli
 from tests.server.options import Options
 from tests.server.server import FakeServer
+from tests.support.command import Smscli
 from tests.support.odd_keyrings import Hanging
 from tests.support.on_terminal import OnTerminal
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Smscli
 from tests.server.options import Options
 from tests.server.server import FakeServer
+from tests.support.command import Smscli
 from tests.support.on_terminal import OnTerminal
 
 ID, OTHER = "0000Na9B26EF0001", "0000Na9B26EF0002"

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Smscli
 from tests.server.options import Options
 from tests.server.server import FakeServer
+from tests.support.command import Smscli
 
 FIRST, SECOND = "0000Na9B26EF0001", "0000Na9B26EF0002"
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Smscli
 from tests.server.options import Options
 from tests.server.server import FakeServer
+from tests.support.command import Smscli
 
 ID = "0000Na9B26EF0001"
 SECRETS = ("555-010-4711", "5550104711", "mika@example.com", "B-20817")

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.conftest import Smscli
 from tests.server.options import Options
 from tests.server.server import FakeServer
+from tests.support.command import Smscli
 
 LISTED, READ = "0000Na9B26EF002G", "009052BDEE39003A"
 

@@ -7,13 +7,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 
 import pytest
 
-from tests.conftest import Smscli
 from tests.server.options import Options
 from tests.server.server import FakeServer
+from tests.support.command import Smscli, running
 from tests.support.on_terminal import OnTerminal
 
 FIRST, SECOND = "0000Na9B26EF0001", "0000Na9B26EF0002"
@@ -39,18 +38,6 @@ def environ(home: dict[str, str], server: FakeServer) -> dict[str, str]:
         "TZ": "UTC",
         "PATH": os.environ["PATH"],
     }
-
-
-@contextmanager
-def running(environ: dict[str, str], *arguments: str) -> Iterator["subprocess.Popen[str]"]:
-    """`smscli ARGUMENTS` in a process of its own, which does not outlive the block."""
-    command = [sys.executable, "-m", "smscli", *arguments]
-    pipe = subprocess.PIPE
-    with subprocess.Popen(command, env=environ, stdout=pipe, stderr=pipe, text=True) as child:
-        try:
-            yield child
-        finally:
-            child.kill()
 
 
 def bodies(lines: list[str]) -> list[str]:

@@ -14,9 +14,9 @@ import pytest
 import trustme
 
 from smscli.gws.tls import tls_context
-from tests.conftest import Outcome, Smscli
 from tests.server.options import Options
 from tests.server.server import FakeServer
+from tests.support.command import Outcome, Smscli
 from tests.support.on_terminal import OnTerminal
 from tests.support.tls_front import TlsFront
 

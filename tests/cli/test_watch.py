@@ -9,10 +9,9 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.cli.test_tail import running
-from tests.conftest import Smscli
 from tests.server.options import Options
 from tests.server.server import FakeServer
+from tests.support.command import Smscli, running
 from tests.support.on_terminal import OnTerminal
 
 FIRST, SECOND, THIRD = "0000Na9B26EF0001", "0000Na9B26EF0002", "0000Na9B26EF0003"

@@ -17,7 +17,7 @@ import pytest
 from smscli.model import Participant, Session
 from smscli.output.render.html import HtmlPage
 from smscli.transcript.fold import Entry
-from tests.unit.output.render.test_transcript import AGENT, CHAT, CUSTOMER, START, after, entry
+from tests.support.entries import AGENT, CHAT, CUSTOMER, START, after, entry
 
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 

@@ -12,7 +12,7 @@ import pytest
 
 from smscli.gws import http
 from smscli.gws.http import BODY_LIMIT, Server, TooLong, Transport
-from tests.conftest import Smscli
+from tests.support.command import Smscli
 from tests.support.wire_server import Line, Reply, Request, WireServer, answer, drip, in_turn, whole
 
 OK = b"HTTP/1.1 200 OK\r\n"

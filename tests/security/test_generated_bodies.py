@@ -6,7 +6,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from tests.bench.bodies import Case, Madhouse, Outcome, case, faults, tally
+from tests.support.generated_bodies import Case, Madhouse, Outcome, case, faults, tally
 
 
 # A thread's connection that an answer broke off in may be left to the collector, which is no matter here.

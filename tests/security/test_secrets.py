@@ -9,9 +9,19 @@ import pytest
 
 from smscli.context import AppContext
 from smscli.output.terminal import Terminal
-from tests.bench.secrets import PASSWORD, TOKEN, Case, Found, cases, forms, searched, searched_all, watched
-from tests.conftest import Smscli
+from tests.support.command import Smscli
 from tests.support.memory_keyring import Memory
+from tests.support.secret_search import (
+    PASSWORD,
+    TOKEN,
+    Case,
+    Found,
+    cases,
+    forms,
+    searched,
+    searched_all,
+    watched,
+)
 from tests.support.wire_server import Reply, Request, WireServer, answer, in_turn
 
 EMPTY_LIST = answer({"statusCode": 0, "smsessions": []})

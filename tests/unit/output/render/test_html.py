@@ -15,7 +15,7 @@ from smscli.model import Participant, Session
 from smscli.output.render.html import HtmlPage
 from smscli.sanitize import clean
 from smscli.transcript.fold import Entry
-from tests.unit.output.render.test_transcript import AGENT, CHAT, CUSTOMER, PACIFIC, START, after, entry
+from tests.support.entries import AGENT, CHAT, CUSTOMER, PACIFIC, START, after, entry
 
 SESSION = Session(
     "0000Na9B26EF002G",

@@ -12,7 +12,7 @@ from smscli.model import Message, Participant
 from smscli.output.render.layout import cells
 from smscli.output.render.timeline import Drawing, Side, Timeline
 from smscli.transcript.fold import Entry
-from tests.unit.output.render.test_transcript import (
+from tests.support.entries import (
     AGENT,
     CHAT,
     CUSTOMER,

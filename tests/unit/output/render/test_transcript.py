@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from zoneinfo import ZoneInfo
 
@@ -17,19 +17,9 @@ from smscli.output.render.transcript import Lines
 from smscli.sanitize import clean
 from smscli.transcript.filters import wording
 from smscli.transcript.fold import Entry
+from tests.support.entries import AGENT, CHAT, CUSTOMER, PACIFIC, START, Paper, entry, message
 
-CUSTOMER = Participant("Customer", "PersonP", "009052BDEE39003C")
-AGENT = Participant("Agent", "Agent1", "009052BDEE4A003E")
-START = datetime(2013, 12, 27, 21, 16, 41, tzinfo=UTC)
-PACIFIC = timezone(timedelta(hours=-8))
 LORD_HOWE, EUCLA = ZoneInfo("Australia/Lord_Howe"), ZoneInfo("Australia/Eucla")
-
-
-@dataclass
-class Paper:
-    width: int = 80
-    colour: bool = False
-    ascii: bool = False
 
 
 class Slow(Lines):
@@ -39,18 +29,6 @@ class Slow(Lines):
         return None
 
 
-def message(type: str, sender: Participant | None, text: str | None = None, **more: object) -> Message:
-    return replace(Message("0000Na9B26EF002G", 1, type, sender, "All", START, text), **more)
-
-
-def entry(type: str, sender: Participant | None, text: str | None = None, **more: object) -> Entry:
-    return Entry(message(type, sender, text, **more))
-
-
-def after(seconds: float, one: Entry) -> Entry:
-    return one._replace(message=replace(one.message, at=START + timedelta(seconds=seconds)))
-
-
 def written(entries: list[Entry], paper: Paper, zone: tzinfo = PACIFIC, many: bool = False) -> str:
     return "".join(map(Lines(paper, zone=zone, many=many), entries))
 
@@ -58,23 +36,6 @@ def written(entries: list[Entry], paper: Paper, zone: tzinfo = PACIFIC, many: bo
 def body(one: Entry, width: int = 80) -> str:
     """One entry without its date line and its time."""
     return written([one], Paper(width)).partition("\n")[2][10:].rstrip("\n")
-
-
-CHAT = [
-    entry("ParticipantJoined", CUSTOMER),
-    after(1, entry("ParticipantJoined", AGENT)),
-    after(14, entry("Text", CUSTOMER, "Hello, the router has been blinking red since this morning."))
-    ._replace(composing=12.4),
-    after(20, entry("Text", AGENT, "Good morning!")),
-    after(24, entry("Text", AGENT, "Shall I take this one?", visibility="Agents")),
-    after(30, entry("PushUrl", AGENT, url="https://example.com/help")),
-    after(50, entry("TypingStarted", CUSTOMER))
-    ._replace(composing=14.0, draft="given-up", draft_text="I would rather cancel"),
-    after(60, entry("CustomNotice", None, notice="This chat is recorded")),
-    after(70, entry("Text", CUSTOMER, "one\ntwo\n\n  three\n")),
-    entry("TranscriptSaveDone", None, at=None, index=-1),
-    after(90000, entry("ParticipantLeft", CUSTOMER)),
-]  # fmt: skip
 
 
 def test_a_conversation_at_80_columns() -> None:

@@ -1,0 +1,314 @@
+"""Where a secret could come to light, searched: every command, when all is well and when it is not, with
+`--debug`; its output, its traceback, the files it leaves, and what others on the machine can see of it."""
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from base64 import b64encode
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from itertools import product
+from pathlib import Path
+from subprocess import PIPE
+from urllib.parse import quote, quote_plus
+
+from keyring.backend import KeyringBackend
+
+from smscli.demo.connection import Answer, Request
+from smscli.demo.signin import HttpSession, HttpSessions
+from tests.server.faults import KINDS
+from tests.server.options import Options
+from tests.server.server import FakeServer
+from tests.support.paths import ROOT
+
+_PROC = Path("/proc")
+_HANDS = 2
+_LONGEST = 80
+_PATIENCE = 60.0
+_PULSE = 0.005
+# Long enough for a look at what a password command is given.
+_LINGER = 0.1
+
+USER = "maja"
+# Signs that a URL and JSON write otherwise, and letters that are other bytes in Latin-1.
+PASSWORD = 'pÄss/"w0rd+&% of maja'
+TOKEN = "t0ken/of+maja.x=="
+ID = "0000Na9B26EF0001"
+
+# Runs the tool with one function broken, named in the first argument.
+_BROKEN = """
+import importlib, sys
+place, function = sys.argv.pop(1).rsplit(":", 1)
+module, _, inner = place.partition(".of.")
+owner = importlib.import_module(module)
+owner = getattr(owner, inner) if inner else owner
+def broken(*given, **named):
+    raise RuntimeError("broken")
+setattr(owner, function, broken)
+from smscli.__main__ import main
+main()
+"""
+BREAKS = (
+    "smscli.settings.credentials.of.Credential:header",
+    "smscli.gws.http_auth.of.SignIn:learn",
+    "smscli.gws.http:_trace",
+    "requests.adapters.of.HTTPAdapter:send",
+    "http.client.of.HTTPConnection:putheader",
+)
+# A server that repeats, in the words of a refusal, all that it was sent: at once, or after a good list.
+QUOTES = ("quoted", "quoted later")
+# The last ones are tried again by the tool, which takes its time.
+TROUBLES = ("", "refused", "403", "redirect", "html", *QUOTES, *BREAKS, "500", "cut", "gone")
+QUICK = TROUBLES[:-3]
+SOURCES = ("environment", "token", "keyring", "command")
+LOGIN = ("auth", "login")
+COMMANDS: tuple[tuple[str, ...], ...] = (
+    ("list", "--json"),
+    ("show", ID),
+    ("messages", ID),
+    ("tail", ID),
+    ("doctor",),
+    ("auth", "status"),
+    LOGIN,
+    ("auth", "list"),
+    ("auth", "logout"),
+    ("__complete", "show", ""),
+)
+
+
+class Chest(KeyringBackend):
+    """A keyring in a file, outside the home that is searched."""
+
+    priority = 1
+
+    @property
+    def _file(self) -> Path:
+        return Path(os.environ["BENCH_CHEST"])
+
+    def get_password(self, service: str, username: str) -> str | None:
+        return self._file.read_text() if self._file.exists() else None
+
+    def set_password(self, service: str, username: str, password: str) -> None:
+        self._file.write_text(password)
+
+    def delete_password(self, service: str, username: str) -> None:
+        self._file.unlink()
+
+
+class Noted(HttpSessions):
+    """The server's HTTP sessions, with all that it ever gave away."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.given: set[str] = set()
+
+    def _open(self) -> HttpSession:
+        opened = super()._open()
+        self.given |= {opened.cookie, opened.token}
+        return opened
+
+
+@dataclass(frozen=True)
+class Case:
+    """One run: its words, where its secret comes from, and what goes wrong."""
+
+    command: tuple[str, ...]
+    source: str
+    trouble: str = ""
+
+    def __str__(self) -> str:
+        return f"{' '.join(self.command)}, secret from {self.source}, {self.trouble or 'all well'}"
+
+
+@dataclass
+class Found:
+    """What a search came to: how many texts were looked through, and where there was a secret."""
+
+    places: int = 0
+    occurrences: list[str] = field(default_factory=list)
+    runs: int = 1
+
+    def look(self, where: str, text: bytes, forms: Sequence[bytes]) -> None:
+        self.places += 1
+        self.occurrences += [f"{where}: {form!r}" for form in forms if form in text]
+
+
+class Told(FakeServer):
+    """A demo server in the case's trouble, which wants CSRF tokens and knows what it gave away."""
+
+    def __init__(self, case: Case) -> None:
+        options = Options(scene="empty", csrf=True, users={USER: PASSWORD}, tokens={TOKEN: USER})
+        if case.trouble == "refused":
+            options = Options(scene="empty", csrf=True)
+        elif case.trouble in KINDS:
+            options.fault = (case.trouble,)
+        super().__init__(options)
+        self._api.http_sessions = self.noted = Noted()
+        if case.trouble in QUOTES:
+            self._quote(("notifications", "messages") if case.trouble == QUOTES[1] else ("",))
+        self.store.add_session(ID, customer="Mika", agents=("Robin",))
+        self.store.say(ID, "is anybody there?", by="Mika")
+
+    def _quote(self, ends: tuple[str, ...]) -> None:
+        """Refuse requests whose path ends so, in words that repeat their headers."""
+        usual = self._api._answer
+
+        def answer(request: Request, user: str | None) -> Answer:
+            answered = usual(request, user)
+            if request.path.endswith(ends):
+                answered.status, answered.body = _quoting(request)
+            return answered
+
+        self._api._answer = answer
+
+    @contextmanager
+    def ended_in_time(self, case: Case) -> Iterator[None]:
+        """Within the block the session ends once somebody listens, so that a tail of it ends too."""
+        ending = threading.Thread(target=self._end_when_listened_to)
+        if case.command[0] == "tail" and not case.trouble:
+            ending.start()
+        yield
+        if ending.ident:
+            ending.join()
+
+    def _end_when_listened_to(self) -> None:
+        self.await_listeners()
+        self.store.end(ID)
+
+
+def _quoting(request: Request) -> tuple[int, bytes]:
+    """The status and body of a refusal that repeats what a request said of its sender."""
+    words = "refused: " + " ".join(request.headers.values())
+    if request.path.endswith("notifications"):
+        reply = {"channel": "/meta/handshake", "successful": False, "error": f"403::{words}"}
+        return 200, json.dumps([reply]).encode()
+    return 401, json.dumps({"statusCode": 20, "statusMessage": words}).encode()
+
+
+def cases(*, quick: bool) -> list[Case]:
+    """Each command in each trouble, with each source of the secret; `quick`: with one after the other."""
+    if not quick:
+        return [Case(*one) for one in product(COMMANDS, SOURCES, TROUBLES)]
+    return [
+        Case(command, SOURCES[(row + column) % len(SOURCES)], trouble)
+        for row, trouble in enumerate(QUICK)
+        for column, command in enumerate(COMMANDS)
+    ]
+
+
+def forms(secret: str) -> list[bytes]:
+    """A secret as it is, as a URL, JSON or Python write it, and in base64, alone and as Basic has it."""
+    spelled = {secret, quote(secret), quote(secret, safe=""), quote_plus(secret)}
+    spelled |= {repr(secret)[1:-1], json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]}
+    codes = ("utf-8", "latin-1")
+    found = {one.encode(code) for one in spelled for code in codes}
+    found |= {b64encode(one.encode(code)) for one in (secret, f"{USER}:{secret}") for code in codes}
+    return sorted(found)
+
+
+def searched(case: Case, folder: Path) -> Found:
+    """Run it in a home of its own, and look everywhere. `folder` gets the home, and the secrets beside it."""
+    with Told(case) as server:
+        environ = _environ(case, server, folder)
+        if case.trouble == "gone":
+            server.close()
+        return _search(case, server, environ, folder / "home")
+
+
+def _search(case: Case, server: Told, environ: Mapping[str, str], home: Path) -> Found:
+    process = subprocess.Popen(
+        _command(case, server), env=environ, stdin=PIPE, stdout=PIPE, stderr=PIPE, start_new_session=True
+    )
+    with (
+        watched(process.pid, own_environ=case.source in ("keyring", "command")) as seen,
+        server.ended_in_time(case),
+    ):
+        typed = TOKEN if case.source == "token" else PASSWORD
+        out, err = process.communicate(f"{typed}\n".encode(), timeout=_PATIENCE)
+    seen |= {"stdout": out, "stderr": err}
+    seen |= {str(path.relative_to(home)): path.read_bytes() for path in home.rglob("*") if path.is_file()}
+    secrets = [form for secret in (PASSWORD, TOKEN, *server.noted.given) for form in forms(secret)]
+    found = Found()
+    for where, text in seen.items():
+        found.look(f"{where} of {case}", text, secrets)
+    return found
+
+
+def _command(case: Case, server: Told) -> list[str]:
+    words = list(case.command)
+    if case.command == LOGIN:
+        words += ["--token-stdin" if case.source == "token" else "--password-stdin"]
+        words += ["--url", server.url, "--user", USER]
+    if words[0] != "__complete":
+        words.append("--debug")
+    start = ["-c", _BROKEN, case.trouble] if ":" in case.trouble else ["-m", "smscli"]
+    return [sys.executable, *start, *words]
+
+
+def _environ(case: Case, server: Told, folder: Path) -> dict[str, str]:
+    """A home with a profile, and the secret where the case has it; whatever holds it is beside the home."""
+    config, chest = folder / "home" / ".config" / "smscli", folder / "chest"
+    config.mkdir(parents=True)
+    chest.write_text(TOKEN if case.source == "token" else PASSWORD)
+    lines = ["[profiles.default]", f'url = "{server.url}"', f'user = "{USER}"']
+    if case.source == "command":
+        lines.append(f'password_command = ["sh", "-c", "sleep {_LINGER}; cat {chest}"]')
+    (config / "config.toml").write_text("\n".join(lines) + "\n")
+    environ = {
+        "HOME": str(folder / "home"),
+        "PATH": os.environ["PATH"],
+        "LANG": "C.UTF-8",
+        "PYTHONPATH": str(ROOT),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHON_KEYRING_BACKEND": "tests.support.secret_search.Chest",
+        "BENCH_CHEST": str(chest),
+    }
+    given = {"environment": {"SMSCLI_PASSWORD": PASSWORD}, "token": {"SMSCLI_TOKEN": TOKEN}}
+    return environ | given.get(case.source, {})
+
+
+@contextmanager
+def watched(process_id: int, *, own_environ: bool) -> Iterator[dict[str, bytes]]:
+    """What others can see of a process while it runs: the command line and the environment, its own and its
+    children's; its own environment only where no secret is there by the user's own choice."""
+    seen: dict[str, bytes] = {}
+    over = threading.Event()
+
+    def watch() -> None:
+        while not over.wait(_PULSE):
+            with suppress(OSError):
+                for one in (process_id, *_children(process_id)):
+                    _note(seen, one, with_environ=own_environ or one != process_id)
+
+    watching = threading.Thread(target=watch)
+    watching.start()
+    try:
+        yield seen
+    finally:
+        over.set()
+        watching.join()
+
+
+def _note(seen: dict[str, bytes], process_id: int, *, with_environ: bool) -> None:
+    for name in ("cmdline", "environ") if with_environ else ("cmdline",):
+        text = (_PROC / str(process_id) / name).read_bytes()
+        if text:
+            seen[f"{name} {text[:_LONGEST]!r}"] = text
+
+
+def _children(process_id: int) -> list[int]:
+    tasks = (_PROC / str(process_id) / "task").glob("*/children")
+    return [int(number) for task in tasks for number in task.read_text().split()]
+
+
+def searched_all(asked: Sequence[Case], folder: Path) -> Found:
+    """All of these, each in a folder of its own."""
+    folders = [folder / f"case-{number}" for number in range(len(asked))]
+    with ThreadPoolExecutor(_HANDS) as hands:
+        results = list(hands.map(searched, asked, folders))
+    places = sum(one.places for one in results)
+    return Found(places, [told for one in results for told in one.occurrences], len(results))
