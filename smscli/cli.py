@@ -17,8 +17,8 @@ from smscli.commands import options
 from smscli.context import AppContext
 from smscli.errors import InternalError, LocalError, ReaderGone, SmscliError, UsageError
 from smscli.output.terminal import Terminal
-from smscli.settings.config import Given
-from smscli.signals import Stopped, heeded
+from smscli.settings.config import CliOptions
+from smscli.signals import StopSignal, stop_signals_raised
 
 _MACHINE_FLAGS = frozenset({"--json", "--jsonl"})
 _READER_GONE = 141
@@ -119,7 +119,7 @@ def _everywhere(
 
 _GLOBAL = inspect.signature(_everywhere).parameters
 _FILTERS = tuple(inspect.signature(options.Filters).parameters.values())
-_GIVEN = Given._fields
+_GIVEN = CliOptions._fields
 _EVERYWHERE = {*_GLOBAL, "help"}
 
 
@@ -135,7 +135,7 @@ def with_globals(verb: Callable[..., None]) -> Callable[..., None]:
     @wraps(verb)
     def command(ctx: typer.Context, **values: Any) -> None:
         values.pop("version")
-        ctx.obj.take(Given(**{name: values.pop(name) for name in _GIVEN}))
+        ctx.obj.add_options(CliOptions(**{name: values.pop(name) for name in _GIVEN}))
         if filters:
             values[filters] = options.Filters(**{one.name: values.pop(one.name) for one in _FILTERS})
         verb(ctx.obj, **values)
@@ -277,10 +277,10 @@ def _ended(app: AppContext, step: Callable[[], int]) -> int:
         return step()
     except ReaderGone:
         return _READER_GONE
-    except Stopped as stopped:
+    except StopSignal as stopped:
         return stopped.exit_code
     except Exception as error:
-        return app.report(_translated(error), error)
+        return app.report_error(_translated(error), error)
 
 
 def run(
@@ -289,11 +289,11 @@ def run(
     terminal: Terminal | None = None,
 ) -> int:
     """Run one command line and return the exit code; every error has been told on stderr."""
-    app = AppContext(environ, machine=not _MACHINE_FLAGS.isdisjoint(arguments), terminal=terminal)
+    app = AppContext(environ, json_stderr=not _MACHINE_FLAGS.isdisjoint(arguments), terminal=terminal)
     try:
-        with heeded():
+        with stop_signals_raised():
             code = _ended(app, lambda: _run(app, arguments))
             closed = _ended(app, lambda: _close(app))
-    except Stopped as stopped:
+    except StopSignal as stopped:
         return stopped.exit_code
     return code or closed

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from smscli.model import Session
-    from smscli.settings.config import Given, Settings
+    from smscli.settings.config import CliOptions, Settings
     from smscli.settings.credentials import Credential
 
 FILES = "/"
@@ -244,14 +244,14 @@ def live_ids(given: Mapping[str, str], environ: Mapping[str, str], patience: flo
 
     `given` are options by their long names. UsageError and ConfigError as resolving the settings raises them.
     """
-    from smscli.settings.config import Config, is_demo, resolve
+    from smscli.settings.config import Config, resolve, uses_demo
 
     options = _given(given)
-    config = Config.none(environ) if is_demo(options, environ) else Config.load(environ)
+    config = Config.empty(environ) if uses_demo(options, environ) else Config.load(environ)
     settings = resolve(options, environ, config)
     if not (settings.base_url or settings.demo):
         return []
-    kept = Kept(environ, [settings.origin or "demo", settings.user, settings.profile])
+    kept = IdCache(environ, [settings.origin or "demo", settings.user, settings.profile])
     found = kept.read(time.time())
     if found is None:
         found = _in_time(lambda: [_described(one) for one in _sessions(settings, environ)], patience)
@@ -261,10 +261,10 @@ def live_ids(given: Mapping[str, str], environ: Mapping[str, str], patience: flo
     return found
 
 
-def _given(options: Mapping[str, str]) -> "Given":
-    from smscli.settings.config import Given
+def _given(options: Mapping[str, str]) -> "CliOptions":
+    from smscli.settings.config import CliOptions
 
-    return Given(
+    return CliOptions(
         profile=options.get("--profile"),
         url=options.get("--url"),
         user=options.get("--user"),
@@ -320,21 +320,21 @@ def _sessions(settings: "Settings", environ: Mapping[str, str]) -> tuple["Sessio
 
 def _credential(settings: "Settings") -> "Credential":
     """The secret, from a source that gives it at once: nobody unlocks anything to finish a word."""
-    from smscli.settings.credentials import Credential, Store, find, first_line
+    from smscli.settings.credentials import Credential, Keyring, find, run_password_command
 
     if settings.password_command and not (settings.token or settings.password):
-        secret = first_line(settings.password_command, _PATIENCE)
+        secret = run_password_command(settings.password_command, _PATIENCE)
         return Credential(settings.user, settings.auth, secret, "command")
-    return find(settings, Store(on_terminal=False, notice=lambda message: None, limit=_PATIENCE))
+    return find(settings, Keyring(on_terminal=False, notice=lambda message: None, limit=_PATIENCE))
 
 
 def _spelling(origin: str | None, environ: Mapping[str, str]) -> str | None:
-    from smscli.settings.server_cache import State
+    from smscli.settings.server_cache import ServerCache
 
-    return State.load(environ, lambda line: None).of(origin).spelling if origin else None
+    return ServerCache.load(environ, lambda line: None).get(origin).spelling if origin else None
 
 
-class Kept:
+class IdCache:
     """The ids last found, on disk for the next few seconds; `owner` says whose: origin, user, profile."""
 
     def __init__(self, environ: Mapping[str, str], owner: Sequence[str | None]) -> None:
@@ -368,6 +368,6 @@ def forget(environ: Mapping[str, str]) -> None:
 
 
 def _kept_at(environ: Mapping[str, str]) -> Path:
-    from smscli.settings.files import our_folder
+    from smscli.settings.files import app_folder
 
-    return our_folder(environ, "XDG_CACHE_HOME", ".cache") / "sessions.json"
+    return app_folder(environ, "XDG_CACHE_HOME", ".cache") / "sessions.json"

@@ -1,5 +1,4 @@
-"""What a command works with, each made when first asked for: settings, terminal, the client and, for
-`--demo`, the server inside this process; and how a notice or an error is told."""
+"""What a command works with: settings, terminal, client, keyring, demo server, each made on first use."""
 
 import time
 import traceback
@@ -13,45 +12,45 @@ from urllib.parse import urlsplit
 from smscli.errors import NotConfigured, SmscliError
 from smscli.output.terminal import Terminal
 from smscli.sanitize import clean
-from smscli.settings.config import Config, Given, Settings, is_demo, resolve
+from smscli.settings.config import CliOptions, Config, Settings, resolve, uses_demo
 
 if TYPE_CHECKING:
     from smscli.demo.server import DemoServer
     from smscli.gws.client import GwsClient
     from smscli.gws.push import Push
     from smscli.model import Reads
-    from smscli.settings.credentials import Credential, Store
-    from smscli.settings.server_cache import Learned, State
+    from smscli.settings.credentials import Credential, Keyring
+    from smscli.settings.server_cache import ServerCache, ServerInfo
 
 
 class AppContext:
-    """Everything one run of one command shares. `machine`: stderr speaks JSON objects, for a script."""
+    """What one run of one command shares. `json_stderr`: notices and errors are JSON objects, one a line."""
 
     def __init__(
-        self, environ: Mapping[str, str], *, machine: bool, terminal: Terminal | None = None
+        self, environ: Mapping[str, str], *, json_stderr: bool, terminal: Terminal | None = None
     ) -> None:
         self.environ = environ
-        self.machine = machine
+        self.json_stderr = json_stderr
         self.clock: Callable[[], float] = time.monotonic
-        self.given = Given()
-        self._new_profile = False
+        self.options = CliOptions()
+        self._new_profile_allowed = False
         self._is_warned = False
         self._closing = ExitStack()
         self._closing.callback(lambda: self.terminal.close())
         if terminal is not None:
             self.__dict__["terminal"] = terminal
 
-    def take(self, given: Given) -> None:
-        """Add what options said; what comes later on the command line wins."""
-        said = {name: value for name, value in given._asdict().items() if value is not None}
-        self.given = self.given._replace(**said)
+    def add_options(self, options: CliOptions) -> None:
+        """Merge further options; the later ones on the command line win."""
+        given = {name: value for name, value in options._asdict().items() if value is not None}
+        self.options = self.options._replace(**given)
         self.__dict__.pop("settings", None)
-        if self.given.color:
-            self.terminal.color = self.given.color
+        if self.options.color:
+            self.terminal.color = self.options.color
 
-    def begin_login(self) -> None:
-        """From now on the profile may be one that is not saved yet."""
-        self._new_profile = True
+    def allow_new_profile(self) -> None:
+        """From now on the profile may be one that is not saved yet (signing in)."""
+        self._new_profile_allowed = True
         self.__dict__.pop("settings", None)
 
     @cached_property
@@ -60,27 +59,27 @@ class AppContext:
 
     @cached_property
     def settings(self) -> Settings:
-        if is_demo(self.given, self.environ):
-            return resolve(self.given, self.environ, Config.none(self.environ))
-        return resolve(self.given, self.environ, self.config, new_profile=self._new_profile)
+        if uses_demo(self.options, self.environ):
+            return resolve(self.options, self.environ, Config.empty(self.environ))
+        return resolve(self.options, self.environ, self.config, new_profile=self._new_profile_allowed)
 
     @cached_property
     def terminal(self) -> Terminal:
-        return Terminal.of_process(self.environ, json=self.machine)
+        return Terminal.of_process(self.environ, json=self.json_stderr)
 
     @cached_property
     def server(self) -> "DemoServer":
-        """The demo server inside this process, started."""
+        """The demo server in this process, started."""
         from smscli.demo.server import DemoServer
 
         server = DemoServer()
         server.start()
-        self.at_close(server.close)
+        self.on_close(server.close)
         return server
 
     @property
     def base_url(self) -> str:
-        """The server's address up to and with `/api/v2`."""
+        """The server's URL, ending in `/api/v2`. NotConfigured."""
         if self.settings.demo:
             return f"{self.server.url}/api/v2"
         if self.settings.base_url is None:
@@ -95,76 +94,76 @@ class AppContext:
         return urlsplit(self.base_url).hostname or ""
 
     @cached_property
-    def store(self) -> "Store":
+    def keyring(self) -> "Keyring":
         """The system's keyring."""
-        from smscli.settings.credentials import Store
+        from smscli.settings.credentials import Keyring
 
         on_terminal = self.terminal.err_tty
-        return Store(on_terminal=on_terminal, notice=lambda message: self.notice("keyring", message))
+        return Keyring(on_terminal=on_terminal, notice=lambda message: self.notice("keyring", message))
 
-    def credential(self) -> "Credential":
-        """The secret for this server and user, read from its source at each call."""
+    def read_credential(self) -> "Credential":
+        """The credential for this server and user, read from its source at each call. AuthError."""
         from smscli.settings.credentials import Credential, find
 
         if self.settings.demo:
             user = self.settings.user or self.server.user
             return Credential(user, "basic", self.server.password, "demo")
-        _ = self.base_url  # says so where nothing is configured, before any keyring is asked
-        return find(self.settings, self.store)
+        _ = self.base_url  # raises NotConfigured before the keyring is asked
+        return find(self.settings, self.keyring)
 
     @cached_property
-    def signed_in(self) -> "Credential":
-        return self.credential()
+    def credential(self) -> "Credential":
+        return self.read_credential()
 
     @property
     def user(self) -> str:
-        """Whose sessions these are, as far as is known without asking the server."""
-        return self.signed_in.user or self.settings.profile or "the token's user"
+        """The user to name in output, as far as known without a request."""
+        return self.credential.user or self.settings.profile or "the token's user"
 
     @cached_property
-    def state(self) -> "State":
-        """What earlier runs have learned of servers."""
-        from smscli.settings.server_cache import State
+    def server_cache(self) -> "ServerCache":
+        """What earlier runs found out about servers."""
+        from smscli.settings.server_cache import ServerCache
 
-        return State.load(self.environ, self.debug if self.settings.debug else lambda line: None)
+        return ServerCache.load(self.environ, self.debug if self.settings.debug else lambda line: None)
 
     @property
-    def learned(self) -> "Learned":
-        """What is known of this server."""
-        from smscli.settings.server_cache import Learned
+    def server_info(self) -> "ServerInfo":
+        """What earlier runs found out about this server."""
+        from smscli.settings.server_cache import ServerInfo
 
-        return self.state.of(self.settings.origin) if self.settings.origin else Learned()
+        return self.server_cache.get(self.settings.origin) if self.settings.origin else ServerInfo()
 
-    def learn(self, *, spelling: str | None = None, trusted: bool | None = None) -> None:
-        """Keep for later runs what this server turned out to be; the demo server is new each time."""
+    def update_server_info(self, *, spelling: str | None = None, trusted: bool | None = None) -> None:
+        """Keyring facts about this server for later runs; never about the demo server, new at each run."""
         if self.settings.origin:
-            self.state.learn(self.settings.origin, spelling=spelling, trusted=trusted)
+            self.server_cache.update(self.settings.origin, spelling=spelling, trusted=trusted)
 
     def connect(self, credential: "Credential | None" = None) -> "GwsClient":
-        """A client that signs in with `credential`, else with what is found, and found again when it signs in
-        anew."""
+        """A client that signs in with `credential`, else with the one found, which is read again when the
+        server asks to sign in again."""
         from smscli.gws.client import GwsClient, Server
 
         settings = self.settings
         server = Server(self.base_url, settings.timeout, settings.ca_bundle, settings.client_cert)
-        known = [credential or self.signed_in]
+        first = [credential or self.credential]
         client = GwsClient(
             server,
-            lambda: (known.pop() if known else credential or self.credential()).header(),
-            spelling=self.learned.spelling,
-            learn=lambda spelling: self.learn(spelling=spelling),
+            lambda: (first.pop() if first else credential or self.read_credential()).header(),
+            spelling=self.server_info.spelling,
+            learn=lambda spelling: self.update_server_info(spelling=spelling),
             debug=self.debug if settings.debug else None,
             environ=self.environ,
         )
-        self.at_close(client.close)
+        self.on_close(client.close)
         if client.transport.is_exposed:
-            self._warn_of_exposure(client.host)
+            self._warn_about_plain_http(client.host)
         return client
 
-    def _warn_of_exposure(self, host: str) -> None:
+    def _warn_about_plain_http(self, host: str) -> None:
         if not self._is_warned:
             self._is_warned = True
-            self.notice("insecure", f"no TLS to {host}: others on the way can read secret and messages")
+            self.notice("insecure", f"no TLS to {host}: the network can read the secret and the messages")
 
     @cached_property
     def client(self) -> "GwsClient":
@@ -172,89 +171,85 @@ class AppContext:
 
     @cached_property
     def push(self) -> "Push":
-        """The server's wake-ups, listened to from the first time this is asked for."""
+        """The server's push channel, opened on first use."""
         from smscli.gws.push import Push
 
         push = Push(self.client.transport, debug=self.debug if self.settings.debug else None)
-        self.at_close(push.close)
+        self.on_close(push.close)
         push.start()
         return push
 
     @property
     def server_time(self) -> datetime | None:
-        """The server's clock at its last answer; None where it was not asked, or told none."""
+        """The server's clock at its last answer; None without a request, or without a `Date`."""
         client: GwsClient | None = self.__dict__.get("client")
         return client.now if client else None
 
     def reads(self, redact: bool) -> "Reads":
-        """The client's reads, masked before anybody sees them where asked for."""
+        """The client's reads, masked with `redact`."""
         if not redact:
             return self.client
         from smscli.transcript.redact import Masked
 
         return Masked(self.client)
 
-    def tell(self, text: str) -> None:
-        """Tell a person something in one line, whoever wrote what is in it."""
+    def say(self, text: str) -> None:
+        """Print one line on stderr; control characters in it are made visible."""
         self.terminal.say(clean(text))
 
     def debug(self, line: str) -> None:
-        """Tell one of `--debug`'s lines."""
-        self.notice("debug", line if self.machine else f"debug: {line}")
+        """Print a line of `--debug`."""
+        self.notice("debug", line if self.json_stderr else f"debug: {line}")
 
     def notice(self, kind: str, message: str, session_id: str | None = None) -> None:
-        """Tell a person, or a script, something about the run; `kind` is one of the notice kinds."""
-        said = {"kind": kind, "sessionId": session_id, "message": message}
-        if self.machine:
-            self.terminal.say(self._object("notice", said))
+        """Print a notice on stderr, as text or as JSON; `kind` is one of the notice kinds."""
+        if self.json_stderr:
+            self._say_json("notice", {"kind": kind, "sessionId": session_id, "message": message})
         else:
-            self.tell(message)
+            self.say(message)
 
-    def report(self, error: SmscliError, cause: Exception) -> int:
-        """Tell an error and its next step; the exit code."""
-        if error.kind == "internal" and (self.given.debug or self._sets(lambda settings: settings.debug)):
+    def report_error(self, error: SmscliError, cause: Exception) -> int:
+        """Print an error and its hint; returns the exit code."""
+        if error.kind == "internal" and (self.options.debug or self._setting(lambda one: one.debug)):
             for line in "".join(traceback.format_exception(cause)).splitlines():
                 self.debug(line)
-        if self.machine:
-            self.terminal.say(self._object("error", _fields(error)))
+        if self.json_stderr:
+            self._say_json("error", _error_object(error))
             return error.exit_code
-        self.tell(f"error: {error.message}")
+        self.say(f"error: {error.message}")
         if error.hint:
-            self.tell(f"hint: {self._hint(error.hint)}")
+            self.say(f"hint: {self._hint(error.hint)}")
         return error.exit_code
 
     def _hint(self, hint: str) -> str:
-        """The next step, where the demo server was asked at that server."""
-        reading = ("list", "show", "messages", "tail", "doctor")
-        if self._sets(lambda settings: settings.demo):
-            for verb in reading:
-                hint = hint.replace(f"`smscli {verb}", f"`smscli --demo {verb}")
+        """The hint; the commands it names get `--demo` where the demo server was used."""
+        if self._setting(lambda one: one.demo):
+            for command in ("list", "show", "messages", "tail", "doctor"):
+                hint = hint.replace(f"`smscli {command}", f"`smscli --demo {command}")
         return hint
 
-    def _sets(self, read: Callable[[Settings], bool]) -> bool:
-        """What the settings say, where they can be found out at all."""
+    def _setting(self, read: Callable[[Settings], bool]) -> bool:
+        """A setting, False where the settings can't be resolved: that may be the error being reported."""
         try:
             return read(self.settings)
         except Exception:
-            # This is asked while an error is told, which may be just that they can't be found out.
             return False
 
-    def _object(self, key: str, value: object) -> str:
+    def _say_json(self, key: str, value: object) -> None:
         from smscli.records import json_text
 
-        return json_text({key: value})
+        self.terminal.say(json_text({key: value}))
 
-    def at_close(self, end: Callable[[], None]) -> None:
-        """Have `end` called when the command is over, however it ends; the last one first."""
-        self._closing.callback(end)
+    def on_close(self, callback: Callable[[], None]) -> None:
+        """Call `callback` at the end of the command, however it ends; the last registered one first."""
+        self._closing.callback(callback)
 
     def close(self) -> None:
-        """End what was started, the last first, and leave the terminal in order, whatever fails or is
-        interrupted on the way."""
+        """Run the callbacks and restore the terminal, even when some of them fail or are interrupted."""
         self._closing.close()
 
 
-def _fields(error: SmscliError) -> dict[str, object]:
+def _error_object(error: SmscliError) -> dict[str, object]:
     return {
         "kind": error.kind,
         "exitCode": error.exit_code,

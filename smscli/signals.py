@@ -1,4 +1,4 @@
-"""Signals that end the program: raised as exceptions, but never between doing a thing and noting it down."""
+"""Signals that end the program, raised as exceptions, but never between an action and the note of it."""
 
 import signal
 import sys
@@ -9,13 +9,15 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any, NoReturn
 
-_ENDING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
-# What was begun may still be written out to a reader who is slow; one who sleeps holds nobody up.
-_LAST_WORDS_SECONDS = 0.5
-_AGAIN_SECONDS = 0.01
+_STOP_SIGNALS = tuple(
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
+)
+# Enough for a slow reader to take the last output; a reader that hangs must not delay the exit.
+_SHUTDOWN_SECONDS = 0.5
+_RESEND_SECONDS = 0.01
 
 
-class Stopped(BaseException):
+class StopSignal(BaseException):
     """A signal asked the program to end."""
 
     def __init__(self, number: int) -> None:
@@ -24,9 +26,9 @@ class Stopped(BaseException):
         self.exit_code = 128 + number
 
 
-class _State:
-    """`depth` of what must not be interrupted, the signal that came meanwhile, when the first one came, and
-    the last one that was raised."""
+class _SignalState:
+    """`depth`: nesting of deferred blocks; `pending`: signal deferred by them; `since`: time of the first
+    signal; `raised`: the last signal that was raised."""
 
     depth = 0
     pending: int | None = None
@@ -34,86 +36,86 @@ class _State:
     raised: int | None = None
 
 
-def time_left() -> float | None:
-    """How many seconds a program that was asked to end has to write what it began; None where it was not."""
-    if _State.since is None:
+def shutdown_time_left() -> float | None:
+    """Seconds left to write pending output after a stop signal; None when there was no signal."""
+    if _SignalState.since is None:
         return None
-    return max(_State.since + _LAST_WORDS_SECONDS - time.monotonic(), 0.0)
+    return max(_SignalState.since + _SHUTDOWN_SECONDS - time.monotonic(), 0.0)
 
 
-def _stop(number: int, frame: FrameType | None) -> None:
-    if _State.since is None:
-        _State.since = time.monotonic()
-    if _State.depth:
-        _State.pending = number
+def _on_signal(number: int, frame: FrameType | None) -> None:
+    if _SignalState.since is None:
+        _SignalState.since = time.monotonic()
+    if _SignalState.depth:
+        _SignalState.pending = number
         return
     _raise(number)
 
 
 def _raise(number: int) -> NoReturn:
-    _State.raised = number
-    raise Stopped(number)
+    _SignalState.raised = number
+    raise StopSignal(number)
 
 
-def insist() -> None:
-    """For one who would wait on: raise again what was raised, and lost behind an error of a clean-up."""
-    if _State.raised is not None:
-        raise Stopped(_State.raised)
+def raise_again() -> None:
+    """Call before a wait: raises a signal again whose exception was replaced by an error of a clean-up."""
+    if _SignalState.raised is not None:
+        raise StopSignal(_SignalState.raised)
 
 
-def _send_again(number: int) -> None:
+def _resend(number: int) -> None:
     if hasattr(signal, "pthread_kill"):
-        # To the main thread itself: it may be in a wait that only a signal of its own ends.
+        # A blocking call of the main thread is only interrupted by a signal to that thread.
         signal.pthread_kill(threading.main_thread().ident or 0, number)
     else:
         signal.raise_signal(number)
 
 
 @contextmanager
-def _never_lost() -> Iterator[None]:
-    """Have a signal come again that was raised where Python drops exceptions, as in a finalizer."""
-    before = sys.unraisablehook
+def _resent_from_finalizers() -> Iterator[None]:
+    """Resend a signal that was raised inside a finalizer, where Python drops exceptions."""
+    previous = sys.unraisablehook
 
-    def dropped(what: Any) -> None:
-        if isinstance(what.exc_value, Stopped):
-            threading.Timer(_AGAIN_SECONDS, _send_again, (what.exc_value.number,)).start()
+    def on_unraisable(unraisable: Any) -> None:
+        if isinstance(unraisable.exc_value, StopSignal):
+            threading.Timer(_RESEND_SECONDS, _resend, (unraisable.exc_value.number,)).start()
         else:
-            before(what)
+            previous(unraisable)
 
-    sys.unraisablehook = dropped
+    sys.unraisablehook = on_unraisable
     try:
         yield
     finally:
-        sys.unraisablehook = before
+        sys.unraisablehook = previous
 
 
 @contextmanager
-def heeded() -> Iterator[None]:
-    """Let Ctrl-C, SIGTERM and SIGHUP end what is inside by raising `Stopped`."""
-    # What is ignored from the start stays so: under nohup a hang-up ends nothing.
-    heard = [number for number in _ENDING if signal.getsignal(number) != signal.SIG_IGN]
-    before = {number: signal.signal(number, _stop) for number in heard}
+def stop_signals_raised() -> Iterator[None]:
+    """Raise `StopSignal` inside this block on Ctrl-C, SIGTERM and SIGHUP."""
+    # A signal that was ignored at the start stays ignored: under nohup SIGHUP ends nothing.
+    numbers = [number for number in _STOP_SIGNALS if signal.getsignal(number) != signal.SIG_IGN]
+    previous = {number: signal.signal(number, _on_signal) for number in numbers}
     try:
-        with _never_lost():
+        with _resent_from_finalizers():
             yield
     finally:
-        with held():
-            for number, handler in before.items():
+        with signals_deferred():
+            for number, handler in previous.items():
                 signal.signal(number, handler)
-            _State.since = _State.raised = None
+            _SignalState.since = _SignalState.raised = None
 
 
-class held:
-    """What stands inside is done whole: a signal that comes meanwhile is raised at its end.
+class signals_deferred:
+    """Defers stop signals to the end of this block.
 
-    Nothing that may wait belongs in it. Only for the main thread, where signals are raised.
+    The block must not wait for anything. Only for the main thread, which is where signals are raised.
     """
 
     def __enter__(self) -> None:
-        _State.depth += 1
+        _SignalState.depth += 1
 
     def __exit__(self, *_: object) -> None:
-        _State.depth -= 1
-        if not _State.depth and _State.pending is not None:
-            number, _State.pending = _State.pending, None
+        _SignalState.depth -= 1
+        if not _SignalState.depth and _SignalState.pending is not None:
+            number, _SignalState.pending = _SignalState.pending, None
             _raise(number)

@@ -14,7 +14,7 @@ from smscli.errors import AuthError, LocalError, SmscliError, UsageError
 from smscli.output.export import pair_rows
 from smscli.records import json_text
 from smscli.sanitize import pipe_value
-from smscli.settings.config import Given, Profile, Settings, to_save
+from smscli.settings.config import CliOptions, Profile, Settings, profile_to_save
 from smscli.settings.credentials import Credential, account
 
 # A secret is a line; of what is piped in no more is read.
@@ -36,20 +36,20 @@ def login(
     credential = _credential(app, piped)
     name = app.connect(credential).me().name or credential.user or "the token's user"
     _keep(app, credential)
-    app.tell(f"signed in to {app.host} as {name}, profile {app.settings.profile}")
+    app.say(f"signed in to {app.host} as {name}, profile {app.settings.profile}")
 
 
 def _credential(app: AppContext, piped: str | None) -> Credential:
     """Who wants to sign in, and with what, asked for where nothing says it."""
-    app.begin_login()
+    app.allow_new_profile()
     if app.settings.demo:
         raise UsageError("auth login is for a real server; --demo signs in by itself")
     if app.settings.base_url is None:
-        app.take(Given(url=_ask(app, "server URL", "--url", piped)))
+        app.add_options(CliOptions(url=_ask(app, "server URL", "--url", piped)))
     user = app.settings.user
     if user is None and piped != "token":
         user = _ask(app, "user (empty for a token)", "--user", piped)
-        app.take(Given(user=user or None))
+        app.add_options(CliOptions(user=user or None))
     scheme = "token" if piped == "token" or not user else "basic"
     secret = _piped() if piped else _typed(app, scheme)
     return Credential(user or None, "token" if scheme == "token" else "basic", secret, "login")
@@ -114,8 +114,10 @@ def _keep(app: AppContext, credential: Credential) -> None:
     """The secret first: a profile without one would only look signed in."""
     settings, name = app.settings, app.settings.profile or "default"
     previous = app.config.profiles.get(name, Profile(name))
-    app.store.set(_account(credential.scheme, credential.user, name, settings), credential.secret)
-    saved = to_save(app.given, previous, url=app.base_url, user=credential.user, auth=credential.scheme)
+    app.keyring.set(_account(credential.scheme, credential.user, name, settings), credential.secret)
+    saved = profile_to_save(
+        app.options, previous, url=app.base_url, user=credential.user, auth=credential.scheme
+    )
     app.config.save(saved)
 
 
@@ -139,7 +141,7 @@ def logout(app: AppContext, every: EveryProfileOption = False) -> None:
         except AuthError as error:
             # The next one's may be kept where it can be forgotten.
             if every:
-                app.tell(f"profile {profile.name}: {error.message}")
+                app.say(f"profile {profile.name}: {error.message}")
             failed = failed or error
     if failed is not None:
         raise failed
@@ -147,10 +149,10 @@ def logout(app: AppContext, every: EveryProfileOption = False) -> None:
 
 def _forget(app: AppContext, profile: Profile) -> None:
     if profile.origin:
-        app.state.forget(profile.origin)
+        app.server_cache.remove(profile.origin)
     named = account(profile.auth, profile.user, profile.name, profile.origin)
-    forgotten = app.store.delete(named) if named else False
-    app.tell(
+    forgotten = app.keyring.delete(named) if named else False
+    app.say(
         f"signed out of {profile.url}, profile {profile.name}"
         if forgotten
         else f"no secret was kept for profile {profile.name}"
@@ -190,7 +192,7 @@ def list_(app: AppContext, json: JsonOption = False) -> None:
 def use(app: AppContext, name: NameArgument) -> None:
     """Make a profile the default."""
     app.config.use(name)
-    app.tell(f"the default profile is {name}")
+    app.say(f"the default profile is {name}")
 
 
 def status(app: AppContext, json: JsonOption = False) -> None:
@@ -207,7 +209,7 @@ def status(app: AppContext, json: JsonOption = False) -> None:
     }
     problem: SmscliError | None = None
     try:
-        credential = app.signed_in
+        credential = app.credential
         found |= {"user": credential.user, "secretSource": credential.source}
         app.client.me()
         found["accepted"] = True

@@ -151,7 +151,7 @@ class Checkup:
         return Finding(f"{profile}, {url}")
 
     def secret(self) -> Finding:
-        credential = self._app.signed_in
+        credential = self._app.credential
         what = "token" if credential.scheme == "token" else "password"
         return Finding(f"the {what} of {self._app.user}, from: {credential.source}")
 

@@ -49,7 +49,7 @@ def events(
         ids,
         wait=wait,
         clock=app.clock,
-        settings=FollowSettings(interval, pushed and app.learned.trusted),
+        settings=FollowSettings(interval, pushed and app.server_info.trusted),
         resume=resume,
         debug=app.debug if app.settings.debug else None,
     )
@@ -194,4 +194,4 @@ class WaitAlert:
 def _learn(app: AppContext, event: Event) -> None:
     """Remember whether this server's push can be relied on."""
     if isinstance(event, Notice) and event.kind in ("push-trusted", "push-lost"):
-        app.learn(trusted=event.kind == "push-trusted")
+        app.update_server_info(trusted=event.kind == "push-trusted")

@@ -99,7 +99,7 @@ class Recorder:
         from smscli.recordings.recording import Recording
 
         self._recording = Recording.open(path, redact=redact)
-        app.at_close(self._recording.close)
+        app.on_close(self._recording.close)
         self.cursors: dict[str, Cursor] = {}
         for message in self._recording.messages():
             self.cursors.setdefault(message.session_id, Cursor()).recall(message)

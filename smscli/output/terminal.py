@@ -19,7 +19,7 @@ from types import FrameType
 
 from smscli.errors import LocalError, ReaderGone
 from smscli.output.writer import Stream
-from smscli.signals import held, insist, time_left
+from smscli.signals import raise_again, shutdown_time_left, signals_deferred
 
 Line = Callable[[int], str]
 """A live line: the most cells it may fill -> one line of text without control characters."""
@@ -139,7 +139,7 @@ class Terminal:
         if self._failure is not None:
             failure, self._failure = self._failure, None
             raise failure
-        with held():
+        with signals_deferred():
             self._send(self._out, "".join(self._waiting))
             self._waiting.clear()
             self._size = 0
@@ -148,7 +148,7 @@ class Terminal:
     def check(self) -> None:
         """For one who waits and does not write: end where a signal asked for it, raise `ReaderGone` where
         nobody reads stdout any more, and stop where Ctrl-Z asked for it."""
-        insist()
+        raise_again()
         self._out.check()
         if self._resting is not None:
             number, self._resting = self._resting, None
@@ -226,7 +226,7 @@ class Terminal:
             self._take_picture_away()
             self.flush()
         finally:
-            if time_left() is not None:
+            if shutdown_time_left() is not None:
                 self._end_line()
         if self._forgotten:
             self.say(f"{self._forgotten} more was said before:")
@@ -278,7 +278,7 @@ class Terminal:
         """Write all that was taken on, in its order."""
         while self._parts:
             stream, text = self._parts[0]
-            with held():
+            with signals_deferred():
                 stream.add(text)
                 self._parts.popleft()
             stream.drain()

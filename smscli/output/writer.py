@@ -10,7 +10,7 @@ import sys
 from typing import Protocol, Self, TextIO
 
 from smscli.errors import LocalError, ReaderGone
-from smscli.signals import held, time_left
+from smscli.signals import shutdown_time_left, signals_deferred
 
 # What a terminal or a pipe that has room has room for.
 _AT_ONCE = getattr(select, "PIPE_BUF", 512)
@@ -102,7 +102,7 @@ class Stream:
             if not room:
                 self._failed, self._rest = True, b""
                 return
-            with held():
+            with signals_deferred():
                 self._rest = self._rest[self._write_some(room) :]
 
     def check(self) -> None:
@@ -122,7 +122,7 @@ class Stream:
         """
         if self._fd is None:
             return _AT_ONCE
-        if not select.select([], [self._fd], [], time_left())[1]:
+        if not select.select([], [self._fd], [], shutdown_time_left())[1]:
             return 0
         return _CHUNK if self._has_much_room(self._fd) else _AT_ONCE
 

@@ -19,7 +19,7 @@ from smscli.errors import LocalError, NotFound, WireError
 from smscli.gws.decode import decode, message_from_json
 from smscli.model import Message, Participant
 from smscli.records import message_json
-from smscli.settings.files import private, try_lock
+from smscli.settings.files import open_private, try_lock
 
 # An answer has 64 MiB at most, and a message in it grows to three times its size at most: a C1 control of two
 # bytes is written in six. So whatever was kept can be read back.
@@ -357,4 +357,4 @@ def _failed(name: str, what: str, error: OSError, hint: str | None = None) -> Lo
 def _open(path: str) -> FileIO:
     if os.path.exists(path) and not os.path.isfile(path):
         raise OSError(0, "it is no regular file")
-    return FileIO(path, "a+", opener=private)
+    return FileIO(path, "a+", opener=open_private)

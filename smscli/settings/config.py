@@ -8,15 +8,15 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from smscli.errors import ConfigError, UsageError
-from smscli.settings.files import locked, our_folder, replace_file
-from smscli.settings.urls import normalise_url, origin_of
+from smscli.settings.files import app_folder, locked, replace_file
+from smscli.settings.urls import normalize_url, origin_of
 
 _DEFAULT_TIMEOUT = 10.0
 # Longer waits are slips of the finger, and far longer ones overflow the system's own time-outs.
 _LONGEST_TIMEOUT = 86400.0
 
 
-class Given(NamedTuple):
+class CliOptions(NamedTuple):
     """What options said; None is not given."""
 
     profile: str | None = None
@@ -104,7 +104,7 @@ class Config(NamedTuple):
             raise ConfigError(f"{path} can't be read: {error.strerror}") from error
 
     @classmethod
-    def none(cls, environ: Mapping[str, str]) -> "Config":
+    def empty(cls, environ: Mapping[str, str]) -> "Config":
         """A config file that says nothing, whatever stands in it."""
         return cls(_path(environ), {}, None)
 
@@ -144,19 +144,19 @@ class Config(NamedTuple):
 
 def _path(environ: Mapping[str, str]) -> Path:
     own = environ.get("SMSCLI_CONFIG_DIR")
-    folder = Path(os.path.expanduser(own)) if own else our_folder(environ, "XDG_CONFIG_HOME", ".config")
+    folder = Path(os.path.expanduser(own)) if own else app_folder(environ, "XDG_CONFIG_HOME", ".config")
     return folder / "config.toml"
 
 
 def resolve(
-    given: Given, environ: Mapping[str, str], config: Config, *, new_profile: bool = False
+    given: CliOptions, environ: Mapping[str, str], config: Config, *, new_profile: bool = False
 ) -> Settings:
     """Option before environment before profile, for every setting.
 
     `new_profile` is for signing in: the profile may be one that does not exist yet, `default` where none is
     named. UsageError and ConfigError name the option, variable or key that is wrong.
     """
-    demo = is_demo(given, environ)
+    demo = uses_demo(given, environ)
     profile = Profile("") if demo else _profile(given, environ, config, new_profile)
     base_url = None if demo else _base_url(given, environ, config, profile)
     origin = origin_of(base_url) if base_url else None
@@ -185,7 +185,9 @@ def resolve(
     )
 
 
-def to_save(given: Given, previous: Profile, *, url: str, user: str | None, auth: str) -> Profile:
+def profile_to_save(
+    given: CliOptions, previous: Profile, *, url: str, user: str | None, auth: str
+) -> Profile:
     """The profile to keep after signing in: the options given, else what `previous` says of the same server.
 
     `previous` is the saved profile, or `Profile(name)` for a new one; `url` a base URL.
@@ -342,7 +344,7 @@ def _truth(value: str | None) -> bool:
     return (value or "").lower() not in ("", "0", "false", "no", "off")
 
 
-def is_demo(given: Given, environ: Mapping[str, str]) -> bool:
+def uses_demo(given: CliOptions, environ: Mapping[str, str]) -> bool:
     """Whether the demo server is meant, for which the config file does not matter."""
     if given.demo and given.url:
         raise UsageError("--demo and --url exclude each other")
@@ -351,7 +353,7 @@ def is_demo(given: Given, environ: Mapping[str, str]) -> bool:
     return not (given.url or given.profile) and _truth(environ.get("SMSCLI_DEMO"))
 
 
-def _profile(given: Given, environ: Mapping[str, str], config: Config, new_profile: bool) -> Profile:
+def _profile(given: CliOptions, environ: Mapping[str, str], config: Config, new_profile: bool) -> Profile:
     named = given.profile or environ.get("SMSCLI_PROFILE")
     if new_profile:
         name = named or "default"
@@ -368,18 +370,18 @@ def _profile(given: Given, environ: Mapping[str, str], config: Config, new_profi
     return config.profiles[config.default]
 
 
-def _base_url(given: Given, environ: Mapping[str, str], config: Config, profile: Profile) -> str | None:
+def _base_url(given: CliOptions, environ: Mapping[str, str], config: Config, profile: Profile) -> str | None:
     saved = f"{config.path}: profiles.{profile.name}.url"
     said = [("--url", given.url), ("SMSCLI_URL", environ.get("SMSCLI_URL")), (saved, profile.url)]
     where, url = next(((where, url) for where, url in said if url), (saved, None))
     try:
-        return normalise_url(url) if url else None
+        return normalize_url(url) if url else None
     except UsageError as error:
         wrong = ConfigError if where == saved else UsageError
         raise wrong(f"{where}: {error.message}", hint=error.hint) from error
 
 
-def _timeout(given: Given, environ: Mapping[str, str], profile: Profile) -> float:
+def _timeout(given: CliOptions, environ: Mapping[str, str], profile: Profile) -> float:
     text = environ.get("SMSCLI_TIMEOUT")
     if given.timeout is None and not text:
         return profile.timeout or _DEFAULT_TIMEOUT
@@ -393,7 +395,7 @@ def _timeout(given: Given, environ: Mapping[str, str], profile: Profile) -> floa
     return seconds
 
 
-def _color(given: Given) -> str:
+def _color(given: CliOptions) -> str:
     if given.color not in (None, "auto", "always", "never"):
         raise UsageError(f"--color takes auto, always or never, not {given.color!r}")
     return given.color or "auto"

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from typing import IO, Protocol, TypeVar
 
 from smscli.errors import AuthError
-from smscli.signals import held
+from smscli.signals import signals_deferred
 
 _SERVICE = "smscli"
 _COMMAND_SECONDS = 10.0
@@ -118,7 +118,7 @@ def account(auth: str, user: str | None, profile: str | None, origin: str | None
     return f"{owner}@{origin}" if owner and origin else None
 
 
-def find(sign_in: SignIn, store: "Store") -> Credential:
+def find(sign_in: SignIn, store: "Keyring") -> Credential:
     """The environment's secret, else the password command's, else the keyring's.
 
     AuthError where there is none that can be used, with the next step.
@@ -132,11 +132,13 @@ def find(sign_in: SignIn, store: "Store") -> Credential:
     if sign_in.password:
         return Credential(sign_in.user, "basic", sign_in.password, "environment")
     if sign_in.password_command:
-        return Credential(sign_in.user, sign_in.auth, first_line(sign_in.password_command), "command")
+        return Credential(
+            sign_in.user, sign_in.auth, run_password_command(sign_in.password_command), "command"
+        )
     return _kept(sign_in, store)
 
 
-def _kept(sign_in: SignIn, store: "Store") -> Credential:
+def _kept(sign_in: SignIn, store: "Keyring") -> Credential:
     name = account(sign_in.auth, sign_in.user, sign_in.profile, sign_in.origin)
     secret = store.get(name) if name else None
     if secret is None:
@@ -153,7 +155,7 @@ def _login(profile: str | None) -> str:
     return f"smscli auth login{named}"
 
 
-class Store:
+class Keyring:
     """The system's keyring, asked in a thread of its own, so that one that hangs holds up only its answer.
 
     Accounts are those of `account`. Every method raises AuthError: a keyring that is missing, locked, broken
@@ -287,7 +289,7 @@ def _said(error: BaseException) -> str:
         return ""
 
 
-def first_line(command: Sequence[str], limit: float = _COMMAND_SECONDS) -> str:
+def run_password_command(command: Sequence[str], limit: float = _COMMAND_SECONDS) -> str:
     """The first line that a password command prints, run without a shell, a terminal or our standard input.
 
     AuthError, which names only the command's first word: not found, failed, nothing said, or not ended
@@ -297,7 +299,7 @@ def first_line(command: Sequence[str], limit: float = _COMMAND_SECONDS) -> str:
     ended, process = False, None
     try:
         # A signal between the starts would leave it running, or unread.
-        with held():
+        with signals_deferred():
             process = _started(command)
             reader = threading.Thread(target=_read, args=(process.stdout, lines), daemon=True)
             reader.start()

@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 
-def our_folder(environ: Mapping[str, str], variable: str, usual: str) -> Path:
+def app_folder(environ: Mapping[str, str], variable: str, usual: str) -> Path:
     """Our folder in the one that an XDG variable names, else in `usual` of the home; it need not exist."""
     shared = environ.get(variable, "")
     # The XDG specification has relative paths ignored.
@@ -26,7 +26,7 @@ def locked(path: Path, patience: float = 10.0) -> Iterator[None]:
     import time
 
     os.makedirs(path.parent, mode=0o700, exist_ok=True)
-    with open(path.with_name(f".{path.name}.lock"), "ab", opener=private) as file:
+    with open(path.with_name(f".{path.name}.lock"), "ab", opener=open_private) as file:
         until = time.monotonic() + patience
         while not try_lock(file.fileno()):
             if time.monotonic() > until:
@@ -55,7 +55,7 @@ def replace_file(path: Path, text: str) -> None:
         raise
 
 
-def private(name: str, flags: int) -> int:
+def open_private(name: str, flags: int) -> int:
     """For `open`: a file that it makes is its owner's alone."""
     return os.open(name, flags, 0o600)
 

@@ -8,19 +8,19 @@ from errno import EINVAL
 from pathlib import Path
 from typing import NamedTuple
 
-from smscli.settings.files import locked, our_folder, replace_file
+from smscli.settings.files import app_folder, locked, replace_file
 
 _Document = dict[str, object]
 
 
-class Learned(NamedTuple):
+class ServerInfo(NamedTuple):
     """What is known of a server: the path segment of its sessions, and whether its push can be relied on."""
 
     spelling: str | None = None
     trusted: bool = False
 
 
-class State:
+class ServerCache:
     """What earlier runs have learned, read when it is first asked for, and what this one learns.
 
     `debug` takes one line; no method raises an error of the file's. `patience` is in seconds, for another
@@ -34,21 +34,21 @@ class State:
         self._read_before: _Document | None = None
 
     @classmethod
-    def load(cls, environ: Mapping[str, str], debug: Callable[[str], None]) -> "State":
+    def load(cls, environ: Mapping[str, str], debug: Callable[[str], None]) -> "ServerCache":
         """The state of the user whose environment this is."""
-        return cls(our_folder(environ, "XDG_STATE_HOME", ".local/state") / "state.json", debug)
+        return cls(app_folder(environ, "XDG_STATE_HOME", ".local/state") / "state.json", debug)
 
-    def of(self, origin: str) -> Learned:
+    def get(self, origin: str) -> ServerInfo:
         """What is known of a server; `origin` as in `https://gws.example.com:443`."""
         entry = self._document().get(origin)
         if not isinstance(entry, dict):
-            return Learned()
+            return ServerInfo()
         spelling = entry.get("spelling")
-        return Learned(spelling if isinstance(spelling, str) else None, entry.get("pushTrusted") is True)
+        return ServerInfo(spelling if isinstance(spelling, str) else None, entry.get("pushTrusted") is True)
 
-    def learn(self, origin: str, *, spelling: str | None = None, trusted: bool | None = None) -> None:
+    def update(self, origin: str, *, spelling: str | None = None, trusted: bool | None = None) -> None:
         """Keep what is given and new; where nothing is, nothing is written."""
-        known = self.of(origin)
+        known = self.get(origin)
         news: _Document = {}
         if spelling not in (None, known.spelling):
             news["spelling"] = spelling
@@ -57,7 +57,7 @@ class State:
         if news:
             self._change(lambda document: _with(document, origin, news))
 
-    def forget(self, origin: str) -> None:
+    def remove(self, origin: str) -> None:
         """Know nothing of that server any more."""
         if origin in self._document():
             self._change(lambda document: {key: value for key, value in document.items() if key != origin})

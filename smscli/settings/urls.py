@@ -9,7 +9,7 @@ _PORTS = {"http": 80, "https": 443}
 _LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)")
 
 
-def normalise_url(url: str) -> str:
+def normalize_url(url: str) -> str:
     """The base URL of a server: `https://gws.example.com/` becomes `https://gws.example.com/api/v2`.
 
     A host outside ASCII becomes its `xn--` form, a default port goes. UsageError, which never repeats a URL
@@ -36,7 +36,7 @@ def normalise_url(url: str) -> str:
 
 def origin_of(url: str) -> str:
     """`https://gws.example.com:443`: scheme, host in lower case, and always the port. UsageError."""
-    parts = urlsplit(normalise_url(url))
+    parts = urlsplit(normalize_url(url))
     place = parts.netloc if parts.port else f"{parts.netloc}:{_PORTS[parts.scheme]}"
     return f"{parts.scheme}://{place}"
 

@@ -20,7 +20,7 @@ import pytest
 
 from smscli.context import AppContext
 from smscli.output.terminal import Terminal
-from smscli.signals import Stopped, heeded
+from smscli.signals import StopSignal, stop_signals_raised
 from tests.server.options import Options
 from tests.server.server import FakeServer
 from tests.support.on_terminal import OnTerminal
@@ -159,7 +159,7 @@ def test_a_signal_that_python_drops_comes_again() -> None:
         def __del__(self) -> None:
             signal.raise_signal(signal.SIGINT)
 
-    with pytest.raises(Stopped) as stopped, heeded():
+    with pytest.raises(StopSignal) as stopped, stop_signals_raised():
         Finalized()
         time.sleep(_PATIENCE)
     assert stopped.value.exit_code == 130
@@ -167,7 +167,7 @@ def test_a_signal_that_python_drops_comes_again() -> None:
 
 def test_ctrl_c_lost_behind_an_error_of_a_clean_up_ends_the_next_wait() -> None:
     terminal = Terminal.for_test()
-    with pytest.raises(Stopped) as stopped, heeded():
+    with pytest.raises(StopSignal) as stopped, stop_signals_raised():
         terminal.check()
         with suppress(FileNotFoundError):
             try:
@@ -184,15 +184,15 @@ def test_an_interrupted_end_still_ends_everything(home: Environ) -> None:
     ended: list[str] = []
 
     def interrupted() -> None:
-        raise Stopped(signal.SIGINT)
+        raise StopSignal(signal.SIGINT)
 
     terminal = Terminal.for_test()
-    app = AppContext(home, machine=False, terminal=terminal)
-    app.at_close(lambda: ended.append("the first"))
-    app.at_close(interrupted)
-    app.at_close(lambda: ended.append("the last"))
+    app = AppContext(home, json_stderr=False, terminal=terminal)
+    app.on_close(lambda: ended.append("the first"))
+    app.on_close(interrupted)
+    app.on_close(lambda: ended.append("the last"))
     terminal.live(lambda width: "live")
-    with pytest.raises(Stopped):
+    with pytest.raises(StopSignal):
         app.close()
     assert ended == ["the last", "the first"]
     assert terminal.out_text == "\x1b[2mlive\x1b[0m\r\r\x1b[J"

@@ -16,7 +16,7 @@ import pytest
 from smscli.context import AppContext
 from smscli.errors import AuthError
 from smscli.output.terminal import Terminal
-from smscli.settings.credentials import Store
+from smscli.settings.credentials import Keyring
 from tests.server.options import Options
 from tests.server.server import FakeServer
 from tests.support.command import Smscli
@@ -180,8 +180,8 @@ def test_on_a_terminal_there_is_more_time_to_unlock_it(environ: Environ) -> None
 def test_on_a_terminal_it_is_given_up_in_the_end(environ: Environ, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TEST_UNLOCKED", environ["TEST_UNLOCKED"])
     terminal = Terminal.for_test()
-    app = AppContext(environ, machine=False, terminal=terminal)
-    app.__dict__["store"] = Store(
+    app = AppContext(environ, json_stderr=False, terminal=terminal)
+    app.__dict__["keyring"] = Keyring(
         on_terminal=True,
         notice=lambda message: app.notice("keyring", message),
         load=Hanging,
@@ -189,7 +189,7 @@ def test_on_a_terminal_it_is_given_up_in_the_end(environ: Environ, monkeypatch: 
         silent=0.1,
     )
     with pytest.raises(AuthError) as given_up:
-        app.credential()
+        app.read_credential()
     Path(environ["TEST_UNLOCKED"]).touch()
     assert given_up.value.message == "the keyring did not answer within 0.4 seconds"
     assert terminal.err_text == "waiting for the keyring to be unlocked\n"

@@ -26,7 +26,7 @@ from tests.support.wire_server import Reply, Request, WireServer, answer, in_tur
 
 EMPTY_LIST = answer({"statusCode": 0, "smsessions": []})
 EMPTY = "no live SMS sessions for maja at gws.example; the server shows a user's own sessions only"
-EXPOSED = "no TLS to gws.example: others on the way can read secret and messages"
+EXPOSED = "no TLS to gws.example: the network can read the secret and the messages"
 
 
 # --- without TLS ---
@@ -59,7 +59,7 @@ def test_a_script_is_told_in_an_object(smscli: Smscli) -> None:
 def test_it_is_told_once_a_run(home: dict[str, str]) -> None:
     terminal = Terminal.for_test(tty=False)
     with WireServer(in_turn(EMPTY_LIST)) as proxy:
-        app = AppContext({**home, **plain(proxy)}, machine=False, terminal=terminal)
+        app = AppContext({**home, **plain(proxy)}, json_stderr=False, terminal=terminal)
         for _ in range(2):
             app.connect().sessions()
         app.close()
@@ -243,10 +243,10 @@ def test_no_object_that_holds_a_secret_shows_it(home: dict[str, str]) -> None:
             "HTTP_PROXY": f"http://u:pr0xy@localhost:{server.port}",
         }
         environ = {**home, **at(server), **proxied, "SMSCLI_TOKEN": "t0ken"}
-        app = AppContext(environ, machine=False, terminal=Terminal.for_test())
+        app = AppContext(environ, json_stderr=False, terminal=Terminal.for_test())
         app.client.me()
         transport = app.client.transport
-        holders = [app, app.credential(), app.settings, app.client, transport, transport.beside()]
+        holders = [app, app.read_credential(), app.settings, app.client, transport, transport.beside()]
         parts = [part for one in (app, app.client, transport) for part in vars(one).values()]
         # Plain strings and mappings are what they are: these are the values themselves.
         shown = [repr(one) for one in (*holders, *parts) if not isinstance(one, str | dict)]

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from smscli.completion import FILES, Choice, Kept, complete, forget, live_ids, plain
+from smscli.completion import FILES, Choice, IdCache, complete, forget, live_ids, plain
 from tests.server.options import Options
 from tests.server.server import FakeServer
 from tests.support import completion_table
@@ -191,23 +191,23 @@ def test_the_servers_ids_are_kept_for_ten_seconds(server: FakeServer, environ: d
     assert live_ids({}, environ, 30.0) == found
     assert [path for _, path, _ in server.requests] == ["/api/v2/me/smsessions?fields=*"]
 
-    kept = Kept(environ, [server.url, "demo", None])
+    kept = IdCache(environ, [server.url, "demo", None])
     now = time.time()
     kept.write(found, now)
     assert [kept.read(now + 9.9), kept.read(now + 10), kept.read(now - 1)] == [found, None, None]
 
 
 def test_kept_ids_are_those_of_one_server_user_and_profile_only(home: dict[str, str]) -> None:
-    Kept(home, ["https://a.example:443", "robin", "work"]).write([FIRST], 1000.0)
+    IdCache(home, ["https://a.example:443", "robin", "work"]).write([FIRST], 1000.0)
 
-    assert Kept(home, ["https://a.example:443", "robin", "work"]).read(1000.0) == [FIRST]
-    assert Kept(home, ["https://b.example:443", "robin", "work"]).read(1000.0) is None
-    assert Kept(home, ["https://a.example:443", "sasha", "work"]).read(1000.0) is None
-    assert Kept(home, ["https://a.example:443", "robin", None]).read(1000.0) is None
+    assert IdCache(home, ["https://a.example:443", "robin", "work"]).read(1000.0) == [FIRST]
+    assert IdCache(home, ["https://b.example:443", "robin", "work"]).read(1000.0) is None
+    assert IdCache(home, ["https://a.example:443", "sasha", "work"]).read(1000.0) is None
+    assert IdCache(home, ["https://a.example:443", "robin", None]).read(1000.0) is None
 
 
 def test_kept_ids_are_for_their_owner_alone(home: dict[str, str]) -> None:
-    Kept(home, ["demo", None, None]).write([FIRST], 1000.0)
+    IdCache(home, ["demo", None, None]).write([FIRST], 1000.0)
 
     file = Path(home["HOME"], ".cache", "smscli", "sessions.json")
     modes = [stat.S_IMODE(path.stat().st_mode) for path in (file, file.parent)]
@@ -223,7 +223,7 @@ def test_kept_ids_are_for_their_owner_alone(home: dict[str, str]) -> None:
      '{"owner": ["demo", null, null], "at": 1000, "sessions": [1]}', "[" * 100_000],
 )  # fmt: skip
 def test_a_spoilt_cache_is_no_cache(content: str, home: dict[str, str]) -> None:
-    kept = Kept(home, ["demo", None, None])
+    kept = IdCache(home, ["demo", None, None])
     kept.write([FIRST], 1000.0)
     Path(home["HOME"], ".cache", "smscli", "sessions.json").write_text(content)
 

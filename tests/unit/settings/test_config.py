@@ -14,7 +14,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from smscli.errors import ConfigError, SmscliError, UsageError
-from smscli.settings.config import Config, Given, Profile, Settings, resolve, to_save
+from smscli.settings.config import CliOptions, Config, Profile, Settings, profile_to_save, resolve
 from tests.support.paths import ROOT
 
 WORK = Profile(
@@ -73,11 +73,11 @@ def loaded(folder: Path, text: str) -> Config:
 
 
 def test_without_anything_there_is_no_server_and_every_default() -> None:
-    assert resolve(Given(), {}, EMPTY) == NOTHING
+    assert resolve(CliOptions(), {}, EMPTY) == NOTHING
 
 
 def test_the_default_profile_is_used_whole() -> None:
-    assert resolve(Given(), {}, CONFIG) == AT_WORK
+    assert resolve(CliOptions(), {}, CONFIG) == AT_WORK
 
 
 def test_the_environment_goes_before_the_profile() -> None:
@@ -90,7 +90,7 @@ def test_the_environment_goes_before_the_profile() -> None:
         "SMSCLI_CLIENT_CERT": "theo.pem",
         "SMSCLI_DEBUG": "1",
     }
-    assert resolve(Given(), environ, CONFIG) == Settings(
+    assert resolve(CliOptions(), environ, CONFIG) == Settings(
         profile="work",
         base_url="http://127.0.0.1:8090/api/v2",
         origin="http://127.0.0.1:8090",
@@ -117,7 +117,7 @@ def test_an_option_goes_before_the_environment() -> None:
         "SMSCLI_CLIENT_CERT": "theo.pem",
         "SMSCLI_DEBUG": "1",
     }
-    said = Given(
+    said = CliOptions(
         profile="lab",
         url="https://other.example",
         user="ines",
@@ -146,12 +146,12 @@ def test_an_option_goes_before_the_environment() -> None:
 def test_empty_variables_and_options_say_nothing() -> None:
     names = ("PROFILE", "URL", "USERNAME", "PASSWORD", "TOKEN", "TIMEOUT", "CA_BUNDLE", "CLIENT_CERT", "DEMO")
     environ = {f"SMSCLI_{name}": "" for name in names}
-    said = Given(profile="", url="", user="", ca_bundle="", client_cert="")
+    said = CliOptions(profile="", url="", user="", ca_bundle="", client_cert="")
     assert resolve(said, environ, CONFIG) == AT_WORK
 
 
 def test_a_home_sign_in_a_file_name_is_the_home() -> None:
-    settings = resolve(Given(ca_bundle="~/ca.pem"), {}, CONFIG._replace(profiles={"work": WORK}))
+    settings = resolve(CliOptions(ca_bundle="~/ca.pem"), {}, CONFIG._replace(profiles={"work": WORK}))
     assert settings.ca_bundle == os.path.expanduser("~/ca.pem")
 
 
@@ -159,25 +159,25 @@ def test_a_home_sign_in_a_file_name_is_the_home() -> None:
 
 
 def test_a_token_of_the_environment_makes_the_password_void() -> None:
-    settings = resolve(Given(), {"SMSCLI_TOKEN": "t0ken", "SMSCLI_PASSWORD": "hunter2"}, CONFIG)
+    settings = resolve(CliOptions(), {"SMSCLI_TOKEN": "t0ken", "SMSCLI_PASSWORD": "hunter2"}, CONFIG)
     assert (settings.auth, settings.token, settings.password) == ("token", "t0ken", None)
 
 
 def test_a_token_of_the_environment_is_not_taken_for_the_profiles_user() -> None:
     environ = {"SMSCLI_TOKEN": "t0ken"}
-    assert resolve(Given(), environ, CONFIG).user is None
-    assert resolve(Given(user="ines"), environ, CONFIG).user == "ines"
+    assert resolve(CliOptions(), environ, CONFIG).user is None
+    assert resolve(CliOptions(user="ines"), environ, CONFIG).user == "ines"
 
 
 def test_a_password_of_the_environment_signs_in_the_named_user_of_a_token_profile() -> None:
-    settings = resolve(Given(profile="lab", user="ines"), {"SMSCLI_PASSWORD": "hunter2"}, CONFIG)
+    settings = resolve(CliOptions(profile="lab", user="ines"), {"SMSCLI_PASSWORD": "hunter2"}, CONFIG)
     assert (settings.auth, settings.user, settings.password) == ("basic", "ines", "hunter2")
 
 
 def test_no_secret_shows_in_the_settings_repr() -> None:
-    settings = resolve(Given(), {"SMSCLI_TOKEN": "t0ken"}, CONFIG)
+    settings = resolve(CliOptions(), {"SMSCLI_TOKEN": "t0ken"}, CONFIG)
     assert "t0ken" not in repr(settings)
-    settings = resolve(Given(), {"SMSCLI_PASSWORD": "hunter2"}, CONFIG)
+    settings = resolve(CliOptions(), {"SMSCLI_PASSWORD": "hunter2"}, CONFIG)
     assert "hunter2" not in repr(settings)
 
 
@@ -188,34 +188,37 @@ def test_no_secret_shows_in_the_settings_repr() -> None:
     "url", ["https://other.example", "http://gws.example.com", "https://gws.example.com:8443"]
 )
 def test_another_origin_gets_neither_the_password_command_nor_the_client_certificate(url: str) -> None:
-    for settings in (resolve(Given(url=url), {}, CONFIG), resolve(Given(), {"SMSCLI_URL": url}, CONFIG)):
+    for settings in (
+        resolve(CliOptions(url=url), {}, CONFIG),
+        resolve(CliOptions(), {"SMSCLI_URL": url}, CONFIG),
+    ):
         assert (settings.password_command, settings.client_cert, settings.user) == ((), None, "maja")
 
 
 def test_another_path_of_the_same_origin_keeps_them() -> None:
-    settings = resolve(Given(url="https://GWS.example.com:443/other"), {}, CONFIG)
+    settings = resolve(CliOptions(url="https://GWS.example.com:443/other"), {}, CONFIG)
     assert (settings.password_command, settings.client_cert) == (WORK.password_command, WORK.client_cert)
 
 
 def test_another_user_does_not_get_the_password_command_and_keeps_the_certificate() -> None:
-    settings = resolve(Given(user="theo"), {}, CONFIG)
+    settings = resolve(CliOptions(user="theo"), {}, CONFIG)
     assert (settings.password_command, settings.client_cert) == ((), WORK.client_cert)
 
 
 def test_a_password_command_without_a_user_serves_the_one_that_is_named() -> None:
     config = CONFIG._replace(profiles={"work": WORK._replace(user=None)})
-    assert resolve(Given(user="theo"), {}, config).password_command == WORK.password_command
+    assert resolve(CliOptions(user="theo"), {}, config).password_command == WORK.password_command
 
 
 def test_the_command_of_a_token_profile_does_not_depend_on_the_label() -> None:
     lab = LAB._replace(password_command=("pass", "lab"))
     config = CONFIG._replace(profiles={"lab": lab}, default="lab")
-    assert resolve(Given(user="theo"), {}, config).password_command == ("pass", "lab")
+    assert resolve(CliOptions(user="theo"), {}, config).password_command == ("pass", "lab")
 
 
 def test_a_profile_without_a_url_has_no_origin_of_its_own() -> None:
     config = CONFIG._replace(profiles={"work": WORK._replace(url=None)})
-    settings = resolve(Given(url="https://gws.example.com"), {}, config)
+    settings = resolve(CliOptions(url="https://gws.example.com"), {}, config)
     assert (settings.password_command, settings.client_cert) == ((), None)
 
 
@@ -223,47 +226,49 @@ def test_a_profile_without_a_url_has_no_origin_of_its_own() -> None:
 
 
 def test_a_profile_is_chosen_by_name() -> None:
-    assert resolve(Given(profile="lab"), {}, CONFIG).base_url == "http://lab.example:8080/api/v2"
-    assert resolve(Given(), {"SMSCLI_PROFILE": "lab"}, CONFIG).base_url == "http://lab.example:8080/api/v2"
+    assert resolve(CliOptions(profile="lab"), {}, CONFIG).base_url == "http://lab.example:8080/api/v2"
+    assert (
+        resolve(CliOptions(), {"SMSCLI_PROFILE": "lab"}, CONFIG).base_url == "http://lab.example:8080/api/v2"
+    )
 
 
 def test_an_unknown_profile_names_the_nearest_and_the_known() -> None:
     with pytest.raises(UsageError) as caught:
-        resolve(Given(profile="wrok"), {}, CONFIG)
+        resolve(CliOptions(profile="wrok"), {}, CONFIG)
     assert caught.value.message == "there is no profile 'wrok'"
     assert caught.value.hint == "did you mean 'work'? profiles: work, lab"
 
 
 def test_an_unknown_profile_like_no_other_names_the_known() -> None:
     with pytest.raises(UsageError) as caught:
-        resolve(Given(), {"SMSCLI_PROFILE": "zzz"}, CONFIG)
+        resolve(CliOptions(), {"SMSCLI_PROFILE": "zzz"}, CONFIG)
     assert caught.value.hint == "profiles: work, lab"
 
 
 def test_an_unknown_profile_without_any_saved_names_the_sign_in() -> None:
     with pytest.raises(UsageError) as caught:
-        resolve(Given(profile="work"), {}, EMPTY)
+        resolve(CliOptions(profile="work"), {}, EMPTY)
     assert caught.value.hint == "profiles: none yet, see `smscli auth login`"
 
 
 def test_a_default_that_is_gone_is_named() -> None:
     with pytest.raises(ConfigError) as caught:
-        resolve(Given(), {}, CONFIG._replace(default="old"))
+        resolve(CliOptions(), {}, CONFIG._replace(default="old"))
     assert caught.value.message == f"{CONFIG.path}: the default is 'old', and there is no such profile"
     assert caught.value.hint == "choose one with `smscli auth use NAME`"
 
 
 def test_signing_in_may_name_a_profile_that_is_new() -> None:
-    settings = resolve(Given(profile="new"), {}, CONFIG, new_profile=True)
+    settings = resolve(CliOptions(profile="new"), {}, CONFIG, new_profile=True)
     assert settings == replace(NOTHING, profile="new")
 
 
 def test_signing_in_without_a_name_means_the_profile_called_default() -> None:
-    assert resolve(Given(), {}, CONFIG, new_profile=True) == replace(NOTHING, profile="default")
+    assert resolve(CliOptions(), {}, CONFIG, new_profile=True) == replace(NOTHING, profile="default")
 
 
 def test_signing_in_again_starts_from_the_saved_profile() -> None:
-    assert resolve(Given(profile="work"), {}, CONFIG, new_profile=True) == AT_WORK
+    assert resolve(CliOptions(profile="work"), {}, CONFIG, new_profile=True) == AT_WORK
 
 
 # The demo server.
@@ -271,16 +276,16 @@ def test_signing_in_again_starts_from_the_saved_profile() -> None:
 
 def test_the_demo_leaves_profile_and_secrets_alone() -> None:
     environ = {"SMSCLI_PASSWORD": "hunter2", "SMSCLI_TOKEN": "t0ken", "SMSCLI_URL": "https://other.example"}
-    assert resolve(Given(demo=True), environ, CONFIG) == replace(NOTHING, demo=True)
+    assert resolve(CliOptions(demo=True), environ, CONFIG) == replace(NOTHING, demo=True)
 
 
 def test_the_demo_takes_a_user_and_options() -> None:
-    settings = resolve(Given(demo=True, user="sample", timeout=3), {}, CONFIG)
+    settings = resolve(CliOptions(demo=True, user="sample", timeout=3), {}, CONFIG)
     assert settings == replace(NOTHING, demo=True, user="sample", timeout=3)
 
 
 def test_the_demo_does_not_mind_a_default_that_is_gone() -> None:
-    assert resolve(Given(demo=True), {}, CONFIG._replace(default="old")).demo
+    assert resolve(CliOptions(demo=True), {}, CONFIG._replace(default="old")).demo
 
 
 @pytest.mark.parametrize(
@@ -288,26 +293,26 @@ def test_the_demo_does_not_mind_a_default_that_is_gone() -> None:
     [("1", True), ("true", True), ("yes", True), ("", False), ("0", False), ("False", False), ("no", False)],
 )
 def test_a_switch_of_the_environment_can_be_off(value: str, meant: bool) -> None:
-    settings = resolve(Given(), {"SMSCLI_DEMO": value, "SMSCLI_DEBUG": value}, CONFIG)
+    settings = resolve(CliOptions(), {"SMSCLI_DEMO": value, "SMSCLI_DEBUG": value}, CONFIG)
     assert (settings.demo, settings.debug) == (meant, meant)
 
 
 def test_an_option_that_names_a_server_goes_before_the_demo_of_the_environment() -> None:
     environ = {"SMSCLI_DEMO": "1"}
-    assert not resolve(Given(url="https://other.example"), environ, CONFIG).demo
-    assert not resolve(Given(profile="lab"), environ, CONFIG).demo
-    assert not resolve(Given(demo=False), environ, CONFIG).demo
+    assert not resolve(CliOptions(url="https://other.example"), environ, CONFIG).demo
+    assert not resolve(CliOptions(profile="lab"), environ, CONFIG).demo
+    assert not resolve(CliOptions(demo=False), environ, CONFIG).demo
 
 
 def test_the_demo_and_a_url_exclude_each_other() -> None:
     with pytest.raises(UsageError, match="--demo and --url exclude each other"):
-        resolve(Given(demo=True, url="https://other.example"), {}, CONFIG)
+        resolve(CliOptions(demo=True, url="https://other.example"), {}, CONFIG)
 
 
 # Values that can't be.
 
 
-def told(said: Given, environ: dict[str, str], config: Config = CONFIG) -> tuple[type, str, str | None]:
+def told(said: CliOptions, environ: dict[str, str], config: Config = CONFIG) -> tuple[type, str, str | None]:
     with pytest.raises(SmscliError) as caught:
         resolve(said, environ, config)
     return type(caught.value), caught.value.message, caught.value.hint
@@ -315,14 +320,14 @@ def told(said: Given, environ: dict[str, str], config: Config = CONFIG) -> tuple
 
 def test_a_wrong_url_names_where_it_was_said() -> None:
     hint = "write https://gws.example.com"
-    assert told(Given(url="gws.example.com"), {}) == (UsageError, "--url: the URL has no scheme", hint)
-    assert told(Given(), {"SMSCLI_URL": "gws.example.com"}) == (
+    assert told(CliOptions(url="gws.example.com"), {}) == (UsageError, "--url: the URL has no scheme", hint)
+    assert told(CliOptions(), {"SMSCLI_URL": "gws.example.com"}) == (
         UsageError,
         "SMSCLI_URL: the URL has no scheme",
         hint,
     )
     config = CONFIG._replace(profiles={"work": WORK._replace(url="gws.example.com")})
-    assert told(Given(), {}, config) == (
+    assert told(CliOptions(), {}, config) == (
         ConfigError,
         f"{CONFIG.path}: profiles.work.url: the URL has no scheme",
         hint,
@@ -331,12 +336,15 @@ def test_a_wrong_url_names_where_it_was_said() -> None:
 
 def test_a_wrong_saved_url_does_not_hinder_another_one() -> None:
     config = CONFIG._replace(profiles={"work": WORK._replace(url="gws.example.com")})
-    assert resolve(Given(url="https://other.example"), {}, config).base_url == "https://other.example/api/v2"
+    assert (
+        resolve(CliOptions(url="https://other.example"), {}, config).base_url
+        == "https://other.example/api/v2"
+    )
 
 
 @pytest.mark.parametrize("seconds", [0, -1, float("nan"), float("inf"), 86401])
 def test_a_time_out_that_cannot_be_waited_for_is_refused(seconds: float) -> None:
-    assert told(Given(timeout=seconds), {}) == (
+    assert told(CliOptions(timeout=seconds), {}) == (
         UsageError,
         "--timeout must be a positive number of seconds, at most 86400",
         None,
@@ -345,7 +353,7 @@ def test_a_time_out_that_cannot_be_waited_for_is_refused(seconds: float) -> None
 
 @pytest.mark.parametrize("text", ["abc", "0", "-1", "nan", "inf", "1e9", "10s"])
 def test_a_wrong_time_out_of_the_environment_names_the_variable(text: str) -> None:
-    assert told(Given(), {"SMSCLI_TIMEOUT": text}) == (
+    assert told(CliOptions(), {"SMSCLI_TIMEOUT": text}) == (
         UsageError,
         "SMSCLI_TIMEOUT must be a positive number of seconds, at most 86400",
         None,
@@ -353,11 +361,11 @@ def test_a_wrong_time_out_of_the_environment_names_the_variable(text: str) -> No
 
 
 def test_a_wrong_time_out_of_the_environment_does_not_matter_beside_the_option() -> None:
-    assert resolve(Given(timeout=5), {"SMSCLI_TIMEOUT": "abc"}, CONFIG).timeout == 5
+    assert resolve(CliOptions(timeout=5), {"SMSCLI_TIMEOUT": "abc"}, CONFIG).timeout == 5
 
 
 def test_an_unknown_colour_rule_is_refused() -> None:
-    assert told(Given(color="blue"), {}) == (
+    assert told(CliOptions(color="blue"), {}) == (
         UsageError,
         "--color takes auto, always or never, not 'blue'",
         None,
@@ -368,8 +376,8 @@ def test_an_unknown_colour_rule_is_refused() -> None:
 
 
 def test_a_first_sign_in_keeps_the_options_that_were_given() -> None:
-    said = Given(ca_bundle="/etc/ca.pem", client_cert="/etc/theo.pem", timeout=20)
-    assert to_save(
+    said = CliOptions(ca_bundle="/etc/ca.pem", client_cert="/etc/theo.pem", timeout=20)
+    assert profile_to_save(
         said, Profile("new"), url="https://gws.example.com/api/v2", user="theo", auth="basic"
     ) == Profile(
         name="new",
@@ -383,29 +391,29 @@ def test_a_first_sign_in_keeps_the_options_that_were_given() -> None:
 
 def test_a_file_is_kept_by_its_whole_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    kept = to_save(
-        Given(ca_bundle="ca.pem"), Profile("new"), url="https://gws.example.com", user="t", auth="basic"
+    kept = profile_to_save(
+        CliOptions(ca_bundle="ca.pem"), Profile("new"), url="https://gws.example.com", user="t", auth="basic"
     )
     assert kept.ca_bundle == str(tmp_path / "ca.pem")
 
 
 def test_signing_in_again_keeps_what_the_profile_says() -> None:
     url = "https://gws.example.com/gws/api/v2"
-    assert to_save(Given(), WORK, url=url, user="maja", auth="basic") == WORK._replace(url=url)
+    assert profile_to_save(CliOptions(), WORK, url=url, user="maja", auth="basic") == WORK._replace(url=url)
 
 
 def test_signing_in_elsewhere_drops_what_belongs_to_the_old_server() -> None:
-    kept = to_save(Given(), WORK, url="https://other.example/api/v2", user="maja", auth="basic")
+    kept = profile_to_save(CliOptions(), WORK, url="https://other.example/api/v2", user="maja", auth="basic")
     assert kept == WORK._replace(url="https://other.example/api/v2", client_cert=None, password_command=())
 
 
 def test_signing_in_as_another_user_drops_the_password_command() -> None:
-    kept = to_save(Given(), WORK, url=WORK.url or "", user="theo", auth="basic")
+    kept = profile_to_save(CliOptions(), WORK, url=WORK.url or "", user="theo", auth="basic")
     assert kept == WORK._replace(user="theo", password_command=())
 
 
 def test_signing_in_with_a_token_drops_a_command_that_prints_a_password() -> None:
-    kept = to_save(Given(), WORK, url=WORK.url or "", user="maja", auth="token")
+    kept = profile_to_save(CliOptions(), WORK, url=WORK.url or "", user="maja", auth="token")
     assert kept == WORK._replace(auth="token", password_command=())
 
 

@@ -18,8 +18,8 @@ import pytest
 from keyring.errors import InitError, KeyringError, KeyringLocked, NoKeyringError, PasswordDeleteError
 
 from smscli.errors import AuthError
-from smscli.settings.credentials import Backend, Credential, Store, account, find, first_line
-from smscli.signals import Stopped, heeded
+from smscli.settings.credentials import Backend, Credential, Keyring, account, find, run_password_command
+from smscli.signals import StopSignal, stop_signals_raised
 from tests.support.paths import ROOT
 
 DO_WITHOUT = "set SMSCLI_PASSWORD or SMSCLI_TOKEN, or give the profile a password_command"
@@ -81,8 +81,8 @@ class Hanging(Chest):
         return super().get_password(service, username)
 
 
-def store_of(backend: Backend, *, limit: float = 10.0) -> Store:
-    return Store(on_terminal=False, notice=pytest.fail, load=lambda: backend, limit=limit)
+def store_of(backend: Backend, *, limit: float = 10.0) -> Keyring:
+    return Keyring(on_terminal=False, notice=pytest.fail, load=lambda: backend, limit=limit)
 
 
 def python(code: str) -> list[str]:
@@ -93,7 +93,7 @@ def untouched() -> Backend:
     raise AssertionError("the keyring was asked")
 
 
-NO_STORE = Store(on_terminal=False, notice=pytest.fail, load=untouched)
+NO_STORE = Keyring(on_terminal=False, notice=pytest.fail, load=untouched)
 
 
 def told(call: Callable[[], object]) -> tuple[str, str | None]:
@@ -310,7 +310,7 @@ def test_a_back_end_that_does_not_load_is_told() -> None:
     def load() -> Backend:
         raise ImportError("No module named 'vault'")
 
-    store = Store(on_terminal=False, notice=pytest.fail, load=load)
+    store = Keyring(on_terminal=False, notice=pytest.fail, load=load)
     assert told(lambda: store.get(MAJA)) == (
         "the keyring can't be used: No module named 'vault'",
         DO_WITHOUT,
@@ -365,21 +365,21 @@ def test_a_person_is_told_once_that_the_keyring_is_waited_for() -> None:
         notices.append(text)
         threading.Timer(0.3, hanging.unlocked.set).start()
 
-    store = Store(on_terminal=True, notice=notice, load=lambda: hanging, limit=10.0, silent=0.05)
+    store = Keyring(on_terminal=True, notice=notice, load=lambda: hanging, limit=10.0, silent=0.05)
     assert store.get(MAJA) == "hunter2"
     assert notices == ["waiting for the keyring to be unlocked"]
 
 
 def test_nobody_is_told_where_nobody_can_unlock() -> None:
     hanging = Hanging()
-    store = Store(on_terminal=False, notice=pytest.fail, load=lambda: hanging, limit=0.2, silent=0.0)
+    store = Keyring(on_terminal=False, notice=pytest.fail, load=lambda: hanging, limit=0.2, silent=0.0)
     assert told(lambda: store.get(MAJA))[0] == "the keyring did not answer within 0.2 seconds"
     hanging.unlocked.set()
 
 
 HANG = """
 import time
-from smscli.settings.credentials import Store
+from smscli.settings.credentials import Keyring
 from smscli.errors import AuthError
 
 def notice(text):
@@ -388,7 +388,7 @@ def notice(text):
 def load():
     time.sleep(60)
 
-store = Store(on_terminal={on_terminal}, notice=notice, load=load, limit={limit}, silent=0.1)
+store = Keyring(on_terminal={on_terminal}, notice=notice, load=load, limit={limit}, silent=0.1)
 try:
     store.get("maja")
 except AuthError as error:
@@ -406,7 +406,7 @@ def ours_in_path(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("ours_in_path")
 def test_a_back_end_that_hangs_does_not_hold_up_the_end_of_the_program() -> None:
-    line = first_line(python(HANG.format(on_terminal=False, limit=0.1)), limit=20)
+    line = run_password_command(python(HANG.format(on_terminal=False, limit=0.1)), limit=20)
     assert line == "the keyring did not answer within 0.1 seconds"
 
 
@@ -424,9 +424,9 @@ def test_ctrl_c_ends_the_wait_for_a_keyring_at_once() -> None:
 
 CHOSEN = """
 import sys
-from smscli.settings.credentials import Store
+from smscli.settings.credentials import Keyring
 from smscli.errors import AuthError
-store = Store(on_terminal=False, notice=print)
+store = Keyring(on_terminal=False, notice=print)
 try:
     store.set("maja", "hunter2")
     print("kept", store.get("maja"))
@@ -440,7 +440,7 @@ def chosen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, backend: str, module
     (tmp_path / "ask.py").write_text(CHOSEN)
     monkeypatch.setenv("PYTHON_KEYRING_BACKEND", backend)
     monkeypatch.setenv("PYTHONPATH", f"{tmp_path}{os.pathsep}{ROOT}")
-    return first_line([sys.executable, str(tmp_path / "ask.py")], limit=30)
+    return run_password_command([sys.executable, str(tmp_path / "ask.py")], limit=30)
 
 
 MEMORY = """
@@ -513,16 +513,16 @@ def test_a_back_end_that_is_not_installed_is_named(tmp_path: Path, monkeypatch: 
     ],
 )
 def test_the_first_line_is_the_secret(code: str, line: str) -> None:
-    assert first_line(python(code), limit=20) == line
+    assert run_password_command(python(code), limit=20) == line
 
 
 def test_words_reach_the_command_as_they_are() -> None:
-    assert first_line(["echo", "$HOME; *", "`id`"], limit=20) == "$HOME; * `id`"
+    assert run_password_command(["echo", "$HOME; *", "`id`"], limit=20) == "$HOME; * `id`"
 
 
 def test_the_command_has_nothing_to_read_and_no_voice(capfd: pytest.CaptureFixture[str]) -> None:
     code = "import sys; sys.stderr.write('hunter2'); print(repr(sys.stdin.read()))"
-    assert first_line(python(code), limit=20) == "''"
+    assert run_password_command(python(code), limit=20) == "''"
     assert capfd.readouterr() == ("", "")
 
 
@@ -546,7 +546,7 @@ HINT = "run it by hand, or mend it in the config file"
 )
 def test_a_command_without_a_secret_is_named_by_its_first_word_alone(command: list[str], what: str) -> None:
     with pytest.raises(AuthError) as caught:
-        first_line(command, limit=20)
+        run_password_command(command, limit=20)
     assert (caught.value.message, caught.value.hint) == (f"the password_command {command[0]!r} {what}", HINT)
     assert "hunter2" not in f"{caught.value.__cause__}{caught.value.__context__}"
 
@@ -570,7 +570,7 @@ def test_a_command_that_hangs_is_killed_with_its_children(tmp_path: Path) -> Non
     noted = tmp_path / "child"
     script = f"sleep 60 & echo $! >{noted}; wait"
     begun = time.monotonic()
-    assert told(lambda: first_line(["sh", "-c", script], limit=0.5)) == (
+    assert told(lambda: run_password_command(["sh", "-c", script], limit=0.5)) == (
         "the password_command 'sh' did not end within 0.5 seconds",
         HINT,
     )
@@ -581,7 +581,7 @@ def test_a_command_that_hangs_is_killed_with_its_children(tmp_path: Path) -> Non
 def test_what_an_ended_command_leaves_behind_is_not_waited_for(tmp_path: Path) -> None:
     noted = tmp_path / "child"
     begun = time.monotonic()
-    assert first_line(["sh", "-c", f"sleep 60 & echo $! >{noted}; echo hunter2"]) == "hunter2"
+    assert run_password_command(["sh", "-c", f"sleep 60 & echo $! >{noted}; echo hunter2"]) == "hunter2"
     assert time.monotonic() - begun < 5
     os.kill(int(noted.read_text()), signal.SIGKILL)
 
@@ -592,7 +592,8 @@ def test_ctrl_c_ends_the_command_too(tmp_path: Path) -> None:
     noted = tmp_path / "command"
     script = f"echo $$ >{noted}.new; mv {noted}.new {noted}; exec sleep 60"
     code = (
-        f"from smscli.settings.credentials import first_line\nfirst_line(['sh', '-c', {script!r}], limit=50)"
+        "from smscli.settings.credentials import run_password_command as run\n"
+        f"run(['sh', '-c', {script!r}], limit=50)"
     )
     with subprocess.Popen(python(code), stderr=subprocess.DEVNULL) as asking:
         while not noted.exists():
@@ -616,8 +617,8 @@ def test_ctrl_c_while_the_command_is_being_started_ends_it_too(monkeypatch: pyte
         signal.raise_signal(signal.SIGINT)
 
     monkeypatch.setattr(subprocess.Popen, "_execute_child", interrupted)
-    with pytest.raises(Stopped), heeded():
-        first_line(["sleep", "60"])
+    with pytest.raises(StopSignal), stop_signals_raised():
+        run_password_command(["sleep", "60"])
     assert gone(started[0])
 
 
@@ -625,7 +626,7 @@ def test_a_command_that_never_stops_talking_fills_no_memory() -> None:
     import resource
 
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    assert told(lambda: first_line(["yes", "hunter2"], limit=0.5))[0] == (
+    assert told(lambda: run_password_command(["yes", "hunter2"], limit=0.5))[0] == (
         "the password_command 'yes' did not end within 0.5 seconds"
     )
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 20_000

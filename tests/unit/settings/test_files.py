@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from smscli.settings.files import locked, our_folder, replace_file
+from smscli.settings.files import app_folder, locked, replace_file
 from tests.support.paths import ROOT
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="file modes and links of POSIX")
 
 
 def test_an_xdg_variable_names_the_folder() -> None:
-    folder = our_folder(
+    folder = app_folder(
         {"XDG_STATE_HOME": "/srv/state", "HOME": "/home/maja"}, "XDG_STATE_HOME", ".local/state"
     )
     assert folder == Path("/srv/state/smscli")
@@ -23,7 +23,7 @@ def test_an_xdg_variable_names_the_folder() -> None:
 
 @pytest.mark.parametrize("value", ["", "relative/state"])
 def test_an_empty_or_relative_xdg_variable_is_ignored(value: str) -> None:
-    folder = our_folder({"XDG_STATE_HOME": value, "HOME": "/home/maja"}, "XDG_STATE_HOME", ".local/state")
+    folder = app_folder({"XDG_STATE_HOME": value, "HOME": "/home/maja"}, "XDG_STATE_HOME", ".local/state")
     assert folder == Path("/home/maja/.local/state/smscli")
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from smscli.errors import UsageError
-from smscli.settings.urls import normalise_url, origin_of
+from smscli.settings.urls import normalize_url, origin_of
 
 
 @pytest.mark.parametrize(
@@ -34,8 +34,8 @@ from smscli.settings.urls import normalise_url, origin_of
     ],
 )
 def test_every_way_of_writing_a_server_becomes_one_base_url(written: str, base_url: str) -> None:
-    assert normalise_url(written) == base_url
-    assert normalise_url(base_url) == base_url
+    assert normalize_url(written) == base_url
+    assert normalize_url(base_url) == base_url
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_every_way_of_writing_a_server_becomes_one_base_url(written: str, base_u
 )
 def test_what_is_no_server_is_refused_with_a_next_step(written: str, message: str, hint: str | None) -> None:
     with pytest.raises(UsageError) as caught:
-        normalise_url(written)
+        normalize_url(written)
     assert (caught.value.message, caught.value.hint) == (message, hint)
 
 
@@ -105,7 +105,7 @@ def test_what_is_no_server_is_refused_with_a_next_step(written: str, message: st
 )
 def test_a_host_or_port_that_cannot_be_is_refused(written: str) -> None:
     with pytest.raises(UsageError) as caught:
-        normalise_url(written)
+        normalize_url(written)
     assert caught.value.message == f"the host or port of {written} is not valid"
 
 
@@ -124,7 +124,7 @@ def test_a_host_or_port_that_cannot_be_is_refused(written: str) -> None:
 )
 def test_a_secret_in_the_url_is_refused_and_not_repeated(written: str) -> None:
     with pytest.raises(UsageError) as caught:
-        normalise_url(written)
+        normalize_url(written)
     shown = f"{caught.value.message} {caught.value.hint} {caught.value!r} {caught.value.__context__!r}"
     assert "ter2" not in shown
 
