@@ -1,6 +1,7 @@
 """`smscli list`: the live sessions, once or kept on the screen."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import tzinfo
 from typing import TYPE_CHECKING
 
@@ -26,11 +27,26 @@ from smscli.commands.zones import zone_of
 from smscli.context import AppContext
 from smscli.errors import UsageError
 from smscli.model import Listing, Session
-from smscli.output.export import SESSION_COLUMNS, json_array, session_row
+from smscli.output.columns import DEFAULT_COLUMNS, LIVE_COLUMNS, Column, SortOrder, parse_columns, parse_order
+from smscli.output.export import json_array, session_row
 from smscli.records import session_json
 
 if TYPE_CHECKING:
-    from smscli.transcript.filters import Choice
+    from smscli.transcript.filters import SessionFilter
+
+
+@dataclass(frozen=True, slots=True)
+class ListQuery:
+    """Which sessions to show, in which order (None: the server's), with which columns."""
+
+    columns: tuple[Column, ...]
+    filter: "SessionFilter | None" = None
+    order: SortOrder | None = None
+
+    def apply(self, sessions: Iterable[Session]) -> tuple[Session, ...]:
+        """The sessions that pass, in order."""
+        passed = tuple(one for one in sessions if self.filter is None or self.filter.passes(one))
+        return self.order.sorted(passed) if self.order else passed
 
 
 def list_(
@@ -55,18 +71,18 @@ def list_(
     screen and tells who waits, who is typing, and what was said last.
     """
     zone = zone_of(utc, tz)
-    choice = _choice(state or (), customer, sort, columns, live=watch)
+    query = _query(state or (), customer, sort, columns, live=watch)
     rhythm, pushed = interval_seconds(interval), wants_push(push)
     if watch:
         if json or jsonl:
             raise UsageError("--watch goes with neither --json nor --jsonl")
         from smscli.commands.watch import Asked, keep_watch
 
-        keep_watch(app, Asked(choice, waiting, rhythm, pushed, redact, zone))
+        keep_watch(app, Asked(query, waiting, rhythm, pushed, redact, zone))
         return
     _need_watch(("--waiting", waiting), ("--interval", interval), ("--push", push))
     listing = app.client.sessions()
-    sessions = choice.of(listing.sessions) if choice else listing.sessions
+    sessions = query.apply(listing.sessions)
     if redact:
         from smscli.transcript import redact as masking
 
@@ -77,19 +93,23 @@ def list_(
     elif jsonl:
         app.terminal.write("".join(f"{session_json(session)}\n" for session in sessions))
     else:
-        _write_rows(app, sessions, (choice and choice.columns) or SESSION_COLUMNS, zone)
+        _write_rows(app, sessions, query.columns, zone)
     _tell_whose(app, listing, len(sessions))
 
 
-def _choice(
+def _query(
     states: Sequence[str], customer: str | None, sort: str | None, columns: str | None, *, live: bool
-) -> "Choice | None":
-    """Which sessions are asked for, and how; None for all of them, as they come."""
-    if not states and customer is sort is columns is None:
-        return None
-    from smscli.transcript import filters
+) -> ListQuery:
+    filter = None
+    if states or customer is not None:
+        from smscli.transcript import filters
 
-    return filters.choice(states, customer, sort, columns, live=live)
+        filter = filters.SessionFilter(filters.states(states), customer)
+    return ListQuery(
+        parse_columns(columns) if columns is not None else LIVE_COLUMNS if live else DEFAULT_COLUMNS,
+        filter,
+        parse_order(sort, live=live) if sort is not None else None,
+    )
 
 
 def _need_watch(*options: tuple[str, object]) -> None:
@@ -99,7 +119,7 @@ def _need_watch(*options: tuple[str, object]) -> None:
 
 
 def _write_rows(
-    app: AppContext, sessions: Sequence[Session], columns: Sequence[str], zone: tzinfo | None
+    app: AppContext, sessions: Sequence[Session], columns: Sequence[Column], zone: tzinfo | None
 ) -> None:
     """A line or a table's row for each session."""
     if app.terminal.pipe:

@@ -1,10 +1,11 @@
 """`smscli list --watch`: the list as it is now, kept on the screen, fed as `tail` is."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from math import inf
 
+from smscli.commands.list import ListQuery
 from smscli.commands.live import (
     FollowReads,
     ServerClock,
@@ -30,9 +31,9 @@ from smscli.model import (
     SessionStarted,
     Wake,
 )
-from smscli.output.render.watch import COLUMNS, Going, LiveList, Row
+from smscli.output.columns import WAITING
+from smscli.output.render.watch import Going, LiveList, Row
 from smscli.transcript.activity import Activity
-from smscli.transcript.filters import WAITING, Choice
 from smscli.transcript.fold import transcript_for
 
 # A change is marked for so many seconds, and a session that has gone stays for as long.
@@ -45,9 +46,9 @@ Mask = Callable[[Session], Session]
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """Which sessions to watch (None: all) and how; `waiting` is for how long a customer may wait."""
+    """Which sessions to watch and how; `waiting` is for how long a customer may wait."""
 
-    choice: Choice | None
+    query: ListQuery
     waiting: str | None
     interval: float
     pushed: bool
@@ -127,7 +128,7 @@ class Watch:
 
     def __init__(self, app: AppContext, asked: Asked) -> None:
         self._app = app
-        self._choice = asked.choice or Choice()
+        self._query = asked.query
         self._mask = _mask(asked.redact)
         self._nap = nap(app, asked.pushed)
         self._sessions: dict[str, Watched] = {}
@@ -135,7 +136,7 @@ class Watch:
         self._server_clock = ServerClock(app.clock)
         self._alert = WaitAlert(app, waiting_limit(asked.waiting))
         whose = f"of {app.user} at {app.host}"
-        self._draw = LiveList(app.terminal, whose, self._choice.columns or COLUMNS, asked.zone)
+        self._draw = LiveList(app.terminal, whose, asked.query.columns, asked.zone)
         self._painted: tuple[object, ...] = ()
         self._changes = 0
         self._said: tuple[str, float] = ("", -inf)
@@ -203,13 +204,11 @@ class Watch:
 
     def _rows(self, now: float, at: datetime | None) -> list[Row]:
         """The sessions that are asked for, in the order that is."""
-        choice, order = self._choice, self._choice.order
-        by_waiting = order is not None and order.column == WAITING
         there = [seen.session for seen in self._sessions.values() if now - seen.gone_at < _NEWS]
         # Chosen and sorted by what is masked, or all would be alike.
-        chosen = replace(choice, order=None if by_waiting else order).of(there)
-        rows = [self._row(self._sessions[one.id], now, at) for one in chosen]
-        return _by_waiting(rows, order.descending) if order and by_waiting else rows
+        rows = [self._row(self._sessions[one.id], now, at) for one in self._query.apply(there)]
+        order = self._query.order
+        return _by_waiting(rows, order.descending) if order and order.column is WAITING else rows
 
     def _row(self, seen: Watched, now: float, at: datetime | None) -> Row:
         overdue = seen.may_wait and self._alert.exceeded(seen.session.id, seen.activity, at)

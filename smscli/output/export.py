@@ -3,19 +3,18 @@
 No line here ends in a newline.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING
 
-from smscli.model import Json, Role, Session
+from smscli.model import Json, Session
+from smscli.output.columns import DEFAULT_COLUMNS, Column
 from smscli.records import MESSAGE_KEYS, compact_json, json_number, message_json, rfc3339, session_object
 from smscli.sanitize import pipe_joined, pipe_value
 
 if TYPE_CHECKING:
     from smscli.transcript.activity import Summary
     from smscli.transcript.fold import Entry
-
-SESSION_COLUMNS = ("id", "state", "customer", "agents", "receivedDate")
-"""The columns of a list that is told no others."""
 
 # activity.participants.0.nickname is as deep as we go; what a server sends may be nested without end.
 _DEEPEST = 4
@@ -55,9 +54,9 @@ def session_with_activity(session: Session, summary: "Summary") -> dict[str, obj
     return {**session_object(session), "activity": _activity(summary)}
 
 
-def session_row(session: Session, columns: Sequence[str] = SESSION_COLUMNS) -> str:
-    """The chosen columns of a session; `userData.KEY` is a column for every KEY."""
-    return "\t".join(_cell(session, column) for column in columns)
+def session_row(session: Session, columns: Sequence[Column] = DEFAULT_COLUMNS) -> str:
+    """The chosen columns of a session."""
+    return "\t".join(_cell(column.value(session)) for column in columns)
 
 
 def pair_rows(value: Json) -> list[str]:
@@ -87,22 +86,10 @@ def _activity(summary: "Summary") -> Json:
     }
 
 
-_CELLS: Mapping[str, Callable[[Session], str]] = {
-    "id": lambda session: pipe_value(session.id),
-    "state": lambda session: pipe_value(session.state or ""),
-    "customer": lambda session: pipe_joined(session.nicknames(Role.CUSTOMER)),
-    "agents": lambda session: pipe_joined(session.nicknames(Role.AGENT)),
-    "receivedDate": lambda session: rfc3339(session.received) if session.received else "",
-    "uri": lambda session: pipe_value(session.uri or ""),
-    "comment": lambda session: pipe_value(session.comment or ""),
-    "capabilities": lambda session: pipe_joined(list(session.capabilities)),
-}
-
-
-def _cell(session: Session, column: str) -> str:
-    if column in _CELLS:
-        return _CELLS[column](session)
-    return pipe_value(_plain(session.user_data.get(column.removeprefix("userData."))))
+def _cell(value: object) -> str:
+    if isinstance(value, datetime):
+        return rfc3339(value)
+    return pipe_joined(list(value)) if isinstance(value, tuple) else pipe_value(_plain(value))
 
 
 def _leaves(value: object, path: str, depth: int) -> Iterator[tuple[str, str]]:

@@ -5,7 +5,7 @@ Entries are judged one by one in the order in which they come, a session's neigh
 
 import re
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from itertools import count
@@ -16,21 +16,13 @@ from smscli.model import MessageType, Participant, Role, Session, State
 from smscli.transcript.fold import Entry
 from smscli.transcript.pattern import Pattern, Span, pattern
 
-COLUMNS = ("id", "state", "customer", "agents", "receivedDate", "uri", "comment", "capabilities")
-"""The columns of a list beside `userData.KEY`."""
-
-WAITING = "waiting"
-"""What a live list can be sorted by beside the columns."""
-
 _TYPES = tuple(one.value for one in MessageType)
 _STATES = tuple(one.value for one in State)
-_USER_DATA = "userData."
 _DURATION = re.compile("(?:([0-9]{1,9})d)?(?:([0-9]{1,9})h)?(?:([0-9]{1,9})m)?(?:([0-9]{1,9})s)?")
 _UNITS = (86400, 3600, 60, 1)
 # So many entries of each session are kept in memory.
 _MOST_CONTEXT = 1000
 _OFFSET = re.compile("([+-])([01][0-9]|2[0-3]):?([0-5][0-9])?")
-_NUMBER = re.compile("-?[0-9]{1,30}([.][0-9]{1,30})?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,77 +261,18 @@ def states(names: Iterable[str]) -> frozenset[str]:
     return frozenset(_known("state", name, _STATES) for name in names)
 
 
-def columns(text: str) -> tuple[str, ...]:
-    """The columns that `--columns` names, with commas between. UsageError."""
-    return tuple(_column(name.strip()) for name in text.split(","))
-
-
 @dataclass(frozen=True, slots=True)
-class Order:
-    """By which column sessions are sorted."""
-
-    column: str
-    descending: bool = False
-
-
-def order(text: str, *, live: bool = False) -> Order:
-    """What `--sort` asks for: a column, descending with `-` before it; of a `live` list also by when
-    they began to wait. UsageError."""
-    column = text.removeprefix("-")
-    if column.casefold() != WAITING:
-        return Order(_column(column), text.startswith("-"))
-    if not live:
-        raise UsageError(f"--sort {WAITING} goes with --watch", hint="try `smscli list --watch`")
-    return Order(WAITING, text.startswith("-"))
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """Which sessions to show, in which order, with which columns; what is None or empty is as usual."""
+class SessionFilter:
+    """Which sessions to show: those in one of `states` with `customer` in a customer's nickname."""
 
     states: frozenset[str] = frozenset()
     customer: str | None = None
-    order: Order | None = None
-    columns: tuple[str, ...] | None = None
 
-    def of(self, listed: Iterable[Session]) -> tuple[Session, ...]:
-        """Those that are asked for, in the order that is."""
-        return sessions(listed, states=self.states, customer=self.customer, order=self.order)
-
-
-def choice(
-    state_names: Iterable[str],
-    customer: str | None,
-    sort: str | None,
-    column_names: str | None,
-    *,
-    live: bool,
-) -> Choice:
-    """What the options of a list ask for. UsageError."""
-    return Choice(
-        states(state_names),
-        customer,
-        order(sort, live=live) if sort is not None else None,
-        columns(column_names) if column_names is not None else None,
-    )
-
-
-def sessions(
-    listed: Iterable[Session],
-    *,
-    states: Collection[str] = (),
-    customer: str | None = None,
-    order: Order | None = None,
-) -> tuple[Session, ...]:
-    """Those in one of `states` with `customer` in a customer's nickname; in the server's order, or sorted."""
-    part = (customer or "").casefold()
-    chosen = [
-        one
-        for one in listed
-        if (not states or one.state in states)
-        and (not part or any(part in name.casefold() for name in one.nicknames(Role.CUSTOMER)))
-    ]
-    return tuple(_sorted(chosen, order) if order else chosen)
+    def passes(self, session: Session) -> bool:
+        part = (self.customer or "").casefold()
+        return (not self.states or session.state in self.states) and (
+            not part or any(part in name.casefold() for name in session.nicknames(Role.CUSTOMER))
+        )
 
 
 def _known(what: str, name: str, known: Collection[str]) -> str:
@@ -348,49 +281,6 @@ def _known(what: str, name: str, known: Collection[str]) -> str:
     if found is None:
         raise unknown(what, name, known)
     return found
-
-
-def _column(name: str) -> str:
-    key = name[len(_USER_DATA) :]
-    if key and name.casefold().startswith(_USER_DATA.casefold()):
-        return _USER_DATA + key
-    return _known("column", name, (*COLUMNS, f"{_USER_DATA}KEY"))
-
-
-def _sorted(chosen: Sequence[Session], order: Order) -> Iterator[Session]:
-    """Equal ones in the server's order, those without a value at the end."""
-    ranked = [(_rank(session, order.column), session) for session in chosen]
-    filled = [(rank, session) for rank, session in ranked if rank is not None]
-    filled.sort(key=lambda one: one[0], reverse=order.descending)
-    yield from (session for _, session in filled)
-    yield from (session for rank, session in ranked if rank is None)
-
-
-_TEXTS: Mapping[str, Callable[[Session], str | None]] = {
-    "id": lambda session: session.id,
-    "state": lambda session: session.state,
-    "customer": lambda session: ",".join(session.nicknames(Role.CUSTOMER)),
-    "agents": lambda session: ",".join(session.nicknames(Role.AGENT)),
-    "uri": lambda session: session.uri,
-    "comment": lambda session: session.comment,
-    "capabilities": lambda session: ",".join(session.capabilities),
-}
-
-
-def _rank(session: Session, column: str) -> tuple[int, float, str] | None:
-    """Numbers before texts, and these whatever their case; None where there is nothing."""
-    if column in _TEXTS:
-        text = _TEXTS[column](session)
-        return (1, 0, text.casefold()) if text else None
-    if column == "receivedDate":
-        return (0, session.received.timestamp(), "") if session.received else None
-    value = session.user_data.get(column.removeprefix(_USER_DATA))
-    if isinstance(value, str) and (number := _NUMBER.fullmatch(value)):
-        # Numbers in user data often come as strings (SMSAttachUserData).
-        value = float(value) if number[1] else int(value)
-    if isinstance(value, int | float):
-        return (0, value, "")
-    return (1, 0, value.casefold() if isinstance(value, str) else "") if value else None
 
 
 def _seconds(text: str) -> int | None:

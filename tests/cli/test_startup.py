@@ -33,7 +33,7 @@ HELP = {
 }  # fmt: skip
 LIST_HELP = HELP | {
     "smscli.commands.list", "smscli.commands.notices", "smscli.commands.zones",
-    "smscli.output.export", "smscli.model",
+    "smscli.output.columns", "smscli.output.export", "smscli.model", "smscli.records",
 }  # fmt: skip
 LIST_JSON = LIST_HELP | {
     "smscli.gws", "smscli.gws.client", "smscli.gws.decode", "smscli.gws.http", "smscli.gws.http_auth",

@@ -7,7 +7,7 @@ from typing import Any
 
 import smscli
 from smscli.model import MessageType, Role, State
-from smscli.transcript.filters import COLUMNS, WAITING
+from smscli.output.columns import COLUMNS, WAITING
 
 FILE = Path(smscli.__file__).with_name("completion.json")
 
@@ -15,7 +15,7 @@ _WORDS: dict[str, list[str]] = {
     "--state": list(State),
     "--type": list(MessageType),
     "--from": list(Role),
-    "--sort": [*COLUMNS, WAITING],
+    "--sort": [*COLUMNS, WAITING.name],
     "--columns": list(COLUMNS),
     "--last": ["all"],
 }

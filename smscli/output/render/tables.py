@@ -5,6 +5,7 @@ from datetime import datetime, tzinfo
 from io import StringIO
 
 from smscli.model import VISIBLE_TO_ALL, Participant, Role, Session
+from smscli.output.columns import DEFAULT_COLUMNS, Column
 from smscli.output.render.layout import (
     PLAIN,
     Look,
@@ -22,8 +23,6 @@ from smscli.output.render.wording import shown
 from smscli.sanitize import clean, clean_lines
 from smscli.transcript.activity import PersonActivity, Summary
 
-SESSION_COLUMNS = ("id", "state", "customer", "agents", "receivedDate")
-
 Pair = tuple[str, str]
 """A name and a value, as strangers may have written them; a Solid value is copied by people: never folded."""
 
@@ -32,12 +31,7 @@ _LEAST_CELLS = 10
 _NOTHING = "-"
 _MOST_NAMES = 6
 # The families of the transcript: customers green to blue, agents yellow to red.
-STYLES = {"id": "bold", "customer": "color(32)", "agents": "color(166)"}
-# Titles of ours, for which a key of the user data must not be taken.
-_TITLES = frozenset(
-    ("id", "state", "customer", "agents", "received", "receivedDate", "uri", "comment", "capabilities")
-)
-_USER_DATA = "userData."
+_STYLES = {Role.CUSTOMER: "color(32)", Role.AGENT: "color(166)"}
 _ON_THE_CARD = frozenset(
     ("id", "state", "uri", "participants", "capabilities", "userData", "receivedDate", "comment")
 )
@@ -48,19 +42,16 @@ def sessions_table(
     caption: str,
     look: Look,
     *,
-    columns: Sequence[str] = SESSION_COLUMNS,
+    columns: Sequence[Column] = DEFAULT_COLUMNS,
     zone: tzinfo | None = None,
 ) -> str:
-    """The chosen columns of each session, `caption` below.
-
-    Columns are fields of a session, or `userData.KEY`: its title is KEY alone where that is no field's name.
-    """
+    """The chosen columns of each session, `caption` below."""
     times = Times((session.received for session in sessions), zone)
     titles = [column_title(column, times) for column in columns]
-    rows = [[column_value(session, column, times) for column in columns] for session in sessions]
-    whole = [place for place, column in enumerate(columns) if column == "id"]
+    rows = [[column_text(session, column, times) for column in columns] for session in sessions]
+    whole = [place for place, column in enumerate(columns) if column.is_id]
     below = fold([(clean(caption), paint("dim", look.colour))], look.width, look.width)
-    styles = [STYLES.get(column, "") for column in columns]
+    styles = [column_style(column) for column in columns]
     return _table(titles, rows, look, whole, styles) + "".join(f"{line}\n" for line in below)
 
 
@@ -120,39 +111,28 @@ class Times:
         return text if offset_words(local) == self.offset else f"{text} {offset_words(local)}"
 
 
-def column_title(column: str, times: Times) -> str:
+def column_title(column: Column, times: Times) -> str:
     """What stands above a column of the list."""
-    if column == "receivedDate":
-        return f"received ({times.offset})" if times.offset else "received"
-    key = column.removeprefix(_USER_DATA)
-    return column if key in _TITLES else key
+    return f"{column.title} ({times.offset})" if column.is_time and times.offset else column.title
 
 
-def column_value(session: Session, column: str, times: Times) -> str:
-    """What a session has in a column of the list, as strangers may have written it."""
-    match column:
-        case "id":
-            return session.id
-        case "state":
-            return session.state or ""
-        case "customer":
-            return _names(session.nicknames(Role.CUSTOMER))
-        case "agents":
-            return _names(session.nicknames(Role.AGENT))
-        case "receivedDate":
-            return times.words(session.received)
-        case "uri":
-            return session.uri or ""
-        case "comment":
-            return session.comment or ""
-        case "capabilities":
-            return ", ".join(session.capabilities)
-    value = session.user_data.get(column.removeprefix(_USER_DATA))
-    return "" if value is None else shown(value)
+def column_style(column: Column) -> str:
+    """The colour and weight of a column's values."""
+    return "bold" if column.is_id else _STYLES[column.role] if column.role else ""
 
 
-def _names(nicknames: Sequence[str]) -> str:
-    """Of a crowd the first few, so that one session does not fill the screen."""
+def column_text(session: Session, column: Column, times: Times) -> str:
+    """What a session has in a column of the list, not yet cleaned."""
+    value = column.value(session)
+    if value is None or isinstance(value, datetime):
+        return times.words(value)
+    if isinstance(value, tuple):
+        return _some(value) if column.role else ", ".join(value)
+    return shown(value)
+
+
+def _some(nicknames: Sequence[str]) -> str:
+    """The first few nicknames, so that one session does not fill the screen."""
     more = len(nicknames) - _MOST_NAMES
     return ", ".join(nicknames[:_MOST_NAMES]) + (f" and {more} more" if more > 0 else "")
 

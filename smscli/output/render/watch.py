@@ -4,7 +4,8 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, tzinfo
 from typing import NamedTuple
 
-from smscli.model import Message, Role, Session
+from smscli.model import Message, Session
+from smscli.output.columns import Column
 from smscli.output.render.layout import (
     PLAIN,
     Look,
@@ -20,12 +21,9 @@ from smscli.output.render.layout import (
     paint,
     shape,
 )
-from smscli.output.render.tables import STYLES, Times, column_title, column_value
+from smscli.output.render.tables import Times, column_style, column_text, column_title
 from smscli.output.render.wording import NO_TIME, counted, lamp, remarks, said
 from smscli.sanitize import clean
-
-COLUMNS = ("id", "state", "customer", "agents")
-"""The columns of a live list that is told no others; waiting, typing and the last message follow them."""
 
 _GAP = "  "
 # No column grows beyond this, and what is made narrower keeps this much.
@@ -63,9 +61,9 @@ class Going(NamedTuple):
 
 
 class LiveList:
-    """Draws rows; `columns` are fields of a session or `userData.KEY`, `zone` None is the machine's own."""
+    """Draws rows; waiting, typing and the last message follow `columns`; `zone` None is the machine's own."""
 
-    def __init__(self, look: Look, whose: str, columns: Sequence[str], zone: tzinfo | None) -> None:
+    def __init__(self, look: Look, whose: str, columns: Sequence[Column], zone: tzinfo | None) -> None:
         self._look = look
         self._whose = whose
         self._columns = columns
@@ -115,7 +113,7 @@ class LiveList:
         titles = [" ", *(clean(column_title(one, times)) for one in self._columns), "waiting", "typing"]
         values = [self._values(row, times) for row in rows]
         widths = [max(map(cells, column)) for column in zip(titles, *values, strict=True)]
-        whole = [one in ("id", "waiting") for one in ("", *self._columns, "waiting", "")]
+        whole = [False, *(one.is_id for one in self._columns), True, False]
         widths = [size if kept else min(size, _MOST_CELLS) for size, kept in zip(widths, whole, strict=True)]
         beside = width - sum(widths) - len(_GAP) * len(widths)
         if beside >= _MESSAGE_CELLS:
@@ -133,10 +131,10 @@ class LiveList:
         typing = ", ".join(map(clean, row.typing))
         return [mark, *chosen, f"! {waiting}" if row.overdue else waiting, typing]
 
-    def _column(self, row: Row, column: str, times: Times) -> str:
-        if column == "state" and row.gone and not row.session.ended:
+    def _column(self, row: Row, column: Column, times: Times) -> str:
+        if column.name == "state" and row.gone and not row.session.ended:
             return "gone"
-        return column_value(row.session, column, times)
+        return column_text(row.session, column, times)
 
     def _beside(self, row: Row, values: Sequence[str], widths: Sequence[int], room: int) -> list[str]:
         """One line, the last message at its end."""
@@ -160,7 +158,7 @@ class LiveList:
     def _inks(self, row: Row) -> list[Paint]:
         if row.gone:
             return [self._ink("dim")] * (len(self._columns) + 3)
-        chosen = [self._ink(STYLES.get(one, "")) for one in self._columns]
+        chosen = [self._ink(column_style(one)) for one in self._columns]
         return [self._ink(_CHANGED), *chosen, self._ink(_OVERDUE if row.overdue else ""), PLAIN]
 
     def _stacked(self, row: Row, values: Sequence[str], titles: Sequence[str], width: int) -> list[str]:
@@ -168,7 +166,7 @@ class LiveList:
         mark, first, *others = values
         inks = self._inks(row)
         title = f"{inks[0](mark)} " if mark else ""
-        named = zip(("", *self._columns, "waiting", "typing"), titles, values, inks, strict=True)
+        named = zip((None, *self._columns, None, None), titles, values, inks, strict=True)
         pieces = [piece for one in [*named][2:] for piece in self._named(*one)]
         room = max(width - len(_GAP), 1)
         lines = fold(pieces, room, room) if pieces else []
@@ -177,14 +175,13 @@ class LiveList:
         head = title + inks[1](self._cut(first, max(width - 2 * bool(mark), 1)))
         return [head, *(f"{_GAP}{line}" for line in (*lines, *below))]
 
-    def _named(self, column: str, title: str, value: str, ink: Paint) -> Iterator[Piece]:
+    def _named(self, column: Column | None, title: str, value: str, ink: Paint) -> Iterator[Piece]:
         """A value that says itself what it is, as one piece, and the blanks behind it."""
         if not value:
             return
-        roles = {"customer": Role.CUSTOMER.value, "agents": Role.AGENT.value}
-        if column in roles:
-            value = f"{shape(roles[column], self._look.ascii)} {value}"
-        elif column != "state":
+        if column and column.role:
+            value = f"{shape(column.role, self._look.ascii)} {value}"
+        elif column is None or column.name != "state":
             value = f"{title} {value}"
         yield Solid(value), ink
         yield _GAP, PLAIN

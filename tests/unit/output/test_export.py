@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from smscli.gws.decode import message_from_json, session_from_json
 from smscli.model import Session
+from smscli.output.columns import parse_columns
 from smscli.output.export import (
     entry_json,
     entry_row,
@@ -189,7 +190,7 @@ def test_a_session_row_has_five_columns() -> None:
 
 def test_the_columns_of_a_session_row_can_be_chosen() -> None:
     session = session_from_json({**SESSION, "comment": "a\tb"})
-    columns = ["userData.n", "userData.nothing", "userData.DispositionCode", "comment", "capabilities", "uri"]
+    columns = parse_columns("userData.n,userData.nothing,userData.DispositionCode,comment,capabilities,uri")
     assert session_row(session, columns).split("\t") == [
         "7",
         "",

@@ -2,7 +2,7 @@
 
 import time
 import tracemalloc
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from smscli.errors import UsageError
 from smscli.model import Json, Message, Participant, Session
 from smscli.transcript import filters
-from smscli.transcript.filters import Chosen, Last, Order, Selection, Wanted
+from smscli.transcript.filters import Chosen, Last, Selection, SessionFilter, Wanted
 from smscli.transcript.fold import Entry, Fold
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -469,10 +469,6 @@ def session(
     return Session(name, state, participants=people, received=received, user_data=user_data or {})
 
 
-def ids(chosen: Sequence[Session]) -> list[str]:
-    return [one.id for one in chosen]
-
-
 LISTED = (
     session("S3", "Chatting", "Kiwi", NOON, {"Score": 10, "Tier": "gold"}),
     session("S1", "Invited", "papaya", None, {"Score": "9", "Tier": "Basic"}),
@@ -481,8 +477,12 @@ LISTED = (
 )
 
 
-def test_without_options_the_servers_list_is_the_list() -> None:
-    assert filters.sessions(LISTED) == LISTED
+def passed(filter: SessionFilter) -> list[str]:
+    return [one.id for one in LISTED if filter.passes(one)]
+
+
+def test_without_options_every_session_passes() -> None:
+    assert passed(SessionFilter()) == ["S3", "S1", "S4", "s2"]
 
 
 @pytest.mark.parametrize(
@@ -490,7 +490,7 @@ def test_without_options_the_servers_list_is_the_list() -> None:
     [(["chatting"], ["S3"]), (["Invited", "Chatting"], ["S3", "S1"]), (["Revoked"], [])],
 )
 def test_sessions_in_a_state(names: list[str], chosen: list[str]) -> None:
-    assert ids(filters.sessions(LISTED, states=filters.states(names))) == chosen
+    assert passed(SessionFilter(filters.states(names))) == chosen
 
 
 @pytest.mark.parametrize(
@@ -498,91 +498,7 @@ def test_sessions_in_a_state(names: list[str], chosen: list[str]) -> None:
     [("KIWI", ["S3", "s2"]), ("fruit", ["s2"]), ("ana", []), ("", ["S3", "S1", "S4", "s2"])],
 )
 def test_sessions_of_a_customer(customer: str, chosen: list[str]) -> None:
-    assert ids(filters.sessions(LISTED, customer=customer)) == chosen
-
-
-@pytest.mark.parametrize(
-    ("key", "chosen"),
-    [
-        ("id", ["S1", "s2", "S3", "S4"]),
-        ("-id", ["S4", "S3", "s2", "S1"]),
-        ("state", ["S3", "S1", "S4", "s2"]),
-        ("-state", ["S4", "S1", "S3", "s2"]),
-        ("customer", ["S3", "s2", "S1", "S4"]),
-        ("-customer", ["S1", "s2", "S3", "S4"]),
-        ("receivedDate", ["S4", "S3", "s2", "S1"]),
-        ("-receiveddate", ["S3", "s2", "S4", "S1"]),
-        ("agents", ["S3", "S1", "S4", "s2"]),
-        ("-agents", ["S3", "S1", "S4", "s2"]),
-        ("userData.Score", ["S1", "S3", "s2", "S4"]),
-        ("-userData.Score", ["s2", "S3", "S1", "S4"]),
-        ("userData.Tier", ["s2", "S1", "S3", "S4"]),
-        ("userData.Nothing", ["S3", "S1", "S4", "s2"]),
-        ("comment", ["S3", "S1", "S4", "s2"]),
-        ("uri", ["S3", "S1", "S4", "s2"]),
-        ("capabilities", ["S3", "S1", "S4", "s2"]),
-    ],
-)
-def test_sorting_keeps_the_servers_order_among_equals_and_has_the_empty_ones_last(
-    key: str, chosen: list[str]
-) -> None:
-    assert ids(filters.sessions(LISTED, order=filters.order(key))) == chosen
-
-
-def test_filters_and_sorting_go_together() -> None:
-    chosen = filters.sessions(
-        LISTED, states=filters.states(["Chatting"]), customer="kiwi", order=Order("id", descending=True)
-    )
-    assert ids(chosen) == ["S3"]
-
-
-SCALAR = st.none() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5) | st.booleans()
-
-
-@given(
-    st.lists(SCALAR | st.lists(SCALAR, max_size=2) | st.from_regex("-?[0-9]{1,40}[.]?[0-9]*", fullmatch=True))
-)
-def test_any_user_data_can_be_sorted(values: list[object]) -> None:
-    listed = [session(str(number), user_data={"K": value}) for number, value in enumerate(values)]
-    ascending = filters.sessions(listed, order=Order("userData.K"))
-    assert sorted(ids(ascending), key=int) == ids(listed)
-    empty = [one for one in listed if one.user_data["K"] in (None, "", [])]
-    assert list(ascending[len(ascending) - len(empty) :]) == empty
-    descending = filters.sessions(listed, order=Order("userData.K", descending=True))
-    assert list(descending[len(descending) - len(empty) :]) == empty
-
-
-def test_columns_are_named_with_commas_between() -> None:
-    assert filters.columns("id, RECEIVEDDATE,userdata.PegAG?:2>1,userData.Last Called,id") == (
-        "id",
-        "receivedDate",
-        "userData.PegAG?:2>1",
-        "userData.Last Called",
-        "id",
-    )
-
-
-def test_a_sort_key_descends_with_a_dash() -> None:
-    assert filters.order("customer") == Order("customer", descending=False)
-    assert filters.order("-userData.-x") == Order("userData.-x", descending=True)
-    assert filters.order("-Waiting", live=True) == Order("waiting", descending=True)
-
-
-NAMES = "columns: id, state, customer, agents, receivedDate, uri, comment, capabilities, userData.KEY"
-
-
-@pytest.mark.parametrize(
-    ("wrong", "name", "hint"),
-    [
-        (lambda: filters.columns("id,agent"), "agent", f"did you mean 'agents'? {NAMES}"),
-        (lambda: filters.columns("id,,state"), "", NAMES),
-        (lambda: filters.columns("userData."), "userData.", f"did you mean 'userData.KEY'? {NAMES}"),
-        (lambda: filters.order("-recieved"), "recieved", f"did you mean 'receivedDate'? {NAMES}"),
-        (lambda: filters.order("--id"), "-id", f"did you mean 'id'? {NAMES}"),
-    ],
-)
-def test_an_unknown_column_names_the_nearest_ones(wrong: Any, name: str, hint: str) -> None:
-    assert usage(wrong) == (f"there is no column {name!r}", hint)
+    assert passed(SessionFilter(customer=customer)) == chosen
 
 
 def test_an_unknown_state_names_the_nearest_ones() -> None:

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smscli.model import Participant, Session
+from smscli.output.columns import COLUMNS, parse_columns, user_data_column
 from smscli.output.render.tables import pairs_table, session_card, sessions_table
 from smscli.transcript.activity import PersonActivity, Summary
 
@@ -51,7 +52,7 @@ def test_the_list_at_80_columns() -> None:
 
 
 def test_the_list_in_ascii() -> None:
-    assert sessions_table(SESSIONS[2:], "caption", Paper(ascii=True), columns=["id", "state"]) == (
+    assert sessions_table(SESSIONS[2:], "caption", Paper(ascii=True), columns=parse_columns("id,state")) == (
         "+--------------------------+\n"
         "| id               | state |\n"
         "|------------------+-------|\n"
@@ -103,15 +104,19 @@ def test_the_list_at_20_columns_is_a_stack_and_ids_are_whole() -> None:
     )
 
 
-ANY_COLUMNS = (
-    "customer",
-    "id",
-    "userData.state",
-    "userData.Language",
-    "userData.DispositionCode",
-    "receivedDate",
-    "uri",
-    "capabilities",
+ANY_COLUMNS = parse_columns(
+    ",".join(
+        (
+            "customer",
+            "id",
+            "userData.state",
+            "userData.Language",
+            "userData.DispositionCode",
+            "receivedDate",
+            "uri",
+            "capabilities",
+        )
+    )
 )
 OF_ANY_COLUMNS = [
     Session(
@@ -171,7 +176,7 @@ def test_many_columns_at_40_columns() -> None:
 
 
 def test_many_columns_with_room_for_them() -> None:
-    columns = [column for column in ANY_COLUMNS[:6] if column != "userData.Language"]
+    columns = [column for column in ANY_COLUMNS[:6] if column.name != "userData.Language"]
     assert sessions_table(OF_ANY_COLUMNS, "mine", Paper(120), columns=columns, zone=UTC) == (
         "╭──────────┬──────────────────┬────────────────┬─────────────────┬─────────────────────╮\n"
         "│ customer │ id               │ userData.state │ DispositionCode │ received (UTC)      │\n"
@@ -192,15 +197,15 @@ def test_many_columns_with_room_for_them() -> None:
     ],
 )
 def test_the_title_of_the_times_names_their_offset(zone: tzinfo, offset: str, time: str) -> None:
-    assert sessions_table(SESSIONS[:1], "mine", Paper(30), columns=("id", "receivedDate"), zone=zone) == (
-        f"0000Na9B26EF002G\n  received ({offset})\n           {time}\nmine\n"
-    )
+    assert sessions_table(
+        SESSIONS[:1], "mine", Paper(30), columns=parse_columns("id,receivedDate"), zone=zone
+    ) == (f"0000Na9B26EF002G\n  received ({offset})\n           {time}\nmine\n")
 
 
 def test_the_columns_of_the_list_can_be_chosen() -> None:
     data = {"Code": "Sold", "n": 7, "ok": True, "nothing": None, "deep": {"é": [1]}}
     session = Session("17", None, "http://x/17", (), ("Leave", "Transfer"), data, None, "hm")
-    columns = [f"userData.{key}" for key in data] + ["comment", "capabilities", "uri"]
+    columns = [*map(user_data_column, data), *parse_columns("comment,capabilities,uri")]
     assert sessions_table([session], "caption", Paper(100), columns=columns) == (
         "╭──────┬───┬─────┬─────────┬────────────┬─────────┬─────────────────┬─────────────╮\n"
         "│ Code │ n │ ok  │ nothing │ deep       │ comment │ capabilities    │ uri         │\n"
@@ -217,7 +222,9 @@ def test_an_id_is_never_cut_however_long() -> None:
 
 
 def test_the_list_in_colour() -> None:
-    table = sessions_table(SESSIONS[:1], "caption", Paper(colour=True), columns=["id", "customer", "agents"])
+    table = sessions_table(
+        SESSIONS[:1], "caption", Paper(colour=True), columns=parse_columns("id,customer,agents")
+    )
     assert "\x1b[1m0000Na9B26EF002G\x1b[0m" in table
     assert "\x1b[38;5;32mPersonP" in table
     assert "\x1b[38;5;166mAgent1" in table
@@ -236,7 +243,11 @@ def test_a_time_with_another_offset_says_so() -> None:
     summer = Session("1", received=datetime(2026, 7, 1, 12, tzinfo=UTC))
     winter = Session("2", received=datetime(2026, 12, 1, 12, tzinfo=UTC))
     table = sessions_table(
-        [summer, winter], "c", Paper(90), columns=["receivedDate"], zone=ZoneInfo("Europe/Berlin")
+        [summer, winter],
+        "c",
+        Paper(90),
+        columns=parse_columns("receivedDate"),
+        zone=ZoneInfo("Europe/Berlin"),
     )
     assert table == (
         "╭───────────────────────────────╮\n"
@@ -453,7 +464,7 @@ def test_nothing_but_our_own_codes_reaches_the_terminal(
     colour: bool, session: Session, text: str, width: int
 ) -> None:
     paper = Paper(width, colour)
-    columns = ["id", "state", "customer", "agents", "receivedDate", "uri", "comment", f"userData.{text}"]
+    columns = [*COLUMNS.values(), user_data_column(text)]
     for shown in (
         sessions_table([session], text, paper, columns=columns),
         session_card(session, SUMMARY, paper),
@@ -466,5 +477,7 @@ def test_nothing_but_our_own_codes_reaches_the_terminal(
 
 
 def test_markup_is_no_markup() -> None:
-    table = sessions_table([Session("[red]1[/red]", "[b]")], "[i]c[/i]", Paper(), columns=["id", "state"])
+    table = sessions_table(
+        [Session("[red]1[/red]", "[b]")], "[i]c[/i]", Paper(), columns=parse_columns("id,state")
+    )
     assert "│ [red]1[/red] │ [b]   │" in table and "[i]c[/i]" in table

@@ -6,8 +6,9 @@ from datetime import UTC, datetime
 import pytest
 
 from smscli.model import Message, Participant, Session
+from smscli.output.columns import LIVE_COLUMNS
 from smscli.output.render.layout import cells
-from smscli.output.render.watch import COLUMNS, Going, LiveList, Row
+from smscli.output.render.watch import Going, LiveList, Row
 from tests.support.paths import README
 
 AT = datetime(2026, 3, 2, 10, 5, 30, tzinfo=UTC)
@@ -39,7 +40,7 @@ ROWS = (
 def drawn(
     width: int, rows: tuple[Row, ...] = ROWS, *, lines: int = 24, ascii: bool = False, colour: bool = False
 ) -> list[str]:
-    live = LiveList(Look(width, colour, ascii), "of demo at 127.0.0.1", COLUMNS, UTC)
+    live = LiveList(Look(width, colour, ascii), "of demo at 127.0.0.1", LIVE_COLUMNS, UTC)
     return [line.rstrip() for line in live(LIVE, rows, lines, "nobody is here")]
 
 
@@ -162,7 +163,7 @@ def test_the_readme_shows_what_is_drawn() -> None:
         ),
         Row(Session("0000Na9C000IX4WS", "Invited", participants=(yuki,))),
     )
-    live = LiveList(Look(80), "of demo at 127.0.0.1", COLUMNS, UTC)
+    live = LiveList(Look(80), "of demo at 127.0.0.1", LIVE_COLUMNS, UTC)
     said = live.below(["Toni has been waiting for 5 min in session 0000Na9C009E6UOL"], 24)
     picture = [*live(Going("live", True, at), rows, 24), *said]
     readme = README.read_text(encoding="utf-8")
