@@ -1,4 +1,4 @@
-"""Which reads a session's log takes to its end, apart from how they are sent."""
+"""Paging: which requests read a session's log to its end, and in which order its messages stand."""
 
 from collections.abc import Sequence
 from operator import itemgetter
@@ -9,20 +9,22 @@ PAGE = 500
 
 
 class Paging:
-    """What to ask next while a log is read page by page: `start` and `count`, each None to be left out.
+    """The next request of a log that is read page by page: `start` and `count`, each None to be left out.
     `highest` is the highest index so far, -1 before the first.
 
     A page without a new index ends the read, nothing else does: a short page may be a cap of the server's, a
-    gap or a filter. So after one the rest is asked for without `count`. Messages without a place in the order
-    count for nothing here.
+    gap or a filter. So after one the rest is asked for without `count`. Messages without an index, or with a
+    negative one, count for nothing here. With `overlap` each page begins with the last message of the one
+    before, so that no request lies beyond the end; `counted` is off to begin without `count`.
     """
 
-    def __init__(self, start: int = 1) -> None:
+    def __init__(self, start: int = 1, *, overlap: bool = False, counted: bool = True) -> None:
         self.start: int | None = start
-        self.count: int | None = PAGE
+        self.count: int | None = PAGE if counted else None
         self.done = False
         # The documents count from 1; where `startIndex` is ignored a log may begin with 0.
         self.highest = start - 1 if start > 1 else -1
+        self._step = 0 if overlap else 1
         self._unplaced: set[int] = set()
         self._narrow = False
         # How wide a counted page was that brought nothing new.
@@ -33,11 +35,10 @@ class Paging:
         """Whether the last page brought nothing new."""
         return self._empty > 0
 
-    def take(self, messages: tuple[Message, ...]) -> tuple[Message, ...]:
-        """What is new on the page that was asked for, in the log's order."""
+    def record(self, messages: Sequence[Message]) -> None:
+        """Go on behind the page that was asked for."""
         indices = [one.index for one in messages if one.index is not None and one.index >= 0]
         seen = self.highest
-        new = messages if _rises(indices, seen, len(messages)) else self._sorted_new(messages)
         self.highest = max(seen, *indices) if indices else seen
         if self.start is None:
             self.done = True
@@ -46,12 +47,17 @@ class Paging:
             self.ask_for_all()
         else:
             self._advance(len(indices), self.highest > seen)
+
+    def merge(self, messages: tuple[Message, ...]) -> tuple[Message, ...]:
+        """`record`, and what is new on the page, in the log's order."""
+        new = messages if _rises(messages, self.highest) else self._sorted_new(messages)
+        self.record(messages)
         return new
 
     def _advance(self, placed: int, progress: bool) -> None:
         full = self.count is not None and placed >= self.count
         self.done = not progress and self.count is None
-        self.start = max(self.highest + 1, self.start or 0)
+        self.start = max(self.highest + self._step, self.start or 0)
         self._empty = 0 if progress else self.count or self._empty
         self.count = PAGE if progress and (full or self._narrow) else None
 
@@ -78,20 +84,35 @@ class Paging:
         return self.count > self._empty
 
     def _sorted_new(self, messages: tuple[Message, ...]) -> tuple[Message, ...]:
-        """The unseen ones; an unplaced one stays behind the message it came after."""
-        met: set[int] = set()
-        found: list[tuple[int, Message]] = []
-        place = self.highest
-        for one in messages:
-            if one.order is not None:
-                place = one.order
-            known = self._unplaced if one.order is None else met
+        found: set[int] = set()
+        new: list[Message] = []
+        for one in in_order(messages):
+            known = self._unplaced if one.order is None else found
             if (one.order is None or one.order > self.highest) and one.identity not in known:
                 known.add(one.identity)
-                found.append((place, one))
-        return tuple(one for _, one in sorted(found, key=itemgetter(0)))
+                new.append(one)
+        return tuple(new)
 
 
-def _rises(indices: list[int], above: int, length: int) -> bool:
-    """Whether every message of a page has an index, and each is higher than the one before."""
-    return len(indices) == length and (not indices or indices[0] > above) and indices == sorted(set(indices))
+def in_order(messages: tuple[Message, ...]) -> tuple[Message, ...]:
+    """By index; a message without a place in the order stays behind the one that it came after."""
+    places: list[int] = []
+    place = -1
+    for message in messages:
+        order = message.order
+        place = place if order is None else order
+        places.append(place)
+    if places == sorted(places):
+        return messages
+    pairs = sorted(zip(places, messages, strict=True), key=itemgetter(0))
+    return tuple(message for _, message in pairs)
+
+
+def _rises(messages: Sequence[Message], above: int) -> bool:
+    """Whether every message has an index, and each is higher than the one before."""
+    indices = [one.index for one in messages]
+    for index in indices:
+        if index is None or index <= above:
+            return False
+        above = index
+    return True

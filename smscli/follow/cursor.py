@@ -8,12 +8,11 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from operator import itemgetter
 from typing import NamedTuple
 
 from smscli.model import Message, Page
+from smscli.paging import Paging, in_order
 
-PAGE = 500
 RECENT = timedelta(seconds=60)
 _REREAD_AFTER = (2.0, 10.0)
 _BEFORE_ALL = -1
@@ -74,11 +73,11 @@ def _key(identity: int) -> int:
 class PageRequest:
     """What to ask the messages resource for (`startIndex`, `count`).
 
-    `anchor` is the index of a message that must come back; None in a read of the whole log, where none must.
+    `anchor` is the index of a message that must come back; None while the log is read page by page.
     `first`: no read of the log has ended yet. `at`: when it was asked.
     """
 
-    start: int
+    start: int | None
     count: int | None
     anchor: int | None
     first: bool
@@ -105,16 +104,16 @@ class PageResult(NamedTuple):
 class Cursor:
     """One session's place: `next_request` says what to read next, `record` what the answer brought.
 
-    `paging`: a read of the whole log is under way. `doubtful`: an anchor was missed, and no read that started
-    at one has brought it back since.
+    `first`: no read of the log has reached its end. `doubtful`: an anchor was missed, and no inclusive read
+    has brought it back since.
     """
 
-    __slots__ = ("_rereads", "_upper", "doubtful", "first", "highest", "last_at", "paging", "seen")
+    __slots__ = ("_paging", "_rereads", "_upper", "doubtful", "first", "highest", "last_at", "seen")
 
     def __init__(self) -> None:
         self.seen = SeenIds()
         self.highest: int | None = None
-        self.paging = True
+        self._paging: Paging | None = Paging(overlap=True)
         self.first = True
         self.doubtful = False
         self.last_at: datetime | None = None
@@ -125,7 +124,7 @@ class Cursor:
     def recall(self, message: Message) -> None:
         """Count as seen a message that an earlier run kept; they are given in the order of arrival."""
         self.seen.add(message.identity)
-        self.first = self.paging = False
+        self.stop()
         if message.at is not None and (self.last_at is None or message.at > self.last_at):
             self.last_at = message.at
         if message.order is None or message.late:
@@ -150,14 +149,20 @@ class Cursor:
         return end is not None and self.last_at is not None and end - self.last_at <= _RESUMED_WITHIN
 
     @property
+    def paging(self) -> bool:
+        """Whether a read of the whole log is under way."""
+        return self._paging is not None
+
+    @property
     def reread_due(self) -> float | None:
         """When a gap is to be read again next."""
         return min(self._rereads)[0] if self._rereads else None
 
     def next_request(self, now: float) -> PageRequest:
-        if self.paging or self.highest is None:
-            self.paging = True
-            return PageRequest(1 if self.highest is None else self.highest, PAGE, None, self.first, now)
+        if self._paging is None and self.highest is None:
+            self._paging = Paging(overlap=True, counted=False)
+        if self._paging is not None:
+            return PageRequest(self._paging.start, self._paging.count, None, self.first, now)
         low = min((low for due, low, _ in self._rereads if due <= now), default=self.highest)
         if low == _BEFORE_ALL:
             return PageRequest(1, None, self.highest, False, now)
@@ -165,7 +170,7 @@ class Cursor:
 
     def record(self, request: PageRequest, page: Page, now: float) -> PageResult:
         """What `page`, the answer to `request`, brought."""
-        messages = _in_order(page.messages)
+        messages = in_order(page.messages)
         identities = [message.identity for message in messages]
         known = [
             message.order
@@ -183,23 +188,24 @@ class Cursor:
             for message, identity in zip(messages, identities, strict=True)
             if self.seen.add(identity)
         )
-        reached = self.highest
         gaps = self._advance(request, messages, page.at, now)
-        if request.whole:
-            self.paging = len(messages) >= PAGE and self.highest != reached
-            self.first = self.first and self.paging
+        if self._paging is not None:
+            self._paging.record(messages)
+            if self._paging.done:
+                self.stop()
         else:
             self.doubtful = self.doubtful and request.start != request.anchor
             self._rereads = list(self._rereads_left(request, messages))
         return PageResult(new, gaps, done=not self.paging)
 
     def stop(self) -> None:
-        """End a read of the whole log where it stands: the server has no more of it to give."""
-        self.paging = self.first = False
+        """End a read of the whole log where it stands."""
+        self._paging, self.first = None, False
 
     def _start_again(self) -> None:
         self.highest = None
-        self.paging = self.doubtful = True
+        self._paging = Paging(overlap=True)
+        self.doubtful = True
         self._rereads.clear()
 
     def _leaves_gap(self, order: int) -> bool:
@@ -245,17 +251,3 @@ class Cursor:
 
 def _is_recent(at: datetime | None, now: datetime | None) -> bool:
     return at is not None and now is not None and now - at < RECENT
-
-
-def _in_order(messages: tuple[Message, ...]) -> tuple[Message, ...]:
-    """By index; a message without a place in the order stays behind the one that it came after."""
-    places: list[int] = []
-    place = -1
-    for message in messages:
-        order = message.order
-        place = place if order is None else order
-        places.append(place)
-    if places == sorted(places):
-        return messages
-    pairs = sorted(zip(places, messages, strict=True), key=itemgetter(0))
-    return tuple(message for _, message in pairs)

@@ -135,11 +135,11 @@ class GwsClient:
         ahead = Ahead(lambda: self._page_fetcher(session_id), _AHEAD, meanwhile)
         try:
             first = self._first_page(session_id, paging)
-            yield Page(paging.take(first.messages), first.at)
+            yield Page(paging.merge(first.messages), first.at)
             ahead.foresee(paging.foreseen(_AHEAD))
             while not paging.done:
                 page = self._next_page(session_id, paging, ahead)
-                new = paging.take(page.messages)
+                new = paging.merge(page.messages)
                 ahead.foresee(paging.foreseen(_AHEAD))
                 if new:
                     yield Page(new, page.at)

@@ -285,7 +285,8 @@ class Stage:
         return [(one.at, one.start, one.count) for one in self.asked if one.session_id == session_id]
 
     def read_times(self, session_id: str) -> list[float]:
-        return [one.at for one in self.asked if one.session_id == session_id]
+        """When a session was read; reads of one moment, as the pages of its log, count once."""
+        return list(dict.fromkeys(one.at for one in self.asked if one.session_id == session_id))
 
     def most_in_a_second(self) -> int:
         times = [one.at for one in self.asked]

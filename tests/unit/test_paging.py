@@ -36,7 +36,7 @@ def read_all(log: Log, start: int = 1, at_most: int = 200) -> tuple[list[Ask], l
     while not paging.done:
         asked.append((paging.start, paging.count))
         assert len(asked) <= at_most
-        got += paging.take(tuple(log(paging.start, paging.count)))
+        got += paging.merge(tuple(log(paging.start, paging.count)))
     return asked, got
 
 
@@ -134,7 +134,7 @@ def read_narrowly(log: Sequence[Message], limit: int) -> tuple[list[Ask], list[M
         if len(page) > limit:
             assert paging.narrow()
         else:
-            got += paging.take(tuple(page))
+            got += paging.merge(tuple(page))
     return asked, got
 
 
@@ -171,7 +171,7 @@ def test_the_width_of_counted_pages_doubles_over_a_gap() -> None:
 def test_an_answer_too_long_that_was_counted_is_the_callers_problem() -> None:
     paging = Paging()
     assert not paging.narrow()
-    paging.take(tuple(texts(1)))
+    paging.merge(tuple(texts(1)))
     assert (paging.start, paging.count, paging.narrow()) == (2, None, True)
     assert (paging.start, paging.count, paging.narrow()) == (2, 500, False)
 

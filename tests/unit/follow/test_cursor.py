@@ -20,6 +20,12 @@ def page(*indices: int | None, at: datetime | None = NOON + timedelta(hours=1)) 
     return Page(tuple(message(index, "said") for index in indices), at)
 
 
+def read_log(cursor: Cursor, log: Page, now: float = 0.0) -> None:
+    """Read a log of one page to its end, which the second answer shows."""
+    for answer in (log, Page(log.messages[-1:], log.at)):
+        cursor.record(cursor.next_request(now), answer, now)
+
+
 @given(st.lists(st.integers(-(2**63), 2**63 - 1) | st.integers(-40, 40)))
 def test_seen_is_a_set(identities: list[int]) -> None:
     seen = SeenIds()
@@ -55,17 +61,21 @@ def test_a_new_cursor_reads_the_log_by_pages_from_1() -> None:
     result = cursor.record(request, page(*range(1, 501)), 0.0)
     assert (len(result.messages), result.done) == (500, False)
     assert cursor.next_request(1.0) == PageRequest(500, 500, None, True, 1.0)
-    assert cursor.record(cursor.next_request(1.0), page(500, 501), 1.0) == PageResult(page(501).messages)
-    assert cursor.next_request(2.0) == PageRequest(501, None, 501, False, 2.0)
+    result = cursor.record(cursor.next_request(1.0), page(500, 501), 1.0)
+    assert result == PageResult(page(501).messages, done=False)
+    assert cursor.next_request(2.0) == PageRequest(501, None, None, True, 2.0)
+    assert cursor.record(cursor.next_request(2.0), page(501), 2.0) == PageResult(())
+    assert cursor.next_request(3.0) == PageRequest(501, None, 501, False, 3.0)
 
 
 def test_an_answer_without_its_anchor_is_dropped_and_the_log_asked_for_again() -> None:
     cursor = Cursor()
-    cursor.record(cursor.next_request(0.0), page(1, 2, 3), 0.0)
+    read_log(cursor, page(1, 2, 3))
     result = cursor.record(cursor.next_request(1.0), page(), 1.0)
     assert result == PageResult((), done=False, reset=True)
     assert cursor.doubtful
     assert cursor.next_request(1.0) == PageRequest(1, 500, None, False, 1.0)
+    assert cursor.record(cursor.next_request(1.0), page(1), 1.0) == PageResult((), done=False)
     assert cursor.record(cursor.next_request(1.0), page(1), 1.0) == PageResult(())
     assert cursor.record(cursor.next_request(3.0), page(1), 3.0) == PageResult(())
     assert not cursor.doubtful
@@ -73,14 +83,14 @@ def test_an_answer_without_its_anchor_is_dropped_and_the_log_asked_for_again() -
 
 def test_another_message_in_the_anchors_place_is_a_reset_too() -> None:
     cursor = Cursor()
-    cursor.record(cursor.next_request(0.0), page(1, 2, 3), 0.0)
+    read_log(cursor, page(1, 2, 3))
     other = Page((message(3, "another"), message(4, "one more")), NOON)
     assert cursor.record(cursor.next_request(1.0), other, 1.0).reset
 
 
 def test_gaps_are_named_and_noted_for_2_and_10_seconds_later() -> None:
     cursor = Cursor()
-    cursor.record(cursor.next_request(0.0), page(1, 2), 0.0)
+    read_log(cursor, page(1, 2))
     result = cursor.record(cursor.next_request(5.0), page(2, 5, 9), 5.5)
     assert result.gaps == ((2, 5), (5, 9))
     assert cursor.reread_due == 7.5
@@ -95,7 +105,7 @@ def test_gaps_are_named_and_noted_for_2_and_10_seconds_later() -> None:
 
 def test_a_reread_that_the_server_cuts_short_goes_on_where_it_ends() -> None:
     cursor = Cursor()
-    cursor.record(cursor.next_request(0.0), page(1, 2), 0.0)
+    read_log(cursor, page(1, 2))
     cursor.record(cursor.next_request(5.0), page(2, 5, 6, 9), 5.0)
     assert cursor.next_request(7.0) == PageRequest(2, None, 2, False, 7.0)
     cursor.record(cursor.next_request(7.0), page(2, 5, 6), 7.0)
@@ -110,7 +120,7 @@ def test_a_reread_that_the_server_cuts_short_goes_on_where_it_ends() -> None:
 
 def test_a_reread_that_brings_its_anchor_alone_is_over() -> None:
     cursor = Cursor()
-    cursor.record(cursor.next_request(0.0), page(1, 2), 0.0)
+    read_log(cursor, page(1, 2))
     cursor.record(cursor.next_request(5.0), page(2, 5), 5.0)
     cursor.record(cursor.next_request(7.0), page(2), 7.0)
     assert cursor.reread_due == 15.0
@@ -125,8 +135,8 @@ def test_messages_without_an_index_stay_behind_the_one_they_came_after() -> None
 
 def test_a_log_without_any_index_is_read_whole_each_time() -> None:
     cursor = Cursor()
-    cursor.record(cursor.next_request(0.0), page(None), 0.0)
-    assert cursor.next_request(2.0) == PageRequest(1, 500, None, False, 2.0)
+    read_log(cursor, page(None))
+    assert cursor.next_request(2.0) == PageRequest(1, None, None, False, 2.0)
     assert cursor.record(cursor.next_request(2.0), page(None), 2.0) == PageResult(())
 
 
@@ -151,5 +161,5 @@ def test_a_recalled_gap_is_asked_for_at_once_and_twice_more() -> None:
 
 def test_a_gap_of_unknown_age_in_a_first_read_is_left_alone() -> None:
     cursor = Cursor()
-    cursor.record(cursor.next_request(0.0), page(1, 5, at=None), 0.0)
+    read_log(cursor, page(1, 5, at=None))
     assert cursor.reread_due is None

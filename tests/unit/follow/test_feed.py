@@ -61,7 +61,7 @@ def test_index_minus_one_has_no_place_in_the_order() -> None:
     stage.at(3, lambda: stage.say("A", "bye"))
     stage.play(10, "A")
     assert sorted(stage.texts()) == ["bye", "hello", "saved"]
-    assert stage.reads("A")[1] == (2.0, 1, None)
+    assert stage.reads("A")[2] == (2.0, 1, None)
     assert "reset" not in stage.notices()
 
 
@@ -77,11 +77,11 @@ def test_two_messages_that_share_an_index_are_both_shown() -> None:
 # First reads
 
 
-def test_a_first_read_goes_by_pages_of_500_and_ends_at_a_short_one() -> None:
+def test_a_first_read_goes_by_pages_of_500_and_ends_where_nothing_is_new() -> None:
     stage = opened("A")
     stage.fill("A", 1100)
     stage.play(1, "A")
-    assert stage.reads("A") == [(0.0, 1, 500), (0.0, 500, 500), (0.0, 999, 500)]
+    assert stage.reads("A") == [(0.0, 1, 500), (0.0, 500, 500), (0.0, 999, 500), (0.0, 1100, None)]
     assert stage.texts() == [f"old {number}" for number in range(1100)]
 
 
@@ -89,7 +89,7 @@ def test_a_log_of_exactly_one_page_is_asked_for_a_second_one() -> None:
     stage = opened("A")
     stage.fill("A", 500)
     stage.play(1, "A")
-    assert stage.reads("A") == [(0.0, 1, 500), (0.0, 500, 500)]
+    assert stage.reads("A") == [(0.0, 1, 500), (0.0, 500, 500), (0.0, 500, None)]
 
 
 def test_the_pages_of_a_first_read_are_marked_and_so_is_the_last() -> None:
@@ -100,7 +100,8 @@ def test_the_pages_of_a_first_read_are_marked_and_so_is_the_last() -> None:
     reads = [event for _, event in stage.played if isinstance(event, NewMessages)]
     assert [(len(one.messages), one.first, one.done) for one in reads] == [
         (500, True, False),
-        (100, True, True),
+        (100, True, False),
+        (0, True, True),
         (1, False, True),
     ]
     assert reads[0].at == EPOCH
@@ -125,7 +126,11 @@ def test_a_session_without_messages_has_a_first_read_too() -> None:
     stage.at(3, lambda: stage.say("A", "hello"))
     stage.play(10, "A")
     reads = [event for _, event in stage.played if isinstance(event, NewMessages)]
-    assert [(len(one.messages), one.first, one.done) for one in reads] == [(0, True, True), (1, False, True)]
+    assert [(len(one.messages), one.first, one.done) for one in reads] == [
+        (0, True, False),
+        (0, True, True),
+        (1, False, True),
+    ]
 
 
 def test_a_server_that_ignores_the_start_is_read_once_and_in_whole() -> None:
@@ -133,17 +138,29 @@ def test_a_server_that_ignores_the_start_is_read_once_and_in_whole() -> None:
     stage.ignores_start = True
     stage.fill("A", 700)
     stage.play(10, "A")
-    assert stage.reads("A")[:3] == [(0.0, 1, 500), (0.0, 500, 500), (2.0, 500, None)]
+    assert stage.reads("A")[:4] == [(0.0, 1, 500), (0.0, 500, 500), (0.0, None, None), (2.0, 700, None)]
     assert stage.texts() == [f"old {number}" for number in range(700)]
 
 
-def test_a_server_that_cuts_its_answers_is_asked_on_at_once() -> None:
+def test_a_first_read_ends_at_no_cap_of_the_server() -> None:
     stage = opened("A")
     stage.cap = 100
     stage.fill("A", 450, age=600)
-    stage.play(3, "A")
+    stage.play(1, "A")
     assert [start for _, start, _ in stage.reads("A")] == [1, 100, 199, 298, 397, 450]
     assert stage.texts() == [f"old {number}" for number in range(450)]
+    reads = [event for _, event in stage.played if isinstance(event, NewMessages)]
+    assert [(one.first, one.done) for one in reads] == [(True, False)] * 5 + [(True, True)]
+
+
+def test_a_server_that_cuts_its_answers_is_asked_on_at_once_while_following() -> None:
+    stage = opened("A")
+    stage.cap = 100
+    stage.fill("A", 1)
+    stage.at(3, lambda: stage.fill("A", 250, age=2))
+    stage.play(6, "A")
+    assert stage.reads("A")[3:] == [(5.0, 1, None), (5.0, 100, None), (5.0, 199, None), (5.0, 251, None)]
+    assert len(stage.texts()) == 251
 
 
 # Inclusive reads and resets
@@ -154,7 +171,7 @@ def test_reads_start_at_the_highest_index_without_a_count() -> None:
     stage.fill("A", 3)
     stage.at(3, lambda: stage.say("A", "hello"))
     stage.play(7, "A")
-    assert stage.reads("A") == [(0.0, 1, 500), (2.0, 3, None), (5.0, 3, None)]
+    assert stage.reads("A")[1:] == [(0.0, 3, None), (2.0, 3, None), (5.0, 3, None)]
 
 
 def test_a_log_that_starts_again_with_lower_indices_is_read_from_its_start() -> None:
@@ -181,7 +198,7 @@ def test_a_long_log_is_read_again_by_pages() -> None:
     stage.fill("A", 5)
     stage.at(3, lambda: stage.restart("A"), lambda: stage.fill("A", 600, age=1))
     stage.play(6, "A")
-    assert stage.reads("A")[2:] == [(5.0, 5, None), (5.0, 1, 500), (5.0, 500, 500)]
+    assert stage.reads("A")[3:] == [(5.0, 5, None), (5.0, 1, 500), (5.0, 500, 500), (5.0, 600, None)]
     assert len(stage.texts()) == 605
 
 
@@ -292,7 +309,7 @@ def test_a_gap_of_a_first_read_under_a_minute_old_is_read_again() -> None:
     stage.say("A", "three", age=59)
     stage.at(1, lambda: stage.show("A", 2))
     stage.play(5, "A")
-    assert stage.reads("A")[1] == (2.0, 1, None)
+    assert stage.reads("A")[2] == (2.0, 1, None)
     assert stage.texts() == ["one", "three", "two (late)"]
 
 
@@ -314,7 +331,13 @@ def test_all_gaps_of_a_session_are_read_again_together() -> None:
     stage.at(3, lambda: stage.wake("A"))
     stage.play(30, "A", interval=60)
     from_the_lowest = [read for read in stage.reads("A") if read[1] == 1]
-    assert from_the_lowest == [(0.0, 1, 500), (3.0, 1, None), (5.0, 1, None), (13.0, 1, None)]
+    assert from_the_lowest == [
+        (0.0, 1, 500),
+        (0.0, 1, None),
+        (3.0, 1, None),
+        (5.0, 1, None),
+        (13.0, 1, None),
+    ]
 
 
 def test_both_of_two_gaps_are_read_again_though_the_server_cuts_its_answers_short() -> None:
@@ -352,10 +375,10 @@ def test_a_wake_up_during_a_read_leads_to_another_one() -> None:
     stage = opened("A")
     stage.latency = 0.4
     stage.fill("A", 1)
-    stage.at(1.0, lambda: stage.wake("A"))
-    stage.at(1.3, lambda: stage.wake("A"))
-    stage.play(2, "A", interval=30)
-    assert stage.read_times("A") == [0.4, 1.0, 1.4]
+    stage.at(2.0, lambda: stage.wake("A"))
+    stage.at(2.3, lambda: stage.wake("A"))
+    stage.play(3, "A", interval=30)
+    assert stage.read_times("A") == [0.4, 0.8, 2.0, 2.4]
 
 
 def test_a_state_notification_and_an_unknown_session_read_the_list() -> None:
@@ -370,7 +393,7 @@ def test_a_message_of_a_session_that_is_not_followed_reads_nothing() -> None:
     stage = opened("A", "B")
     stage.at(1, lambda: stage.wake("B"))
     stage.play(1.9, "A")
-    assert [one.at for one in stage.asked] == [0.0, 0.0]
+    assert [one.at for one in stage.asked] == [0.0, 0.0, 0.0]
 
 
 def test_a_break_of_the_channel_reads_all_once() -> None:
@@ -524,7 +547,7 @@ def test_one_background_read_every_5_seconds_and_every_fourth_is_the_list() -> N
     for one in "ABC":
         stage.fill(one, 1)
     stage.play(41, trusted=True)
-    assert [(one.at, one.session_id) for one in stage.asked[4:]] == [
+    assert [(one.at, one.session_id) for one in stage.asked[7:]] == [
         (5.0, "A"),
         (10.0, "B"),
         (15.0, "C"),
@@ -542,14 +565,14 @@ def test_a_session_active_in_the_last_5_minutes_counts_four_times() -> None:
         stage.fill(one, 1)
     stage.say("F", "just now", age=10)
     stage.play(62, trusted=True)
-    order = [one.session_id for one in stage.asked[7:] if one.session_id]
+    order = [one.session_id for one in stage.asked[13:] if one.session_id]
     assert order == ["F", "F", "F", "F", "A", "F", "B", "F", "C"]
 
 
 def test_fifty_idle_sessions_take_12_requests_a_minute() -> None:
     stage = opened(*[f"S{number}" for number in range(50)])
     stage.play(70, trusted=True)
-    assert len([one for one in stage.asked if one.at < 10]) == 52
+    assert len([one for one in stage.asked if one.at < 10]) == 102
     assert len([one for one in stage.asked if 10 <= one.at < 70]) == 12
 
 
@@ -590,7 +613,7 @@ def test_the_interval_is_from_start_to_start() -> None:
     stage.latency = 0.5
     stage.say("A", "just now")
     stage.play(10, "A")
-    assert stage.read_times("A") == [0.5, 2.5, 4.5, 6.5, 8.5]
+    assert stage.read_times("A")[:3] == [0.5, 1.0, 3.0]
 
 
 def test_the_list_is_polled_in_the_same_way() -> None:
@@ -637,10 +660,10 @@ def test_a_burst_is_allowed_and_stretches_nothing() -> None:
 def test_wake_ups_go_before_first_reads_and_those_before_polls() -> None:
     stage = opened("polled", *[f"S{number}" for number in range(30)])
     stage.fill("S29", 600)
-    stage.at(0.5, lambda: stage.open("new"), lambda: stage.say("new", "hi", age=500))
-    stage.at(0.5, lambda: stage.wake("S3"), lambda: stage.wake("new"))
-    stage.play(3)
-    order = [one.session_id for one in stage.asked[20:]]
+    stage.at(3.5, lambda: stage.open("new"), lambda: stage.say("new", "hi", age=500))
+    stage.at(3.5, lambda: stage.wake("S3"), lambda: stage.wake("new"))
+    stage.play(7)
+    order = [one.session_id for one in stage.asked if one.at >= 3.5]
     assert set(order[:2]) == {"S3", None}
     assert order.index("new") < order.index("polled")
     assert order.index("S29") < order.index("polled")
@@ -650,8 +673,9 @@ def test_background_reads_go_last() -> None:
     stage = opened(*[f"S{number}" for number in range(120)])
     for one in stage.sessions_listed:
         stage.say(one, "hello")
-    stage.play(8, trusted=True)
-    assert [one.count for one in stage.asked[1:121]] == [500] * 120
+    stage.play(15, trusted=True)
+    assert stage.asked[240].at > 10
+    assert len({(one.session_id, one.count) for one in stage.asked[1:241]}) == 240
 
 
 def test_a_plea_for_patience_halves_the_rate_for_a_minute() -> None:
