@@ -10,7 +10,7 @@ from smscli.commands.writers import EntryWriter
 from smscli.context import AppContext
 from smscli.errors import LocalError
 from smscli.model import Session
-from smscli.transcript.filters import Chosen
+from smscli.transcript.filters import SelectedEntry
 
 
 class PageWriter(EntryWriter):
@@ -40,8 +40,8 @@ class PageWriter(EntryWriter):
         self._file = _created(path) if path != "-" else None
         self._put(self._page.begin())
 
-    def write(self, chosen: Iterable[Chosen]) -> None:
-        for one in chosen:
+    def write(self, selected: Iterable[SelectedEntry]) -> None:
+        for one in selected:
             gap = self._page.gap() if one.gap else ""
             self._put(gap + self._page.entry(one.entry, one.marks))
 

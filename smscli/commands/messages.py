@@ -72,8 +72,9 @@ def messages(
     read in place of the server: @FILE, or --from-file FILE with the ID of one of its sessions.
     """
     zone, mode = zone_of(utc, tz), typing_mode(typing, json=json or jsonl)
-    wanted = selection.wanted(
+    entry_filter = selection.entry_filter(
         now=datetime.now(UTC),
+        report=lambda message: app.notice("skipped", message),
         zone=zone,
         since=since,
         until=until,
@@ -82,7 +83,7 @@ def messages(
     if html is not None and (json or jsonl):
         raise UsageError("--html goes with neither --json nor --jsonl")
     source = _source((session_id, recorded_id), from_file, last, start_index, count)
-    reading = Reading(app, mode, wanted, last_entries(last))
+    reading = Reading(app, mode, entry_filter, last_entries(last))
     writer = (
         source.page_writer(app, html, redact, zone)
         if html is not None
@@ -191,19 +192,21 @@ def _pages(found: Iterable[Message], size: int) -> Iterator[Page]:
 
 
 class Reading:
-    """One reading of a log, a recording's sessions told apart: messages in, what is wanted to the writer."""
+    """Reads pages, folds and filters each session's messages, and writes the selected entries."""
 
-    def __init__(self, app: AppContext, typing: str, wanted: selection.Wanted, keep: int | None) -> None:
+    def __init__(
+        self, app: AppContext, typing: str, entry_filter: selection.EntryFilter, keep: int | None
+    ) -> None:
         self.found = False
         self._app = app
         self._keep = keep
-        self._last = selection.Last(keep, wanted.context)
-        self._logs: defaultdict[str, Log] = defaultdict(lambda: Log(typing, wanted))
+        self._last = selection.LastEntries(keep, entry_filter.context)
+        self._logs: defaultdict[str, Log] = defaultdict(lambda: Log(typing, entry_filter))
         self._progress = Progress(app.terminal, streams=keep is None)
 
     def write(self, pages: Iterable[Page], writer: EntryWriter) -> None:
         """Write entries as they are read, or the last ones at the end."""
-        take: Callable[[Iterable[selection.Chosen]], None] = (
+        take: Callable[[Iterable[selection.SelectedEntry]], None] = (
             writer.write if self._keep is None else self._last.extend
         )
         for page in pages:

@@ -123,11 +123,17 @@ FromOption = Annotated[
     typer.Option("--from", metavar="NAME|ROLE", help="Only from this nickname or role; may be repeated."),
 ]
 GrepOption = Annotated[
-    str | None, typer.Option("--grep", metavar="RE", help="Only what matches, the match marked.")
+    str | None, typer.Option("--grep", metavar="RE", help="Show only entries that match, matches marked.")
 ]
-ExcludeOption = Annotated[str | None, typer.Option("--exclude", metavar="RE", help="Nothing that matches.")]
+ExcludeOption = Annotated[
+    str | None, typer.Option("--exclude", metavar="RE", help="Leave out entries that match.")
+]
 HighlightOption = Annotated[
-    str | None, typer.Option("--highlight", metavar="RE", help="Mark what matches, show everything.")
+    str | None, typer.Option("--highlight", metavar="RE", help="Mark matches; filters nothing.")
+]
+IgnoreCaseOption = Annotated[
+    bool,
+    typer.Option("--ignore-case", "-i", help="Ignore case in --grep, --exclude and --highlight."),
 ]
 ContextOption = Annotated[
     int, typer.Option("--context", metavar="N", help="So many entries around each match too.")
@@ -143,6 +149,7 @@ class Filters(NamedTuple):
     exclude: ExcludeOption = None
     highlight: HighlightOption = None
     context: ContextOption = 0
+    ignore_case: IgnoreCaseOption = False
 
 
 NO_FILTERS = Filters()

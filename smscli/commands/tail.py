@@ -66,8 +66,9 @@ def tail(
         wrong = "tail takes ids or --all, not both" if ids else "tail takes the ids of sessions, or --all"
         raise UsageError(wrong, hint="`smscli list` shows the ids")
     zone, mode, pushed = zone_of(utc, tz), typing_mode(typing, json=json), wants_push(push)
-    wanted = selection.wanted(
+    entry_filter = selection.entry_filter(
         now=datetime.now(UTC),
+        report=lambda message: app.notice("skipped", message),
         zone=zone,
         since=since,
         **filters._asdict(),
@@ -77,7 +78,9 @@ def tail(
     rhythm, file = interval_seconds(interval), record_file(record)
     many = every or len(ids or ()) > 1
     writer = entry_writer(app.terminal, mode, json=False, jsonl=json, many=many, zone=zone)
-    screen = Screen(app, writer, nap(app, pushed), View(mode, wanted, keep, waiting_limit(waiting), bell))
+    screen = Screen(
+        app, writer, nap(app, pushed), View(mode, entry_filter, keep, waiting_limit(waiting), bell)
+    )
     recorder = Recorder(app, file, redact) if file is not None else None
     takers: list[Callable[[Event], None]] = [*([recorder.take] if recorder else []), screen.take]
     app.terminal.heed_ctrl_z()

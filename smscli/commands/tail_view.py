@@ -21,7 +21,7 @@ from smscli.model import (
     Wake,
 )
 from smscli.transcript.activity import Activity
-from smscli.transcript.filters import Chosen, Last, Wanted
+from smscli.transcript.filters import EntryFilter, LastEntries, SelectedEntry
 from smscli.transcript.fold import Typing
 
 
@@ -31,7 +31,7 @@ class View:
     and for how many seconds a customer may wait before that is told."""
 
     typing: str
-    wanted: Wanted
+    entry_filter: EntryFilter
     keep: int | None
     waiting: float | None = None
     bell: bool = False
@@ -43,15 +43,15 @@ class Seen:
 
     def __init__(self, view: View, keep: int | None, activity: Activity) -> None:
         self.activity = activity
-        self._log = Log(view.typing, view.wanted)
-        self._history: Last | None = Last(keep, view.wanted.context)
+        self._log = Log(view.typing, view.entry_filter)
+        self._history: LastEntries | None = LastEntries(keep, view.entry_filter.context)
 
     @property
     def is_live(self) -> bool:
         """Whether what comes now is news."""
         return self._history is None
 
-    def chosen(self, read: NewMessages) -> Iterable[Chosen]:
+    def chosen(self, read: NewMessages) -> Iterable[SelectedEntry]:
         """What to write now: nothing of the history before it is read, and of that no more than asked for."""
         for message in read.messages:
             self.activity.add(message)
@@ -65,11 +65,11 @@ class Seen:
         history, self._history = self._history, None
         return history.release()
 
-    def expire(self, now: datetime | None) -> Iterable[Chosen]:
+    def expire(self, now: datetime | None) -> Iterable[SelectedEntry]:
         """The drafts given up by now; none while the history is read, whose time is not now."""
         return self._log.expire(now) if self.is_live else ()
 
-    def end(self, now: datetime | None) -> Iterable[Chosen]:
+    def end(self, now: datetime | None) -> Iterable[SelectedEntry]:
         """The drafts given up with the session."""
         return self._log.end(now)
 

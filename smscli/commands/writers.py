@@ -6,9 +6,9 @@ from datetime import tzinfo
 from smscli.output.export import entry_json, entry_row
 from smscli.output.terminal import Terminal
 from smscli.records import message_json
-from smscli.transcript.filters import Chosen
+from smscli.transcript.filters import SelectedEntry
 
-Form = Callable[[Chosen], str]
+Form = Callable[[SelectedEntry], str]
 
 
 class EntryWriter:
@@ -20,9 +20,9 @@ class EntryWriter:
         self._terminal = terminal
         self._form = form
 
-    def write(self, chosen: Iterable[Chosen]) -> None:
+    def write(self, selected: Iterable[SelectedEntry]) -> None:
         # At once: a call of the terminal's for each of a million entries would be felt.
-        self._terminal.write("".join(map(self._form, chosen)))
+        self._terminal.write("".join(map(self._form, selected)))
 
     def flush(self) -> None:
         """Let the reader have what was written so far."""
@@ -43,8 +43,8 @@ class ArrayWriter(EntryWriter):
         super().__init__(terminal, form)
         self._before = "["
 
-    def write(self, chosen: Iterable[Chosen]) -> None:
-        if text := ",\n".join(map(self._form, chosen)):
+    def write(self, selected: Iterable[SelectedEntry]) -> None:
+        if text := ",\n".join(map(self._form, selected)):
             self._terminal.write(self._before + text)
             self._before = ",\n"
 
@@ -64,28 +64,28 @@ def entry_writer(
     return EntryWriter(terminal, _row if terminal.pipe else _lines(terminal, many, zone))
 
 
-def _folded_json(chosen: Chosen) -> str:
-    return entry_json(chosen.entry)
+def _folded_json(selected: SelectedEntry) -> str:
+    return entry_json(selected.entry)
 
 
-def _folded_line(chosen: Chosen) -> str:
-    return entry_json(chosen.entry) + "\n"
+def _folded_line(selected: SelectedEntry) -> str:
+    return entry_json(selected.entry) + "\n"
 
 
-def _message_json(chosen: Chosen) -> str:
-    return message_json(chosen.entry.message)
+def _message_json(selected: SelectedEntry) -> str:
+    return message_json(selected.entry.message)
 
 
-def _message_line(chosen: Chosen) -> str:
-    return message_json(chosen.entry.message) + "\n"
+def _message_line(selected: SelectedEntry) -> str:
+    return message_json(selected.entry.message) + "\n"
 
 
-def _row(chosen: Chosen) -> str:
-    return entry_row(chosen.entry) + "\n"
+def _row(selected: SelectedEntry) -> str:
+    return entry_row(selected.entry) + "\n"
 
 
 def _lines(terminal: Terminal, many: bool, zone: tzinfo | None) -> Form:
     from smscli.output.render.transcript import Lines
 
     lines = Lines(terminal, zone=zone, many=many)
-    return lambda chosen: (lines.gap() if chosen.gap else "") + lines(chosen.entry, chosen.marks)
+    return lambda selected: (lines.gap() if selected.gap else "") + lines(selected.entry, selected.marks)

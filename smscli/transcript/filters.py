@@ -1,11 +1,11 @@
-"""Which entries and sessions to show: what the reading options say, as values, and the judging by them.
+"""Filters for entries and sessions, built from the reading options.
 
-Entries are judged one by one in the order in which they come, a session's neighbours in constant memory.
+Entries are filtered one by one as they are read; context takes constant memory per session.
 """
 
 import re
 from collections import deque
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from itertools import count
@@ -14,50 +14,50 @@ from typing import NamedTuple
 from smscli.errors import UsageError
 from smscli.model import MessageType, Participant, Role, Session, State
 from smscli.transcript.fold import Entry
-from smscli.transcript.pattern import Pattern, Span, pattern
+from smscli.transcript.text_search import Span, TextSearch
 
 _TYPES = tuple(one.value for one in MessageType)
 _STATES = tuple(one.value for one in State)
 _DURATION = re.compile("(?:([0-9]{1,9})d)?(?:([0-9]{1,9})h)?(?:([0-9]{1,9})m)?(?:([0-9]{1,9})s)?")
 _UNITS = (86400, 3600, 60, 1)
-# So many entries of each session are kept in memory.
-_MOST_CONTEXT = 1000
+# Bounds the entries of each session that are kept in memory.
+_MAX_CONTEXT = 1000
 _OFFSET = re.compile("([+-])([01][0-9]|2[0-3]):?([0-5][0-9])?")
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """What is asked of the entries of a transcript; nothing by default.
+class EntryFilter:
+    """Which entries of a transcript to show; all by default.
 
-    `since` and `until` are aware, and both belong to what is wanted. `types` are as the server spells them,
-    `people` nicknames or roles with their case folded; `context` is a number of entries on either side.
+    `since` and `until` are aware and inclusive. `types` are spelled as the server spells them, `people` are
+    nicknames or roles, case folded; `context` is a number of entries on either side.
     """
 
     since: datetime | None = None
     until: datetime | None = None
     types: frozenset[str] = frozenset()
     people: frozenset[str] = frozenset()
-    grep: Pattern | None = None
-    exclude: Pattern | None = None
-    highlight: Pattern | None = None
+    grep: TextSearch | None = None
+    exclude: TextSearch | None = None
+    highlight: TextSearch | None = None
     context: int = 0
 
-    def judge(self, entry: Entry) -> tuple[Span, ...] | None:
-        """The spans of its wording to be marked; None for an entry that does not pass."""
+    def marks(self, entry: Entry) -> tuple[Span, ...] | None:
+        """The spans to mark in `searched_text(entry)`; None for an entry that does not pass."""
         if not self._admits(entry):
             return None
-        text = wording(entry)
+        text = searched_text(entry)
         if self.exclude and self.exclude.find(text) is not None:
             return None
-        found = self.grep.find(text) if self.grep else ()
+        found = self.grep.find(text, on_timeout=()) if self.grep else ()
         return None if found is None else _joined((*found, *self.highlighted(entry)))
 
     def highlighted(self, entry: Entry) -> tuple[Span, ...]:
-        """The spans that are only to be marked, whatever becomes of the entry."""
-        return (self.highlight and self.highlight.find(wording(entry))) or ()
+        """The spans of `--highlight`, whether the entry passes or not."""
+        return (self.highlight and self.highlight.find(searched_text(entry))) or ()
 
     def _admits(self, entry: Entry) -> bool:
-        """Whether time, type and sender are wanted ones; an entry without a time is of any time."""
+        """Whether time, type and sender pass; an entry without a time passes `since` and `until`."""
         message = entry.message
         if self.types and message.type not in self.types:
             return False
@@ -71,11 +71,11 @@ class Wanted:
         return any(name is not None and name.casefold() in self.people for name in sender.person)
 
 
-class Chosen(NamedTuple):
-    """An entry to show. `marks` are spans of its `wording`, in order and apart from each other.
+class SelectedEntry(NamedTuple):
+    """An entry to show. `marks` are spans of its `searched_text`, in order and disjoint.
 
-    `context`: it did not pass itself, one beside it did. `gap`: entries were left out between it and the one
-    shown before it, which is told where context is wanted.
+    `context`: it did not pass the filter, but is near an entry that did. `gap`: entries were left out between
+    it and the one shown before it; set with `--context` only.
     """
 
     entry: Entry
@@ -85,94 +85,95 @@ class Chosen(NamedTuple):
 
 
 class Selection:
-    """Chooses among the entries of one session, in the order in which they come."""
+    """Selects from the entries of one session, added in order."""
 
-    def __init__(self, wanted: Wanted) -> None:
-        self._wanted = wanted
-        self._before: deque[Entry] = deque(maxlen=wanted.context)
+    def __init__(self, entry_filter: EntryFilter) -> None:
+        self._filter = entry_filter
+        self._before: deque[Entry] = deque(maxlen=entry_filter.context)
         self._after = 0
-        self._shown = False
-        self._left_out = False
+        self._has_shown = False
+        self._has_left_out = False
 
-    def add(self, entry: Entry) -> Sequence[Chosen]:
-        """What is to be shown now: nothing, the entry, or the entry with those before it."""
-        marks = self._wanted.judge(entry)
+    def add(self, entry: Entry) -> Sequence[SelectedEntry]:
+        """What to show now: nothing, the entry, or the entry with its context before it."""
+        marks = self._filter.marks(entry)
         if marks is not None:
-            return self._pass(Chosen(entry, marks))
+            return self._pass(SelectedEntry(entry, marks))
         if self._after:
             self._after -= 1
-            return (self._beside(entry),)
-        self._left_out = len(self._before) == self._wanted.context
+            return (self._context(entry),)
+        self._has_left_out = len(self._before) == self._filter.context
         self._before.append(entry)
         return ()
 
-    def _pass(self, chosen: Chosen) -> Sequence[Chosen]:
-        shown = [*map(self._beside, self._before), chosen]
-        if self._left_out and self._shown and self._wanted.context:
+    def _pass(self, selected: SelectedEntry) -> Sequence[SelectedEntry]:
+        shown = [*map(self._context, self._before), selected]
+        if self._has_left_out and self._has_shown and self._filter.context:
             shown[0] = shown[0]._replace(gap=True)
         self._before.clear()
-        self._after = self._wanted.context
-        self._shown, self._left_out = True, False
+        self._after = self._filter.context
+        self._has_shown, self._has_left_out = True, False
         return shown
 
-    def _beside(self, entry: Entry) -> Chosen:
-        return Chosen(entry, self._wanted.highlighted(entry), context=True)
+    def _context(self, entry: Entry) -> SelectedEntry:
+        return SelectedEntry(entry, self._filter.highlighted(entry), context=True)
 
 
-class Last:
-    """Keeps the last `keep` entries that passed (None: all) and what is beside those, of any sessions."""
+class LastEntries:
+    """Buffers the last `limit` entries that passed (None: all) with their context, of any sessions."""
 
-    def __init__(self, keep: int | None, context: int) -> None:
-        self._keep = keep
+    def __init__(self, limit: int | None, context: int) -> None:
+        self._limit = limit
         self._context = context
-        self._places = count()
-        self._kept: dict[str, deque[tuple[int, Chosen]]] = {}
+        self._counter = count()
+        self._buffers: dict[str, deque[tuple[int, SelectedEntry]]] = {}
         self._passed: deque[str] = deque()
 
-    def extend(self, chosen: Iterable[Chosen]) -> None:
-        for one in chosen:
+    def extend(self, entries: Iterable[SelectedEntry]) -> None:
+        for one in entries:
             session = one.entry.message.session_id
-            self._kept.setdefault(session, deque()).append((next(self._places), one))
+            self._buffers.setdefault(session, deque()).append((next(self._counter), one))
             if not one.context:
                 self._passed.append(session)
-                if self._keep is not None and len(self._passed) > self._keep:
+                if self._limit is not None and len(self._passed) > self._limit:
                     self._drop(self._passed.popleft())
 
-    def release(self) -> list[Chosen]:
-        """What is kept, in the order in which it came; afterwards nothing is."""
-        placed = [one for kept in self._kept.values() for one in self._trimmed(kept)]
-        self._kept.clear()
+    def release(self) -> list[SelectedEntry]:
+        """The buffered entries in the order in which they were added; empties the buffer."""
+        numbered = [one for buffer in self._buffers.values() for one in self._trimmed(buffer)]
+        self._buffers.clear()
         self._passed.clear()
-        return [chosen for _, chosen in sorted(placed, key=lambda one: one[0])]
+        return [selected for _, selected in sorted(numbered, key=lambda one: one[0])]
 
     def _drop(self, session: str) -> None:
-        """Forget the first entry of a session that passed, and all before it.
+        """Drop the session's first entry that passed, and all before it.
 
-        Entries after it stay, since they may stand before the next one: twice the context at most.
+        Context after it stays, since it may also be context before the next one: at most twice the context.
         """
-        kept = self._kept[session]
-        while kept.popleft()[1].context:
+        buffer = self._buffers[session]
+        while buffer.popleft()[1].context:
             pass
 
-    def _trimmed(self, kept: Iterable[tuple[int, Chosen]]) -> list[tuple[int, Chosen]]:
-        """Without what was chosen only for entries that have been dropped."""
-        lines = list(kept)
+    def _trimmed(self, buffer: Iterable[tuple[int, SelectedEntry]]) -> list[tuple[int, SelectedEntry]]:
+        """Without the context of entries that have been dropped."""
+        lines = list(buffer)
         passed = next((place for place, (_, one) in enumerate(lines) if not one.context), None)
         if passed is None:
             return []
         first = max(0, passed - self._context)
-        place, chosen = lines[first]
-        return [(place, chosen._replace(gap=False)), *lines[first + 1 :]]
+        number, selected = lines[first]
+        return [(number, selected._replace(gap=False)), *lines[first + 1 :]]
 
 
-def wording(entry: Entry) -> str:
-    """The text by which an entry is judged: its body, or the last wording of a draft."""
+def searched_text(entry: Entry) -> str:
+    """The text that searches see: the body, or the last wording of a draft."""
     return entry.draft_text or entry.message.body
 
 
-def wanted(
+def entry_filter(
     *,
     now: datetime,
+    report: Callable[[str], None],
     zone: tzinfo | None = None,
     since: str | None = None,
     until: str | None = None,
@@ -182,24 +183,34 @@ def wanted(
     exclude: str | None = None,
     highlight: str | None = None,
     context: int = 0,
-) -> Wanted:
-    """What the options of these names ask for; `zone` None is the machine's own. UsageError."""
+    ignore_case: bool = False,
+) -> EntryFilter:
+    """The filter of the options of these names; `zone` None is the machine's own. UsageError.
+
+    `report` gets a message when a search first times out, once for each option.
+    """
     begin = moment("--since", since, now, zone) if since is not None else None
     end = moment("--until", until, now, zone) if until is not None else None
     if begin and begin > now:
         raise UsageError(f"--since {since} is in the future")
     if begin and end and begin > end:
         raise UsageError(f"--since {since} is later than --until {until}")
-    if not 0 <= context <= _MOST_CONTEXT:
-        raise UsageError(f"--context takes a number from 0 to {_MOST_CONTEXT}, not {context}")
-    return Wanted(
+    if not 0 <= context <= _MAX_CONTEXT:
+        raise UsageError(f"--context takes a number from 0 to {_MAX_CONTEXT}, not {context}")
+
+    def search(option: str, expression: str | None) -> TextSearch | None:
+        if expression is None:
+            return None
+        return TextSearch(option, expression, ignore_case=ignore_case, report=report)
+
+    return EntryFilter(
         begin,
         end,
         frozenset(_known("type", name, _TYPES) for name in types or ()),
         frozenset(name.casefold() for name in people or ()),
-        pattern("--grep", grep) if grep is not None else None,
-        pattern("--exclude", exclude) if exclude is not None else None,
-        pattern("--highlight", highlight) if highlight is not None else None,
+        search("--grep", grep),
+        search("--exclude", exclude),
+        search("--highlight", highlight),
         context,
     )
 
@@ -291,7 +302,7 @@ def _seconds(text: str) -> int | None:
 
 
 def _joined(spans: Sequence[Span]) -> tuple[Span, ...]:
-    """The spans in order, those that overlap or touch made one."""
+    """The spans in order, those that overlap or touch merged."""
     if len(spans) < 2:
         return tuple(spans)
     joined: list[Span] = []

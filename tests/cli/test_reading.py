@@ -182,7 +182,7 @@ def unknown(what: str, name: str, nearest: str) -> str:
         (["list", "--tz", "Europe/Berln"], unknown("zone", "Europe/Berln", "Europe/Berlin")),
         (["list", "--utc", "--tz", "UTC"], "error: --utc and --tz exclude each other\n"),
         (["messages", ID, "--type", "Txt"], unknown("type", "Txt", "Text")),
-        (["messages", ID, "--grep", "("], "error: --grep is no regular expression: "),
+        (["messages", ID, "--grep", "("], "error: --grep is not a regular expression: "),
         (["messages", ID, "--since", "2999-01-01"], "error: --since 2999-01-01 is in the future\n"),
         (["messages", ID, "--since", "soon"], "error: --since takes 90s, 5m, 2h30m, 1d or a time"),
         (["messages", ID, "--typing", "off"], "error: --typing takes fold, show or hide, not 'off'\n"),
@@ -200,11 +200,21 @@ def test_an_error_teaches_before_any_request(
     assert list(server.requests) == []
 
 
-def test_a_pattern_that_runs_away_is_stopped(smscli: Smscli, server: FakeServer) -> None:
-    server.store.say(ID, "a" * 60 + "b", by="Mika")
-    outcome = smscli("messages", ID, "--grep", "(a+)+$", server=server)
-    assert outcome.code == 2
-    assert outcome.err.startswith("error: --grep takes more than 1 s for a single message\n")
+def test_a_search_that_times_out_shows_the_text_and_says_so_once(smscli: Smscli, server: FakeServer) -> None:
+    for _ in range(2):
+        server.store.say(ID, "a" * 60 + "b", by="Mika")
+    outcome = smscli("messages", ID, "--grep", "(a|aa)+$", "--json", server=server)
+    assert outcome.code == 0
+    assert [one["text"] for one in json.loads(outcome.out)] == ["a" * 60 + "b"] * 2
+    told = "--grep takes more than 1 s for a text; such texts are shown as without --grep"
+    notice = {"kind": "skipped", "sessionId": None, "message": told}
+    assert [json.loads(line) for line in outcome.err.splitlines()] == [{"notice": notice}]
+
+
+def test_case_is_ignored_where_asked_for(smscli: Smscli, server: FakeServer) -> None:
+    server.store.say(ID, "A PARCEL, a parcel", by="Mika")
+    outcome = smscli("messages", ID, "-i", "--grep", "a parcel, A", "--json", "--last", "1", server=server)
+    assert [one["text"] for one in json.loads(outcome.out)] == ["A PARCEL, a parcel"]
 
 
 def test_what_was_learned_of_a_server_is_kept(smscli: Smscli, home: dict[str, str]) -> None:

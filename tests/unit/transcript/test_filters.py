@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from smscli.errors import UsageError
 from smscli.model import Json, Message, Participant, Session
 from smscli.transcript import filters
-from smscli.transcript.filters import Chosen, Last, Selection, SessionFilter, Wanted
+from smscli.transcript.filters import EntryFilter, LastEntries, SelectedEntry, Selection, SessionFilter
 from smscli.transcript.fold import Entry, Fold
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -31,16 +31,16 @@ def said(
     return Entry(Message(session, None, kind, by, "All", at, text or None))
 
 
-def asked(**options: Any) -> Wanted:
-    """What is wanted by options given at one o'clock."""
-    return filters.wanted(now=NOON + timedelta(hours=1), **options)
+def asked(**options: Any) -> EntryFilter:
+    """The filter of options given at one o'clock."""
+    return filters.entry_filter(now=NOON + timedelta(hours=1), report=pytest.fail, **options)
 
 
-def picture(chosen: Iterable[Chosen]) -> list[str]:
+def picture(chosen: Iterable[SelectedEntry]) -> list[str]:
     """One line for each entry: `>` before one that passed, `[]` around what is marked, `--` for a gap."""
     lines = []
     for one in chosen:
-        text = filters.wording(one.entry)
+        text = filters.searched_text(one.entry)
         for begin, end in reversed(one.marks):
             text = f"{text[:begin]}[{text[begin:end]}]{text[end:]}"
         lines += ["--"] if one.gap else []
@@ -48,7 +48,7 @@ def picture(chosen: Iterable[Chosen]) -> list[str]:
     return lines
 
 
-def shown(wanted: Wanted, entries: Iterable[Entry]) -> list[str]:
+def shown(wanted: EntryFilter, entries: Iterable[Entry]) -> list[str]:
     one_session = Selection(wanted)
     return picture(chosen for entry in entries for chosen in one_session.add(entry))
 
@@ -70,7 +70,7 @@ TALK = (
     said("https://parcels.example/7", NAMELESS, 4, "PushUrl"),
     said("system says hello", None, None, "Notice"),
 )
-WHOLE = ["> " + filters.wording(entry) for entry in TALK]
+WHOLE = ["> " + filters.searched_text(entry) for entry in TALK]
 
 
 @pytest.mark.parametrize(
@@ -185,8 +185,8 @@ def test_each_session_has_its_own_context() -> None:
     assert lines == ["  x", "> [Y]", "  a", "> [B]", "  z", "  c"]
 
 
-def last(keep: int | None, wanted: Wanted, entries: Iterable[Entry]) -> list[str]:
-    kept, chosen = Last(keep, wanted.context), Selection(wanted)
+def last(keep: int | None, wanted: EntryFilter, entries: Iterable[Entry]) -> list[str]:
+    kept, chosen = LastEntries(keep, wanted.context), Selection(wanted)
     for entry in entries:
         kept.extend(chosen.add(entry))
     return picture(kept.release())
@@ -213,7 +213,7 @@ def test_an_entry_beyond_the_last_is_no_context_of_the_next() -> None:
 def test_the_last_of_several_sessions_keep_the_order_in_which_they_came() -> None:
     wanted = asked(grep="[A-Z]", context=1)
     first, second = Selection(wanted), Selection(wanted)
-    kept = Last(2, 1)
+    kept = LastEntries(2, 1)
     for one, letter, session in [
         (first, "A", "S1"), (second, "P", "S2"), (first, "b", "S1"), (second, "q", "S2"),
         (first, "C", "S1"), (second, "r", "S2"), (first, "d", "S1"), (second, "S", "S2"),
@@ -223,9 +223,9 @@ def test_the_last_of_several_sessions_keep_the_order_in_which_they_came() -> Non
 
 
 def test_what_was_released_is_not_kept() -> None:
-    kept = Last(5, 0)
-    kept.extend([Chosen(said("a"))])
-    assert kept.release() == [Chosen(said("a"))]
+    kept = LastEntries(5, 0)
+    kept.extend([SelectedEntry(said("a"))])
+    assert kept.release() == [SelectedEntry(said("a"))]
     assert kept.release() == []
 
 
@@ -269,7 +269,7 @@ def test_the_last_of_many_sessions_are_those_of_each(
 ) -> None:
     wanted = asked(grep="X", context=context)
     selections = {session: Selection(wanted) for session in ("S1", "S2", "S3")}
-    kept = Last(keep, context)
+    kept = LastEntries(keep, context)
     for session, letter in stream:
         kept.extend(selections[session].add(said(letter, session=session)))
     released = kept.release()
@@ -286,7 +286,7 @@ def test_memory_does_not_grow_with_the_log() -> None:
     wanted = asked(grep="X", context=3)
 
     def peak(length: int) -> int:
-        one_session, kept = Selection(wanted), Last(10, 3)
+        one_session, kept = Selection(wanted), LastEntries(10, 3)
         tracemalloc.start()
         for number in range(length):
             kept.extend(one_session.add(said("X" if number % 7 == 0 else "a")))
@@ -303,14 +303,14 @@ def test_memory_does_not_grow_with_the_log() -> None:
 def test_options_become_values() -> None:
     assert asked(
         since="2h30m", until="2026-03-02T12:15:00Z", types=["text"], people=["KIWI", "Agent"], context=2
-    ) == Wanted(
+    ) == EntryFilter(
         since=datetime(2026, 3, 2, 10, 30, tzinfo=UTC),
         until=datetime(2026, 3, 2, 12, 15, tzinfo=UTC),
         types=frozenset({"Text"}),
         people=frozenset({"kiwi", "agent"}),
         context=2,
     )
-    assert asked() == Wanted()
+    assert asked() == EntryFilter()
 
 
 @pytest.mark.parametrize(
@@ -320,7 +320,7 @@ def test_options_become_values() -> None:
         ({"since": "5m", "until": "10m"}, "--since 5m is later than --until 10m"),
         ({"context": -1}, "--context takes a number from 0 to 1000, not -1"),
         ({"context": 1001}, "--context takes a number from 0 to 1000, not 1001"),
-        ({"grep": "("}, "--grep is no regular expression: missing ), unterminated subpattern at character 1"),
+        ({"grep": "("}, "--grep is not a regular expression: missing ) at position 1"),
         (
             {"until": "later"},
             "--until takes 90s, 5m, 2h30m, 1d or a time such as 2026-03-02T10:00, not 'later'",

@@ -15,7 +15,7 @@ from smscli.output.render import transcript
 from smscli.output.render.layout import cells
 from smscli.output.render.transcript import Lines
 from smscli.sanitize import clean
-from smscli.transcript.filters import wording
+from smscli.transcript.filters import searched_text
 from smscli.transcript.fold import Entry
 from tests.support.entries import AGENT, CHAT, CUSTOMER, PACIFIC, START, Paper, entry, message
 
@@ -267,7 +267,7 @@ def test_what_an_entry_looks_like(one: Entry, seen: str) -> None:
 
 def marked(one: Entry, word: str) -> str:
     """The entry without date, time and name, every `word` of its wording marked."""
-    marks = [found.span() for found in re.finditer(word, wording(one))]
+    marks = [found.span() for found in re.finditer(word, searched_text(one))]
     assert marks
     text = Lines(Paper(), zone=PACIFIC)(one, marks)
     return text.partition("\n")[2][28:].rstrip("\n")
@@ -581,7 +581,7 @@ def test_long_texts_are_the_same_on_the_short_cut(
 @st.composite
 def marked_entries(draw: st.DrawFn, entries: st.SearchStrategy[Entry] = ENTRIES) -> Marked:
     one = draw(entries)
-    places = sorted(draw(st.sets(st.integers(0, len(wording(one))), max_size=6)))
+    places = sorted(draw(st.sets(st.integers(0, len(searched_text(one))), max_size=6)))
     return one, [*zip(places[::2], places[1::2], strict=False)]
 
 
@@ -609,7 +609,7 @@ def test_all_of_a_mark_and_nothing_else_is_painted(entry_and_marks: Marked, widt
     one, marks = entry_and_marks
     shown = Lines(Paper(width, colour=True), zone=PACIFIC)(one, marks)
     painted = "".join(re.findall(r"\x1b\[1;4;38;5;162m(.*?)\x1b\[0m", shown))
-    asked = "".join(wording(one)[begin:end] for begin, end in marks)
+    asked = "".join(searched_text(one)[begin:end] for begin, end in marks)
     assert bare(painted) == bare(clean(asked))
 
 
