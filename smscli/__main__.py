@@ -1,5 +1,4 @@
-"""The program: answers a sole `--version`, and shells that complete a word, before anything else is loaded;
-else hands over to `cli`."""
+"""Entry point: handles `--version` and shell completion without further imports; `cli` does the rest."""
 
 import signal
 import sys
@@ -7,7 +6,7 @@ import sys
 
 def main() -> None:
     """Run smscli with the process's own arguments and end with its exit code."""
-    # Python's own way with Ctrl-C is a traceback; until `cli` is loaded and listens, it has nothing to end.
+    # Until `cli` installs its handlers, Ctrl-C ends the process without Python's traceback.
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
     if sys.argv[1:] == ["--version"]:
@@ -18,17 +17,17 @@ def main() -> None:
         sys.exit(complete(sys.argv[2:]))
     import gc
 
-    # Of a million messages none leads back to itself: looking for such circles took 6 % of a long read.
+    # Messages form no reference cycles; the default thresholds cost 6 % on long reads.
     gc.set_threshold(100_000, 50, 50)
     from smscli.cli import run
 
     code = run(sys.argv[1:])
-    _let_go_of_stdout()
+    _detach_broken_stdout()
     sys.exit(code)
 
 
-def _let_go_of_stdout() -> None:
-    """What help could not write has been told: at its end Python would tell it again, and end with 120."""
+def _detach_broken_stdout() -> None:
+    """Drop stdout if it can't be flushed: Python would report the error again, and exit with 120."""
     try:
         if sys.stdout:
             sys.stdout.flush()
@@ -46,7 +45,7 @@ def _version() -> int:
     except BrokenPipeError:
         sys.stdout = None
         return 141
-    except (OSError, AttributeError) as error:  # a process may be started without a stdout at all
+    except (OSError, AttributeError) as error:  # stdout is None if the process was started without one
         sys.stdout = None
         if sys.stderr:
             reason = getattr(error, "strerror", "it is closed")

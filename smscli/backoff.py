@@ -8,14 +8,14 @@ _LONGEST_RETRY_AFTER = 3600.0
 
 
 class Backoff:
-    """Exponential, with jitter, from about 1 s to 30 s; `Retry-After` is obeyed up to an hour."""
+    """The time until the next attempt: from about 1 s to 30 s, or `Retry-After` up to an hour."""
 
     def __init__(self) -> None:
         self.failures = 0
         self.until = -inf
 
     def failed(self, now: float, jitter: float, retry_after: float | None = None) -> None:
-        """`jitter` is from 0 to 1, and takes up to half of the delay away."""
+        """Count a failure at `now`, in seconds; `jitter` from 0 to 1 shortens the delay by up to half."""
         delay = min(_FIRST_DELAY * 2 ** min(self.failures, 10), _LONGEST_DELAY) * (1 - jitter / 2)
         self.failures += 1
         self.until = now + max(delay, min(retry_after or 0.0, _LONGEST_RETRY_AFTER))

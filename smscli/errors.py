@@ -1,36 +1,36 @@
-"""Everything that can go wrong, as values with a meaning; `cli` turns them into text and an exit code.
+"""The error classes, each with a kind and an exit code; `cli` turns them into text and the exit status.
 
 Exception
-├── ReaderGone               the reader of our output has closed it: silent, exit 141
+├── ReaderGone               broken pipe: silent, exit 141
 └── SmscliError
     ├── UsageError           usage        2
     ├── ConfigError          config       1   the configuration can't be read or written
     │   └── NotConfigured    config       4   nothing says which server
     ├── AuthError            auth         4   no usable secret
-    │   ├── SignInRefused    auth         4   the server does not take the secret
-    │   └── NotPermitted     auth         4   the server takes it, and forbids the read
+    │   ├── SignInRefused    auth         4   the server rejects the secret
+    │   └── NotPermitted     auth         4   the server accepts it, but forbids the read
     ├── NotFound             not_found    5
     ├── ServerError          server       1   the server answered with an error
-    │   └── Throttled        server       1   429 or 503: come back later
-    ├── WireError            wire         1   the server answered with something that is no answer
-    ├── Unreachable          unreachable  3   no answer at all
+    │   └── Throttled        server       1   429 or 503: retry later
+    ├── WireError            wire         1   the response is invalid
+    ├── Unreachable          unreachable  3   no response
     │   ├── TimedOut         unreachable  3
-    │   └── Untrusted        unreachable  3   TLS refused; never retried
+    │   └── Untrusted        unreachable  3   TLS verification failed; never retried
     ├── LocalError           io           1   a local file or the output
-    └── InternalError        internal     1   a fault of our own
+    └── InternalError        internal     1   a bug in smscli
 """
 
 from typing import ClassVar
 
 
 class ReaderGone(Exception):
-    """Nobody reads our output any more (a closed pipe)."""
+    """The reader of our output has closed it (broken pipe)."""
 
 
 class SmscliError(Exception):
-    """One line for a person (`message`), its next step (`hint`) and what a script can tell it by.
+    """An error with a one-line `message`, a next step (`hint`), and a kind and exit code for scripts.
 
-    `http_status` and `status_code` are the server's, where it answered; `status_code` is the
+    `http_status` and `status_code` are from the server's response, None without one; `status_code` is the
     `statusCode` of the Return Values page.
     """
 
@@ -89,7 +89,7 @@ class ServerError(SmscliError):
 
 
 class Throttled(ServerError):
-    """429 or 503. `retry_after` is in seconds, None where the server named no time."""
+    """429 or 503. `retry_after` is in seconds, None without a `Retry-After` header."""
 
     def __init__(
         self,
@@ -130,5 +130,5 @@ class InternalError(SmscliError):
 
 
 def did_you_mean(meant: str | None, hint: str | None) -> str | None:
-    """`hint`, behind what somebody probably meant, if anything."""
+    """`hint`, preceded by a suggestion when `meant` is one."""
     return " ".join(filter(None, (f"did you mean {meant}?" if meant else None, hint))) or None

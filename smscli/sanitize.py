@@ -1,12 +1,12 @@
-"""A stranger's text made harmless: control, escape, bidi, invisible and surrogate characters become visible.
+"""Escapes control, bidi, invisible and surrogate characters in text from customers and the server.
 
 Nothing is dropped: each such character is shown as `\\u{HEX}`, a newline as `\\n`, a tab as `\\t`.
 """
 
 _BIDI = (0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
-# What Unicode calls default ignorable hides text, or is a blank that nobody sees; its own line ends would
-# break a line. Joiners and variation selectors stay: emoji and several scripts are written with them.
-_UNSEEN = (
+# Unicode's default ignorable characters are invisible, and its own line separators would break a line.
+# Joiners and variation selectors are kept: emoji and several scripts need them.
+_INVISIBLE = (
     *(0x00AD, 0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x180E, 0x200B, 0x2028, 0x2029),
     *range(0x2060, 0x2066),
     *range(0x206A, 0x2070),
@@ -19,52 +19,52 @@ _NAMED = {0x09: "\\t", 0x0A: "\\n", 0x0D: "\\r"}
 
 
 class _Table(dict[int, str | int]):
-    """A table for `str.translate`, filled as characters are met: a miss takes many times as long."""
+    """A table for `str.translate` that caches characters it has seen: a miss costs many times as much."""
 
     def __missing__(self, code: int) -> str | int:
         shown = f"\\u{{{code:X}}}" if _is_surrogate_or_tag(code) else code
-        # Nobody writes a million different characters but to fill the memory.
+        # Hostile text could fill the memory with the million characters above.
         if code < 0x10000:
             self[code] = shown
         return shown
 
 
 def _is_surrogate_or_tag(code: int) -> bool:
-    """Of these there are thousands. Tags hold a hidden ASCII; in their middle stand variation selectors."""
+    """Too many to be listed in the table. Tags encode hidden ASCII; variation selectors lie between them."""
     return 0xD800 <= code <= 0xDFFF or 0xE0000 <= code <= 0xE00FF or 0xE01F0 <= code <= 0xE0FFF
 
 
 def _visible() -> dict[int, str]:
-    shown = {code: f"\\u{{{code:X}}}" for code in (*range(0x20), *range(0x7F, 0xA0), *_BIDI, *_UNSEEN)}
+    shown = {code: f"\\u{{{code:X}}}" for code in (*range(0x20), *range(0x7F, 0xA0), *_BIDI, *_INVISIBLE)}
     return shown | _NAMED
 
 
-_PEOPLE = _Table(_visible())
+_TERMINAL = _Table(_visible())
 _PIPE = _Table(_visible() | {0x5C: "\\\\"})
 _JOINED = _Table(_visible() | {0x5C: "\\\\", 0x2C: "\\,"})
 
 
 def clean(text: str) -> str:
-    """`text` on one line for a person, harmless on a terminal."""
+    """`text` as one line that is safe on a terminal."""
     if text.isascii() and text.isprintable():
         return text
-    return text.translate(_PEOPLE)
+    return text.translate(_TERMINAL)
 
 
 def clean_lines(text: str) -> list[str]:
-    """`text` for a person, one item for each line it has (`\\n` or `\\r\\n`); one empty item at the least."""
+    """The lines of `text` (ended by `\\n` or `\\r\\n`), each safe on a terminal; at least one."""
     if text.isascii() and text.isprintable():
         return [text]
     return [clean(line) for line in text.replace("\r\n", "\n").split("\n")]
 
 
 def pipe_value(text: str) -> str:
-    """`text` as one value of a tab-separated line: `\\t`, `\\n`, `\\r`, `\\\\`, else `\\u{HEX}`."""
+    """`text` as a value of a tab-separated line, escaped as `\\t`, `\\n`, `\\r`, `\\\\` and `\\u{HEX}`."""
     if text.isascii() and text.isprintable() and "\\" not in text:
         return text
     return text.translate(_PIPE)
 
 
 def pipe_joined(texts: list[str]) -> str:
-    """Several values as one, joined with `,`; a comma inside one is `\\,`."""
+    """Several values joined by `,`; a comma inside a value becomes `\\,`."""
     return ",".join(text.translate(_JOINED) for text in texts)

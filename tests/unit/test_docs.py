@@ -37,13 +37,13 @@ def missing(text: str) -> list[str]:
                 name = name.replace(".", "/")
             elif not (name.endswith(".py") or ("/" in name and name.split("/")[0] in tops)):
                 continue
-            if not any(_exists(folder / name) for folder in (ROOT, PACKAGE)):
+            if not any(_exists(folder, name) for folder in (ROOT, PACKAGE)):
                 absent.append(word)
     return absent
 
 
-def _exists(path: Path) -> bool:
-    return path.exists() or path.with_suffix(".py").exists()
+def _exists(folder: Path, name: str) -> bool:
+    return any(folder.glob(name)) or (folder / name).with_suffix(".py").exists()
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
