@@ -1,7 +1,8 @@
-"""What may stand where the cursor is, for the shells: `value TAB description` lines, no typer, no evaluation.
+"""Shell completion: prints `value TAB description` lines for the word at the cursor.
 
-The commands come from a table beside this module, made from the commands themselves; ids come from the
-server, or from what it said a moment ago. Whatever goes wrong, a person who presses TAB is told nothing.
+Commands and options come from `completion.json`, which is generated from the command tree, so that typer is
+not loaded; session ids come from the server, or from a cache. Errors are not printed: the output would stand
+in the middle of the user's command line.
 """
 
 import json
@@ -9,36 +10,38 @@ import os
 import sys
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
+    from smscli.context import AppContext
     from smscli.model import Session
-    from smscli.settings.config import CliOptions, Settings
-    from smscli.settings.credentials import Credential
+    from smscli.settings.config import CliOptions
 
 FILES = "/"
-"""The line that has the shell offer file names; nothing else has a slash in it."""
+"""The output that tells the shell to complete file names; no other value contains a slash."""
 
-_PATIENCE = 0.8
-_KEPT_SECONDS = 10.0
-_LONGEST = 60
-_SIGNS = frozenset("._+@-")
-# The fillers of Hangul are letters to Python and blanks to the eye.
-_UNSEEN = frozenset("\u115f\u1160\u3164\uffa0")
+_TIME_LIMIT = 0.8
+# For the end of a password command that is killed at the time limit.
+_GRACE_SECONDS = 0.1
+_CACHE_SECONDS = 10.0
+_MAX_DESCRIPTION = 60
+_PLAIN_SIGNS = frozenset("._+@-")
+# Python calls the Hangul fillers letters, but they are invisible.
+_INVISIBLE = frozenset("\u115f\u1160\u3164\uffa0")
 
 
 class Choice(NamedTuple):
-    """One thing that may stand there."""
+    """A possible completion."""
 
     value: str
     description: str = ""
 
 
-class Option(NamedTuple):
-    """An option as the table has it: its `value` is None for a flag, else words, `files` or `profiles`."""
+class OptionEntry(NamedTuple):
+    """An option of the table; its `value` is None for a flag, else the choices, `files` or `profiles`."""
 
     names: list[str]
     help: str
@@ -50,37 +53,38 @@ class Option(NamedTuple):
         return self.names[0]
 
 
-class Command(NamedTuple):
-    """A command or group as the table has it: its `argument` is None, `ids` or `profiles`."""
+class CommandEntry(NamedTuple):
+    """A command or group of the table; its `argument` is None, `ids` or `profiles`."""
 
     help: str
-    options: list[Option]
+    options: list[OptionEntry]
     argument: str | None
     many: bool
-    commands: dict[str, "Command"]
+    commands: dict[str, "CommandEntry"]
 
 
 @dataclass(slots=True)
-class Place:
-    """Where the cursor is: what stands before it, and the option whose value it is at, if any."""
+class ParsedLine:
+    """The line before the cursor; `awaiting` is the option whose value comes next, if any."""
 
-    command: Command
-    given: dict[str, str] = field(default_factory=dict)
+    command: CommandEntry
+    options: dict[str, str] = field(default_factory=dict)
     arguments: list[str] = field(default_factory=list)
     options_ended: bool = False
-    awaiting: Option | None = None
+    awaiting: OptionEntry | None = None
 
 
-Ids = Callable[[Mapping[str, str]], Iterable[Choice]]
+FetchIds = Callable[[Mapping[str, str]], Iterable[Choice]]
 
 
 def run(words: Sequence[str]) -> int:
-    """Write what may stand in place of the last of `words`, the line without the program's name."""
-    until = time.monotonic() + _PATIENCE
-    # A word nobody can finish is no error, and a message would stand in the middle of somebody's line.
+    """Print the completions of the last of `words`, the command line without the program's name."""
+    deadline = time.monotonic() + _TIME_LIMIT
     with suppress(Exception):
         found = complete(
-            words, os.environ, lambda given: live_ids(given, os.environ, until - time.monotonic())
+            words,
+            os.environ,
+            lambda options: live_ids(options, os.environ, deadline - time.monotonic()),
         )
         encoding = sys.stdout.encoding or "utf-8"
         sys.stdout.buffer.write(b"".join(_lines(found, encoding)))
@@ -88,16 +92,21 @@ def run(words: Sequence[str]) -> int:
     return 0
 
 
-def complete(words: Sequence[str], environ: Mapping[str, str], ids: Ids) -> list[Choice]:
-    """What may stand in place of the last word, in the commands' own order; `ids` is asked where ids may, and
-    gets the options given so far by their long names."""
+def complete(words: Sequence[str], environ: Mapping[str, str], fetch_ids: FetchIds) -> list[Choice]:
+    """The completions of the last word, in the order of the commands' help.
+
+    `fetch_ids` gets the options before the cursor, by their long names.
+    """
     *before, current = words or [""]
     root = _table()
-    place = _place(before, root)
-    prefix, kind = _wanted(place, current, root)
+    line = _parse(before, root)
+    prefix, kind = _value_kind(line, current, root)
     if kind == "files":
         return [Choice(FILES)]
-    found = _words(place, current, root) if kind is None else _values(kind, place, environ, ids)
+    if kind is None:
+        found = _commands_and_options(line, current, root)
+    else:
+        found = _values(kind, line, environ, fetch_ids)
     return [
         Choice(prefix + value, plain(description))
         for value, description in found
@@ -105,101 +114,101 @@ def complete(words: Sequence[str], environ: Mapping[str, str], ids: Ids) -> list
     ]
 
 
-def _table() -> Command:
+def _table() -> CommandEntry:
     return _command(json.loads(Path(__file__).with_name("completion.json").read_bytes()))
 
 
-def _command(entry: Mapping[str, Any]) -> Command:
-    return Command(
+def _command(entry: Mapping[str, Any]) -> CommandEntry:
+    return CommandEntry(
         entry["help"],
-        [Option(**option) for option in entry["options"]],
+        [OptionEntry(**option) for option in entry["options"]],
         entry["argument"],
         entry["many"],
         {name: _command(inner) for name, inner in entry["commands"].items()},
     )
 
 
-def _place(words: Iterable[str], root: Command) -> Place:
-    place, rest = Place(root), iter(words)
+def _parse(words: Iterable[str], root: CommandEntry) -> ParsedLine:
+    line, rest = ParsedLine(root), iter(words)
     for word in rest:
-        if place.options_ended or word == "-" or not word.startswith("-"):
-            _enter(place, word)
+        if line.options_ended or word == "-" or not word.startswith("-"):
+            _add_argument(line, word)
         elif word == "--":
-            place.options_ended = True
+            line.options_ended = True
         else:
-            _give(place, word, rest, root)
-    return place
+            _add_option(line, word, rest, root)
+    return line
 
 
-def _enter(place: Place, word: str) -> None:
-    inner = place.command.commands.get(word)
-    if inner and not place.arguments:
-        place.command = inner
+def _add_argument(line: ParsedLine, word: str) -> None:
+    inner = line.command.commands.get(word)
+    if inner and not line.arguments:
+        line.command = inner
     else:
-        place.arguments.append(word)
+        line.arguments.append(word)
 
 
-def _give(place: Place, word: str, rest: Iterator[str], root: Command) -> None:
-    """Note an option, and its value: after `=`, as the next word, or right behind a short name."""
+def _add_option(line: ParsedLine, word: str, rest: Iterator[str], root: CommandEntry) -> None:
+    """Add an option with its value, which follows `=`, is the next word, or is joined to a short name."""
     name, equals, value = word.partition("=")
     if not word.startswith("--"):
         name, value = word[:2], word[2:]
-    option = _option(name, place.command, root)
+    option = _option(name, line.command, root)
     if option is None:
         return
     if option.value is not None and not (value or equals):
         following = next(rest, None)
         if following is None:
-            place.awaiting = option
+            line.awaiting = option
             return
         value = following
-    place.given[option.name] = value
+    line.options[option.name] = value
 
 
-def _option(name: str, command: Command, root: Command) -> Option | None:
+def _option(name: str, command: CommandEntry, root: CommandEntry) -> OptionEntry | None:
     return next((one for one in _options(command, root) if name in one.names), None)
 
 
-def _options(command: Command, root: Command) -> list[Option]:
-    """A command's own options, then those that every command takes."""
+def _options(command: CommandEntry, root: CommandEntry) -> list[OptionEntry]:
+    """A command's own options, then those of every command."""
     return root.options if command is root else [*command.options, *root.options]
 
 
-def _wanted(place: Place, current: str, root: Command) -> tuple[str, str | list[str] | None]:
-    """What of the word stands before the value, and which kind of value that is: None for a command or an
-    option."""
-    if place.awaiting:
-        return "", place.awaiting.value
-    if current.startswith("-") and not place.options_ended:
+def _value_kind(line: ParsedLine, current: str, root: CommandEntry) -> tuple[str, str | list[str] | None]:
+    """The part of the word before the value, and the kind of the value: None for a command or an option."""
+    if line.awaiting:
+        return "", line.awaiting.value
+    if current.startswith("-") and not line.options_ended:
         name, equals, _ = current.partition("=")
-        option = _option(name, place.command, root) if equals else None
+        option = _option(name, line.command, root) if equals else None
         return (f"{name}=", option.value) if option else ("", None)
-    return "", place.command.argument if place.command.many or not place.arguments else None
+    return "", line.command.argument if line.command.many or not line.arguments else None
 
 
-def _words(place: Place, current: str, root: Command) -> list[Choice]:
-    """The commands or the options that may stand there."""
-    command = place.command
+def _commands_and_options(line: ParsedLine, current: str, root: CommandEntry) -> list[Choice]:
+    command = line.command
     if command.commands and not current.startswith("-"):
-        # A word before it that is no command is a slip: nothing can follow.
-        inner = {} if place.arguments else command.commands
+        # Nothing can follow a mistyped command.
+        inner = {} if line.arguments else command.commands
         return [Choice(name, one.help) for name, one in inner.items()]
-    if place.options_ended:
+    if line.options_ended:
         return []
     return [
         Choice(name, one.help)
         for one in _options(command, root)
-        if one.many or one.name not in place.given
+        if one.many or one.name not in line.options
         for name in one.names
         if name.startswith("--")
     ]
 
 
-def _values(kind: str | Collection[str], place: Place, environ: Mapping[str, str], ids: Ids) -> list[Choice]:
+def _values(
+    kind: str | Collection[str], line: ParsedLine, environ: Mapping[str, str], fetch_ids: FetchIds
+) -> list[Choice]:
     if not isinstance(kind, str):
         return [Choice(word) for word in kind]
-    found = _profiles(environ) if kind == "profiles" else ids(place.given)
-    return [one for one in found if _is_harmless(one.value) and one.value not in place.arguments]
+    found = _profiles(environ) if kind == "profiles" else fetch_ids(line.options)
+    return [one for one in found if _is_harmless(one.value) and one.value not in line.arguments]
 
 
 def _profiles(environ: Mapping[str, str]) -> list[Choice]:
@@ -212,56 +221,55 @@ def _profiles(environ: Mapping[str, str]) -> list[Choice]:
 
 
 def _is_harmless(value: str) -> bool:
-    """Whether a stranger's value may be typed for somebody: letters, digits, blanks, `. _ + @ -`, and neither
-    an option nor empty at its ends."""
+    """Whether a shell takes a server's value for nothing but one word: letters, digits, blanks and
+    `. _ + @ -`, not an option, no blank at its ends."""
     if not value or value != value.strip() or value.startswith("-"):
         return False
     return all(_is_plain(sign) or sign == " " for sign in value)
 
 
 def _is_plain(sign: str) -> bool:
-    return sign in _SIGNS or (sign.isalnum() and sign not in _UNSEEN)
+    return sign in _PLAIN_SIGNS or (sign.isalnum() and sign not in _INVISIBLE)
 
 
 def plain(text: str) -> str:
-    """A description on one short line, every run of other characters made one blank; apostrophes just go."""
-    some = text[: 4 * _LONGEST].replace("'", "")
-    reduced = "".join(sign if _is_plain(sign) else " " for sign in some)
-    return " ".join(reduced.split())[:_LONGEST].rstrip(" .")
+    """A short description on one line; other characters become blanks, apostrophes are dropped."""
+    start = text[: 4 * _MAX_DESCRIPTION].replace("'", "")
+    reduced = "".join(sign if _is_plain(sign) else " " for sign in start)
+    return " ".join(reduced.split())[:_MAX_DESCRIPTION].rstrip(" .")
 
 
 def _lines(found: Iterable[Choice], encoding: str) -> Iterator[bytes]:
-    """The lines in the terminal's encoding: bytes of another one can be control characters there."""
+    """The output in the terminal's encoding: bytes of another one can be control characters there."""
     for value, description in found:
         with suppress(UnicodeEncodeError):
             tail = f"\t{description}".encode(encoding, "ignore") if description else b""
             yield value.encode(encoding) + tail + b"\n"
 
 
-def live_ids(given: Mapping[str, str], environ: Mapping[str, str], patience: float) -> list[Choice]:
-    """The live sessions' ids with state and customer: those of the last ten seconds, else what the server
-    says within `patience` seconds; none where it does not.
+def live_ids(options: Mapping[str, str], environ: Mapping[str, str], seconds: float) -> list[Choice]:
+    """The live sessions' ids with state and customer, from the cache or else from the server.
 
-    `given` are options by their long names. UsageError and ConfigError as resolving the settings raises them.
+    `options` by their long names; empty without a server, or where the answer takes more than `seconds`.
+    UsageError and ConfigError as for resolving the settings.
     """
-    from smscli.settings.config import Config, resolve, uses_demo
+    from smscli.context import AppContext
 
-    options = _given(given)
-    config = Config.empty(environ) if uses_demo(options, environ) else Config.load(environ)
-    settings = resolve(options, environ, config)
+    app = AppContext.for_completion(environ, _cli_options(options), seconds)
+    settings = app.settings
     if not (settings.base_url or settings.demo):
         return []
-    kept = IdCache(environ, [settings.origin or "demo", settings.user, settings.profile])
-    found = kept.read(time.time())
+    cache = IdCache(environ, [settings.origin or "demo", settings.user, settings.profile])
+    found = cache.read(time.time())
     if found is None:
-        found = _in_time(lambda: [_described(one) for one in _sessions(settings, environ)], patience)
+        found = _fetch(app, seconds)
         if found is None:
             return []
-        kept.write(found, time.time())
+        cache.write(found, time.time())
     return found
 
 
-def _given(options: Mapping[str, str]) -> "CliOptions":
+def _cli_options(options: Mapping[str, str]) -> "CliOptions":
     from smscli.settings.config import CliOptions
 
     return CliOptions(
@@ -274,100 +282,62 @@ def _given(options: Mapping[str, str]) -> "CliOptions":
     )
 
 
+def _fetch(app: "AppContext", seconds: float) -> list[Choice] | None:
+    """The ids, None without an answer in time: a lookup of the server's name has no timeout of its own."""
+    import threading
+
+    results: list[list[Choice]] = []
+
+    def fetch() -> None:
+        with suppress(Exception):
+            results.append([_described(one) for one in app.client.sessions(retries=0).sessions])
+
+    thread = threading.Thread(target=fetch, name="completion", daemon=True)
+    thread.start()
+    thread.join(max(0.0, seconds) + _GRACE_SECONDS)
+    if not thread.is_alive():
+        app.close()
+    return results[0] if results else None
+
+
 def _described(session: "Session") -> Choice:
     return Choice(session.id, plain(" ".join([session.state or "", *session.nicknames("Customer")])))
 
 
-def _in_time(ask: Callable[[], list[Choice]], patience: float) -> list[Choice] | None:
-    """The answer, None where there is none in time; a question that hangs ends with the process."""
-    import threading
-
-    answers: list[list[Choice]] = []
-
-    def answer() -> None:
-        with suppress(Exception):
-            answers.append(ask())
-
-    asked = threading.Thread(target=answer, name="completion", daemon=True)
-    asked.start()
-    asked.join(max(0.0, patience))
-    return answers[0] if answers else None
-
-
-def _sessions(settings: "Settings", environ: Mapping[str, str]) -> tuple["Session", ...]:
-    from smscli.gws.client import GwsClient, Server
-    from smscli.settings.credentials import Credential
-
-    with ExitStack() as ending:
-        if settings.demo:
-            from smscli.demo.server import DemoServer
-
-            demo = ending.enter_context(DemoServer())
-            base_url = f"{demo.url}/api/v2"
-            credential = Credential(settings.user or demo.user, "basic", demo.password, "demo")
-        else:
-            base_url, credential = settings.base_url or "", _credential(settings)
-        server = Server(base_url, settings.timeout, settings.ca_bundle, settings.client_cert)
-        client = GwsClient(
-            server,
-            credential.header,
-            spelling=_spelling(settings.origin, environ),
-            environ=environ,
-        )
-        ending.callback(client.close)
-        return client.sessions(retries=0).sessions
-
-
-def _credential(settings: "Settings") -> "Credential":
-    """The secret, from a source that gives it at once: nobody unlocks anything to finish a word."""
-    from smscli.settings.credentials import Credential, Keyring, find, run_password_command
-
-    if settings.password_command and not (settings.token or settings.password):
-        secret = run_password_command(settings.password_command, _PATIENCE)
-        return Credential(settings.user, settings.auth, secret, "command")
-    return find(settings, Keyring(on_terminal=False, notice=lambda message: None, limit=_PATIENCE))
-
-
-def _spelling(origin: str | None, environ: Mapping[str, str]) -> str | None:
-    from smscli.settings.server_cache import ServerCache
-
-    return ServerCache.load(environ, lambda line: None).get(origin).spelling if origin else None
-
-
 class IdCache:
-    """The ids last found, on disk for the next few seconds; `owner` says whose: origin, user, profile."""
+    """The ids of the last completion, on disk for some seconds; `owner` is origin, user and profile."""
 
     def __init__(self, environ: Mapping[str, str], owner: Sequence[str | None]) -> None:
-        self._path = _kept_at(environ)
+        self._path = _cache_path(environ)
         self._owner = list(owner)
 
     def read(self, now: float) -> list[Choice] | None:
         """This owner's ids, None where they are too old or unreadable; `now` in seconds since 1970."""
         try:
-            said = json.loads(self._path.read_bytes())
-            if said["owner"] == self._owner and 0 <= now - said["at"] < _KEPT_SECONDS:
-                return [Choice(str(value), str(description)) for value, description in said["sessions"]]
-        except (OSError, ValueError, LookupError, TypeError, RecursionError):
+            entry = json.loads(self._path.read_bytes())
+            if entry["owner"] == self._owner and 0 <= now - entry["at"] < _CACHE_SECONDS:
+                return [Choice(str(value), str(description)) for value, description in entry["sessions"]]
+        except (OSError, ValueError, LookupError, TypeError):
             pass
         return None
 
     def write(self, found: Iterable[Choice], now: float) -> None:
-        """Keep ids in place of the last ones; where that can't be, they are asked for again."""
+        """Replace the cached ids; a cache that can't be written is no error."""
         from smscli.settings.files import replace_file
 
-        document = {"owner": self._owner, "at": now, "sessions": list(found)}
+        entry = {"owner": self._owner, "at": now, "sessions": list(found)}
         with suppress(OSError):
             os.makedirs(self._path.parent, mode=0o700, exist_ok=True)
-            replace_file(self._path, json.dumps(document))
+            replace_file(self._path, json.dumps(entry))
 
 
-def forget(environ: Mapping[str, str]) -> None:
-    """Keep no ids any more."""
+def clear_cache(environ: Mapping[str, str]) -> None:
+    """Delete the cached ids."""
     with suppress(OSError):
-        _kept_at(environ).unlink()
+        _cache_path(environ).unlink()
 
 
-def _kept_at(environ: Mapping[str, str]) -> Path:
+def _cache_path(environ: Mapping[str, str]) -> Path:
     from smscli.settings.files import app_folder
 
     return app_folder(environ, "XDG_CACHE_HOME", ".cache") / "sessions.json"

@@ -33,12 +33,21 @@ class AppContext:
         self.json_stderr = json_stderr
         self.clock: Callable[[], float] = time.monotonic
         self.options = CliOptions()
+        self._time_limit: float | None = None
         self._new_profile_allowed = False
         self._is_warned = False
         self._closing = ExitStack()
         self._closing.callback(lambda: self.terminal.close())
         if terminal is not None:
             self.__dict__["terminal"] = terminal
+
+    @classmethod
+    def for_completion(cls, environ: Mapping[str, str], options: CliOptions, seconds: float) -> "AppContext":
+        """For shell completion: prints nothing; password command, keyring and request get `seconds` each."""
+        app = cls(environ, json_stderr=False)
+        app.options = options
+        app._time_limit = seconds
+        return app
 
     def add_options(self, options: CliOptions) -> None:
         """Merge further options; the later ones on the command line win."""
@@ -98,18 +107,22 @@ class AppContext:
         """The system's keyring."""
         from smscli.settings.credentials import Keyring
 
-        on_terminal = self.terminal.err_tty
-        return Keyring(on_terminal=on_terminal, notice=lambda message: self.notice("keyring", message))
+        return Keyring(
+            on_terminal=self.terminal.err_tty,
+            notice=lambda message: self.notice("keyring", message),
+            limit=self._time_limit,
+        )
 
     def read_credential(self) -> "Credential":
         """The credential for this server and user, read from its source at each call. AuthError."""
-        from smscli.settings.credentials import Credential, find
+        from smscli.settings.auth_schemes import BASIC
+        from smscli.settings.credentials import Credential, find_credential
 
         if self.settings.demo:
             user = self.settings.user or self.server.user
-            return Credential(user, "basic", self.server.password, "demo")
+            return Credential(user, BASIC, self.server.password, "demo")
         _ = self.base_url  # raises NotConfigured before the keyring is asked
-        return find(self.settings, self.keyring)
+        return find_credential(self.settings, self.keyring, command_seconds=self._time_limit)
 
     @cached_property
     def credential(self) -> "Credential":
@@ -145,7 +158,8 @@ class AppContext:
         from smscli.gws.client import GwsClient, Server
 
         settings = self.settings
-        server = Server(self.base_url, settings.timeout, settings.ca_bundle, settings.client_cert)
+        timeout = settings.timeout if self._time_limit is None else self._time_limit
+        server = Server(self.base_url, timeout, settings.ca_bundle, settings.client_cert)
         first = [credential or self.credential]
         client = GwsClient(
             server,
@@ -203,6 +217,8 @@ class AppContext:
 
     def notice(self, kind: str, message: str, session_id: str | None = None) -> None:
         """Print a notice on stderr, as text or as JSON; `kind` is one of the notice kinds."""
+        if self._time_limit is not None:
+            return
         if self.json_stderr:
             self._say_json("notice", {"kind": kind, "sessionId": session_id, "message": message})
         else:

@@ -1,4 +1,4 @@
-"""`smscli auth`: sign in to a server, sign out, see how things stand."""
+"""`smscli auth`: sign in to a server, sign out, and show the state of both."""
 
 import sys
 
@@ -14,132 +14,134 @@ from smscli.errors import AuthError, LocalError, SmscliError, UsageError
 from smscli.output.export import pair_rows
 from smscli.records import json_text
 from smscli.sanitize import pipe_value
-from smscli.settings.config import CliOptions, Profile, Settings, profile_to_save
-from smscli.settings.credentials import Credential, account
+from smscli.settings.auth_schemes import BASIC, TOKEN, AuthScheme
+from smscli.settings.config import CliOptions, Profile, profile_to_save
+from smscli.settings.credentials import Credential
 
-# A secret is a line; of what is piped in no more is read.
-_LONGEST_SECRET = 65536
+# A secret is one line; no more than this is read from standard input.
+_MAX_SECRET = 65536
 
 
 def login(
     app: AppContext, password_stdin: PasswordStdinOption = False, token_stdin: TokenStdinOption = False
 ) -> None:
-    """Sign in, and keep the secret in the keyring.
+    """Sign in, and store the secret in the keyring.
 
-    The secret is checked with the server before anything is kept. Asks for the server, the user and the
-    password where no option says them; an empty user asks for a token. The rest goes to the config file, with
-    the options given.
+    The secret is checked with the server before anything is stored. Prompts for server, user and password
+    where no option gives them; an empty user prompts for a token. Everything but the secret is saved in the
+    config file, with the options given.
     """
-    if password_stdin and token_stdin:
-        raise UsageError("--password-stdin and --token-stdin exclude each other")
-    piped = "token" if token_stdin else "password" if password_stdin else None
-    credential = _credential(app, piped)
+    from_stdin = _only_one({BASIC: password_stdin, TOKEN: token_stdin})
+    credential = _login_credential(app, from_stdin)
     name = app.connect(credential).me().name or credential.user or "the token's user"
-    _keep(app, credential)
+    _store(app, credential)
     app.say(f"signed in to {app.host} as {name}, profile {app.settings.profile}")
 
 
-def _credential(app: AppContext, piped: str | None) -> Credential:
-    """Who wants to sign in, and with what, asked for where nothing says it."""
+def _only_one(flags: dict[AuthScheme, bool]) -> AuthScheme | None:
+    """The sign-in method whose secret comes from standard input, if any."""
+    given = [scheme for scheme, is_given in flags.items() if is_given]
+    if len(given) > 1:
+        raise UsageError(f"{given[0].stdin_option} and {given[1].stdin_option} exclude each other")
+    return given[0] if given else None
+
+
+def _login_credential(app: AppContext, from_stdin: AuthScheme | None) -> Credential:
+    """User and secret to sign in with, from options, standard input or prompts."""
     app.allow_new_profile()
     if app.settings.demo:
         raise UsageError("auth login is for a real server; --demo signs in by itself")
     if app.settings.base_url is None:
-        app.add_options(CliOptions(url=_ask(app, "server URL", "--url", piped)))
+        app.add_options(CliOptions(url=_prompt(app, "server URL", "--url", from_stdin)))
     user = app.settings.user
-    if user is None and piped != "token":
-        user = _ask(app, "user (empty for a token)", "--user", piped)
-        app.add_options(CliOptions(user=user or None))
-    scheme = "token" if piped == "token" or not user else "basic"
-    secret = _piped() if piped else _typed(app, scheme)
-    return Credential(user or None, "token" if scheme == "token" else "basic", secret, "login")
+    if user is None and (from_stdin is None or from_stdin.needs_user):
+        user = _prompt(app, "user (empty for a token)", "--user", from_stdin) or None
+        app.add_options(CliOptions(user=user))
+    scheme = from_stdin or (BASIC if user else TOKEN)
+    secret = _secret_from_stdin() if from_stdin else _secret_from_prompt(app, scheme)
+    return Credential(user, scheme, secret, "login")
 
 
-def _ask(app: AppContext, what: str, option: str, piped: str | None) -> str:
-    if piped or not _can_ask(app):
-        raise UsageError(f"auth login needs {option} where nobody can be asked")
+def _prompt(app: AppContext, what: str, option: str, from_stdin: AuthScheme | None) -> str:
+    if from_stdin or not _can_prompt(app):
+        raise UsageError(f"auth login needs {option} without a terminal to prompt on")
     app.terminal.ask(f"{what}: ")
     name = what.partition(" (")[0]
     try:
         answer = sys.stdin.readline()
     except UnicodeDecodeError as error:
-        raise _unreadable(name) from error
+        raise _undecodable(name) from error
     if not answer:
-        raise _behind_the_prompt(app, _not_given(name))
+        raise _on_new_line(app, _missing(name))
     return answer.strip()
 
 
-def _typed(app: AppContext, scheme: str) -> str:
+def _secret_from_prompt(app: AppContext, scheme: AuthScheme) -> str:
     import getpass
 
-    what = "token" if scheme == "token" else "password"
-    if not _can_ask(app):
-        raise UsageError(f"auth login needs --{what}-stdin where nobody can be asked")
+    if not _can_prompt(app):
+        raise UsageError(f"auth login needs {scheme.stdin_option} without a terminal to prompt on")
     try:
-        return getpass.getpass(f"{what}: ")
+        return getpass.getpass(scheme.prompt)
     except EOFError as error:
-        raise _behind_the_prompt(app, _not_given(what)) from error
+        raise _on_new_line(app, _missing(scheme.secret_name)) from error
     except UnicodeDecodeError:
-        # Its own words would hold what was typed.
-        raise _behind_the_prompt(app, _unreadable(what)) from None
+        # Not chained: its text contains what was typed.
+        raise _on_new_line(app, _undecodable(scheme.secret_name)) from None
 
 
-def _behind_the_prompt(app: AppContext, error: AuthError) -> AuthError:
-    """The error, on a line of its own: the cursor still stands where an answer was asked for."""
+def _on_new_line(app: AppContext, error: AuthError) -> AuthError:
+    """The error, after ending the line of the prompt."""
     app.terminal.ask("\n")
     return error
 
 
-def _not_given(what: str) -> AuthError:
+def _missing(what: str) -> AuthError:
     return AuthError(f"no {what} was given")
 
 
-def _unreadable(what: str) -> AuthError:
+def _undecodable(what: str) -> AuthError:
     return AuthError(f"the {what} is not in the terminal's encoding")
 
 
-def _can_ask(app: AppContext) -> bool:
+def _can_prompt(app: AppContext) -> bool:
     return sys.stdin is not None and sys.stdin.isatty() and app.terminal.err_tty
 
 
-def _piped() -> str:
-    """The first line of standard input, whatever its encoding."""
+def _secret_from_stdin() -> str:
+    """The first line of standard input, in any encoding."""
     if sys.stdin is None:
         raise LocalError("standard input can't be read: it is closed")
-    line = sys.stdin.buffer.readline(_LONGEST_SECRET)
+    line = sys.stdin.buffer.readline(_MAX_SECRET)
     return line.rstrip(b"\r\n").decode("utf-8", "surrogateescape")
 
 
-def _keep(app: AppContext, credential: Credential) -> None:
-    """The secret first: a profile without one would only look signed in."""
-    settings, name = app.settings, app.settings.profile or "default"
+def _store(app: AppContext, credential: Credential) -> None:
+    """Store the secret first: a profile without one would look signed in."""
+    name = app.settings.profile or "default"
     previous = app.config.profiles.get(name, Profile(name))
-    app.keyring.set(_account(credential.scheme, credential.user, name, settings), credential.secret)
-    saved = profile_to_save(
-        app.options, previous, url=app.base_url, user=credential.user, auth=credential.scheme
+    account = credential.scheme.account(credential.user, name, app.settings.origin)
+    app.keyring.set(account or "", credential.secret)
+    app.config.save(
+        profile_to_save(app.options, previous, url=app.base_url, user=credential.user, auth=credential.scheme)
     )
-    app.config.save(saved)
-
-
-def _account(scheme: str, user: str | None, profile: str, settings: Settings) -> str:
-    return account(scheme, user, profile, settings.origin) or ""
 
 
 def logout(app: AppContext, every: EveryProfileOption = False) -> None:
-    """Forget a secret.
+    """Delete the stored secret.
 
-    This profile's, or every profile's; the rest of the profile stays.
+    Of this profile, or of every profile; the rest of the profile stays.
     """
     from smscli import completion
 
-    profiles = list(app.config.profiles.values()) if every else [_this(app)]
-    completion.forget(app.environ)
+    profiles = list(app.config.profiles.values()) if every else [_this_profile(app)]
+    completion.clear_cache(app.environ)
     failed: AuthError | None = None
     for profile in profiles:
         try:
-            _forget(app, profile)
+            _sign_out(app, profile)
         except AuthError as error:
-            # The next one's may be kept where it can be forgotten.
+            # Another profile may use another keyring entry that can be deleted.
             if every:
                 app.say(f"profile {profile.name}: {error.message}")
             failed = failed or error
@@ -147,27 +149,25 @@ def logout(app: AppContext, every: EveryProfileOption = False) -> None:
         raise failed
 
 
-def _forget(app: AppContext, profile: Profile) -> None:
+def _sign_out(app: AppContext, profile: Profile) -> None:
     if profile.origin:
         app.server_cache.remove(profile.origin)
-    named = account(profile.auth, profile.user, profile.name, profile.origin)
-    forgotten = app.keyring.delete(named) if named else False
-    app.say(
-        f"signed out of {profile.url}, profile {profile.name}"
-        if forgotten
-        else f"no secret was kept for profile {profile.name}"
-    )
+    account = profile.scheme.account(profile.user, profile.name, profile.origin)
+    if account and app.keyring.delete(account):
+        app.say(f"signed out of {profile.url}, profile {profile.name}")
+    else:
+        app.say(f"no secret was stored for profile {profile.name}")
 
 
-def _this(app: AppContext) -> Profile:
+def _this_profile(app: AppContext) -> Profile:
     name = app.settings.profile
     if name is None:
-        raise AuthError("no profile is saved: there is nothing to forget")
+        raise AuthError("no profile is saved: there is nothing to sign out of")
     return app.config.profile(name)
 
 
 def list_(app: AppContext, json: JsonOption = False) -> None:
-    """List the profiles, the default one marked."""
+    """List the profiles and mark the default."""
     profiles, default = app.config.profiles.values(), app.config.default
     if json:
         found = [
@@ -196,9 +196,9 @@ def use(app: AppContext, name: NameArgument) -> None:
 
 
 def status(app: AppContext, json: JsonOption = False) -> None:
-    """Show who is signed in where.
+    """Show profile, server and user.
 
-    Which profile, server and user, where the secret comes from, and whether the server takes it.
+    Also where the secret comes from, and whether the server accepts it.
     """
     found: dict[str, object] = {
         "profile": app.settings.profile,

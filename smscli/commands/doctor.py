@@ -152,8 +152,8 @@ class Checkup:
 
     def secret(self) -> Finding:
         credential = self._app.credential
-        what = "token" if credential.scheme == "token" else "password"
-        return Finding(f"the {what} of {self._app.user}, from: {credential.source}")
+        secret = credential.scheme.secret_name
+        return Finding(f"the {secret} of {self._app.user}, from: {credential.source}")
 
     def proxy(self) -> Finding:
         from smscli.gws.proxy import is_loopback, proxy_for

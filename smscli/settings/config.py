@@ -1,4 +1,4 @@
-"""Profiles and settings: what the options, the environment and the config file say, resolved in one place."""
+"""Profiles and settings: options, environment and config file, resolved in one place."""
 
 import os
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
@@ -8,16 +8,17 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from smscli.errors import ConfigError, UsageError
+from smscli.settings.auth_schemes import BASIC, SCHEMES, AuthScheme
 from smscli.settings.files import app_folder, locked, replace_file
 from smscli.settings.urls import normalize_url, origin_of
 
 _DEFAULT_TIMEOUT = 10.0
-# Longer waits are slips of the finger, and far longer ones overflow the system's own time-outs.
-_LONGEST_TIMEOUT = 86400.0
+# A longer one is a typing error, and a much longer one overflows the system's own timeouts.
+_MAX_TIMEOUT = 86400.0
 
 
 class CliOptions(NamedTuple):
-    """What options said; None is not given."""
+    """The options of every command; None where one is not options."""
 
     profile: str | None = None
     url: str | None = None
@@ -31,7 +32,7 @@ class CliOptions(NamedTuple):
 
 
 class Profile(NamedTuple):
-    """A saved server, as the config file says it: its URL unchecked, its file names as they are written."""
+    """A saved server as in the config file: its URL not validated, its file names as written."""
 
     name: str
     url: str | None = None
@@ -44,38 +45,40 @@ class Profile(NamedTuple):
 
     @property
     def origin(self) -> str | None:
-        """The origin of the saved URL; None without one, or where it is none."""
+        """The origin of the saved URL; None without a URL, or where it is invalid."""
         try:
             return origin_of(self.url) if self.url else None
         except UsageError:
             return None
 
-    def at(self, origin: str | None, user: str | None) -> "Profile":
+    @property
+    def scheme(self) -> AuthScheme:
+        return SCHEMES[self.auth]
+
+    def limited_to(self, origin: str | None, user: str | None) -> "Profile":
         """This profile without what must not be used at another origin, or for another user."""
-        own = origin is not None and self.origin == origin
-        # A token signs in whoever it was issued to; the user beside it is only a label.
-        same_user = self.auth == "token" or self.user in (None, user)
+        same_origin = origin is not None and self.origin == origin
+        same_user = not self.scheme.needs_user or self.user in (None, user)
         return self._replace(
-            client_cert=self.client_cert if own else None,
-            password_command=self.password_command if own and same_user else (),
+            client_cert=self.client_cert if same_origin else None,
+            password_command=self.password_command if same_origin and same_user else (),
         )
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What one run works with; `timeout` in seconds.
+    """The resolved settings of one run; `timeout` in seconds.
 
-    `auth` is "basic" or "token"; `color` "auto", "always" or "never" as the option says: what the environment
-    says of colour the terminal knows, since it tells errors before there are settings.
-    `base_url` (ends in `/api/v2`) and `origin` are None for the demo server and where nothing is configured.
-    `password` and `token` are the environment's.
+    `color` is the option's value, "auto", "always" or "never"; the terminal reads the environment's by
+    itself, since errors are printed before there are settings. `base_url` (ends in `/api/v2`) and `origin`
+    are None for the demo server and where nothing is configured. `secret` is the environment's.
     """
 
     profile: str | None
     base_url: str | None
     origin: str | None
     user: str | None
-    auth: str
+    auth: AuthScheme
     timeout: float
     ca_bundle: str | None
     client_cert: str | None
@@ -83,12 +86,11 @@ class Settings:
     color: str
     debug: bool
     demo: bool
-    password: str | None = field(default=None, repr=False)
-    token: str | None = field(default=None, repr=False)
+    secret: str | None = field(default=None, repr=False)
 
 
 class Config(NamedTuple):
-    """The config file's content. The methods that change it write the file and return what it says then."""
+    """The content of the config file. Methods that change it write the file and return the new content."""
 
     path: Path
     profiles: Mapping[str, Profile]
@@ -96,7 +98,7 @@ class Config(NamedTuple):
 
     @classmethod
     def load(cls, environ: Mapping[str, str]) -> "Config":
-        """Read the config file; a missing one is empty. ConfigError: unreadable, no TOML, wrong types."""
+        """Read the config file; a missing one is empty. ConfigError: unreadable, not TOML, wrong types."""
         path = _path(environ)
         try:
             return _parsed(path, _text(path))
@@ -105,11 +107,11 @@ class Config(NamedTuple):
 
     @classmethod
     def empty(cls, environ: Mapping[str, str]) -> "Config":
-        """A config file that says nothing, whatever stands in it."""
+        """An empty configuration, without reading the file."""
         return cls(_path(environ), {}, None)
 
     def profile(self, name: str) -> Profile:
-        """The profile of that name. UsageError names the nearest one there is."""
+        """The profile of that name. UsageError suggests the closest name."""
         if name in self.profiles:
             return self.profiles[name]
         from difflib import get_close_matches
@@ -119,14 +121,14 @@ class Config(NamedTuple):
         raise UsageError(f"there is no profile {name!r}", hint=f"{meant}profiles: {known}")
 
     def save(self, profile: Profile) -> "Config":
-        """Keep `profile` in place of the one of its name; the first kept is the default. ConfigError."""
+        """Save `profile` under its name; the first one saved becomes the default. ConfigError."""
         values = _as_toml(profile)
 
         def change(document: MutableMapping[str, Any], now: Config) -> None:
             profiles = document.setdefault("profiles", {})
-            # A new table goes in whole: tomlkit loses what is added to one whose neighbours stand apart.
+            # A new table is added whole: tomlkit loses keys added to it when its siblings are not adjacent.
             table = profiles.setdefault(profile.name, dict(values))
-            with _before_the_last_comments(table):
+            with _before_trailing_comments(table):
                 for key in _CHECKS:
                     if key not in values:
                         table.pop(key, None)
@@ -138,7 +140,7 @@ class Config(NamedTuple):
         return _edited(self.path, change)
 
     def use(self, name: str) -> "Config":
-        """Make a profile the default. UsageError where there is none of that name; ConfigError."""
+        """Make a profile the default. UsageError where there is no such profile; ConfigError."""
         return _edited(self.path, lambda document, now: document.update(default=now.profile(name).name))
 
 
@@ -149,64 +151,70 @@ def _path(environ: Mapping[str, str]) -> Path:
 
 
 def resolve(
-    given: CliOptions, environ: Mapping[str, str], config: Config, *, new_profile: bool = False
+    options: CliOptions, environ: Mapping[str, str], config: Config, *, new_profile: bool = False
 ) -> Settings:
-    """Option before environment before profile, for every setting.
+    """Every setting, from the option, else the environment, else the profile.
 
-    `new_profile` is for signing in: the profile may be one that does not exist yet, `default` where none is
-    named. UsageError and ConfigError name the option, variable or key that is wrong.
+    `new_profile` (signing in) allows a profile that does not exist yet, by default one named `default`.
+    UsageError and ConfigError name the option, variable or key that is wrong.
     """
-    demo = uses_demo(given, environ)
-    profile = Profile("") if demo else _profile(given, environ, config, new_profile)
-    base_url = None if demo else _base_url(given, environ, config, profile)
+    demo = uses_demo(options, environ)
+    profile = Profile("") if demo else _profile(options, environ, config, new_profile)
+    base_url = None if demo else _base_url(options, environ, config, profile)
     origin = origin_of(base_url) if base_url else None
-    token = None if demo else environ.get("SMSCLI_TOKEN") or None
-    password = None if demo or token else environ.get("SMSCLI_PASSWORD") or None
-    auth = "token" if token else "basic" if password else profile.auth
-    user = given.user or environ.get("SMSCLI_USERNAME") or None
-    if auth == "basic" or profile.auth == "token":
+    scheme, secret = (BASIC, None) if demo else _environment_secret(environ)
+    auth = scheme or profile.scheme
+    user = options.user or environ.get("SMSCLI_USERNAME") or None
+    # The saved user does not own a token or cookie that the environment holds.
+    if auth.needs_user or not profile.scheme.needs_user:
         user = user or profile.user
-    own, folder = profile.at(origin, user), config.path.parent
+    own, folder = profile.limited_to(origin, user), config.path.parent
     return Settings(
         profile=profile.name or None,
         base_url=base_url,
         origin=origin,
         user=user,
         auth=auth,
-        timeout=_timeout(given, environ, profile),
-        ca_bundle=_file(given.ca_bundle, environ.get("SMSCLI_CA_BUNDLE"), own.ca_bundle, folder),
-        client_cert=_file(given.client_cert, environ.get("SMSCLI_CLIENT_CERT"), own.client_cert, folder),
+        timeout=_timeout(options, environ, profile),
+        ca_bundle=_file(options.ca_bundle, environ.get("SMSCLI_CA_BUNDLE"), own.ca_bundle, folder),
+        client_cert=_file(options.client_cert, environ.get("SMSCLI_CLIENT_CERT"), own.client_cert, folder),
         password_command=own.password_command,
-        color=_color(given),
-        debug=_truth(environ.get("SMSCLI_DEBUG")) if given.debug is None else given.debug,
+        color=_color(options),
+        debug=_is_true(environ.get("SMSCLI_DEBUG")) if options.debug is None else options.debug,
         demo=demo,
-        password=password,
-        token=token,
+        secret=secret,
     )
 
 
-def profile_to_save(
-    given: CliOptions, previous: Profile, *, url: str, user: str | None, auth: str
-) -> Profile:
-    """The profile to keep after signing in: the options given, else what `previous` says of the same server.
+def _environment_secret(environ: Mapping[str, str]) -> tuple[AuthScheme | None, str | None]:
+    for scheme in reversed(SCHEMES.values()):
+        if secret := environ.get(scheme.variable):
+            return scheme, secret
+    return None, None
 
-    `previous` is the saved profile, or `Profile(name)` for a new one; `url` a base URL.
+
+def profile_to_save(
+    options: CliOptions, previous: Profile, *, url: str, user: str | None, auth: AuthScheme
+) -> Profile:
+    """The profile to save after signing in: the options, else the values of `previous` for the same server.
+
+    `previous` is the saved profile, or `Profile(name)` for a new one; `url` is a base URL.
     """
-    kept = previous.at(origin_of(url), user)
-    return kept._replace(
+    limited = previous.limited_to(origin_of(url), user)
+    return limited._replace(
         url=url,
         user=user,
-        auth=auth,
-        ca_bundle=_absolute(given.ca_bundle) or kept.ca_bundle,
-        client_cert=_absolute(given.client_cert) or kept.client_cert,
-        timeout=kept.timeout if given.timeout is None else given.timeout,
-        password_command=kept.password_command if auth == previous.auth else (),
+        auth=auth.name,
+        ca_bundle=_absolute(options.ca_bundle) or limited.ca_bundle,
+        client_cert=_absolute(options.client_cert) or limited.client_cert,
+        timeout=limited.timeout if options.timeout is None else options.timeout,
+        password_command=limited.password_command if auth is previous.scheme else (),
     )
 
 
 @contextmanager
-def _before_the_last_comments(table: Any) -> Iterator[None]:
-    """Have new keys stand before the comments that end a table, which speak of the next one."""
+def _before_trailing_comments(table: Any) -> Iterator[None]:
+    """Insert new keys before the comments at the end of a table, which belong to the next one."""
     from tomlkit import items
 
     body = table.value.body if isinstance(table, items.Table) else []
@@ -219,7 +227,7 @@ def _before_the_last_comments(table: Any) -> Iterator[None]:
 
 
 def _edited(path: Path, change: Callable[[MutableMapping[str, Any], Config], None]) -> Config:
-    """Change the file under its lock, and only where nothing else in it changes."""
+    """Change the file under its lock; refuse where tomlkit would damage the rest of it."""
     import tomllib
 
     import tomlkit
@@ -233,20 +241,17 @@ def _edited(path: Path, change: Callable[[MutableMapping[str, Any], Config], Non
             change(expected, now)
             written = tomlkit.dumps(document)
             if tomllib.loads(written) != expected:
-                raise ValueError("the layout does not bear it")
+                raise ValueError("tomlkit changed more than it should")
             replace_file(path, written)
             return _parsed(path, written)
     except OSError as error:
         raise ConfigError(f"{path} can't be written: {error.strerror}") from error
-    except (ValueError, RecursionError, tomlkit.exceptions.TOMLKitError) as error:
+    except (ValueError, tomlkit.exceptions.TOMLKitError) as error:
         raise ConfigError(f"{path} can't be changed by smscli", hint="change it with an editor") from error
 
 
 def _text(path: Path) -> str:
     try:
-        if path.exists() and not path.is_file() and not os.path.samefile(path, os.devnull):
-            # Reading a pipe could wait for ever, and some devices never end.
-            raise ConfigError(f"{path} can't be read: it is no file")
         content = path.read_bytes()
     except FileNotFoundError:
         return ""
@@ -264,42 +269,44 @@ def _parsed(path: Path, text: str) -> Config:
 
     try:
         document = tomllib.loads(text)
-    except (ValueError, RecursionError) as error:
-        reason = "nested too deep" if isinstance(error, RecursionError) else str(error)
-        raise ConfigError(f"{path} is not TOML: {reason}") from error
-    for keys, expected in _wrong(document):
-        raise ConfigError(f"{path}, line {_line_of(text, keys)}: {'.'.join(keys)} must be {expected}")
+    except ValueError as error:
+        raise ConfigError(f"{path} is not TOML: {error}") from error
+    for keys, expected in _type_errors(document):
+        raise ConfigError(f"{path}: {'.'.join(keys)} must be {expected}")
     profiles = {name: _from_toml(name, table) for name, table in document.get("profiles", {}).items()}
     return Config(path, profiles, document.get("default") or ("default" if "default" in profiles else None))
 
 
 def _is_seconds(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value <= _LONGEST_TIMEOUT
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value <= _MAX_TIMEOUT
 
 
 def _is_command(value: object) -> bool:
     return isinstance(value, list) and bool(value) and all(isinstance(word, str) for word in value)
 
 
-_SECONDS = f"a positive number of seconds, at most {_LONGEST_TIMEOUT:.0f}"
+_SECONDS = f"a positive number of seconds, at most {_MAX_TIMEOUT:.0f}"
 _Check = tuple[Callable[[object], bool], str]
-_TEXT: _Check = (lambda value: isinstance(value, str), "text")
-_FILE: _Check = (lambda value: isinstance(value, str) and "\0" not in value, "the name of a file")
+_TEXT: _Check = (lambda value: isinstance(value, str), "a string")
+_FILE: _Check = (lambda value: isinstance(value, str) and "\0" not in value, "a file name")
 _CHECKS: Mapping[str, _Check] = {
     "url": _TEXT,
     "user": _TEXT,
-    "auth": (lambda value: value in ("basic", "token"), '"basic" or "token"'),
+    "auth": (
+        lambda value: isinstance(value, str) and value in SCHEMES,
+        " or ".join(f'"{name}"' for name in SCHEMES),
+    ),
     "ca_bundle": _FILE,
     "client_cert": _FILE,
     "timeout": (_is_seconds, _SECONDS),
-    "password_command": (_is_command, 'a list of words, such as ["pass", "show", "gws"]'),
+    "password_command": (_is_command, 'a list of strings, such as ["pass", "show", "gws"]'),
 }
 
 
-def _wrong(document: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], str]]:
-    """Each known key with a value of the wrong type, and what it should be."""
+def _type_errors(document: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Each known key that has a wrong value, and what it must be."""
     if not isinstance(document.get("default", ""), str):
-        yield ("default",), "the name of a profile"
+        yield ("default",), "a profile name"
     profiles = document.get("profiles", {})
     if not isinstance(profiles, dict):
         yield ("profiles",), "a table"
@@ -313,23 +320,6 @@ def _wrong(document: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], str]]
                 yield ("profiles", name, key), expected
 
 
-def _line_of(text: str, keys: tuple[str, ...]) -> int:
-    """The line on which a value ends; tomllib keeps no places, so it is given ever more lines."""
-    import tomllib
-
-    lines = text.split("\n")
-    for count in range(1, len(lines)):
-        try:
-            found: Any = tomllib.loads("\n".join(lines[:count]))
-        except ValueError:
-            continue
-        for key in keys:
-            found = found.get(key) if isinstance(found, dict) else None
-        if found is not None:
-            return count
-    return len(lines)
-
-
 def _from_toml(name: str, table: Mapping[str, Any]) -> Profile:
     known = {key: table[key] for key in _CHECKS if key in table}
     return Profile(name, **known | {"password_command": tuple(known.get("password_command", ()))})
@@ -340,21 +330,21 @@ def _as_toml(profile: Profile) -> dict[str, Any]:
     return {key: list(value) if isinstance(value, tuple) else value for key, value in values.items() if value}
 
 
-def _truth(value: str | None) -> bool:
+def _is_true(value: str | None) -> bool:
     return (value or "").lower() not in ("", "0", "false", "no", "off")
 
 
-def uses_demo(given: CliOptions, environ: Mapping[str, str]) -> bool:
-    """Whether the demo server is meant, for which the config file does not matter."""
-    if given.demo and given.url:
+def uses_demo(options: CliOptions, environ: Mapping[str, str]) -> bool:
+    """Whether to use the demo server, which needs no config file. UsageError for contradicting options."""
+    if options.demo and options.url:
         raise UsageError("--demo and --url exclude each other")
-    if given.demo is not None:
-        return given.demo
-    return not (given.url or given.profile) and _truth(environ.get("SMSCLI_DEMO"))
+    if options.demo is not None:
+        return options.demo
+    return not (options.url or options.profile) and _is_true(environ.get("SMSCLI_DEMO"))
 
 
-def _profile(given: CliOptions, environ: Mapping[str, str], config: Config, new_profile: bool) -> Profile:
-    named = given.profile or environ.get("SMSCLI_PROFILE")
+def _profile(options: CliOptions, environ: Mapping[str, str], config: Config, new_profile: bool) -> Profile:
+    named = options.profile or environ.get("SMSCLI_PROFILE")
     if new_profile:
         name = named or "default"
         return config.profiles.get(name) or Profile(name)
@@ -364,30 +354,32 @@ def _profile(given: CliOptions, environ: Mapping[str, str], config: Config, new_
         return Profile("")
     if config.default not in config.profiles:
         raise ConfigError(
-            f"{config.path}: the default is {config.default!r}, and there is no such profile",
+            f"{config.path}: the default profile {config.default!r} does not exist",
             hint="choose one with `smscli auth use NAME`",
         )
     return config.profiles[config.default]
 
 
-def _base_url(given: CliOptions, environ: Mapping[str, str], config: Config, profile: Profile) -> str | None:
+def _base_url(
+    options: CliOptions, environ: Mapping[str, str], config: Config, profile: Profile
+) -> str | None:
     saved = f"{config.path}: profiles.{profile.name}.url"
-    said = [("--url", given.url), ("SMSCLI_URL", environ.get("SMSCLI_URL")), (saved, profile.url)]
-    where, url = next(((where, url) for where, url in said if url), (saved, None))
+    sources = [("--url", options.url), ("SMSCLI_URL", environ.get("SMSCLI_URL")), (saved, profile.url)]
+    where, url = next(((where, url) for where, url in sources if url), (saved, None))
     try:
         return normalize_url(url) if url else None
     except UsageError as error:
-        wrong = ConfigError if where == saved else UsageError
-        raise wrong(f"{where}: {error.message}", hint=error.hint) from error
+        error_class = ConfigError if where == saved else UsageError
+        raise error_class(f"{where}: {error.message}", hint=error.hint) from error
 
 
-def _timeout(given: CliOptions, environ: Mapping[str, str], profile: Profile) -> float:
+def _timeout(options: CliOptions, environ: Mapping[str, str], profile: Profile) -> float:
     text = environ.get("SMSCLI_TIMEOUT")
-    if given.timeout is None and not text:
+    if options.timeout is None and not text:
         return profile.timeout or _DEFAULT_TIMEOUT
-    where, said = ("SMSCLI_TIMEOUT", text) if given.timeout is None else ("--timeout", given.timeout)
+    where, value = ("SMSCLI_TIMEOUT", text) if options.timeout is None else ("--timeout", options.timeout)
     try:
-        seconds = float(said or 0)
+        seconds = float(value or 0)
     except ValueError:
         seconds = 0.0
     if not _is_seconds(seconds):
@@ -395,10 +387,10 @@ def _timeout(given: CliOptions, environ: Mapping[str, str], profile: Profile) ->
     return seconds
 
 
-def _color(given: CliOptions) -> str:
-    if given.color not in (None, "auto", "always", "never"):
-        raise UsageError(f"--color takes auto, always or never, not {given.color!r}")
-    return given.color or "auto"
+def _color(options: CliOptions) -> str:
+    if options.color not in (None, "auto", "always", "never"):
+        raise UsageError(f"--color takes auto, always or never, not {options.color!r}")
+    return options.color or "auto"
 
 
 def _file(option: str | None, variable: str | None, saved: str | None, folder: Path) -> str | None:

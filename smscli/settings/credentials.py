@@ -1,10 +1,5 @@
-"""Secrets: found in the environment, by a password command or in the keyring; kept in the keyring alone.
+"""Secrets: read from the environment, a password command or the keyring; stored in the keyring only."""
 
-A keyring is somebody else's program: it may be missing, locked, broken or silent, and each of these is an
-AuthError that says how to do without.
-"""
-
-import base64
 import os
 import shlex
 import signal
@@ -18,136 +13,84 @@ from dataclasses import dataclass, field
 from typing import IO, Protocol, TypeVar
 
 from smscli.errors import AuthError
+from smscli.settings.auth_schemes import VARIABLES, AuthScheme
+from smscli.settings.config import Settings
 from smscli.signals import signals_deferred
 
 _SERVICE = "smscli"
 _COMMAND_SECONDS = 10.0
 _KEYRING_SECONDS = 5.0
-# A person may have to find and type the keyring's own password.
-_KEYRING_SECONDS_ON_A_TERMINAL = 60.0
-_SILENT_SECONDS = 1.0
-_AFTERWARDS_SECONDS = 0.5
-# Windows does not let Ctrl-C into a wait before it ends.
-_SLICE_SECONDS = 0.1
-_LONGEST_LINE = 65536
-_DO_WITHOUT = "set SMSCLI_PASSWORD or SMSCLI_TOKEN, or give the profile a password_command"
+# The user may have to find and type the keyring's own password.
+_KEYRING_SECONDS_ON_TERMINAL = 60.0
+_NOTICE_AFTER_SECONDS = 1.0
+_PIPE_SECONDS = 0.5
+# On Windows Ctrl-C does not interrupt a wait.
+_POLL_SECONDS = 0.1
+_MAX_LINE = 65536
+_WITHOUT_KEYRING = f"set {VARIABLES}, or give the profile a password_command"
 
 _T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
 class Credential:
-    """Who signs in, with what, and where the secret came from. AuthError where HTTP could not carry it.
+    """A user's secret and where it came from. AuthError where HTTP can't carry it.
 
-    `user` is None where nobody said whose token it is; `scheme` is "basic" or "token"; `source` is
-    "environment", "command", "keyring", "demo", or "login" for a secret just typed or piped in.
+    `user` is None for a token without a user name; `source` is "environment", "command", "keyring", "demo",
+    or "login" for a secret that was just typed or piped in.
     """
 
     user: str | None
-    scheme: str
+    scheme: AuthScheme
     secret: str = field(repr=False)
     source: str
 
     def __post_init__(self) -> None:
-        if self.scheme == "token":
-            if (
-                not self.secret
-                or " " in self.secret
-                or not (self.secret.isascii() and self.secret.isprintable())
-            ):
-                raise AuthError(
-                    f"the token ({self.source}) is empty, or has a character in it that no token has"
-                )
-            return
-        if not self.secret:
-            raise AuthError(f"the password ({self.source}) is empty")
-        if not self.user or any(sign == ":" or sign < " " or sign == "\x7f" for sign in self.user):
-            raise AuthError("the user name is empty, or has a colon or a control character in it")
-        self.header()
+        self.scheme.check(self.user, self.secret, self.source)
 
     def header(self) -> str:
-        """The value of the `Authorization` header; Basic is Latin-1 where it fits, else UTF-8."""
-        if self.scheme == "token":
-            return f"Bearer {self.secret}"
-        pair = f"{self.user}:{self.secret}"
-        try:
-            content = pair.encode("latin-1")
-        except UnicodeEncodeError:
-            # What the environment holds beside the locale's encoding arrives as surrogates for its bytes.
-            content = self._encoded(pair)
-        return f"Basic {base64.b64encode(content).decode()}"
-
-    def _encoded(self, pair: str) -> bytes:
-        try:
-            return pair.encode("utf-8", sys.getfilesystemencodeerrors())
-        except UnicodeEncodeError:
-            # Its own words would hold the pair.
-            raise AuthError(f"user or password ({self.source}) has half a character in it") from None
-
-
-class SignIn(Protocol):
-    """What of the settings decides whose secret is wanted; `password` and `token` are the environment's."""
-
-    @property
-    def profile(self) -> str | None: ...
-    @property
-    def origin(self) -> str | None: ...
-    @property
-    def user(self) -> str | None: ...
-    @property
-    def auth(self) -> str: ...
-    @property
-    def password(self) -> str | None: ...
-    @property
-    def token(self) -> str | None: ...
-    @property
-    def password_command(self) -> tuple[str, ...]: ...
+        """The value of the `Authorization` header."""
+        return self.scheme.header(self.user, self.secret)
 
 
 class Backend(Protocol):
-    """What we use of a keyring back end."""
+    """What is used of a keyring back end."""
 
     def get_password(self, service: str, username: str) -> str | None: ...
     def set_password(self, service: str, username: str, password: str) -> None: ...
     def delete_password(self, service: str, username: str) -> None: ...
 
 
-def account(auth: str, user: str | None, profile: str | None, origin: str | None) -> str | None:
-    """The keyring's name for a secret, `USER@https://host:443`; USER is the profile's name for a token."""
-    owner = profile if auth == "token" else user
-    return f"{owner}@{origin}" if owner and origin else None
-
-
-def find(sign_in: SignIn, store: "Keyring") -> Credential:
+def find_credential(
+    settings: Settings, keyring: "Keyring", *, command_seconds: float | None = None
+) -> Credential:
     """The environment's secret, else the password command's, else the keyring's.
 
-    AuthError where there is none that can be used, with the next step.
+    `command_seconds` limits the command (default: 10). AuthError where there is no usable secret.
     """
-    if sign_in.token:
-        return Credential(sign_in.user, "token", sign_in.token, "environment")
-    if sign_in.auth == "basic" and not sign_in.user:
+    scheme, user = settings.auth, settings.user
+    if scheme.needs_user and not user:
         raise AuthError(
-            "no user to sign in with", hint=f"name one with --user, or sign in: {_login(sign_in.profile)}"
+            "no user to sign in with", hint=f"name one with --user, or sign in: {_login(settings.profile)}"
         )
-    if sign_in.password:
-        return Credential(sign_in.user, "basic", sign_in.password, "environment")
-    if sign_in.password_command:
-        return Credential(
-            sign_in.user, sign_in.auth, run_password_command(sign_in.password_command), "command"
-        )
-    return _kept(sign_in, store)
+    if settings.secret:
+        return Credential(user, scheme, settings.secret, "environment")
+    if settings.password_command:
+        secret = run_password_command(settings.password_command, command_seconds or _COMMAND_SECONDS)
+        return Credential(user, scheme, secret, "command")
+    return _from_keyring(settings, keyring)
 
 
-def _kept(sign_in: SignIn, store: "Keyring") -> Credential:
-    name = account(sign_in.auth, sign_in.user, sign_in.profile, sign_in.origin)
-    secret = store.get(name) if name else None
+def _from_keyring(settings: Settings, keyring: "Keyring") -> Credential:
+    scheme = settings.auth
+    account = scheme.account(settings.user, settings.profile, settings.origin)
+    secret = keyring.get(account) if account else None
     if secret is None:
-        what, variable = ("token", "TOKEN") if sign_in.auth == "token" else ("password", "PASSWORD")
         raise AuthError(
-            f"no {what} is kept for {name or sign_in.user}",
-            hint=f"sign in: {_login(sign_in.profile)}, or set SMSCLI_{variable}",
+            f"no {scheme.secret_name} is stored for {account or settings.user}",
+            hint=f"sign in: {_login(settings.profile)}, or set {scheme.variable}",
         )
-    return Credential(sign_in.user, sign_in.auth, secret, "keyring")
+    return Credential(settings.user, scheme, secret, "keyring")
 
 
 def _login(profile: str | None) -> str:
@@ -156,11 +99,11 @@ def _login(profile: str | None) -> str:
 
 
 class Keyring:
-    """The system's keyring, asked in a thread of its own, so that one that hangs holds up only its answer.
+    """The system's keyring. Each call runs in a thread of its own, so that one that hangs can be given up.
 
-    Accounts are those of `account`. Every method raises AuthError: a keyring that is missing, locked, broken
-    or plain text, or does not answer in time: `limit` seconds, else 60 where a person can unlock it
-    (`on_terminal`; `notice` is then told that we wait) and 5 where nobody can.
+    Every method raises AuthError: a keyring that is missing, locked, broken, stores plain text, or does not
+    answer within `limit` seconds (default: 60 on a terminal, where somebody can unlock it, else 5). On a
+    terminal `notice` gets one line when a call takes long.
     """
 
     def __init__(
@@ -170,135 +113,120 @@ class Keyring:
         notice: Callable[[str], None],
         load: Callable[[], Backend] | None = None,
         limit: float | None = None,
-        silent: float = _SILENT_SECONDS,
+        notice_after: float = _NOTICE_AFTER_SECONDS,
     ) -> None:
         self._on_terminal = on_terminal
         self._notice = notice
         self._load = load or _system_keyring
-        self._limit = limit or (_KEYRING_SECONDS_ON_A_TERMINAL if on_terminal else _KEYRING_SECONDS)
-        self._silent = silent
+        self._limit = limit or (_KEYRING_SECONDS_ON_TERMINAL if on_terminal else _KEYRING_SECONDS)
+        self._notice_after = notice_after
         self._backend: Backend | None = None
 
     def get(self, account: str) -> str | None:
-        """The secret of an account, None where none is kept."""
-        secret = self._ask(lambda keyring: keyring.get_password(_SERVICE, account))
-        if secret is not None and not isinstance(secret, str):
-            raise AuthError("the keyring gives something that is no text", hint=_DO_WITHOUT)
-        return secret
+        """The secret of an account, None where there is none."""
+        return self._call(lambda backend: backend.get_password(_SERVICE, account))
 
     def set(self, account: str, secret: str) -> None:
-        """Keep a secret in place of the account's last one, and see that it is kept."""
+        """Store a secret in place of the account's last one."""
 
-        def keep(keyring: Backend) -> bool:
-            keyring.set_password(_SERVICE, account, secret)
-            return keyring.get_password(_SERVICE, account) == secret
+        def store(backend: Backend) -> bool:
+            backend.set_password(_SERVICE, account, secret)
+            # The null back end, which turns keyrings off, accepts everything and stores nothing.
+            return backend.get_password(_SERVICE, account) == secret
 
-        # A keyring that can't be used says why only where its words can hold no secret.
+        # An unusable keyring shows here, where the text of its error can't contain the secret.
         self.get(account)
-        if not self._ask(keep, is_given=True):
-            raise AuthError("the keyring does not keep what it is given", hint=_DO_WITHOUT)
+        if not self._call(store, with_secret=True):
+            raise AuthError("the keyring does not store secrets", hint=_WITHOUT_KEYRING)
 
     def delete(self, account: str) -> bool:
-        """Forget the account's secret; False where there was none."""
+        """Delete the account's secret; False where there was none."""
 
-        def forget(keyring: Backend) -> bool | None:
-            if keyring.get_password(_SERVICE, account) is None:
+        def delete(backend: Backend) -> bool:
+            if backend.get_password(_SERVICE, account) is None:
                 return False
-            keyring.delete_password(_SERVICE, account)
-            return True if keyring.get_password(_SERVICE, account) is None else None
+            backend.delete_password(_SERVICE, account)
+            return True
 
-        forgotten = self._ask(forget)
-        if forgotten is None:
-            raise AuthError(
-                "the keyring does not forget what it is told to", hint="remove it with its own tool"
-            )
-        return forgotten
+        return self._call(delete)
 
-    def _ask(self, question: Callable[[Backend], _T], *, is_given: bool = False) -> _T:
-        answers: list[_T] = []
+    def _call(self, function: Callable[[Backend], _T], *, with_secret: bool = False) -> _T:
+        results: list[_T] = []
         failures: list[BaseException] = []
         done = threading.Event()
 
-        def ask() -> None:
+        def call() -> None:
             try:
                 self._backend = self._backend or self._load()
-                answers.append(question(self._backend))
+                results.append(function(self._backend))
             except BaseException as error:
                 failures.append(error)
             finally:
                 done.set()
 
-        threading.Thread(target=ask, name="keyring", daemon=True).start()
+        threading.Thread(target=call, name="keyring", daemon=True).start()
         self._wait(done)
         if failures:
-            raise _explained(failures[0], is_given=is_given)
-        return answers[0]
+            raise _as_auth_error(failures[0], with_secret=with_secret)
+        return results[0]
 
     def _wait(self, done: threading.Event) -> None:
-        begun, told = time.monotonic(), not self._on_terminal
-        while not done.wait(_SLICE_SECONDS):
-            waited = time.monotonic() - begun
+        start, noticed = time.monotonic(), not self._on_terminal
+        while not done.wait(_POLL_SECONDS):
+            waited = time.monotonic() - start
             if waited >= self._limit:
                 raise AuthError(
-                    f"the keyring did not answer within {self._limit:g} seconds", hint=_DO_WITHOUT
+                    f"the keyring did not answer within {self._limit:g} seconds", hint=_WITHOUT_KEYRING
                 )
-            if waited >= self._silent and not told:
-                told = True
+            if waited >= self._notice_after and not noticed:
+                noticed = True
                 self._notice("waiting for the keyring to be unlocked")
 
 
 def _system_keyring() -> Backend:
-    """The back end that the keyring library chooses or is told to use. AuthError for a plain-text one."""
+    """The back end that the keyring library chooses or is configured to use. AuthError for plain text."""
     import logging
 
     import keyring.core
 
-    # The library logs a plug-in that does not load with its traceback, which would end up on stderr.
+    # The library logs a plug-in that fails to load with its traceback; without a handler it goes to stderr.
     logging.getLogger("keyring").addHandler(logging.NullHandler())
     keyring.core.init_backend(keyring.core.recommended)
-    chosen = keyring.get_keyring()
-    # The limit above passes over these, but not where the library's own configuration asks for one.
-    if any(base.__name__ == "PlaintextKeyring" for base in type(chosen).__mro__):
-        raise AuthError("the keyring library is set to keep secrets as plain text", hint=_DO_WITHOUT)
-    return chosen
+    backend = keyring.get_keyring()
+    # Not a recommended back end, but the library's own configuration can still ask for it.
+    if any(base.__name__ == "PlaintextKeyring" for base in type(backend).__mro__):
+        raise AuthError("the keyring is configured to store secrets as plain text", hint=_WITHOUT_KEYRING)
+    return backend
 
 
-def _explained(error: BaseException, *, is_given: bool) -> AuthError:
-    """An error of a back end in our words. One that was given a secret may repeat it in any form: of its own
-    words nothing is told."""
+def _as_auth_error(error: BaseException, *, with_secret: bool) -> AuthError:
+    """An error of a back end as ours. `with_secret`: the back end had the secret, and its text may repeat it
+    in any form, so the text is left out."""
     from keyring import errors
 
     if isinstance(error, AuthError):
         return error
-    said = "" if is_given else _said(error)
+    text = "" if with_secret else " ".join(str(error).split())[:200]
     if isinstance(error, errors.NoKeyringError):
-        explained = AuthError("there is no keyring on this machine", hint=_DO_WITHOUT)
+        ours = AuthError("there is no keyring on this machine", hint=_WITHOUT_KEYRING)
     elif isinstance(error, errors.KeyringLocked):
-        explained = AuthError("the keyring is locked", hint=f"unlock it; or {_DO_WITHOUT}")
+        ours = AuthError("the keyring is locked", hint=f"unlock it; or {_WITHOUT_KEYRING}")
     else:
-        explained = AuthError(f"the keyring can't be used: {said or type(error).__name__}", hint=_DO_WITHOUT)
-    explained.__cause__ = None if is_given else error
-    return explained
-
-
-def _said(error: BaseException) -> str:
-    """A back end's own words on one short line."""
-    try:
-        return " ".join(str(error).split())[:200]
-    except Exception:
-        return ""
+        ours = AuthError(f"the keyring can't be used: {text or type(error).__name__}", hint=_WITHOUT_KEYRING)
+    ours.__cause__ = None if with_secret else error
+    return ours
 
 
 def run_password_command(command: Sequence[str], limit: float = _COMMAND_SECONDS) -> str:
-    """The first line that a password command prints, run without a shell, a terminal or our standard input.
+    """The first line that a password command prints; it runs without a shell, terminal or standard input.
 
-    AuthError, which names only the command's first word: not found, failed, nothing said, or not ended
-    within `limit` seconds; it is then killed with all it started.
+    AuthError, which names only the command's first word: not found, failed, no output, or still running
+    after `limit` seconds; it is then killed with its child processes.
     """
     lines: list[bytes] = []
     ended, process = False, None
     try:
-        # A signal between the starts would leave it running, or unread.
+        # A signal in between would leave the process running, or its output unread.
         with signals_deferred():
             process = _started(command)
             reader = threading.Thread(target=_read, args=(process.stdout, lines), daemon=True)
@@ -312,8 +240,8 @@ def run_password_command(command: Sequence[str], limit: float = _COMMAND_SECONDS
     if process.returncode != 0:
         raise _unusable(command, f"failed with exit code {process.returncode}")
     line = lines[0].rstrip(b"\r\n")
-    if not 0 < len(line) < _LONGEST_LINE:
-        raise _unusable(command, "printed nothing on its first line, or far too much")
+    if not 0 < len(line) < _MAX_LINE:
+        raise _unusable(command, "printed no first line, or one that is too long")
     return line.decode("utf-8", "surrogateescape")
 
 
@@ -332,15 +260,16 @@ def _started(command: Sequence[str]) -> subprocess.Popen[bytes]:
 
 def _unusable(command: Sequence[str], what: str) -> AuthError:
     return AuthError(
-        f"the password_command {command[0]!r} {what}", hint="run it by hand, or mend it in the config file"
+        f"the password_command {command[0]!r} {what}",
+        hint="run it by hand, or correct it in the config file",
     )
 
 
 def _read(stream: IO[bytes], lines: list[bytes]) -> None:
-    """Take the first line; read on, so that a command with more to say can end."""
+    """Keep the first line and discard the rest, so that a command with more output can end."""
     with stream:
-        lines.append(stream.readline(_LONGEST_LINE))
-        while stream.read(_LONGEST_LINE):
+        lines.append(stream.readline(_MAX_LINE))
+        while stream.read(_MAX_LINE):
             pass
 
 
@@ -351,13 +280,13 @@ def _ended(
         process.wait(limit)
     except subprocess.TimeoutExpired:
         return False
-    # What it started, an agent perhaps, may hold its output open for as long as it likes.
-    reader.join(_AFTERWARDS_SECONDS)
+    # A background process that it started (an agent) may keep the pipe open.
+    reader.join(_PIPE_SECONDS)
     return bool(lines)
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:
-    """End a command together with its children, which may hold its output or wait for a person."""
+    """Kill a command together with its children."""
     if sys.platform == "win32":
         process.kill()
     else:

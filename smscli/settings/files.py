@@ -1,4 +1,4 @@
-"""Our own small files: where they live, written by one process at a time, whole, for their owner alone."""
+"""Config, state and cache files: their folders, locks, and atomic writes with mode 0600."""
 
 import os
 import sys
@@ -7,39 +7,39 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 
-def app_folder(environ: Mapping[str, str], variable: str, usual: str) -> Path:
-    """Our folder in the one that an XDG variable names, else in `usual` of the home; it need not exist."""
+def app_folder(environ: Mapping[str, str], variable: str, fallback: str) -> Path:
+    """The `smscli` folder in that of an XDG variable, else in `fallback` of the home; it may not exist."""
     shared = environ.get(variable, "")
-    # The XDG specification has relative paths ignored.
+    # The XDG specification says to ignore relative paths.
     if os.path.isabs(shared):
         return Path(shared, "smscli")
-    return Path(environ.get("HOME") or os.path.expanduser("~"), usual, "smscli")
+    return Path(environ.get("HOME") or os.path.expanduser("~"), fallback, "smscli")
 
 
 @contextmanager
-def locked(path: Path, patience: float = 10.0) -> Iterator[None]:
-    """Hold the right to change the file `path` against other processes; its folder is made (0700).
+def locked(path: Path, timeout: float = 10.0) -> Iterator[None]:
+    """Hold the lock of the file `path`; its folder is created (0700).
 
-    The system gives the lock back when a process dies; the lock's own file stays, since removing it would let
-    two processes hold two of them. OSError; TimeoutError after `patience` seconds.
+    The system releases the lock of a process that dies. The lock file stays: removing it would let two
+    processes lock two different files. OSError; TimeoutError after `timeout` seconds.
     """
     import time
 
     os.makedirs(path.parent, mode=0o700, exist_ok=True)
     with open(path.with_name(f".{path.name}.lock"), "ab", opener=open_private) as file:
-        until = time.monotonic() + patience
+        deadline = time.monotonic() + timeout
         while not try_lock(file.fileno()):
-            if time.monotonic() > until:
+            if time.monotonic() > deadline:
                 raise TimeoutError(0, "another process holds it")
             time.sleep(0.02)
         yield
 
 
 def replace_file(path: Path, text: str) -> None:
-    """Write a file, mode 0600, so that a reader or a crash meets the old or the new text whole. OSError."""
+    """Replace a file atomically, mode 0600. OSError."""
     import tempfile
 
-    # A config file is often a link into a folder of dotfiles: the link stays.
+    # A config file is often a symlink into a dotfiles repository: keep the link.
     target = Path(os.path.realpath(path))
     handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
     try:
@@ -49,24 +49,24 @@ def replace_file(path: Path, text: str) -> None:
             os.fsync(file.fileno())
         os.replace(temporary, target)
     except BaseException:
-        # A signal may come when it has been renamed already; an error about that must not take its place.
+        # After a signal the file may have been renamed already.
         with suppress(OSError):
             os.unlink(temporary)
         raise
 
 
 def open_private(name: str, flags: int) -> int:
-    """For `open`: a file that it makes is its owner's alone."""
+    """An opener for `open`: creates files with mode 0600."""
     return os.open(name, flags, 0o600)
 
 
 if sys.platform == "win32":
 
     def try_lock(handle: int) -> bool:
-        """Lock an open file against other processes; False where one of them holds it."""
+        """Lock an open file; False where another process holds the lock."""
         import msvcrt
 
-        # What is locked can't be read by others there: a byte far behind anything written.
+        # On Windows a locked range can't be read by others: lock a byte far beyond the content.
         os.lseek(handle, 2**31 - 2, os.SEEK_SET)
         try:
             msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
@@ -77,7 +77,7 @@ if sys.platform == "win32":
 else:
 
     def try_lock(handle: int) -> bool:
-        """Lock an open file against other processes; False where one of them holds it."""
+        """Lock an open file; False where another process holds the lock."""
         import fcntl
 
         try:

@@ -1,4 +1,4 @@
-"""A server's address: the URL a person writes made one base URL, and the origin that secrets belong to."""
+"""Server URLs: normalized to one base URL, and to the origin that secrets belong to."""
 
 import re
 from urllib.parse import urlsplit
@@ -12,8 +12,8 @@ _LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)")
 def normalize_url(url: str) -> str:
     """The base URL of a server: `https://gws.example.com/` becomes `https://gws.example.com/api/v2`.
 
-    A host outside ASCII becomes its `xn--` form, a default port goes. UsageError, which never repeats a URL
-    with user name, password or query in it.
+    A non-ASCII host is written in its `xn--` form, a default port is left out. UsageError, which never
+    repeats a URL with user name, password or query in it.
     """
     text = url.strip()
     _refuse_unsafe(text)
@@ -42,11 +42,11 @@ def origin_of(url: str) -> str:
 
 
 def _refuse_unsafe(url: str) -> None:
-    """Refuse what no server's URL has, before anything that could repeat it."""
-    # Anywhere, not only before the host: a password with a slash in it would pass for a path.
+    """Refuse a URL that may contain a secret, before any message that repeats it."""
+    # Anywhere in the URL: with a slash in the password the `@` is not in the host part.
     if "@" in url:
         raise UsageError(
-            "a user name or password in the URL is not taken",
+            "a user name or password in the URL is not allowed",
             hint="give the user with --user; smscli auth login asks for the password",
         )
     if "?" in url or "#" in url:
@@ -56,20 +56,16 @@ def _refuse_unsafe(url: str) -> None:
 
 
 def _host(name: str) -> str:
-    """A host as a URL has it, in ASCII and lower case. ValueError."""
+    """The host in ASCII and lower case. ValueError."""
     if ":" in name:
         from ipaddress import IPv6Address
 
         return f"[{IPv6Address(name)}]"
-    host = (name if name.isascii() else _xn(name)).lower().removesuffix(".")
+    if not name.isascii():
+        import idna
+
+        name = idna.encode(name, uts46=True).decode()
+    host = name.lower().removesuffix(".")
     if len(host) > 253 or not all(_LABEL.fullmatch(label) for label in host.split(".")):
-        raise ValueError("no host name")
+        raise ValueError("not a host name")
     return host
-
-
-def _xn(name: str) -> str:
-    """A host outside ASCII in its `xn--` form; unlike Python's own older rule a German sharp s stays one."""
-    from unicodedata import normalize
-
-    labels = normalize("NFKC", normalize("NFKC", name).lower()).replace("\u3002", ".").split(".")
-    return ".".join(one if one.isascii() else f"xn--{one.encode('punycode').decode()}" for one in labels)

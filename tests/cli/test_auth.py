@@ -111,14 +111,14 @@ def test_a_token_is_kept_for_the_profile(
     ("arguments", "message"),
     [
         (["--password-stdin", "--token-stdin"], "--password-stdin and --token-stdin exclude each other"),
-        (["--password-stdin"], "auth login needs --url where nobody can be asked"),
+        (["--password-stdin"], "auth login needs --url without a terminal to prompt on"),
         (
             ["--password-stdin", "--url", "http://127.0.0.1:1"],
-            "auth login needs --user where nobody can be asked",
+            "auth login needs --user without a terminal to prompt on",
         ),
         (
             ["--url", "http://127.0.0.1:1", "--user", "a"],
-            "auth login needs --password-stdin where nobody can be asked",
+            "auth login needs --password-stdin without a terminal to prompt on",
         ),
         (["--demo"], "auth login is for a real server; --demo signs in by itself"),
     ],
@@ -150,7 +150,7 @@ def test_logout_forgets_the_secret_and_keeps_the_profile(
     assert outcome.err == f"signed out of {server.url}/api/v2, profile default\n"
     assert "default" in tomllib.loads(config(home).read_text())["profiles"]
     again = smscli("auth", "logout")
-    assert (again.code, again.err) == (0, "no secret was kept for profile default\n")
+    assert (again.code, again.err) == (0, "no secret was stored for profile default\n")
 
 
 def test_logout_all_forgets_every_profiles_secret(

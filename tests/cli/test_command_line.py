@@ -60,7 +60,7 @@ def test_without_a_command_there_is_help(capsys: pytest.CaptureFixture[str], sms
 
 LOGIN = ["auth", "login", "--url", "http://127.0.0.1:9", "--user", "maja"]
 AT_SIGN = """\
-error: --url: a user name or password in the URL is not taken
+error: --url: a user name or password in the URL is not allowed
 hint: give the user with --user; smscli auth login asks for the password
 """
 TYPO = """\
@@ -225,7 +225,7 @@ def test_json_stays_json_on_a_terminal_of_another_encoding(home: dict[str, str])
     ("arguments", "code", "told"),
     [
         (["messages", "-"], 1, "error: standard input can't be read: it is closed\n"),
-        (LOGIN, 2, "error: auth login needs --password-stdin where nobody can be asked\n"),
+        (LOGIN, 2, "error: auth login needs --password-stdin without a terminal to prompt on\n"),
         ([*LOGIN, "--password-stdin"], 1, "error: standard input can't be read: it is closed\n"),
     ],
 )

@@ -30,7 +30,7 @@ DO_WITHOUT = "set SMSCLI_PASSWORD or SMSCLI_TOKEN, or give the profile a passwor
 LOCKED = ("the keyring is locked", f"unlock it; or {DO_WITHOUT}")
 MISSING = ("there is no keyring on this machine", DO_WITHOUT)
 BROKEN = ("the keyring can't be used: Failed to create the collection: no session bus.", DO_WITHOUT)
-PLAIN = ("the keyring library is set to keep secrets as plain text", DO_WITHOUT)
+PLAIN = ("the keyring is configured to store secrets as plain text", DO_WITHOUT)
 ABSENT = ("the keyring can't be used: No module named 'no_such_vault'", DO_WITHOUT)
 TROUBLES = {
     "tests.support.odd_keyrings.Locked": LOCKED,
@@ -122,13 +122,16 @@ def test_a_keyring_that_keeps_nothing_is_found_out(
 ) -> None:
     monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.null.Keyring")
     outcome = smscli("list", **environ)
-    none = f"no password is kept for demo@{server.url}", "sign in: smscli auth login, or set SMSCLI_PASSWORD"
+    none = (
+        f"no password is stored for demo@{server.url}",
+        "sign in: smscli auth login, or set SMSCLI_PASSWORD",
+    )
     assert (outcome.code, outcome.err) == (4, as_lines(none))
     pipe_in(monkeypatch, "demo\n")
     kept = smscli(*login(server), **environ)
-    assert (kept.code, kept.err) == (4, as_lines(("the keyring does not keep what it is given", DO_WITHOUT)))
+    assert (kept.code, kept.err) == (4, as_lines(("the keyring does not store secrets", DO_WITHOUT)))
     forgotten = smscli("auth", "logout", **environ)
-    assert (forgotten.code, forgotten.err) == (0, "no secret was kept for profile default\n")
+    assert (forgotten.code, forgotten.err) == (0, "no secret was stored for profile default\n")
 
 
 def test_with_a_secret_in_the_environment_no_keyring_is_asked(
@@ -186,7 +189,7 @@ def test_on_a_terminal_it_is_given_up_in_the_end(environ: Environ, monkeypatch: 
         notice=lambda message: app.notice("keyring", message),
         load=Hanging,
         limit=0.4,
-        silent=0.1,
+        notice_after=0.1,
     )
     with pytest.raises(AuthError) as given_up:
         app.read_credential()

@@ -28,6 +28,7 @@ COMPLETION = {"smscli", "smscli.__main__", "smscli.completion"}
 HELP = {
     "smscli", "smscli.__main__", "smscli.cli", "smscli.settings.config", "smscli.context", "smscli.errors",
     "smscli.commands", "smscli.commands.options", "smscli.output", "smscli.output.writer", "smscli.settings",
+    "smscli.settings.auth_schemes",
     "smscli.settings.files", "smscli.signals", "smscli.settings.urls",
     "smscli.output.terminal", "smscli.sanitize",
 }  # fmt: skip

@@ -150,7 +150,7 @@ def test_a_secret_is_kept_used_and_forgotten(environ: dict[str, str], server: Fa
     assert labels(environ) == []
     code, out, err = smscli(environ, "list")
     assert (code, out) == (4, "")
-    assert err.startswith(f"error: no password is kept for demo@{server.url}\n")
+    assert err.startswith(f"error: no password is stored for demo@{server.url}\n")
 
 
 def test_a_locked_chest_is_no_hang_in_a_pipe(environ: dict[str, str], server: FakeServer) -> None:

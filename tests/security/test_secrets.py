@@ -193,7 +193,7 @@ def test_another_url_finds_no_secret_of_the_profile_s(
         outcome = smscli("list", "--url", other) if how == "option" else smscli("list", SMSCLI_URL=other)
     assert (outcome.code, outcome.err) == (
         4,
-        f"error: no password is kept for maja@{other}\n"
+        f"error: no password is stored for maja@{other}\n"
         "hint: sign in: smscli auth login, or set SMSCLI_PASSWORD\n",
     )
     assert elsewhere.requests == []

@@ -1,0 +1,102 @@
+"""Sign-in methods, one class each: header, keyring account, prompt, environment variable and option."""
+
+import sys
+from abc import ABC, abstractmethod
+from typing import ClassVar
+
+from smscli.errors import AuthError
+
+
+class AuthScheme(ABC):
+    """A way to sign in.
+
+    `name` is the profile's `auth`; `secret_name` says what the secret is; `variable` is the environment
+    variable that holds it, `stdin_option` the option of `auth login` that reads it from standard input.
+    With `needs_user` the secret belongs to a user; otherwise the user is only a label, and the secret is
+    stored under the profile's name.
+    """
+
+    name: ClassVar[str]
+    secret_name: ClassVar[str]
+    variable: ClassVar[str]
+    stdin_option: ClassVar[str]
+    needs_user: ClassVar[bool]
+
+    def __repr__(self) -> str:
+        return self.name
+
+    def account(self, user: str | None, profile: str | None, origin: str | None) -> str | None:
+        """The keyring account of a secret, `USER@https://host:443`; None where a part of it is missing."""
+        owner = user if self.needs_user else profile
+        return f"{owner}@{origin}" if owner and origin else None
+
+    @property
+    def prompt(self) -> str:
+        return f"{self.secret_name}: "
+
+    @abstractmethod
+    def check(self, user: str | None, secret: str, source: str) -> None:
+        """Raise AuthError where HTTP can't carry user or secret; it names the secret's `source` only."""
+
+    @abstractmethod
+    def header(self, user: str | None, secret: str) -> str:
+        """The value of the `Authorization` header, for what `check` accepts."""
+
+
+class Token(AuthScheme):
+    """A bearer token."""
+
+    name = "token"
+    secret_name = "token"
+    variable = "SMSCLI_TOKEN"
+    stdin_option = "--token-stdin"
+    needs_user = False
+
+    def check(self, user: str | None, secret: str, source: str) -> None:
+        if not secret or " " in secret or not (secret.isascii() and secret.isprintable()):
+            raise AuthError(f"the token ({source}) is empty, or has a character that tokens can't have")
+
+    def header(self, user: str | None, secret: str) -> str:
+        return f"Bearer {secret}"
+
+
+class Basic(AuthScheme):
+    """HTTP Basic: a user and a password."""
+
+    name = "basic"
+    secret_name = "password"
+    variable = "SMSCLI_PASSWORD"
+    stdin_option = "--password-stdin"
+    needs_user = True
+
+    def check(self, user: str | None, secret: str, source: str) -> None:
+        if not secret:
+            raise AuthError(f"the password ({source}) is empty")
+        if not user or any(char == ":" or char < " " or char == "\x7f" for char in user):
+            raise AuthError("the user name is empty, or has a colon or a control character in it")
+        try:
+            self._encoded(user, secret)
+        except UnicodeEncodeError:
+            # The error's own text contains user and password.
+            raise AuthError(f"user or password ({source}) has a lone surrogate in it") from None
+
+    def header(self, user: str | None, secret: str) -> str:
+        import base64
+
+        return f"Basic {base64.b64encode(self._encoded(user or '', secret)).decode()}"
+
+    @staticmethod
+    def _encoded(user: str, secret: str) -> bytes:
+        """Latin-1 where it fits, as servers expect it, else UTF-8."""
+        pair = f"{user}:{secret}"
+        try:
+            return pair.encode("latin-1")
+        except UnicodeEncodeError:
+            # Bytes of the environment that are not in the locale's encoding arrive as lone surrogates.
+            return pair.encode("utf-8", sys.getfilesystemencodeerrors())
+
+
+BASIC, TOKEN = Basic(), Token()
+# Where the environment has several secrets, the last one of these is used.
+SCHEMES: dict[str, AuthScheme] = {scheme.name: scheme for scheme in (BASIC, TOKEN)}
+VARIABLES = " or ".join(scheme.variable for scheme in SCHEMES.values())
