@@ -9,11 +9,10 @@ from smscli.errors import LocalError
 
 def demo(app: AppContext, port: PortOption = 8090) -> None:
     """Run the built-in demo server and print how to reach it."""
-    from smscli.demo.options import Options
     from smscli.demo.server import DemoServer
 
     try:
-        server = DemoServer(Options(port=port))
+        server = DemoServer(port)
         server.start()
     except OSError as error:
         raise LocalError(

@@ -1,22 +1,17 @@
-"""The demo server's end points under /api/v2: routes, envelopes, paging, and refusals."""
+"""The REST resources under /api/v2: routing, envelopes, the window of messages, and refusals."""
 
 import time
-from collections import deque
-from collections.abc import Callable, Iterator
-from itertools import chain, islice
+from collections.abc import Callable
 
-from smscli.demo.cometd import Push
-from smscli.demo.connection import Answer, Request, json_bytes
-from smscli.demo.faults import Faults
-from smscli.demo.options import Options
-from smscli.demo.sample import printed
-from smscli.demo.signin import HttpSession, HttpSessions, user_of
-from smscli.demo.store import Json, Log, Session, SessionStore
-from smscli.demo.variants import is_plain, key_for, message_json, service_message, session_json
+from smscli.demo.authentication import SESSION_COOKIE, USERS, HttpSession, basic_user, new_cookie
+from smscli.demo.cometd import CometdChannel
+from smscli.demo.http_server import HttpRequest, HttpResponse, json_bytes
+from smscli.demo.resources import ResourceFormat
+from smscli.demo.store import Json, MessageLog, SessionStore
 
 PREFIX = "/api/v2"
-_SEGMENTS = {"single": ("smsessions",), "double": ("smssessions",), "both": ("smsessions", "smssessions")}
 _SUBRESOURCES = ("features", "devices", "channels", "settings")
+_FEATURES = ("api-multimedia-chat", "api-multimedia", "api-voice")
 _SERVICES = (
     ("provisioning", "Provisioning", "Provisioning"),
     ("tserver1", "TServer_Main", "Voice"),
@@ -25,15 +20,10 @@ _SERVICES = (
 )
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-# Enough requests to count in any test; a demo left open all day must not grow.
-_MOST_LOGGED = 200_000
-# Above this many messages an answer is streamed rather than built.
-_STREAMED_ABOVE = 5000
-_PIECE = 500
 
 
-class Refusal(Exception):
-    """A request that is answered with a status code (Return Values)."""
+class ApiError(Exception):
+    """A request that is refused with a `statusCode` (page Return Values)."""
 
     def __init__(self, code: int, message: str) -> None:
         super().__init__(message)
@@ -41,239 +31,214 @@ class Refusal(Exception):
         self.message = message
 
 
-class NotFound(Refusal):
-    """Status code 6, in whichever HTTP dress the options say."""
+class ResourceNotFound(ApiError):
+    """`statusCode` 6."""
 
     def __init__(self) -> None:
         super().__init__(6, "Resource not found")
 
 
 class Api:
-    """Answers requests from the store. `options` may be changed or replaced at any time.
+    """Answers requests from the store; `clock` gives the Date header's epoch seconds."""
 
-    `base` is the server's URL down to `/api/v2`; `requests` logs each one as
-    (method, path with query, user or None).
-    """
-
-    def __init__(self, options: Options, store: SessionStore, clock: Callable[[], float]) -> None:
-        self.options = options
+    def __init__(
+        self,
+        store: SessionStore,
+        resources: ResourceFormat,
+        channel: CometdChannel,
+        clock: Callable[[], float],
+    ) -> None:
         self.store = store
-        self.base = ""
-        self.faults = Faults()
-        self.http_sessions = HttpSessions()
-        self.push = Push(store, lambda: self.options, self._base, self.faults.count)
-        self.requests: deque[tuple[str, str, str | None]] = deque(maxlen=_MOST_LOGGED)
+        self.resources = resources
+        self.channel = channel
         self._clock = clock
 
-    def respond(self, request: Request) -> Answer:
-        """The answer to one request, with whatever fault and delay are due."""
-        options = self.options
+    def respond(self, request: HttpRequest) -> HttpResponse:
+        """The response to one request; a connect of CometD takes as long as it is held."""
         self.store.advance()
-        user = user_of(request, options)
-        self.requests.append((request.method, request.target, user))
-        fault = self.faults.draw(request.target, options)
-        answer = self._answer(request, user)
-        answer.headers += (("Date", http_date(self._clock())),)
-        answer.hold = options.delay_ms / 1000
-        if fault:
-            return self.faults.strike(fault, answer)
-        if answer.left_out:
-            self.faults.count("late", answer.left_out)
-        return answer
+        response = self.answer(request, self.user(request))
+        response.headers += (("Date", http_date(self._clock())),)
+        return response
 
-    def _answer(self, request: Request, user: str | None) -> Answer:
+    def user(self, request: HttpRequest) -> str | None:
+        """The authenticated user, None if the request has no valid credentials."""
+        return basic_user(request, USERS)
+
+    def http_session(self, request: HttpRequest) -> HttpSession:
+        """The HTTP session whose cookie the request carries, otherwise a new one."""
+        cookie = request.cookie(SESSION_COOKIE)
+        return HttpSession(cookie or new_cookie(), new=not cookie)
+
+    def answer(self, request: HttpRequest, user: str | None) -> HttpResponse:
+        """The response to a request of this user, without its Date."""
         if user is None:
-            return self._unauthenticated()
-        session = self.http_sessions.enter(request)
+            return self.unauthenticated()
+        session = self.http_session(request)
         try:
-            answer = self._routed(request, user, session)
-        except NotFound as refusal:
-            answer = self._not_found(refusal)
-        except Refusal as refusal:
-            answer = _refused(refusal)
-        answer.headers += session.headers(request, self.options)
-        return answer
+            response = self.route(request, user, session)
+        except ApiError as error:
+            response = self.refuse(error)
+        response.headers += self.session_headers(request, session)
+        return response
 
-    def _routed(self, request: Request, user: str, session: HttpSession) -> Answer:
+    def session_headers(self, request: HttpRequest, session: HttpSession) -> tuple[tuple[str, str], ...]:
+        """The headers of the HTTP session: the cookie of a new one."""
+        cookie = f"{SESSION_COOKIE}={session.cookie};Path=/;HttpOnly"
+        return (("Set-Cookie", cookie),) if session.new else ()
+
+    def segments(self, request: HttpRequest) -> list[str]:
+        """The segments of the path below `/api/v2`, empty for any other path."""
         before, _, path = request.path.partition(f"{PREFIX}/")
-        segments = path.rstrip("/").split("/") if not before else []
+        return path.rstrip("/").split("/") if not before else []
+
+    def route(self, request: HttpRequest, user: str, session: HttpSession) -> HttpResponse:
+        """The response of the resource that the path names; ApiError if there is none."""
+        segments = self.segments(request)
         if segments[:1] == ["notifications"]:
-            return self._notifications(request, user, session)
+            return self.channel.answer(request, user, session.cookie)
         if request.method != "GET":
-            return self._operation(request, session)
+            raise ApiError(3, "Operation forbidden")
         match segments:
             case ["me"]:
-                return self._me(user, request)
+                return self.success(user=self._user_resource(user, request.query))
             case ["services"]:
-                return self._services(request)
+                return self._services(request.query)
             case ["services", service_id]:
                 return self._service(service_id)
-            case ["me", segment] if segment in _SEGMENTS[self.options.spelling]:
-                return self._sessions(user, segment, request)
-            case ["me", segment, session_id, "messages"] if segment in _SEGMENTS[self.options.spelling]:
-                return self._messages(user, session_id, request)
-        raise NotFound
+            case ["me", segment] if self.is_collection(segment):
+                return self.sessions(user, self.key(segment), request.query)
+            case ["me", segment, session_id, "messages"] if self.is_collection(segment):
+                return self.messages(user, session_id, request.query)
+        raise ResourceNotFound
 
-    def _operation(self, request: Request, session: HttpSession) -> Answer:
-        """Operations are recorded and refused: nothing that inspects may send one."""
-        if self.options.csrf and session.forged(request):
-            return _forged()
-        raise Refusal(3, "Operation forbidden")
+    def is_collection(self, segment: str) -> bool:
+        """Whether this path segment names the SMS sessions."""
+        return segment == "smsessions"
 
-    def _notifications(self, request: Request, user: str, session: HttpSession) -> Answer:
-        """CometD's requests, to this path or below it as its clients like."""
-        options = self.options
-        if options.push == "off":
-            raise NotFound
-        if options.csrf and options.csrf_connect == "demanded" and session.forged(request):
-            return _forged()
-        return self.push.answer(request, user, session.cookie)
+    def key(self, segment: str) -> str:
+        """The singular JSON key for an answer to a path with this segment."""
+        return segment.removesuffix("s")
 
-    def _me(self, user: str, request: Request) -> Answer:
+    def features(self) -> list[object]:
+        """The user's features (`GET me?subresources=features`, seen in public clients)."""
+        return [{"id": name, "uri": self.resources.url(f"/features/{name}")} for name in _FEATURES]
+
+    def services(self) -> list[Json]:
+        """The servers behind GWS and their status (page Services)."""
+        return [
+            {
+                "id": service_id,
+                "name": name,
+                "type": kind,
+                "status": "Active",
+                "uri": self.resources.url(f"/services/{service_id}"),
+            }
+            for service_id, name, kind in _SERVICES
+        ]
+
+    def sessions(self, user: str, key: str, query: dict[str, str]) -> HttpResponse:
+        """The user's sessions (page SMSResources)."""
+        with self.store.lock:
+            listed = [self.resources.session(session, key) for session in self.store.visible_to(user)]
+        listed = [resource for resource in listed if _matches(resource, query)]
+        if "fields" not in query:
+            return self.success(uris=[resource["uri"] for resource in listed])
+        return self.session_list(key, [_selected(resource, query["fields"]) for resource in listed])
+
+    def session_list(self, key: str, resources: list[Json]) -> HttpResponse:
+        """The list in its envelope, an array named after the collection (page Return Values)."""
+        return self.success(**{f"{key}s": resources})
+
+    def messages(self, user: str, session_id: str, query: dict[str, str]) -> HttpResponse:
+        """The messages of a session (page SMSResources)."""
+        session = self.store.find(user, session_id)
+        if not session:
+            raise ResourceNotFound
+        with self.store.lock:
+            log = self.store.logs[session.id]
+            begin, end = self.window(log, query)
+            page = [self.resources.message(stored) for stored in log.messages[begin:end]]
+        return self.success(messages=page)
+
+    def window(self, log: MessageLog, query: dict[str, str]) -> tuple[int, int]:
+        """The places of the log that a read asks for, end excluded; `startIndex` is inclusive."""
+        start, count = number(query, "startIndex"), number(query, "count")
+        if count is not None and count < 0:
+            raise ApiError(10, "Input validation error")
+        begin = 0 if start is None else log.position(start)
+        return begin, len(log) if count is None else begin + count
+
+    def success(self, **fields: object) -> HttpResponse:
+        """A response with `statusCode` 0."""
+        return json_response({"statusCode": 0, **fields})
+
+    def unauthenticated(self) -> HttpResponse:
+        """The refusal of a request without valid credentials."""
+        response = error_response(ApiError(20, "Authentication required"), status=401)
+        response.headers = (("WWW-Authenticate", 'Basic realm="Genesys Web Services"'),)
+        return response
+
+    def refuse(self, error: ApiError) -> HttpResponse:
+        """The response to a request that is refused."""
+        return error_response(error, status=404 if isinstance(error, ResourceNotFound) else 200)
+
+    def _user_resource(self, user: str, query: dict[str, str]) -> Json:
         resource: Json = {
             "id": user.encode().hex().rjust(32, "0")[-32:],
             "userName": user,
             "firstName": user.capitalize(),
             "lastName": "Agent",
             "roles": ["ROLE_AGENT"],
-            "uri": f"{self._base()}/me",
+            "uri": self.resources.url("/me"),
             "skills": [],
         }
-        asked = request.query.get("subresources", "")
-        for name in _SUBRESOURCES if asked == "*" else asked.split(","):
+        wanted = query.get("subresources", "")
+        for name in _SUBRESOURCES if wanted == "*" else wanted.split(","):
             if name in _SUBRESOURCES:
-                resource[name] = self._features() if name == "features" else []
-        return self._success(user=resource)
+                resource[name] = self.features() if name == "features" else []
+        return resource
 
-    def _features(self) -> list[object]:
-        form = self.options.feature_form
-        if form == "names":
-            return list(self.options.features)
-        uris = [f"{self._base()}/features/{feature}" for feature in self.options.features]
-        if form == "uris":
-            return list(uris)
-        return [{"id": name, "uri": uri} for name, uri in zip(self.options.features, uris, strict=True)]
+    def _services(self, query: dict[str, str]) -> HttpResponse:
+        services = self.services()
+        if "fields" not in query:
+            return self.success(uris=[service["uri"] for service in services])
+        return self.success(services=[_selected(service, query["fields"]) for service in services])
 
-    def _services(self, request: Request) -> Answer:
-        services = self._all_services()
-        if "fields" not in request.query:
-            return self._success(uris=[service["uri"] for service in services])
-        return self._success(services=[_selected(service, request.query["fields"]) for service in services])
-
-    def _service(self, service_id: str) -> Answer:
-        for service in self._all_services():
+    def _service(self, service_id: str) -> HttpResponse:
+        for service in self.services():
             if service["id"] == service_id:
-                return self._success(service=service)
-        raise NotFound
-
-    def _all_services(self) -> list[Json]:
-        media = self.options.media
-        return [
-            {
-                "id": service_id,
-                "name": name,
-                "type": kind,
-                "status": "Unavailable" if kind == "Media" and media == "down" else "Active",
-                "uri": f"{self._base()}/services/{service_id}",
-            }
-            for service_id, name, kind in _SERVICES
-            if kind != "Media" or media != "missing"
-        ]
-
-    def _sessions(self, user: str, segment: str, request: Request) -> Answer:
-        options, key, query = self.options, key_for(segment, self.options), request.query
-        with self.store.lock:
-            visible = self.store.visible_to(user)
-            resources = [session_json(session, key, self._base(), options) for session in visible]
-        resources = [resource for resource in resources if _matches(resource, query)]
-        if "fields" not in query or options.envelope == "uris":
-            return self._success(uris=[resource["uri"] for resource in resources])
-        resources = [_selected(resource, query["fields"]) for resource in resources]
-        if options.envelope == "bare-array":
-            return _json_answer(resources)
-        first = resources[0] if resources else {}
-        if options.envelope == "bare-object":
-            return _json_answer(first)
-        return self._success(**({key: first} if options.envelope == "singular" else {f"{key}s": resources}))
-
-    def _messages(self, user: str, session_id: str, request: Request) -> Answer:
-        options = self.options
-        session = self.store.find(user, session_id, also_removed=options.gone == "readable")
-        if not session or (options.invited_messages == "404" and session.resource["state"] == "Invited"):
-            raise NotFound
-        if options.printed_sample:
-            return Answer(body=printed().encode())
-        with self.store.lock:
-            log = self.store.logs[session.id]
-            begin, end = _window(log, request.query, options)
-            left_out = log.leave_out(begin, end, self._clock())
-            pieces = self._pieces(session, log, begin, end)
-            if end - begin > _STREAMED_ABOVE:
-                return Answer(body=self._enclosed(_joined(pieces)), framing="chunked", left_out=left_out)
-            return Answer(body=b"".join(self._enclosed([b",".join(pieces)])), left_out=left_out)
-
-    def _enclosed(self, pieces: "Iterator[bytes] | list[bytes]") -> Iterator[bytes]:
-        if self.options.message_envelope == "bare-array":
-            return chain([b"["], pieces, [b"]"])
-        status = b"" if self.options.no_status_code else b'"statusCode":0,'
-        return chain([b"{" + status + b'"messages":['], pieces, [b"]}"])
-
-    def _pieces(self, session: Session, log: Log, begin: int, end: int) -> Iterator[bytes]:
-        """Each message of the window as JSON."""
-        options = self.options
-        if log.head and is_plain(options):
-            made = min(end, len(log.head))
-            yield from log.head.encoded(begin, made)
-            begin = max(begin, made)
-        now = self._clock()
-        for message in log.between(begin, end):
-            if not log.hidden(message, now):
-                yield json_bytes(message_json(message, self._base(), options))
-        if options.index_minus_one:
-            yield json_bytes(message_json(service_message(session), self._base(), options))
-
-    def _base(self) -> str:
-        return self.options.uri_base or self.base
-
-    def _success(self, **fields: object) -> Answer:
-        return _json_answer(fields if self.options.no_status_code else {"statusCode": 0, **fields})
-
-    def _unauthenticated(self) -> Answer:
-        answer = _refused(Refusal(20, "Authentication required"))
-        if self.options.refuse == "401":
-            answer.status = 401
-            answer.headers = (("WWW-Authenticate", 'Basic realm="Genesys Web Services"'),)
-        return answer
-
-    def _not_found(self, refusal: NotFound) -> Answer:
-        if self.options.unknown_path == "404html":
-            return Answer(404, b"<html><body><h2>HTTP ERROR 404</h2></body></html>", "text/html")
-        answer = _refused(refusal)
-        answer.status = 404 if self.options.unknown_path == "404" else 200
-        return answer
+                return self.success(service=service)
+        raise ResourceNotFound
 
 
 def http_date(seconds: float) -> str:
-    """Epoch seconds as a Date header, whatever the locale."""
+    """Epoch seconds as a Date header, in English whatever the locale."""
     moment = time.gmtime(seconds)
     day, month = _DAYS[moment.tm_wday], _MONTHS[moment.tm_mon - 1]
     return f"{day}, {moment.tm_mday:02d} {month} {moment.tm_year} {time.strftime('%H:%M:%S', moment)} GMT"
 
 
-def _forged() -> Answer:
-    return Answer(403, b"Missing or invalid Csrf token", "text/plain")
+def json_response(value: object) -> HttpResponse:
+    """HTTP 200 with this JSON."""
+    return HttpResponse(body=json_bytes(value))
 
 
-def _json_answer(value: object) -> Answer:
-    return Answer(body=json_bytes(value))
+def error_response(error: ApiError, status: int) -> HttpResponse:
+    """A refusal in the documented envelope (page Return Values)."""
+    body = json_bytes({"statusCode": error.code, "statusMessage": error.message})
+    return HttpResponse(status, body)
 
 
-def _refused(refusal: Refusal) -> Answer:
-    return _json_answer({"statusCode": refusal.code, "statusMessage": refusal.message})
+def number(query: dict[str, str], name: str) -> int | None:
+    """An integer parameter, None if it is absent; ApiError if it is no integer."""
+    try:
+        return int(query[name]) if name in query else None
+    except ValueError as error:
+        raise ApiError(10, f"Input validation error: {name}") from error
 
 
 def _selected(resource: Json, fields: str) -> Json:
-    """The fields asked for (RequestTypes): `*` or a comma list."""
+    """The fields asked for: `*` or a comma list (page RequestTypes)."""
     if fields == "*":
         return resource
     wanted = [name.strip() for name in fields.split(",")]
@@ -281,39 +246,5 @@ def _selected(resource: Json, fields: str) -> Json:
 
 
 def _matches(resource: Json, query: dict[str, str]) -> bool:
-    """Filtering by parameters named like fields (RequestTypes)."""
+    """Whether the resource passes the parameters named like its fields (page RequestTypes)."""
     return all(str(resource[name]) == value for name, value in query.items() if name in resource)
-
-
-def _window(log: Log, query: dict[str, str], options: Options) -> tuple[int, int]:
-    """The places of the log that a read asks for, end excluded."""
-    start = None if options.ignore_start else _number(query, "startIndex")
-    count = None if options.ignore_count else _number(query, "count")
-    if start == 0 and options.start_zero_error or count is not None and count < 0:
-        raise Refusal(10, "Input validation error")
-    if start is not None and start > log.last_index() and options.beyond_end != "empty":
-        raise NotFound if options.beyond_end == "404" else Refusal(10, "Input validation error")
-    begin = 0 if start is None else log.position(start)
-    end = len(log)
-    if count is not None and options.count_window:
-        end = log.position((log.first_index if start is None else start) + count)
-    elif count is not None:
-        end = begin + count
-    if options.count_cap:
-        end = min(end, begin + options.count_cap)
-    return begin, min(end, len(log))
-
-
-def _number(query: dict[str, str], name: str) -> int | None:
-    try:
-        return int(query[name]) if name in query else None
-    except ValueError as error:
-        raise Refusal(10, f"Input validation error: {name}") from error
-
-
-def _joined(pieces: Iterator[bytes]) -> Iterator[bytes]:
-    """The same, comma separated, many to a piece."""
-    comma = b""
-    while batch := list(islice(pieces, _PIECE)):
-        yield comma + b",".join(batch)
-        comma = b","

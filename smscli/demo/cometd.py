@@ -1,30 +1,32 @@
-"""The demo server's CometD: Bayeux 1.0 over long polling, as the CometD servers of that time speak it."""
+"""CometD's server side: Bayeux 1.0 over long polling, with the behaviour of CometD 3."""
 
 import json
 import os
 import threading
 import time
-from collections import deque
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from itertools import cycle, islice
 from typing import Literal, NamedTuple
 
-from smscli.demo.connection import Answer, Request, json_bytes
-from smscli.demo.notifications import Notices
-from smscli.demo.options import SMS_TOPICS, Options
-from smscli.demo.store import Change, Json, SessionStore
+from smscli.demo.http_server import Disconnected, HttpRequest, HttpResponse, json_bytes
+from smscli.demo.notifications import TOPIC, NotificationFormat
+from smscli.demo.store import Change, Json, SessionStore, StoredSession
 
+SMS_TOPICS = ("/v2/me/smssession", "/v2/me/smssessions", "/v2/me/smsessions")
+TOPICS = (
+    "/**",
+    "/v2/me/*",
+    *SMS_TOPICS,
+    "/v2/me/calls",
+    "/v2/me/channels",
+    "/v2/me/chats",
+    "/v2/me/devices",
+    "/notifications/services",
+)
 _COOKIE = "BAYEUX_BROWSER"
-# The switches may change while a connect is held; so often it looks at them.
-_GLANCE = 0.25
-_FLOOD_GLANCE = 0.01
-_MOST_RECEIVED = 10_000
-_MOST_RECENT = 100
 
 
-class _Caller(NamedTuple):
-    """Who sends a request: the user, and the cookies that say from where."""
+class Caller(NamedTuple):
+    """Who sends a request: the user and the cookies of the HTTP session and the browser."""
 
     user: str
     http_session: str
@@ -32,138 +34,88 @@ class _Caller(NamedTuple):
 
 
 @dataclass(slots=True, eq=False)
-class _Client:
-    """A CometD client: what it hears, what waits for it, and which of its connects is held (0: none).
+class CometdClient:
+    """A client: its subscriptions, its queue, and which of its connects is held (0 if none is).
 
-    `connects` counts them; `active` and `flooded` are the monotonic times of its latest answer and copy.
+    `connects` counts them; `active` is the monotonic time of its latest response.
     """
 
     id: str
-    caller: _Caller
+    caller: Caller
     active: float
-    flooded: float
     topics: set[str] = field(default_factory=set)
     queue: list[object] = field(default_factory=list)
-    recent: deque[object] = field(default_factory=lambda: deque(maxlen=_MOST_RECENT))
     connects: int = 0
     held: int = 0
-    ended: Literal["", "disconnected", "forgotten"] = ""
+    ended: Literal["", "disconnected", "expired"] = ""
 
     def hears(self, channel: str | None) -> bool:
-        """Whether a subscription covers this channel; None is everyone's."""
+        """Whether a subscription covers this channel; None is for every client."""
         return channel is None or any(_covers(topic, channel) for topic in self.topics)
 
 
-class _Broken(Exception):
-    """A held connect that ends without its reply."""
+class Delivery(NamedTuple):
+    """One element of a Bayeux response, for the subscribers of `channel`; None is for every client."""
 
-    def __init__(self, answer: Answer) -> None:
-        super().__init__(answer.status)
-        self.answer = answer
+    channel: str | None
+    element: object
 
 
-class Push:
-    """The channel under `/api/v2/notifications`: hears the store's changes and tells its clients.
+class ConnectAborted(Exception):
+    """A held connect that ends with an HTTP response in place of a Bayeux reply."""
 
-    `received` holds the Bayeux messages that came in, the latest ones. `options` and `base` give the
-    switches and the server's URL down to `/api/v2` as they are when called. `befell` hears of each
-    notification that is lost on demand.
+    def __init__(self, response: HttpResponse) -> None:
+        super().__init__(response.status)
+        self.response = response
+
+
+class CometdChannel:
+    """The channel at `/api/v2/notifications`: subscribes to the store and publishes each change.
+
+    Times are CometD's defaults, in seconds: a connect is held for `longest_hold`, and a client expires
+    `expiry` after its last one (CometD's maxInterval).
     """
 
-    def __init__(
-        self,
-        store: SessionStore,
-        options: Callable[[], Options],
-        base: Callable[[], str],
-        befell: Callable[[str], None],
-    ) -> None:
-        self.received: deque[Json] = deque(maxlen=_MOST_RECEIVED)
-        self._store = store
-        self._options = options
-        self._base = base
-        self._notices = Notices(befell)
-        self._clients: dict[str, _Client] = {}
-        # Taken after the store's lock, never before it: changes are heard under that one.
-        self._changed = threading.Condition()
-        self._cuts = 0
-        self._closed = False
-        store.subscribe(self._hear)
+    longest_hold: float = 30.0
+    expiry: float = 10.0
+    topic: str = TOPIC
 
-    def answer(self, request: Request, user: str, http_session: str) -> Answer:
-        """The answer to one request, which may take as long as a connect is held."""
+    def __init__(self, store: SessionStore, notifications: NotificationFormat) -> None:
+        self.store = store
+        self.notifications = notifications
+        self.clients: dict[str, CometdClient] = {}
+        # Acquired after the store's lock, never before it: changes are published under that one.
+        self.changed = threading.Condition()
+        self._closed = False
+        store.subscribe(self._publish)
+
+    def answer(self, request: HttpRequest, user: str, http_session: str) -> HttpResponse:
+        """The response to one request; takes as long as a connect is held. Disconnected on `close`."""
         messages = _parsed(request)
         if not messages:
-            return Answer(400, type="text/plain")
+            return HttpResponse(400, type="text/plain")
         browser = request.cookie(_COOKIE)
-        caller = _Caller(user, http_session, browser or os.urandom(20).hex())
-        with self._changed:
-            self._forget_idle()
-            self.received += messages
+        caller = Caller(user, http_session, browser or os.urandom(20).hex())
+        with self.changed:
+            self._expire()
             try:
-                elements = self._exchange(messages, caller)
-            except _Broken as broken:
-                return broken.answer
-        answer = Answer(body=json_bytes(elements))
+                elements = self.exchange(messages, caller)
+            except ConnectAborted as aborted:
+                return aborted.response
+        response = HttpResponse(body=json_bytes(elements))
         if not browser and messages[0].get("channel") == "/meta/handshake":
-            answer.headers = (("Set-Cookie", f"{_COOKIE}={caller.browser};Path=/;HttpOnly"),)
-        return answer
-
-    def await_listeners(self, count: int, timeout: float) -> bool:
-        """Wait until so many subscribed clients have a connect held; False after `timeout` seconds."""
-
-        def listening() -> bool:
-            return sum(1 for one in self._clients.values() if one.held and one.topics) >= count
-
-        with self._changed:
-            return self._changed.wait_for(listening, timeout)
-
-    def lose(self, times: int) -> None:
-        """Let the next `times` notifications get lost."""
-        with self._changed:
-            self._notices.to_lose = times
-
-    def cut(self) -> bool:
-        """Reset the connections of all held connects; whether there were any."""
-        with self._changed:
-            self._cuts += 1
-            self._changed.notify_all()
-            return any(client.held for client in self._clients.values())
-
-    def drop(self) -> bool:
-        """Forget every client; whether there was any."""
-        with self._changed:
-            known = list(self._clients.values())
-            for client in known:
-                self._end(client, "forgotten")
-            return bool(known)
+            response.headers = (("Set-Cookie", f"{_COOKIE}={caller.browser};Path=/;HttpOnly"),)
+        return response
 
     def close(self) -> None:
-        """Let go of everything that is held."""
-        with self._changed:
+        """End every held connect."""
+        with self.changed:
             self._closed = True
-            self._changed.notify_all()
+            self.changed.notify_all()
 
-    def _hear(self, change: Change) -> None:
-        """Queue what the change means for those who see its session; called under the store's lock."""
-        with self._changed:
-            self._forget_idle()
-            hearers = [
-                (client, session)
-                for client in self._clients.values()
-                if client.topics and (session := self._store.find(client.caller.user, change.session_id))
-            ]
-            if not hearers:
-                return
-            for channel, element in self._notices.of(change, hearers[0][1], self._base(), self._options()):
-                for client, _ in hearers:
-                    if client.hears(channel):
-                        client.queue.append(element)
-                        client.recent.append(element)
-            self._changed.notify_all()
-
-    def _exchange(self, messages: list[Json], caller: _Caller) -> list[object]:
-        """What waited for the client, then the replies."""
-        client: _Client | None = None
+    def exchange(self, messages: list[Json], caller: Caller) -> list[object]:
+        """What was queued for the client, then the reply to each message."""
+        client: CometdClient | None = None
         replies: list[object] = []
         queued: list[object] = []
         for message in messages:
@@ -174,153 +126,179 @@ class Push:
             client.active = time.monotonic()
         return [*queued, *replies]
 
-    def _client(self, message: Json, caller: _Caller) -> _Client | None:
-        client = self._clients.get(str(message.get("clientId")))
-        if client is None or client.caller.user != caller.user:
-            return None
-        bound = self._options().push_cookies == "demanded"
-        return None if bound and client.caller != caller else client
+    def recognizes(self, client: CometdClient, caller: Caller) -> bool:
+        """Whether this caller may speak for the client: only with the cookies of its handshake."""
+        return client.caller == caller
 
-    def _reply(self, message: Json, client: _Client | None, caller: _Caller, *, alone: bool) -> Json:
-        channel = message.get("channel")
-        if channel == "/meta/handshake":
-            fields = self._handshake(caller)
-        elif client is None:
-            fields = _unknown(channel)
-        elif channel == "/meta/connect":
-            fields = self._connect(client, message, alone)
-        elif channel == "/meta/disconnect":
-            fields = self._end(client, "disconnected")
-        elif channel in ("/meta/subscribe", "/meta/unsubscribe"):
-            fields = self._subscribe(client, message)
-        else:
-            fields = _failure(f"403:{channel}:publish_denied")
-        echoed: Json = {name: message[name] for name in ("id", "channel") if name in message}
-        return {**echoed, **fields}
+    def advice(self) -> Json:
+        """The advice of a handshake."""
+        return {"reconnect": "retry", "interval": 0, "timeout": int(self.longest_hold * 1000)}
 
-    def _handshake(self, caller: _Caller) -> Json:
-        if self._options().push_refuse == "handshake":
-            return _failure("403::Handshake denied") | {"advice": {"reconnect": "none"}}
-        now = time.monotonic()
-        client = _Client(os.urandom(20).hex(), caller, active=now, flooded=now)
-        self._clients[client.id] = client
+    def connect_advice(self, client: CometdClient, requested: object) -> Json | None:
+        """The advice of a connect: with the first one, and if the client sent an advice itself."""
+        return self.advice() if client.connects == 1 or requested else None
+
+    def handshake(self, caller: Caller) -> Json:
+        """The reply to a handshake."""
+        client = CometdClient(os.urandom(20).hex(), caller, active=time.monotonic())
+        self.clients[client.id] = client
         return {
             "version": "1.0",
             "minimumVersion": "1.0",
             "supportedConnectionTypes": ["callback-polling", "long-polling"],
             "clientId": client.id,
             "successful": True,
-            "advice": self._advice(),
+            "advice": self.advice(),
         }
 
-    def _advice(self) -> Json:
-        options = self._options()
-        return {
-            "reconnect": "retry",
-            "interval": options.push_interval,
-            "timeout": int(options.hold * 1000),
-        }
+    def accepts(self, topic: str) -> bool:
+        """Whether this topic may be subscribed to."""
+        return topic in TOPICS
 
-    def _subscribe(self, client: _Client, message: Json) -> Json:
-        """One topic or several at once, all of them or none."""
-        asked = message.get("subscription")
-        given = asked if isinstance(asked, list) else [asked]
-        topics = [topic for topic in given if isinstance(topic, str) and topic.startswith("/")]
-        if len(topics) < len(given):
-            return _failure("400::subscription_invalid")
-        if message["channel"] == "/meta/unsubscribe":
-            client.topics.difference_update(topics)
-        elif refused := [topic for topic in topics if not self._accepts(topic)]:
-            return _failure(f"403:{','.join(refused)}:subscribe_denied") | {"subscription": asked}
-        else:
-            client.topics.update(topics)
-        return {"successful": True, "subscription": asked}
-
-    def _accepts(self, topic: str) -> bool:
-        options = self._options()
-        if options.push_refuse == "subscribe" or options.push_refuse == "topics" and topic in SMS_TOPICS:
-            return False
-        return topic in options.topics
-
-    def _connect(self, client: _Client, message: Json, alone: bool) -> Json:
-        """The reply to a connect, when there is news or the time is up; the first one comes at once."""
+    def connect(self, client: CometdClient, message: Json, *, alone: bool) -> Json:
+        """The reply to a connect, which is held until something is queued; the first one is not held."""
         client.connects += 1
-        # An older connect of this client that is still held gives way.
-        self._changed.notify_all()
-        options = self._options()
+        # Ends an older connect of this client that is still held.
+        self.changed.notify_all()
         reply: Json = {"successful": True}
-        asked = message.get("advice")
-        if client.connects == 1 or asked or options.push_reconnect != "retry":
-            reply["advice"] = self._advice() | {"reconnect": options.push_reconnect}
-        if client.queue or not alone:
-            seconds = 0.0
-        elif self._crowded(client):
-            seconds, reply = 0.0, self._crowded_reply()
-        else:
-            seconds = 0.0 if client.connects == 1 else _seconds(asked, options.hold)
-        if seconds or options.silence:
-            self._hold(client, seconds)
-        if client.ended == "forgotten":
-            return _unknown("/meta/connect")
+        if advice := self.connect_advice(client, message.get("advice")):
+            reply["advice"] = advice
+        hold = self.hold_seconds(message.get("advice")) if alone and client.connects > 1 else 0.0
+        self._hold(client, time.monotonic() + hold)
+        if client.ended == "expired":
+            return unknown_client("/meta/connect")
         return {**reply, "advice": {"reconnect": "none"}} if client.ended else reply
 
-    def _crowded(self, client: _Client) -> bool:
-        """Whether as many connects as one browser may have are held for others with this client's cookie."""
-        others = [
-            other
-            for other in self._clients.values()
-            if other.held and other is not client and other.caller.browser == client.caller.browser
-        ]
-        return len(others) >= self._options().browser_sessions
+    def hold_seconds(self, requested: object) -> float:
+        """How long to hold a connect; its advice may ask for less."""
+        timeout = requested.get("timeout") if isinstance(requested, dict) else None
+        if not isinstance(timeout, int):
+            return self.longest_hold
+        return min(max(timeout / 1000, 0), self.longest_hold)
 
-    def _crowded_reply(self) -> Json:
-        interval = self._options().crowded_interval
-        advice: Json = {"multiple-clients": True, "reconnect": "retry" if interval else "none"}
-        if interval:
-            advice["interval"] = interval
-        return {"successful": bool(interval), "advice": advice}
+    def is_due(self, client: CometdClient, deadline: float) -> bool:
+        """Whether a held connect is to be answered; ConnectAborted if it ends otherwise."""
+        return bool(client.queue) or time.monotonic() >= deadline
 
-    def _hold(self, client: _Client, seconds: float) -> None:
-        """Wait until there is something to tell; _Broken where the connection ends instead."""
-        turn, cuts, end = client.connects, self._cuts, time.monotonic() + seconds
-        client.held = turn
-        self._changed.notify_all()
-        try:
-            while not client.ended:
-                options = self._options()
-                if self._closed or cuts != self._cuts:
-                    raise _Broken(Answer(reset=True))
-                if client.connects != turn:
-                    raise _Broken(Answer(408, type="text/plain"))
-                if not options.silence:
-                    if options.flood:
-                        _flood(client, options.flood)
-                    if client.queue or time.monotonic() >= end:
-                        return
-                glance = _FLOOD_GLANCE if options.flood else _GLANCE
-                self._changed.wait(glance if options.silence else min(glance, end - time.monotonic()))
-        finally:
-            client.active = time.monotonic()
-            if client.held == turn:
-                client.held = 0
+    def pause(self, deadline: float) -> float:
+        """How many seconds a held connect waits at most before it is looked at again."""
+        return deadline - time.monotonic()
 
-    def _end(self, client: _Client, how: Literal["disconnected", "forgotten"]) -> Json:
-        self._clients.pop(client.id, None)
+    def deliveries(self, change: Change, session: StoredSession) -> list[Delivery]:
+        """What is published for a change."""
+        data = self.notifications.data(change, session)
+        return [published(self.topic, data)] if data else []
+
+    def enqueue(self, client: CometdClient, element: object) -> None:
+        """Queue an element for a client's next response."""
+        client.queue.append(element)
+
+    def end(self, client: CometdClient, how: Literal["disconnected", "expired"]) -> Json:
+        """Remove a client; its held connect is answered."""
+        self.clients.pop(client.id, None)
         client.queue.clear()
         client.ended = how
-        self._changed.notify_all()
+        self.changed.notify_all()
         return {"successful": True}
 
-    def _forget_idle(self) -> None:
-        """Forget those who have sent no connect for too long (CometD's maxInterval)."""
-        options = self._options()
-        before = time.monotonic() - options.push_interval / 1000 - options.push_expiry
-        for client in [one for one in self._clients.values() if not one.held and one.active < before]:
-            self._end(client, "forgotten")
+    def _publish(self, change: Change) -> None:
+        """Queue a change for the subscribers who see its session; called under the store's lock."""
+        with self.changed:
+            self._expire()
+            recipients = [
+                (client, session)
+                for client in self.clients.values()
+                if client.topics and (session := self.store.find(client.caller.user, change.session_id))
+            ]
+            if not recipients:
+                return
+            for channel, element in self.deliveries(change, recipients[0][1]):
+                for client, _ in recipients:
+                    if client.hears(channel):
+                        self.enqueue(client, element)
+            self.changed.notify_all()
+
+    def _client(self, message: Json, caller: Caller) -> CometdClient | None:
+        client = self.clients.get(str(message.get("clientId")))
+        return client if client and self.recognizes(client, caller) else None
+
+    def _reply(self, message: Json, client: CometdClient | None, caller: Caller, *, alone: bool) -> Json:
+        channel = message.get("channel")
+        if channel == "/meta/handshake":
+            fields = self.handshake(caller)
+        elif client is None:
+            fields = unknown_client(channel)
+        elif channel == "/meta/connect":
+            fields = self.connect(client, message, alone=alone)
+        elif channel == "/meta/disconnect":
+            fields = self.end(client, "disconnected")
+        elif channel in ("/meta/subscribe", "/meta/unsubscribe"):
+            fields = self._subscribe(client, message)
+        else:
+            fields = failure(f"403:{channel}:publish_denied")
+        echoed: Json = {name: message[name] for name in ("id", "channel") if name in message}
+        return {**echoed, **fields}
+
+    def _subscribe(self, client: CometdClient, message: Json) -> Json:
+        """One topic or several at once, all of them or none."""
+        requested = message.get("subscription")
+        given = requested if isinstance(requested, list) else [requested]
+        topics = [topic for topic in given if isinstance(topic, str) and topic.startswith("/")]
+        if len(topics) < len(given):
+            return failure("400::subscription_invalid")
+        if message["channel"] == "/meta/unsubscribe":
+            client.topics.difference_update(topics)
+        elif refused := [topic for topic in topics if not self.accepts(topic)]:
+            return failure(f"403:{','.join(refused)}:subscribe_denied") | {"subscription": requested}
+        else:
+            client.topics.update(topics)
+        return {"successful": True, "subscription": requested}
+
+    def _hold(self, client: CometdClient, deadline: float) -> None:
+        """Wait until the connect is to be answered."""
+        number = client.held = client.connects
+        self.changed.notify_all()
+        try:
+            while not client.ended:
+                if self._closed:
+                    raise Disconnected
+                if client.connects != number:
+                    raise ConnectAborted(HttpResponse(408, type="text/plain"))
+                if self.is_due(client, deadline):
+                    return
+                self.changed.wait(self.pause(deadline))
+        finally:
+            client.active = time.monotonic()
+            if client.held == number:
+                client.held = 0
+
+    def _expire(self) -> None:
+        """Remove the clients that have sent no connect for too long."""
+        before = time.monotonic() - self.expiry
+        for client in [one for one in self.clients.values() if not one.held and one.active < before]:
+            self.end(client, "expired")
 
 
-def _parsed(request: Request) -> list[Json]:
-    """The Bayeux messages of a request's body; none where it is anything else."""
+def published(channel: str, data: object) -> Delivery:
+    """A notification for the subscribers of a channel."""
+    return Delivery(channel, {"channel": channel, "data": data})
+
+
+def failure(error: str) -> Json:
+    """A reply that refuses."""
+    return {"successful": False, "error": error}
+
+
+def unknown_client(channel: object) -> Json:
+    """The reply to a client that is not known (any more): a connect is advised to handshake."""
+    reply = failure("402::Unknown client")
+    if channel == "/meta/connect":
+        reply["advice"] = {"reconnect": "handshake", "interval": 0}
+    return reply
+
+
+def _parsed(request: HttpRequest) -> list[Json]:
+    """The Bayeux messages of a request's body, empty if it holds anything else."""
     try:
         body = json.loads(request.body) if request.method == "POST" else None
     except (ValueError, RecursionError):
@@ -331,35 +309,9 @@ def _parsed(request: Request) -> list[Json]:
 
 
 def _covers(topic: str, channel: str) -> bool:
-    """Whether a subscription to this topic hears the channel: `*` is one segment, `**` any number."""
+    """Whether a subscription to this topic covers the channel: `*` is one segment, `**` any number."""
     stem, _, last = topic.rpartition("/")
     rest = channel.removeprefix(f"{stem}/") if channel.startswith(f"{stem}/") else ""
     if last == "**":
         return bool(rest)
     return topic == channel or last == "*" and bool(rest) and "/" not in rest
-
-
-def _seconds(advice: object, hold: float) -> float:
-    """How long to hold a connect whose client may ask for less."""
-    asked = advice.get("timeout") if isinstance(advice, dict) else None
-    return min(max(asked, 0), hold * 1000) / 1000 if isinstance(asked, int) else hold
-
-
-def _flood(client: _Client, rate: float) -> None:
-    """Queue the copies due by now, of no more than the last second."""
-    now = time.monotonic()
-    client.flooded = max(client.flooded, now - 1)
-    due = int((now - client.flooded) * rate)
-    client.flooded += due / rate
-    client.queue += islice(cycle(client.recent), due)
-
-
-def _failure(error: str) -> Json:
-    return {"successful": False, "error": error}
-
-
-def _unknown(channel: object) -> Json:
-    reply = _failure("402::Unknown client")
-    if channel == "/meta/connect":
-        reply["advice"] = {"reconnect": "handshake", "interval": 0}
-    return reply

@@ -1,207 +1,264 @@
-"""The live scene: scripted conversations laid out over time, the same at each start, and without end."""
+"""The six scripted conversations of the demo; together they show every documented message type."""
 
-from collections.abc import Iterator
-from heapq import heappop, heappush
-from itertools import count
-from typing import Any
-
-from smscli.demo.steps import Script, Step, Who
-from smscli.demo.store import Cue, CueKind, Json
-from smscli.demo.talks import TALKS, UNDER_WAY
-
-_CUSTOMERS = (
-    "Mika",
-    "Noor",
-    "Toni",
-    "Yuki",
-    "Ines",
-    "Sami",
-    "Rowan",
-    "Lou",
-    "Juno",
-    "Ana",
-    "Bo",
-    "Kai",
-    "Fen",
+from smscli.demo.script import (
+    Script,
+    accept,
+    comment,
+    custom_notice,
+    draft,
+    end,
+    join,
+    leave,
+    notice,
+    push_url,
+    rejoin,
+    save_transcript,
+    send,
+    set_disposition,
 )
-_AGENT = "Robin"
-_COLLEAGUE = "Sasha"
-# Seconds between previews of what is being typed.
-_PREVIEW = 1.6
-# Seconds between signs of typing without a preview.
-_REFRESH = 5.0
-# When the first new customer arrives, and how often one does from then on.
-_FIRST_ARRIVAL = 14.0
-_ARRIVALS = 22.0
-# A conversation that has rested before the demo's start rests no longer than this when it is played again.
-_LONGEST_REST = 12.0
-_LISTED_AFTER_END = 15.0
 
+PARCEL = Script(
+    user_data={
+        "Subject": "Parcel overdue",
+        "PhoneNumber": "555-0142",
+        "Order Number": "{ref}",
+        "CustomerSegment": "Gold",
+        "ServiceType": "Delivery",
+        "RTargetAgentSelected": "robin",
+        "CBR-Interaction_cost": "0",
+        "PegAGChat distribution for processing": 1,
+        "TimeZone": None,
+    },
+    opening=(
+        send("customer", "Hi, parcel {ref} was due yesterday and tracking only says 'in transit'.", 0.2),
+        accept(6),
+        send("agent", "Hello {customer}, Robin here. Sorry about that, let me look it up.", 4),
+        send("agent", "It reached the Hartwell depot at 22:40 last night and missed the morning van.", 24),
+        send("customer", "Ugh. I took the day off for this", 11),
+        send("agent", "I understand. I can redirect it to a pick-up shop, or book tomorrow before noon.", 14),
+        send("customer", "tomorrow won't work, I'm travelling", 20),
+        draft("customer", "does the shop on Mill", 9, 3),
+    ),
+    idle=4,
+    live_at=0.8,
+    live=(
+        send("customer", "Does the shop on Mill Lane count? I could be there after 5", 0),
+        send("agent", "It does. I'll send you a link, one tap confirms it.", 2),
+        push_url("agent", "https://parcels.example/redirect/{ref}", 3),
+        draft("customer", "and what if they are clo", 4, 4),
+        send("customer", "Done! It says ready from 16:30", 5),
+        custom_notice("redirect confirmed: Mill Lane, from 16:30", 2),
+        send("agent", "Perfect, I see it too. Please take an ID with you. Anything else I can do?", 3),
+        send("customer", "no that's great, thanks Robin \U0001f44d", 5),
+        send("agent", "You're welcome. Enjoy the rest of your day off!", 3),
+        draft("customer", "oh wait, one more th", 3, 3),
+        leave("customer", 6),
+        set_disposition("Redirected"),
+        save_transcript(),
+        end(after=4),
+    ),
+)
 
-def timeline(start: float) -> Iterator[Cue]:
-    """Everything that happens, in order of time, before and after `start` (epoch seconds). It never ends."""
-    waiting: list[Cue] = []
-    serial = count()
-    for play in _plays(start):
-        while waiting and waiting[0].at < play.begin:
-            yield heappop(waiting)
-        for at, kind, body in play.cues:
-            heappush(waiting, Cue(at, next(serial), kind, play.session_id, body))
+ROUTER = Script(
+    user_data={
+        "Subject": "No internet since this morning",
+        "PhoneNumber": "555-0117",
+        "ServiceType": "Broadband",
+        "Contract No.": "B-20817",
+        "RTargetAgentGroup": "Technical desk",
+        "RVQID": "0141KTB5",
+        "RStrategyName": "sms_broadband_v3",
+        "router model": "HomeBox 3",
+        "line test": None,
+    },
+    opening=(
+        send("customer", "internet is down since 7, the box blinks red. I work from home...", 0.2),
+        accept(5),
+        send("agent", "Good morning {customer}, I'm Robin. Which light is red, Power or Line?", 5),
+        send("customer", "Line", 12),
+        send("agent", "Thanks. Please unplug the grey cable for ten seconds and plug it in again.", 9),
+        send("customer", "did that, still red", 45),
+        send("agent", "Then I'd like a technician to have a look at your line. One moment, please.", 8),
+        join("colleague", 14),
+        send("agent", "Sasha, Line light red since 7:00, replug did not help. HomeBox 3.", 3, "Agents"),
+        send("colleague", "On it. Port is up but no sync, noise is way off.", 12, "Agents"),
+    ),
+    idle=6,
+    live_at=2.2,
+    live=(
+        custom_notice("line test: no sync, noise 12 dB above normal", 0, "Agents"),
+        send("colleague", "Looks like the street cabinet, three neighbours have it too.", 1, "Agents"),
+        send("agent", "Shall I tell the customer, or will you?", 3, "Agents"),
+        send(
+            "colleague",
+            "Hello {customer}, Sasha here. It's not your box, the street cabinet is faulty.",
+            3,
+        ),
+        send("customer", "oh good, I mean not good. how long??", 4),
+        send("colleague", "A crew is there already. We expect you back online by 14:00.", 4),
+        draft("customer", "that is way too late I have a", 3, 5),
+        send("customer", "ok. can I get something to work with until then?", 4),
+        send("colleague", "Give them the 10 GB day pass, it's free for outages.", 3, "Agents"),
+        send("agent", "Of course: I've added 10 GB to your mobile. Switch on its hotspot.", 3),
+        push_url("agent", "https://help.example/hotspot", 2),
+        leave("colleague", 5),
+        comment("cabinet outage, day pass given"),
+        send("customer", "works!! thank you both", 9),
+        send("agent", "Great. I'll text you as soon as the cabinet is repaired.", 4),
+        set_disposition("Outage"),
+        save_transcript(),
+        end(after=6),
+    ),
+)
 
+CARD = Script(
+    user_data={
+        "Subject": "Card declined abroad",
+        "PhoneNumber": "555-0163",
+        "ServiceType": "Cards",
+        "CustomerSegment": "Private",
+        "Card ending": "0417",
+        "verified": "1",
+        "RRequestedSkills": "cards,english",
+        "_data_id": "139-5f0e1a77-61c2-4f4b-8f54-1f4e7f2a9c10",
+        "IdentifyCreateContact": 3,
+    },
+    opening=(
+        send("customer", "My card was declined at a petrol station in Lisbon and I need to get going", 0.2),
+        accept(4),
+        send("agent", "Hi {customer}, this is Robin. I'll check it. Is it the card ending in 0417?", 4),
+        send("customer", "yes", 6),
+        send("agent", "Thank you. It is blocked by our fraud check: three payments within a minute.", 15),
+        notice("Identity confirmed in the app", 8),
+        send("customer", "that was me, the pump failed twice. please unblock it, people are queueing", 9),
+    ),
+    idle=262,
+    live_at=11,
+    live=(
+        send("agent", "Sorry for the wait, {customer}. I've reached the card desk and the block is gone.", 0),
+        draft("customer", "finally!! do you know how", 2, 4),
+        send("customer", "finally. trying again", 3),
+        send("customer", "went through", 14),
+        send(
+            "agent", "Good to hear. I've marked Portugal as a travel country until the end of the month.", 3
+        ),
+        send("customer", "thanks. a warning by text would have been nice before blocking", 5),
+        send("agent", "You can switch that on here, it's off by default:", 4),
+        push_url("agent", "https://bank.example/settings/alerts", 2),
+        send("customer", "on now. bye", 9),
+        leave("customer", 3),
+        set_disposition("Unblocked"),
+        end(after=5),
+    ),
+)
 
-def session_id(number: int) -> str:
-    """The id of the demo's so-many-th session, in the 16 characters of the printed ones."""
-    # The factor shares no divisor with 36, so no six digits repeat for two thousand million sessions.
-    left, digits = (number + 1) * 1_640_531_527 % 36**6, ""
-    while len(digits) < 6:
-        left, digit = divmod(left, 36)
-        digits = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"[digit] + digits
-    return "0000Na9C00" + digits
+APPOINTMENT = Script(
+    user_data={
+        "Subject": "Move an appointment",
+        "PhoneNumber": "555-0128",
+        "ServiceType": "Appointments",
+        "OccuredAt": "2026-03-02T08:15:41Z",
+        "RTenant": "Resources",
+        "language": None,
+    },
+    opening=(
+        send("customer", "Hello, I need to move my eye test on Thursday, is that possible by text?", 0.2),
+    ),
+    idle=14,
+    live_at=7.5,
+    live=(
+        accept(0),
+        send("agent", "Hello {customer}, Robin speaking, well, texting. Yes! Which day suits you?", 2),
+        send("customer", "any day next week but not Wednesday", 4),
+        send("agent", "I have Monday 9:20, Tuesday 17:40 or Friday 8:00.", 3),
+        draft("customer", "Monday 9:20 is a bit ea", 3, 4),
+        send("customer", "Tuesday please", 4),
+        custom_notice("appointment moved: Tuesday 17:40", 2),
+        send("agent", "Done: Tuesday, 17:40, second floor. You'll get a reminder the day before.", 3),
+        send("customer", "can my son come along? he's 8 and needs one too", 6),
+        send("agent", "Sure, I'll book 18:00 for him right after you. What's his first name?", 4),
+        send("customer", "Timo", 4),
+        send("agent", "Booked. See you both on Tuesday!", 4),
+        send("customer", "thanks, that was easy", 5),
+        set_disposition("Moved"),
+        save_transcript(),
+        end(after=5),
+    ),
+)
 
+ROAMING = Script(
+    user_data={
+        "Subject": "Roaming charges",
+        "PhoneNumber": "555-0199",
+        "ServiceType": "Mobile",
+        "Tariff": "Flex 20",
+        "RTargetPlaceSelected": "place_117",
+        "ServiceObjective": "60",
+        "CBR-Interaction_cost": "0.12",
+        "last bill": 38.5,
+    },
+    opening=(
+        send("customer", "hey, I got a text that I've spent 40 on data?! I'm on a ferry", 0.2),
+        accept(7),
+        send("agent", "Hi {customer}, I'm Robin. The ferry has its own satellite network, not ours.", 5),
+        send("customer", "nobody told me!", 8),
+        draft("customer", "honestly if you don't refund this I will", 9, 5),
+        leave("customer", 6),
+        rejoin("customer", 28),
+        send("customer", "sorry, lost signal. so what now", 4),
+        send("agent", "Please switch off data roaming first, then I'll see what I can do about the 40.", 7),
+        send("customer", "it's off", 19),
+    ),
+    idle=5,
+    live_at=3.4,
+    live=(
+        draft("customer", "and the 40? I won't pay for th", 0, 3),
+        send("agent", "Good news: as it's the first time, I can take the whole amount off your bill.", 2),
+        send("customer", "oh. wow, thanks", 4),
+        push_url("agent", "https://mobile.example/roaming-at-sea", 3),
+        send("agent", "This page shows how to block ship networks for good.", 2),
+        send("customer", "will do. have a good one", 6),
+        draft("customer", "you could have told me ear", 3, 3),
+        leave("customer", 3),
+        comment("goodwill credit 40, first time"),
+        set_disposition("Credit"),
+        save_transcript(),
+        end("LeftChat", after=3),
+    ),
+)
 
-def _plays(start: float) -> Iterator["_Play"]:
-    """Every conversation, by the time at which it begins."""
-    first = [_Play(number, start, under_way=True) for number in range(UNDER_WAY)]
-    yield from sorted(first, key=lambda play: play.begin)
-    for number in count(UNDER_WAY):
-        yield _Play(number, start + _FIRST_ARRIVAL + _ARRIVALS * (number - UNDER_WAY), under_way=False)
+INVOICE = Script(
+    user_data={
+        "Subject": "Question about an invoice",
+        "PhoneNumber": "555-0171",
+        "ServiceType": "Billing",
+        "Invoice": "INV-{ref}",
+        "amount": 84,
+        "paid": None,
+        "RRequestedSkillCombination": "billing > 2",
+    },
+    opening=(
+        send("customer", "Hi! invoice INV-{ref} has the installation on it twice, I think", 0.2),
+        accept(5),
+        send("agent", "Hello {customer}, Robin here. Let me open it.", 3),
+        send("customer", "I can send you a photo of it", 3),
+        push_url("customer", "https://photos.example/inv-{ref}.jpg", 4),
+        send("agent", "Thank you, that helps. You're right, lines 3 and 7 are the same visit.", 5),
+        draft("customer", "so do I pay the wh", 3, 3),
+        send("customer", "so do I pay the whole sum or less?", 5),
+        join("colleague", 4),
+        send("agent", "Sasha, can you release a corrected invoice? 84 instead of 129.", 2, "Agents"),
+        send("colleague", "Yes, done. The new one is INV-30977.", 6, "Agents"),
+        leave("colleague", 3),
+        send("agent", "Please pay 84. A corrected invoice, INV-30977, is in your mailbox.", 2),
+        custom_notice("corrected invoice sent", 2, "Agents"),
+        send("customer", "got it, thanks for the quick help", 7),
+        send("agent", "Any time. Goodbye!", 3),
+        set_disposition("Corrected"),
+        end(after=6),
+    ),
+)
 
-
-class _Play:
-    """One performance of a script: its `cues` (epoch second, kind, body), begun at `begin`.
-
-    One that is under way stands between its opening and its live part at `time`; any other begins then.
-    """
-
-    def __init__(self, number: int, time: float, *, under_way: bool) -> None:
-        script = TALKS[number % len(TALKS)]
-        self.session_id = session_id(number)
-        self.cues: list[tuple[float, CueKind, Json]] = []
-        self._start = time if under_way else None
-        tag = (number + 1) * 40_503 % 16**8
-        self._people = {
-            who: {"type": kind, "nickname": name, "participantId": f"0090{tag:08X}{place:04X}"}
-            for place, (who, kind, name) in enumerate(_cast(number), start=0x3A)
-        }
-        self._present: list[Who] = ["customer"]
-        self._values = {"customer": self._people["customer"]["nickname"], "ref": str(4471 + 37 * number)}
-        self._user_data = {key: self._filled(value) for key, value in script.user_data.items()}
-        # Until the agent accepts, nothing is in the log (SMSAccept: the history comes with the acceptance).
-        self._held: list[Json] | None = []
-        self.begin = self._at = time - script.behind() if under_way else time
-        self._perform(script)
-
-    def _perform(self, script: Script) -> None:
-        opening = {"state": "Invited", "participants": self._participants(), "userData": self._user_data}
-        self._cue("open", {**opening, "received": _ms(self._at)})
-        self._message("ParticipantJoined", "customer")
-        self._play_all(script.opening)
-        if self._start is None:
-            self._at += min(script.idle, _LONGEST_REST)
-        else:
-            self._at = self._start + script.live_at
-        self._play_all(script.live)
-
-    def _play_all(self, steps: tuple[Step, ...]) -> None:
-        for step in steps:
-            self._at += step.after
-            self._play(step)
-
-    def _play(self, step: Step) -> None:
-        match step.kind:
-            case "say":
-                self._type(step)
-                self._message("Text", step.who, step.visibility, text=self._filled(step.text))
-            case "falter":
-                self._type(step)
-                self._message("TypingStopped", step.who, step.visibility)
-            case "url":
-                self._message("PushUrl", step.who, url=self._filled(step.text))
-            case "custom-notice":
-                self._message("CustomNotice", step.who, step.visibility, noticeText=self._filled(step.text))
-            case "notice":
-                self._message("Notice", None, text=step.text)
-            case "saved":
-                self._message("TranscriptSaveDone", None, index=-1)
-            case "comment":
-                self._cue("update", {"comment": step.text})
-            case "dispose":
-                self._cue("update", {"userData": {**self._user_data, "DispositionCode": step.text}})
-            case _:
-                self._come_or_go(step)
-
-    def _come_or_go(self, step: Step) -> None:
-        match step.kind:
-            case "accept":
-                self._accept()
-            case "join":
-                self._present.insert(-1, step.who)
-                self._cue("update", {"participants": self._participants()})
-                self._message("ParticipantJoined", step.who)
-            case "rejoin":
-                self._present.append(step.who)
-                self._cue("update", {"participants": self._participants()})
-                self._message("ParticipantRejoined", step.who)
-            case "leave":
-                self._present.remove(step.who)
-                self._cue("update", {"participants": self._participants()})
-                self._message("ParticipantLeft", step.who)
-            case "end":
-                self._message("ParticipantLeft", "agent")
-                self._cue("update", {"state": step.text})
-                self._at += _LISTED_AFTER_END
-                self._cue("gone", {})
-
-    def _accept(self) -> None:
-        self._present.insert(0, "agent")
-        self._cue("update", {"state": "Chatting"})
-        self._cue("update", {"participants": self._participants()})
-        held, self._held = self._held or [], None
-        for message in held:
-            self._cue("message", message)
-        self._message("ParticipantJoined", "agent")
-
-    def _type(self, step: Step) -> None:
-        """Typing messages up to the moment when the step's author sends or stops."""
-        text, begin = self._filled(step.text), self._at
-        customer = step.who == "customer"
-        every = _PREVIEW if customer else _REFRESH
-        for number in range(int(step.typing / every) + 1):
-            self._at = begin + number * every
-            written = int(len(text) * (number + 0.6) * every / step.typing)
-            # Servers preview the typing of customers only.
-            preview: Json = {"text": text[:written]} if customer else {}
-            self._message("TypingStarted", step.who, step.visibility, **preview)
-        self._at = begin + step.typing
-
-    def _message(self, kind: str, who: Who | None, visibility: str = "All", **body: object) -> None:
-        sender = {"from": self._people[who]} if who else {}
-        message = {"type": kind, **sender, **body, "visibility": visibility}
-        message["timestampSeconds"] = _ms(self._at)
-        if self._held is not None:
-            self._held.append(message)
-        else:
-            self._cue("message", message)
-
-    def _cue(self, kind: CueKind, body: Json) -> None:
-        self.cues.append((self._at, kind, body))
-
-    def _participants(self) -> list[Json]:
-        return [self._people[who] for who in self._present]
-
-    def _filled(self, value: Any) -> Any:
-        """Script text with this play's names and numbers in it; what is no text stays."""
-        return value.format_map(self._values) if isinstance(value, str) else value
-
-
-def _cast(number: int) -> tuple[tuple[Who, str, str], ...]:
-    customer = _CUSTOMERS[number % len(_CUSTOMERS)]
-    return (
-        ("customer", "Customer", customer),
-        ("agent", "Agent", _AGENT),
-        ("colleague", "Agent", _COLLEAGUE),
-    )
-
-
-def _ms(seconds: float) -> int:
-    return int(seconds * 1000)
+# The first five are in progress when the demo starts; one of them is not accepted yet.
+CONVERSATIONS = (PARCEL, ROUTER, CARD, APPOINTMENT, ROAMING, INVOICE)
+IN_PROGRESS = 5

@@ -1,12 +1,10 @@
-"""The one session that the SMSResources page prints, value for value: all that the user `sample` sees."""
+"""The session that the page SMSResources prints, value for value; the user `sample` sees only this one."""
 
-import json
-
-from smscli.demo.store import Json, Log, Session, SessionStore
+from smscli.demo.store import Json, SessionStore, StoredSession
 
 USER = "sample"
 LIST_ID = "0000Na9B26EF002G"
-# The page's messages URL names another id than its list.
+# The URL of the page's messages has another id than its list.
 MESSAGES_ID = "009052BDEE39003A"
 _AGENT = {"type": "Agent", "nickname": "Agent1", "participantId": "009052BDEE4A003E"}
 _CUSTOMER = {"type": "Customer", "nickname": "PersonP", "participantId": "009052BDEE39003C"}
@@ -33,7 +31,7 @@ def _message(index: int, kind: str, sender: Json, seconds: str, **body: str) -> 
     return {"index": index, "type": kind, "from": sender, **body, "visibility": "All", "timestamp": timestamp}
 
 
-_MESSAGES = (
+MESSAGES = (
     _message(1, "ParticipantJoined", _CUSTOMER, "41.000"),
     _message(2, "ParticipantJoined", _AGENT, "41.018"),
     _message(3, "TypingStarted", _CUSTOMER, "41.186"),
@@ -43,18 +41,9 @@ _MESSAGES = (
 
 def add_sample(store: SessionStore) -> None:
     """Put the printed session and its four messages into the store."""
-    log = Log()
-    for message in _MESSAGES:
+    log = store.new_log()
+    for message in MESSAGES:
         log.add(dict(message))
-    store.sessions[LIST_ID] = Session(LIST_ID, dict(_RESOURCE), owner=USER)
+    store.sessions[LIST_ID] = StoredSession(LIST_ID, dict(_RESOURCE), owner=USER)
     store.logs[LIST_ID] = log
     store.aliases[MESSAGES_ID] = LIST_ID
-
-
-def printed() -> str:
-    """The four messages as the page prints them, which is no JSON: stray commas, no array."""
-    first, *rest = (json.dumps(message, indent=2) for message in _MESSAGES)
-    messages = first.replace("\n", "\n    ")
-    opening = f'{{\n  "messages": [\n    {messages},\n  ],\n}}\n'
-    others = ",\n".join(f"  {message}".replace("\n", "\n  ") for message in rest)
-    return f"{opening}\n{{\n{others}\n}}\n"

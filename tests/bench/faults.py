@@ -16,7 +16,7 @@ from tests.bench.figures import Line, count_at_least, exactly
 from tests.bench.judge import Verdict, total
 from tests.bench.recorded import Recorder, Troubled, troubled
 from tests.bench.setting import Setting, Switch
-from tests.server.schedule import CHANNEL, KINDS, Trouble, Troubles
+from tests.server.schedule import CHANNEL, KINDS, FaultSchedule, ScheduledFault
 
 _NAMES = {
     "reset": "reset",
@@ -99,7 +99,7 @@ def faults_poll(setting: Setting) -> Iterator[Line]:
 def _way(setting: Setting, way: Way) -> Iterator[Line]:
     each = 9 if setting.quick else 60
     tails = way.tails[setting.quick]
-    schedule = Troubles(f"{setting.seed} {way.name}").schedule(each, _BETWEEN)
+    schedule = FaultSchedule(f"{setting.seed} {way.name}").schedule(each, _BETWEEN)
     with ThreadPoolExecutor(tails) as pool:
         runs = [
             pool.submit(_followed, setting, way, number, share)
@@ -121,7 +121,7 @@ def lines(way: Way, befallen: Counter[str], verdict: Verdict, each: int, tails: 
     yield exactly(measure, verdict.faults, 0, "; ".join([counts, *verdict.instances]))
 
 
-def dealt(schedule: Sequence[Trouble], tails: int, way: Way) -> list[list[Trouble]]:
+def dealt(schedule: Sequence[ScheduledFault], tails: int, way: Way) -> list[list[ScheduledFault]]:
     """Each tail's part of the schedule, of about the same length: one without push has no channel to lose."""
     shares: list[list[int]] = [[] for _ in range(tails)]
     for place, (_, kind) in sorted(enumerate(schedule), key=lambda one: one[1].kind not in CHANNEL):
@@ -135,7 +135,7 @@ def _hears(way: Way, number: int) -> bool:
     return not way.polls or number % 2 == 0
 
 
-def _followed(setting: Setting, way: Way, number: int, share: Sequence[Trouble]) -> Outcome:
+def _followed(setting: Setting, way: Way, number: int, share: Sequence[ScheduledFault]) -> Outcome:
     name = f"{way.name}-{number}"
     seed = Random(f"{setting.seed} {name}").getrandbits(32)
     push = "auto" if _hears(way, number) else "off"
@@ -171,7 +171,7 @@ class Soak:
             raise Failed(f"after {_START:g} s tail has not read every session")
         self._server.talk(self._rate)
 
-    def endure(self, share: Sequence[Trouble]) -> None:
+    def endure(self, share: Sequence[ScheduledFault]) -> None:
         """One trouble after the other; one that found nobody to befall comes again later."""
         left = list(share)
         while left:

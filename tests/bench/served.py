@@ -31,7 +31,7 @@ class Watched(FakeServer):
 
     def __init__(self, options: Options) -> None:
         super().__init__(options)
-        self._api.requests = Log()
+        self.api.requests = Log()
 
     def obey(self, command: str) -> object:
         """The answer to one line of standard input."""

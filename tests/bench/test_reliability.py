@@ -15,7 +15,7 @@ from tests.bench.figures import Line, falls_short
 from tests.bench.judge import Kept, Verdict, judge, kept_in, total
 from tests.bench.recorded import Recorder, troubled
 from tests.bench.setting import Setting
-from tests.server.schedule import KINDS, Troubles
+from tests.server.schedule import KINDS, FaultSchedule
 
 Json = dict[str, Any]
 
@@ -182,7 +182,7 @@ def test_one_fault_of_a_recording_is_a_miss(verdict: Verdict) -> None:
 
 
 def test_every_fault_is_dealt_once_and_in_the_order_of_the_schedule() -> None:
-    schedule = Troubles("1 push").schedule(9, 8)
+    schedule = FaultSchedule("1 push").schedule(9, 8)
     shares = dealt(schedule, 16, PUSH)
 
     assert Counter(one for share in shares for one in share) == Counter(schedule)
@@ -192,7 +192,7 @@ def test_every_fault_is_dealt_once_and_in_the_order_of_the_schedule() -> None:
 
 
 def test_a_tail_without_push_is_spared_what_befalls_a_channel() -> None:
-    shares = dealt(Troubles("1 polling").schedule(9, 8), 16, POLL)
+    shares = dealt(FaultSchedule("1 polling").schedule(9, 8), 16, POLL)
     channel = {"notification-lost", "push-cut", "push-dropped"}
 
     for number, share in enumerate(shares):

@@ -17,13 +17,13 @@ from collections.abc import Iterable, Iterator
 from itertools import count
 from random import Random
 
-from smscli.demo.store import Json, Log
-from smscli.demo.variants import message_json
+from smscli.demo.store import Json
 from tests.bench.served import Log as Requests
 from tests.bench.served import Watched
 from tests.server.command_line import parse
 from tests.server.options import Options
-from tests.server.schedule import KINDS, READS, Troubles
+from tests.server.schedule import KINDS, READS, FaultSchedule
+from tests.server.store import FakeLog
 
 _READ = "/me/smsessions"
 _PATIENCE = 2.0
@@ -47,9 +47,9 @@ class Troubled(Watched):
 
     def __init__(self, options: Options) -> None:
         super().__init__(options)
-        self._asked = self._api.requests = Reads()
-        self._lost: list[dict[str, Log]] = []
-        self._troubles = Troubles(options.fault_seed)
+        self._asked = self.api.requests = Reads()
+        self._lost: list[dict[str, FakeLog]] = []
+        self._schedule = FaultSchedule(options.fault_seed)
         self._talk = Talk(self)
 
     def obey(self, command: str) -> object:
@@ -62,10 +62,10 @@ class Troubled(Watched):
                 if kind == "push-cut":
                     # While people talk a connect is held for moments only.
                     self.await_listeners(timeout=_PATIENCE)
-                if lost := self._troubles.befall(self, kind):
+                if lost := self._schedule.apply(self, kind):
                     self._lost.append(lost)
             case ["heal"]:
-                self.heal()
+                self.cancel_faults()
             case ["state"]:
                 return self._state()
             case ["logs"]:
@@ -75,7 +75,7 @@ class Troubled(Watched):
         return None
 
     def _state(self) -> Json:
-        befallen = {kind: self.befallen[kind] for kind in KINDS}
+        befallen = {kind: self.fault_counts[kind] for kind in KINDS}
         bad = sum(befallen[kind] for kind in READS if kind not in ("repeat", "reorder"))
         said = sum(len(log) for logs in self._lives() for log in logs.values())
         return {"befallen": befallen, "good": self._asked.reads - bad, "said": said}
@@ -83,11 +83,9 @@ class Troubled(Watched):
     def _logs(self) -> Iterator[dict[str, list[Json]]]:
         with self.store.lock:
             for logs in self._lives():
-                yield {
-                    one: [message_json(said, "", self.options) for said in log] for one, log in logs.items()
-                }
+                yield {one: [self.api.resources.message(said) for said in log] for one, log in logs.items()}
 
-    def _lives(self) -> Iterator[dict[str, Log]]:
+    def _lives(self) -> Iterator[dict[str, FakeLog]]:
         """The logs of the sessions that are followed, those of each life of the server."""
         followed = [session.id for session in self.store.visible_to(self.user)]
         for logs in [*self._lost, self.store.logs]:
@@ -116,9 +114,7 @@ class Talk:
         number = next(self._numbers)
         kind = ("Text", "Text", "TypingStarted", "Text", "PushUrl")[number % 5]
         said = f"message {number}" + (_LONG if number % _LONG_EACH == 0 else "")
-        speaker = self._server.store.sessions[session_id].participant(
-            self._random.choice(("Agent", "Customer"))
-        )
+        speaker = self._server.store.participant(session_id, self._random.choice(("Agent", "Customer")))
         return {"type": kind, "from": speaker, "url" if kind == "PushUrl" else "text": said}
 
     def _go_on(self) -> None:

@@ -221,7 +221,7 @@ def test_20_columns_are_enough(smscli: Smscli, server: FakeServer, command: str)
 
 
 def test_the_live_line_has_room_in_20_columns(home: dict[str, str], server: FakeServer) -> None:
-    typing = {"type": "TypingStarted", "from": server.store.sessions[ID].participant("Mika")}
+    typing = {"type": "TypingStarted", "from": server.store.participant(ID, "Mika")}
     server.store.append(ID, typing)
     environ = {**home, "SMSCLI_URL": server.url, "SMSCLI_USERNAME": "demo", "SMSCLI_PASSWORD": "demo"}
     with OnTerminal("tail", ID, "--utc", environ=environ, columns=20, lines=12) as seen:

@@ -62,7 +62,7 @@ def test_the_list_is_redrawn_in_place_as_sessions_change(server: FakeServer, env
         server.store.say(SECOND, "it is red again", by="Noor")
         seen.until("it is red again")
         assert words(seen)[4:6] == [["●", SECOND, "Chatting", "Noor", "Robin"], ["it", "is", "red", "again"]]
-        robin = server.store.sessions[FIRST].participant("Robin")
+        robin = server.store.participant(FIRST, "Robin")
         server.store.append(FIRST, {"type": "TypingStarted", "from": robin})
         until(seen, lambda: words(seen)[2] == [FIRST, "Chatting", "Mika", "Robin", "Robin"])
         server.store.add_session(THIRD, customer="Ines", agents=())

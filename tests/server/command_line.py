@@ -1,4 +1,4 @@
-"""The demo server's command line, made from its options: each keeps its own name."""
+"""The command line of the test server: one option per switch, with the switch's name."""
 
 import argparse
 from collections.abc import Sequence
@@ -8,11 +8,11 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 from tests.server.faults import KINDS
 from tests.server.options import Options
 
-_DESCRIPTION = "A stand-in for Genesys Web Services on 127.0.0.1; users demo and sample, password demo."
+_DESCRIPTION = "A fake Genesys Web Services on 127.0.0.1; users demo and sample, password demo."
 
 
 def parse(arguments: Sequence[str] | None = None) -> Options:
-    """The options of a command line, by default the program's own; wrong usage ends the program with 2."""
+    """The options of a command line, by default the program's own; a wrong one exits with 2."""
     parser = argparse.ArgumentParser(prog="python -m tests.server", description=_DESCRIPTION)
     parser.epilog = f"Kinds of fault: {', '.join(KINDS)}; some take a value, as in hang:2."
     hints = get_type_hints(Options)

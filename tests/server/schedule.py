@@ -1,12 +1,12 @@
-"""Troubles for a long run: what goes wrong at the server and when, the same for the same seed."""
+"""The fault schedule of a long run: which fault comes when, the same for the same seed."""
 
 from random import Random
 from typing import NamedTuple
 
-from smscli.demo.store import Log
 from tests.server.server import FakeServer
+from tests.server.store import FakeLog
 
-# Faults of one read: a connect has its own kinds.
+# Faults of one read; the push channel has its own.
 READS = (
     "reset",
     "cut",
@@ -23,33 +23,33 @@ READS = (
 )
 CHANNEL = ("notification-lost", "push-cut", "push-dropped")
 KINDS = (*READS, "late", *CHANNEL, "restart")
-# A message that comes late has come by then, in seconds.
+# How late a message is at most, in seconds.
 _LATEST = 7.5
 
 
-class Trouble(NamedTuple):
-    """One trouble: its kind, and what passes between the one before and it."""
+class ScheduledFault(NamedTuple):
+    """A fault and the pause between the one before and it."""
 
     after: float
     kind: str
 
 
-class Troubles:
-    """The troubles of one seed, in whatever unit the pauses between them are."""
+class FaultSchedule:
+    """The faults of one seed; the unit of their pauses is the caller's."""
 
     def __init__(self, seed: int | str) -> None:
         self._random = Random(seed)
 
-    def schedule(self, each: int, pause: float) -> list[Trouble]:
-        """Every kind `each` times, in any order, a `pause` apart on the average."""
+    def schedule(self, each: int, pause: float) -> list[ScheduledFault]:
+        """Every kind `each` times in random order, the pauses `pause` on average."""
         kinds = list(KINDS) * each
         self._random.shuffle(kinds)
-        return [Trouble(self._random.uniform(0, 2 * pause), kind) for kind in kinds]
+        return [ScheduledFault(self._random.uniform(0, 2 * pause), kind) for kind in kinds]
 
-    def befall(self, server: FakeServer, kind: str) -> dict[str, Log]:
-        """Let one trouble happen now, or to the next read; returns the logs that it loses.
+    def apply(self, server: FakeServer, kind: str) -> dict[str, FakeLog]:
+        """Make one fault happen now, or to the next read; returns the logs that it loses.
 
-        `server.befallen` tells whether it did. ValueError when there is no such kind.
+        `server.fault_counts` tells whether it has taken effect. ValueError if there is no such kind.
         """
         match kind:
             case "late":
@@ -67,14 +67,14 @@ class Troubles:
         return {}
 
     def _send_late(self, server: FakeServer) -> None:
-        """Add two messages to a session, the lower of which readers get seconds later."""
+        """Add two messages to a session; readers get the first one seconds after the second."""
         store = server.store
         with store.lock:
             sessions = [one for one in store.visible_to(server.user) if one.resource["participants"]]
             if not sessions:
                 return
             session = self._random.choice(sessions)
-            sender = session.resource["participants"][-1]
-            late = {"type": "Text", "from": dict(sender), "text": "this one took its time"}
+            sender = dict(session.resource["participants"][-1])
+            late = {"type": "Text", "from": sender, "text": "this one is late"}
             store.append(session.id, late, late=self._random.uniform(0.5, _LATEST))
-            store.append(session.id, late | {"text": "this one was quicker"})
+            store.append(session.id, late | {"text": "this one is on time"})

@@ -5,8 +5,8 @@ import tracemalloc
 
 import pytest
 
-from smscli.demo.bulk import BulkHead
-from smscli.demo.store import Log
+from tests.server.bulk import BulkHead
+from tests.server.store import FakeLog
 from tests.support.demo_peer import DEMO, START, Clock, get, indices, messages
 from tests.support.serving import Serve
 
@@ -59,7 +59,7 @@ def test_with_a_switch_set_the_same_messages_are_worded_anew(serve: Serve) -> No
 @pytest.mark.parametrize("gaps", [0, 2, 3, 10])
 def test_numbering_is_that_of_a_log_kept_one_by_one(first_index: int, gaps: int) -> None:
     head = BulkHead(PEOPLE, 50, START, first_index, gaps)
-    made, kept = Log(first_index, gaps, head), Log(first_index, gaps)
+    made, kept = FakeLog(first_index, gaps, head), FakeLog(first_index, gaps)
     for _ in range(60):
         kept.add({"type": "Text"})
     for _ in range(10):

@@ -221,24 +221,24 @@ def test_what_has_no_messages_is_neither_reordered_nor_repeated(server: FakeServ
 
 def test_a_fault_counts_when_it_has_struck(server: FakeServer) -> None:
     server.fail_next("503:7", "fields", times=2)
-    assert server.befallen == {}
+    assert server.fault_counts == {}
     for target in ("/api/v2/me", LIST):
         get(server, target)
-    assert server.befallen == {"503": 1}
+    assert server.fault_counts == {"503": 1}
 
 
 def test_a_page_that_has_no_other_order_leaves_the_fault_to_the_next(server: FakeServer) -> None:
     server.store.say(server.store.add_session("B"), "alone")
     server.fail_next("reorder", "/messages")
     assert indices(server, "B") == [1]
-    assert server.befallen == {}
+    assert server.fault_counts == {}
     assert [indices(server, "A") for _ in range(2)] == [[3, 2, 1], [1, 2, 3]]
-    assert server.befallen == {"reorder": 1}
+    assert server.fault_counts == {"reorder": 1}
 
 
 def test_a_fault_that_is_to_come_can_be_taken_back(server: FakeServer) -> None:
     server.fail_next("500")
-    server.heal()
+    server.cancel_faults()
     assert get(server, LIST).status == 200
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.server.schedule import KINDS, Trouble, Troubles
+from tests.server.schedule import KINDS, FaultSchedule, ScheduledFault
 from tests.server.server import FakeServer
 from tests.support.demo_bayeux import Peer
 from tests.support.demo_peer import LIST, Clock, get, indices
@@ -20,81 +20,81 @@ def server(serve: Serve) -> Iterator[FakeServer]:
 
 
 def test_each_kind_comes_equally_often_and_in_the_same_order_for_a_seed() -> None:
-    first = Troubles(1).schedule(each=60, pause=0.5)
+    first = FaultSchedule(1).schedule(each=60, pause=0.5)
     assert Counter(trouble.kind for trouble in first) == dict.fromkeys(KINDS, 60)
-    assert first == Troubles(1).schedule(each=60, pause=0.5)
+    assert first == FaultSchedule(1).schedule(each=60, pause=0.5)
     assert [trouble.kind for trouble in first] != [
-        trouble.kind for trouble in Troubles(2).schedule(each=60, pause=0.5)
+        trouble.kind for trouble in FaultSchedule(2).schedule(each=60, pause=0.5)
     ]
 
 
 def test_troubles_come_half_a_second_apart_on_the_average() -> None:
-    pauses = [trouble.after for trouble in Troubles(1).schedule(each=60, pause=0.5)]
+    pauses = [trouble.after for trouble in FaultSchedule(1).schedule(each=60, pause=0.5)]
     assert 0.45 < sum(pauses) / len(pauses) < 0.55
     assert 0 <= min(pauses) < max(pauses) <= 1.0
 
 
 def test_an_unknown_trouble_is_refused(server: FakeServer) -> None:
     with pytest.raises(ValueError, match="no such fault: 'rain'"):
-        Troubles(1).befall(server, "rain")
+        FaultSchedule(1).apply(server, "rain")
 
 
 def test_a_trouble_of_reads_strikes_the_next_read_and_no_connect(server: FakeServer) -> None:
-    assert Troubles(1).befall(server, "500") == {}
+    assert FaultSchedule(1).apply(server, "500") == {}
     with Peer(server) as peer:
         peer.begin()
     assert [get(server, LIST).status for _ in range(2)] == [500, 200]
 
 
 def test_a_late_message_leaves_a_gap_for_less_than_eight_seconds(server: FakeServer, clock: Clock) -> None:
-    assert Troubles(1).befall(server, "late") == {}
-    assert server.befallen["late"] == 0
+    assert FaultSchedule(1).apply(server, "late") == {}
+    assert server.fault_counts["late"] == 0
     assert [indices(server, "A") for _ in range(2)] == [[2], [2]]
-    assert server.befallen["late"] == 1
+    assert server.fault_counts["late"] == 1
     clock.now += 7.5
     assert indices(server, "A") == [1, 2]
 
 
 def test_a_gap_that_nobody_was_shown_does_not_count(server: FakeServer, clock: Clock) -> None:
-    Troubles(1).befall(server, "late")
+    FaultSchedule(1).apply(server, "late")
     server.fail_next("500", "/messages")
     assert get(server, "/api/v2/me/smsessions/A/messages").status == 500
-    assert server.befallen["late"] == 0
-    Troubles(1).befall(server, "late")
+    assert server.fault_counts["late"] == 0
+    FaultSchedule(1).apply(server, "late")
     clock.now += 7.5
     assert indices(server, "A") == [1, 2, 3, 4]
-    assert server.befallen["late"] == 0
+    assert server.fault_counts["late"] == 0
 
 
 def test_a_late_message_with_nothing_after_it_leaves_no_gap(server: FakeServer) -> None:
     server.store.append("A", {"type": "Text", "text": "last"}, late=3)
     assert indices(server, "A") == []
-    assert server.befallen["late"] == 0
+    assert server.fault_counts["late"] == 0
 
 
 def test_a_late_message_needs_a_session(serve: Serve) -> None:
-    assert Troubles(1).befall(serve(), "late") == {}
+    assert FaultSchedule(1).apply(serve(), "late") == {}
 
 
 def test_a_lost_notification_is_one(server: FakeServer) -> None:
     with Peer(server) as peer:
         peer.begin()
-        Troubles(1).befall(server, "notification-lost")
+        FaultSchedule(1).apply(server, "notification-lost")
         for text in ("one", "two"):
             server.store.say("A", text)
         news = peer.connect()[:-1]
     assert [notice["data"]["messages"][0]["text"] for notice in news] == ["two"]
-    assert server.befallen["notification-lost"] == 1
+    assert server.fault_counts["notification-lost"] == 1
 
 
 def test_a_notification_for_nobody_is_not_lost(server: FakeServer) -> None:
     with Peer(server) as peer:
         peer.handshake()
-        Troubles(1).befall(server, "notification-lost")
+        FaultSchedule(1).apply(server, "notification-lost")
         server.store.say("A", "one")
-        assert server.befallen["notification-lost"] == 0
+        assert server.fault_counts["notification-lost"] == 0
         peer.subscribe("/v2/me/*")
-        server.heal()
+        server.cancel_faults()
         server.store.say("A", "two")
         news = peer.connect()[:-1]
     assert [notice["data"]["messages"][0]["text"] for notice in news] == ["two"]
@@ -103,33 +103,35 @@ def test_a_notification_for_nobody_is_not_lost(server: FakeServer) -> None:
 def test_a_dropped_channel_knows_its_clients_no_more(server: FakeServer) -> None:
     with Peer(server) as peer:
         peer.begin()
-        Troubles(1).befall(server, "push-dropped")
+        FaultSchedule(1).apply(server, "push-dropped")
         assert peer.connect()[0]["error"] == "402::Unknown client"
-        Troubles(1).befall(server, "push-dropped")
-    assert server.befallen["push-dropped"] == 1
+        FaultSchedule(1).apply(server, "push-dropped")
+    assert server.fault_counts["push-dropped"] == 1
 
 
 def test_a_cut_channel_resets_a_held_connect(server: FakeServer) -> None:
     server.options.hold = 30
     with Peer(server) as peer:
         peer.begin()
-        Troubles(1).befall(server, "push-cut")
-        assert server.befallen["push-cut"] == 0
+        FaultSchedule(1).apply(server, "push-cut")
+        assert server.fault_counts["push-cut"] == 0
         peer.hang()
-        Troubles(1).befall(server, "push-cut")
-        assert server.befallen["push-cut"] == 1
+        FaultSchedule(1).apply(server, "push-cut")
+        assert server.fault_counts["push-cut"] == 1
         with pytest.raises(ConnectionError):
             peer.receive()
 
 
 def test_a_restart_hands_back_what_it_loses(server: FakeServer) -> None:
     server.store.say("A", "old")
-    lost = Troubles(1).befall(server, "restart")
+    lost = FaultSchedule(1).apply(server, "restart")
     assert [message["text"] for message in lost["A"]] == ["old"]
     assert indices(server, "A") == []
-    assert server.befallen == {"restart": 1}
+    assert server.fault_counts == {"restart": 1}
 
 
 def test_a_trouble_is_a_pause_and_a_kind() -> None:
-    [trouble] = [trouble for trouble in Troubles(3).schedule(each=1, pause=0) if trouble.kind == "restart"]
-    assert trouble == Trouble(0.0, "restart")
+    [trouble] = [
+        trouble for trouble in FaultSchedule(3).schedule(each=1, pause=0) if trouble.kind == "restart"
+    ]
+    assert trouble == ScheduledFault(0.0, "restart")

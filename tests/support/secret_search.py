@@ -18,8 +18,8 @@ from urllib.parse import quote, quote_plus
 
 from keyring.backend import KeyringBackend
 
-from smscli.demo.connection import Answer, Request
-from smscli.demo.signin import HttpSession, HttpSessions
+from smscli.demo.http_server import HttpRequest, HttpResponse
+from tests.server.api import HttpSessions, csrf_token
 from tests.server.faults import KINDS
 from tests.server.options import Options
 from tests.server.server import FakeServer
@@ -106,10 +106,10 @@ class Noted(HttpSessions):
         super().__init__()
         self.given: set[str] = set()
 
-    def _open(self) -> HttpSession:
-        opened = super()._open()
-        self.given |= {opened.cookie, opened.token}
-        return opened
+    def open(self) -> str:
+        cookie = super().open()
+        self.given |= {cookie, csrf_token(cookie)}
+        return cookie
 
 
 @dataclass(frozen=True)
@@ -147,7 +147,7 @@ class Told(FakeServer):
         elif case.trouble in KINDS:
             options.fault = (case.trouble,)
         super().__init__(options)
-        self._api.http_sessions = self.noted = Noted()
+        self.api.http_sessions = self.noted = Noted()
         if case.trouble in QUOTES:
             self._quote(("notifications", "messages") if case.trouble == QUOTES[1] else ("",))
         self.store.add_session(ID, customer="Mika", agents=("Robin",))
@@ -155,15 +155,15 @@ class Told(FakeServer):
 
     def _quote(self, ends: tuple[str, ...]) -> None:
         """Refuse requests whose path ends so, in words that repeat their headers."""
-        usual = self._api._answer
+        usual = self.api.answer
 
-        def answer(request: Request, user: str | None) -> Answer:
+        def answer(request: HttpRequest, user: str | None) -> HttpResponse:
             answered = usual(request, user)
             if request.path.endswith(ends):
                 answered.status, answered.body = _quoting(request)
             return answered
 
-        self._api._answer = answer
+        self.api.answer = answer
 
     @contextmanager
     def ended_in_time(self, case: Case) -> Iterator[None]:
@@ -180,7 +180,7 @@ class Told(FakeServer):
         self.store.end(ID)
 
 
-def _quoting(request: Request) -> tuple[int, bytes]:
+def _quoting(request: HttpRequest) -> tuple[int, bytes]:
     """The status and body of a refusal that repeats what a request said of its sender."""
     words = "refused: " + " ".join(request.headers.values())
     if request.path.endswith("notifications"):

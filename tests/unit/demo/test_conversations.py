@@ -6,16 +6,16 @@ from itertools import pairwise, takewhile
 
 import pytest
 
-from smscli.demo.conversations import timeline
-from smscli.demo.store import Cue
+from smscli.demo.simulation import events
+from smscli.demo.store import TimedEvent
 from tests.support.demo_peer import LIST, START, Clock, get, messages
 from tests.support.serving import Serve
 
 HOUR = 3600
 
 
-def cues(until: float, start: float = START) -> list[Cue]:
-    return list(takewhile(lambda cue: cue.at <= start + until, timeline(start)))
+def cues(until: float, start: float = START) -> list[TimedEvent]:
+    return list(takewhile(lambda cue: cue.at <= start + until, events(start)))
 
 
 def test_the_same_things_happen_at_each_start() -> None:

@@ -2,7 +2,8 @@
 
 import pytest
 
-from smscli.demo.store import Change, Cue, SessionStore
+from smscli.demo.store import Change, TimedEvent
+from tests.server.store import FakeStore
 from tests.support.demo_peer import START, Clock, get, indices
 from tests.support.serving import Serve
 
@@ -22,7 +23,7 @@ def test_a_late_message_is_in_the_log_at_once_and_read_when_it_is_due(serve: Ser
 
 
 def test_a_message_with_an_index_takes_its_place(clock: Clock) -> None:
-    store = SessionStore(clock)
+    store = FakeStore(clock)
     session = store.add_session()
     for index in (1, 5, 3):
         store.append(session, {"type": "Text", "index": index})
@@ -42,7 +43,7 @@ def test_a_restart_loses_the_logs_and_numbers_from_the_start(serve: Serve) -> No
 
 
 def test_subscribers_hear_of_every_change_in_order(clock: Clock) -> None:
-    store, heard = SessionStore(clock), list[Change]()
+    store, heard = FakeStore(clock), list[Change]()
     unsubscribe = store.subscribe(heard.append)
     session = store.add_session(state="Invited")
     store.set_state(session, "Chatting")
@@ -66,7 +67,7 @@ def test_subscribers_hear_of_every_change_in_order(clock: Clock) -> None:
 
 
 def test_participants_speak_by_nickname_id_or_type(clock: Clock) -> None:
-    store = SessionStore(clock)
+    store = FakeStore(clock)
     session = store.add_session(customer="Noor", agents=("Robin", "Sasha"))
     by = ["Sasha", "0090000000000002", "Agent"]
     assert [store.say(session, "x", name)["from"]["nickname"] for name in by] == ["Sasha", "Noor", "Robin"]
@@ -75,7 +76,7 @@ def test_participants_speak_by_nickname_id_or_type(clock: Clock) -> None:
 
 
 def test_only_its_owner_sees_an_owned_session(clock: Clock) -> None:
-    store = SessionStore(clock)
+    store = FakeStore(clock)
     everyones, owned = store.add_session(), store.add_session(owner="robin")
     assert [session.id for session in store.visible_to("robin")] == [everyones, owned]
     assert [session.id for session in store.visible_to("demo")] == [everyones]
@@ -83,7 +84,7 @@ def test_only_its_owner_sees_an_owned_session(clock: Clock) -> None:
 
 
 def test_generated_ids_stay_different_after_a_removal(clock: Clock) -> None:
-    store = SessionStore(clock)
+    store = FakeStore(clock)
     first = store.add_session()
     store.remove(first)
     assert [first, store.add_session(), store.add_session()] == [
@@ -95,13 +96,15 @@ def test_generated_ids_stay_different_after_a_removal(clock: Clock) -> None:
 
 def test_cues_happen_when_the_clock_reaches_them(clock: Clock) -> None:
     opening = {"state": "Invited", "participants": [], "received": int(START * 1000)}
-    cues = [
-        Cue(START + 1, 0, "open", "A", opening),
-        Cue(START + 2, 1, "message", "A", {"type": "Text", "timestampSeconds": int(START * 1000) + 500}),
-        Cue(START + 3, 2, "update", "A", {"state": "Completed"}),
-        Cue(START + 4, 3, "gone", "A", {}),
+    events = [
+        TimedEvent(START + 1, 0, "open", "A", opening),
+        TimedEvent(
+            START + 2, 1, "message", "A", {"type": "Text", "timestampSeconds": int(START * 1000) + 500}
+        ),
+        TimedEvent(START + 3, 2, "update", "A", {"state": "Completed"}),
+        TimedEvent(START + 4, 3, "remove", "A", {}),
     ]
-    store = SessionStore(clock, cues=cues)
+    store = FakeStore(clock, events=events)
     assert (store.advance(), list(store.sessions)) == (START + 1, [])
     clock.now += 2
     assert store.advance() == START + 3

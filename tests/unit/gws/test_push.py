@@ -11,11 +11,12 @@ from typing import Any
 import pytest
 import trustme
 
+from smscli.demo.cometd import SMS_TOPICS
 from smscli.gws import cometd, push
 from smscli.gws.http import Server, Transport
 from smscli.gws.push import Inbox, Push
 from smscli.model import Wake, WakeKind
-from tests.server.options import SMS_TOPICS, Options
+from tests.server.options import Options
 from tests.server.server import FakeServer
 from tests.support.cometd_script import NEWS, REFUSED, UNKNOWN, CometdScript, connected
 from tests.support.demo_peer import DEMO

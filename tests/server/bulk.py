@@ -1,14 +1,15 @@
-"""Sessions of any size: messages made by formula from their place, so that a million cost no memory."""
+"""Sessions of any size: messages are computed from their place in the log, so a million need no memory."""
 
 import json
 from collections.abc import Iterator
 from itertools import count
 
-from smscli.demo.options import Options
-from smscli.demo.store import Cue, Json, SessionStore, iso_time
+from smscli.demo.store import Json, TimedEvent, iso_time
+from tests.server.options import Options
+from tests.server.store import FakeStore
 
 _NAMES = ("Mika", "Noor", "Toni", "Yuki", "Alex", "Ines", "Sami", "Rowan")
-_TALK: tuple[tuple[str, str, Json], ...] = (
+_MESSAGES: tuple[tuple[str, str, Json], ...] = (
     ("Customer", "Text", {"text": "Hi, the parcel you sent on Monday is still not here."}),
     ("Agent", "TypingStarted", {}),
     ("Agent", "Text", {"text": "Good morning, thanks for writing. Could you send me the order number?"}),
@@ -39,7 +40,7 @@ class BulkHead:
         self._first_index = first_index
         self._gaps = gaps
         self._joins = [_template(people[role], "ParticipantJoined", {}) for role in ("Customer", "Agent")]
-        self._talk = [_template(people[role], kind, body) for role, kind, body in _TALK]
+        self._cycle = [_template(people[role], kind, body) for role, kind, body in _MESSAGES]
 
     def __len__(self) -> int:
         return self._length
@@ -50,10 +51,10 @@ class BulkHead:
         return message
 
     def encoded(self, begin: int, end: int) -> Iterator[bytes]:
-        """The JSON of the messages at these places, as the server writes them when no switch is set."""
-        joins, talk, cycle = self._joins, self._talk, len(self._talk)
+        """The JSON of the messages at these places, as it is written if no switch changes messages."""
+        joins, cycle = self._joins, self._cycle
         for place, stamp in zip(range(begin, end), _stamps(self._first_second + begin), strict=False):
-            template = joins[place] if place < 2 else talk[(place - 2) % cycle]
+            template = joins[place] if place < 2 else cycle[(place - 2) % len(cycle)]
             yield template % (self.index(place), stamp)
 
     def index(self, position: int) -> int:
@@ -76,14 +77,14 @@ class BulkHead:
 
 
 def _template(sender: Json, kind: str, body: Json) -> bytes:
-    """The message with places for its index and its time."""
+    """The message with placeholders for its index and its time."""
     fields = {"type": kind, "from": sender, **body, "visibility": "All"}
     text = json.dumps(fields, ensure_ascii=False, separators=(",", ":")).encode()
     return b'{"index":%d,' + text[1:-1].replace(b"%", b"%%") + b',"timestamp":"%s"}'
 
 
 def _stamps(second: int) -> Iterator[bytes]:
-    """Times from this epoch second on, one a second; formatted once a minute, for speed."""
+    """Times from this epoch second on, one per second; formatted once per minute, for speed."""
     while True:
         minute = iso_time(second * 1000)[:17].encode()
         for tail in _SECONDS[second % 60 :]:
@@ -99,7 +100,7 @@ def bulk_ids(options: Options) -> list[str]:
     return [f"0000Nb{number:010d}" for number in range(options.sessions)]
 
 
-def add_bulk(store: SessionStore, options: Options, start: float) -> None:
+def add_bulk(store: FakeStore, options: Options, start: float) -> None:
     """Fill the store with the bulk scene's sessions."""
     for number, session_id in enumerate(bulk_ids(options)):
         agent = {"type": "Agent", "nickname": "Robin", "participantId": f"0090{number:08X}0000"}
@@ -114,8 +115,8 @@ def add_bulk(store: SessionStore, options: Options, start: float) -> None:
         store.add_session(session_id, participants=[agent, customer], head=head)
 
 
-def trickle(options: Options, start: float) -> Iterator[Cue]:
-    """The messages that arrive while the bulk scene runs, the sessions taking turns."""
+def arrivals(options: Options, start: float) -> Iterator[TimedEvent]:
+    """The messages that arrive while the bulk scene runs, in one session after the other."""
     ids = bulk_ids(options)
     if not options.rate or not ids:
         return
@@ -134,4 +135,4 @@ def trickle(options: Options, start: float) -> Iterator[Cue]:
             "text": f"message {number + 1} of this run",
             "timestampSeconds": int(at * 1000),
         }
-        yield Cue(at, number, "message", ids[session], body)
+        yield TimedEvent(at, number, "message", ids[session], body)
