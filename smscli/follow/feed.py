@@ -23,7 +23,16 @@ from smscli.errors import (
 )
 from smscli.follow.cursor import Cursor, PageRequest
 from smscli.follow.rate import Trust, Window
-from smscli.follow.schedule import Connection, Due, FollowedSession, Rank, SessionList, Target, longest_unread
+from smscli.follow.schedule import (
+    Connection,
+    Due,
+    FollowedSession,
+    Phase,
+    Rank,
+    SessionList,
+    Target,
+    longest_unread,
+)
 from smscli.model import (
     Event,
     Idle,
@@ -163,7 +172,7 @@ class _Feed:
 
     @property
     def is_following(self) -> bool:
-        return self._all or not all(one.closed for one in self._followed.values())
+        return self._all or any(one.phase is not Phase.ENDED for one in self._followed.values())
 
     # Waiting, and what it ends with
 
@@ -221,7 +230,7 @@ class _Feed:
 
     def _stretch(self, now: float) -> Iterator[Event]:
         """Say when the polls that are wanted are more than the limit lets through."""
-        live = [one for one in self._followed.values() if not one.closed]
+        live = [one for one in self._followed.values() if one.phase is not Phase.ENDED]
         wanted = sum(1 / target.rhythm.interval for target in (self._list, *live))
         if not self._trust.trusted and wanted > self._window.limit(now):
             yield from self._say_once("stretched", f"{len(live)} sessions: polling is slower than asked for")
@@ -288,10 +297,10 @@ class _Feed:
         now = self._clock()
         last_read, doubtful = one.read_at, one.cursor.doubtful
         result = one.take(request, page, now, self._is_polling)
-        if one.session is None and not self._all:
-            yield self._known(one)
-        yield from one.recover()
-        if result.reset and not doubtful and not one.over:
+        if not self._all and one.confirm():
+            yield self._start_unlisted(one)
+        yield from one.report_recovery()
+        if result.reset and not doubtful and not one.has_ended:
             yield Notice("reset", f"the log of session {one.id} was reset: reading it again", one.id)
         self._name_gaps(one, result.gaps)
         if result.messages or request.first:
@@ -308,11 +317,11 @@ class _Feed:
         if one.is_done:
             yield from one.close()
 
-    def _known(self, one: FollowedSession) -> SessionStarted:
+    def _start_unlisted(self, one: FollowedSession) -> SessionStarted:
         """Messages knows a session that the list doesn't."""
-        one.known = True
-        one.session = Session(one.id)
-        return SessionStarted(one.session, announce=False)
+        if one.missing_since is not None:
+            self._list.due = min(self._list.due, one.absent(-inf, self._clock()))
+        return SessionStarted(Session(one.id), announce=False)
 
     def _name_gaps(self, one: FollowedSession, gaps: Sequence[tuple[int, int]]) -> None:
         if self._debug is not None:
@@ -341,7 +350,7 @@ class _Feed:
             yield from self._take_listed(session, now, announce)
         listed = {session.id for session in listing.sessions}
         for one in self._followed.values():
-            if one.id not in listed and not one.over:
+            if one.id not in listed and not one.has_ended:
                 self._list.due = min(self._list.due, one.absent(started, now))
         yield from self._connection.answered(
             {one.id for one in self._followed.values() if one.is_behind(now)}
@@ -395,12 +404,12 @@ class _Feed:
         if one.is_given_up:
             yield from one.close()
         else:
-            yield from one.trouble(error)
+            yield from one.report_failure(error)
 
     def _not_found(self, one: FollowedSession, error: NotFound) -> Iterator[Event]:
         """It counts as a list without the session, but the list has the last word: a session without messages
         may have no log yet."""
-        if not one.known:
+        if one.phase is Phase.UNCONFIRMED:
             meant = self._list.last.meant(one.id) if self._list.last else None
             error.hint = did_you_mean(meant, error.hint)
             raise error
@@ -411,7 +420,7 @@ class _Feed:
         if first:
             yield NewMessages(one.id, (), first=True)
         yield from self._connection.caught_up(one.id, 0)
-        if one.over:
+        if one.has_ended:
             yield from one.close()
         else:
             self._list.due = min(self._list.due, one.absent(-inf, now))

@@ -3,7 +3,7 @@ and the connection that all of them share."""
 
 from collections.abc import Collection, Iterator
 from datetime import datetime
-from enum import IntEnum
+from enum import Enum, IntEnum
 from math import inf
 from typing import NamedTuple
 
@@ -26,6 +26,16 @@ class Rank(IntEnum):
     FIRST = 1
     POLL = 2
     BACKGROUND = 3
+
+
+class Phase(Enum):
+    """Where a followed session is in its life."""
+
+    UNCONFIRMED = "neither the list nor its messages have shown that it exists"
+    LIVE = "it goes on"
+    MISSING = "the list lacks it, which one more list must confirm"
+    ENDING = "it has ended, and its messages are to be read once more"
+    ENDED = "its messages have been read to the end; a wake-up reads them again"
 
 
 class Due(NamedTuple):
@@ -101,21 +111,18 @@ class SessionList(Target):
 class FollowedSession(Target):
     """One session's messages.
 
-    `session` is what the list said of it last, None while only a recording or nobody knows it. `over`: its
-    last read is due; `closed`: that has been done. `missing_since`: the list lacks it. `lost`: it was said
-    that it can't be read.
+    `session` is what the last list said of it, None before. `missing_since`: the first of the lists without
+    it. `failure_reported`: a notice said that it can't be read.
     """
 
     def __init__(self, session_id: str, cursor: Cursor | None, interval: float, now: float) -> None:
         super().__init__(interval, now)
         self.id = session_id
         self.session: Session | None = None
-        self.known = cursor is not None
+        self.phase = Phase.UNCONFIRMED if cursor is None else Phase.LIVE
         self.cursor = cursor or Cursor()
         self.missing_since: float | None = None
-        self.over = False
-        self.closed = False
-        self.lost = False
+        self.failure_reported = False
         self._answered_at: datetime | None = None
 
     def next(self) -> Due:
@@ -158,63 +165,79 @@ class FollowedSession(Target):
 
     def listed(self, session: Session, now: float) -> bool:
         """The list has it; whether it is followed from now on, being new or live again."""
-        starts = self.session is None or (self.closed and not session.ended)
+        starts = self.session is None or (self.phase is Phase.ENDED and not session.ended)
         self.session = session
-        self.known = True
         self.missing_since = None
-        if not session.ended:
-            self.due = now if self.closed else self.due
-            self.over = self.closed = False
-        else:
+        if session.ended:
             self.end(now)
+        else:
+            self.due = now if self.phase is Phase.ENDED else self.due
+            self.phase = Phase.LIVE
         return starts
+
+    def confirm(self) -> bool:
+        """Its messages could be read; whether only that shows that it exists."""
+        if self.phase is Phase.UNCONFIRMED:
+            self.phase = Phase.LIVE if self.missing_since is None else Phase.MISSING
+        if self.session is not None:
+            return False
+        self.session = Session(self.id)
+        return True
 
     def absent(self, asked_at: float, now: float) -> float:
         """A list asked for at `asked_at` lacks it: when the list is to be read again to be sure."""
         if self.missing_since is None:
             self.missing_since = now
-        if asked_at - self.missing_since >= _GONE_AFTER:
+        if self.phase is Phase.LIVE:
+            self.phase = Phase.MISSING
+        if asked_at - self.missing_since < _GONE_AFTER:
+            return self.missing_since + _GONE_AFTER
+        if self.phase is Phase.MISSING:
             self.end(now)
-        return inf if self.over else self.missing_since + _GONE_AFTER
+        return inf
 
     def end(self, now: float) -> None:
-        """It is over: its messages are to be read once more."""
-        if not self.over:
-            self.over = True
+        """It has ended: its messages are to be read once more."""
+        if not self.has_ended:
+            self.phase = Phase.ENDING
             self.wake(now)
 
     @property
+    def has_ended(self) -> bool:
+        return self.phase in (Phase.ENDING, Phase.ENDED)
+
+    @property
     def is_waiting(self) -> bool:
-        """Whether there is anything to read for; one that is closed waits for a wake-up."""
-        return not self.closed or self.woken is not None
+        """Whether there is anything to read for."""
+        return self.phase is not Phase.ENDED or self.woken is not None
 
     @property
     def is_done(self) -> bool:
-        """Whether the last read of it was the last: nothing in it waits for a late message."""
-        return self.over and not self.cursor.paging and self.cursor.reread_due is None
+        """Whether the last read of it was the last: no gap in it waits for a late message."""
+        return self.has_ended and not self.cursor.paging and self.cursor.reread_due is None
 
     @property
     def is_given_up(self) -> bool:
         """Whether its last read has failed too often to wait for it."""
-        return self.over and self.backoff.failures >= _LAST_TRIES
+        return self.has_ended and self.backoff.failures >= _LAST_TRIES
 
     def close(self) -> Iterator[SessionEnded]:
-        """Its last read was the last, or there is none."""
+        """Nothing more is to be read of it."""
         self.woken = None
-        if not self.closed:
-            self.over = self.closed = True
+        if self.phase is not Phase.ENDED:
+            self.phase = Phase.ENDED
             if self.session is not None:
                 yield SessionEnded(self.id, self.session.state if self.session.ended else None)
 
-    def trouble(self, error: SmscliError) -> Iterator[Notice]:
-        """The first failure is not worth a word: the list, read next, tells whether it is the connection."""
-        if self.backoff.failures > 1 and not self.lost:
-            self.lost = True
+    def report_failure(self, error: SmscliError) -> Iterator[Notice]:
+        """A notice at the second failure: the list, read after the first, judges the connection."""
+        if self.backoff.failures > 1 and not self.failure_reported:
+            self.failure_reported = True
             yield Notice("lost", f"session {self.id} can't be read, retrying ({error.message})", self.id)
 
-    def recover(self) -> Iterator[Notice]:
-        if self.lost:
-            self.lost = False
+    def report_recovery(self) -> Iterator[Notice]:
+        if self.failure_reported:
+            self.failure_reported = False
             yield Notice("reconnected", f"session {self.id} can be read again", self.id)
 
     def age(self, now: float) -> float:
@@ -225,7 +248,7 @@ class FollowedSession(Target):
 
 def longest_unread(sessions: Collection[FollowedSession], now: float) -> FollowedSession | None:
     """The session that the background should read."""
-    waiting = [one for one in sessions if not one.closed and one.backoff.until <= now]
+    waiting = [one for one in sessions if one.phase is not Phase.ENDED and one.backoff.until <= now]
     return max(waiting, key=lambda one: one.age(now), default=None)
 
 
