@@ -1,17 +1,17 @@
-# bash completion for smscli. What the program prints is only ever text here: nothing of it is evaluated.
+# bash completion for smscli. The program's output is never evaluated.
 # shellcheck shell=bash
 
 _smscli() {
   local line=${COMP_LINE:0:COMP_POINT} tab=$'\t' taken value description quoted
   local -a words=() values=() descriptions=()
 
-  # bash splits words at signs such as = and @, which belong to ours: split the line again, at blanks alone.
+  # bash also splits words at signs such as = and @: split the line again, at blanks only.
   # Without -r, a backslash keeps its blank.
   # shellcheck disable=SC2162
   IFS=$' \t\n' read -d '' -a words <<<"$line"
   [[ $line == *[[:space:]] && $line != *\\[[:space:]] ]] && words+=('')
 
-  # bash puts what we give in place of $2, which is the word from its last such sign on.
+  # bash replaces $2, which is the word from its last such sign on.
   taken=${words[${#words[@]} - 1]}
   taken=${taken%"$2"}
 
@@ -26,8 +26,8 @@ _smscli() {
   done < <(command smscli __complete "${words[@]:1}" 2>/dev/null)
 
   COMPREPLY=("${values[@]}")
-  # Where several are only listed (? and !, what TAB's second press and show-all-if-ambiguous do) they are told
-  # apart by what they are; a single one is typed, and must be the value alone.
+  # In a list of several (? and !: second TAB and show-all-if-ambiguous) each has its description; a single one
+  # is inserted, and must be the value alone.
   [[ ${COMP_TYPE:-} == 63 || ${COMP_TYPE:-} == 33 ]] && ((${#values[@]} > 1)) || return 0
   local at
   for at in "${!values[@]}"; do

@@ -1,4 +1,4 @@
-# fish completion for smscli. What the program prints is only ever text here: nothing of it is evaluated.
+# fish completion for smscli. The program's output is never evaluated.
 
 function __smscli_complete
     set -l words (commandline -opc)

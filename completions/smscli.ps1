@@ -1,4 +1,4 @@
-# PowerShell completion for smscli. What the program prints is only ever text here: nothing of it is evaluated.
+# PowerShell completion for smscli. The program's output is never evaluated.
 
 Register-ArgumentCompleter -Native -CommandName smscli -ScriptBlock {
     param($word, $line, $cursor)

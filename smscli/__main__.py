@@ -5,7 +5,7 @@ import sys
 
 
 def main() -> None:
-    """Run smscli with the process's own arguments and end with its exit code."""
+    """Run smscli with the arguments of the process, and exit."""
     # Until `cli` installs its handlers, Ctrl-C ends the process without Python's traceback.
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)

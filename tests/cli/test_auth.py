@@ -18,12 +18,12 @@ from tests.support.wire_server import WireServer, answer
 
 
 @pytest.fixture
-def kept(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[tuple[str, str], str]]:
-    """What the keyring holds."""
+def stored(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[tuple[str, str], str]]:
+    """The content of the keyring."""
     monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "tests.support.memory_keyring.Memory")
-    Memory.kept.clear()
-    yield Memory.kept
-    Memory.kept.clear()
+    Memory.secrets.clear()
+    yield Memory.secrets
+    Memory.secrets.clear()
 
 
 @pytest.fixture
@@ -40,11 +40,11 @@ def config(home: dict[str, str]) -> Path:
     return Path(home["HOME"], ".config", "smscli", "config.toml")
 
 
-def test_login_checks_the_secret_and_then_keeps_it(
+def test_login_checks_the_secret_and_then_stores_it(
     smscli: Smscli,
     home: dict[str, str],
     server: FakeServer,
-    kept: dict[tuple[str, str], str],
+    stored: dict[tuple[str, str], str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     pipe_in(monkeypatch, "demo\n")
@@ -53,7 +53,7 @@ def test_login_checks_the_secret_and_then_keeps_it(
     )
     assert (outcome.code, outcome.out) == (0, "")
     assert outcome.err == "signed in to 127.0.0.1 as demo, profile default\n"
-    assert kept == {("smscli", f"demo@{server.url}"): "demo"}
+    assert stored == {("smscli", f"demo@{server.url}"): "demo"}
     assert tomllib.loads(config(home).read_text()) == {
         "default": "default",
         "profiles": {
@@ -65,7 +65,7 @@ def test_login_checks_the_secret_and_then_keeps_it(
 
 
 def test_nothing_of_the_servers_name_for_a_user_acts_on_the_terminal(
-    smscli: Smscli, kept: dict[tuple[str, str], str], monkeypatch: pytest.MonkeyPatch
+    smscli: Smscli, stored: dict[tuple[str, str], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pipe_in(monkeypatch, "t0k3n\n")
     user = {"userName": "\x1b]0;owned\x07demo\u202e\n"}
@@ -75,11 +75,11 @@ def test_nothing_of_the_servers_name_for_a_user_acts_on_the_terminal(
     assert outcome.err == f"signed in to localhost as {shown}, profile default\n"
 
 
-def test_a_refused_secret_is_not_kept(
+def test_a_refused_secret_is_not_stored(
     smscli: Smscli,
     home: dict[str, str],
     server: FakeServer,
-    kept: dict[tuple[str, str], str],
+    stored: dict[tuple[str, str], str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     pipe_in(monkeypatch, "wrong\n")
@@ -87,20 +87,20 @@ def test_a_refused_secret_is_not_kept(
     assert outcome.code == 4
     assert outcome.err.startswith("error: ")
     assert "wrong" not in outcome.err
-    assert (kept, config(home).exists()) == ({}, False)
+    assert (stored, config(home).exists()) == ({}, False)
 
 
-def test_a_token_is_kept_for_the_profile(
+def test_a_token_is_stored_for_the_profile(
     smscli: Smscli,
     home: dict[str, str],
     server: FakeServer,
-    kept: dict[tuple[str, str], str],
+    stored: dict[tuple[str, str], str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     pipe_in(monkeypatch, "demo-token")
     outcome = smscli("auth", "login", "--token-stdin", "--url", server.url, "--profile", "lab")
     assert outcome.code == 0, outcome.err
-    assert kept == {("smscli", f"lab@{server.url}"): "demo-token"}
+    assert stored == {("smscli", f"lab@{server.url}"): "demo-token"}
     assert tomllib.loads(config(home).read_text()) == {
         "default": "lab",
         "profiles": {"lab": {"url": f"{server.url}/api/v2", "auth": "token"}},
@@ -123,7 +123,7 @@ def test_a_token_is_kept_for_the_profile(
         (["--demo"], "auth login is for a real server; --demo signs in by itself"),
     ],
 )
-def test_login_with_nobody_to_ask_names_the_option(
+def test_login_without_a_terminal_names_the_option(
     smscli: Smscli, monkeypatch: pytest.MonkeyPatch, arguments: list[str], message: str
 ) -> None:
     pipe_in(monkeypatch, "x\n")
@@ -137,34 +137,34 @@ def signed_in(smscli: Smscli, server: FakeServer, monkeypatch: pytest.MonkeyPatc
     assert smscli(*login).code == 0
 
 
-def test_logout_forgets_the_secret_and_keeps_the_profile(
+def test_logout_deletes_the_secret_and_keeps_the_profile(
     smscli: Smscli,
     home: dict[str, str],
     server: FakeServer,
-    kept: dict[tuple[str, str], str],
+    stored: dict[tuple[str, str], str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     signed_in(smscli, server, monkeypatch)
     outcome = smscli("auth", "logout")
-    assert (outcome.code, kept) == (0, {})
+    assert (outcome.code, stored) == (0, {})
     assert outcome.err == f"signed out of {server.url}/api/v2, profile default\n"
     assert "default" in tomllib.loads(config(home).read_text())["profiles"]
     again = smscli("auth", "logout")
     assert (again.code, again.err) == (0, "no secret was stored for profile default\n")
 
 
-def test_logout_all_forgets_every_profiles_secret(
-    smscli: Smscli, server: FakeServer, kept: dict[tuple[str, str], str], monkeypatch: pytest.MonkeyPatch
+def test_logout_all_deletes_the_secret_of_every_profile(
+    smscli: Smscli, server: FakeServer, stored: dict[tuple[str, str], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     signed_in(smscli, server, monkeypatch, "--profile", "one")
-    kept["smscli", "other@https://elsewhere:443"] = "not ours to forget"
+    stored["smscli", "other@https://elsewhere:443"] = "not ours to forget"
     outcome = smscli("auth", "logout", "--all")
     assert outcome.code == 0
-    assert kept == {("smscli", "other@https://elsewhere:443"): "not ours to forget"}
+    assert stored == {("smscli", "other@https://elsewhere:443"): "not ours to forget"}
 
 
 def test_logout_all_goes_on_after_one_that_fails(
-    smscli: Smscli, server: FakeServer, kept: dict[tuple[str, str], str], monkeypatch: pytest.MonkeyPatch
+    smscli: Smscli, server: FakeServer, stored: dict[tuple[str, str], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     signed_in(smscli, server, monkeypatch, "--profile", "one")
     signed_in(smscli, server, monkeypatch, "--profile", "two", "--user", "sample")
@@ -173,11 +173,11 @@ def test_logout_all_goes_on_after_one_that_fails(
     def partly_locked(keyring: Memory, service: str, username: str) -> str | None:
         if username.startswith("demo@"):
             raise KeyringLocked
-        return kept.get((service, username))
+        return stored.get((service, username))
 
     monkeypatch.setattr(Memory, "get_password", partly_locked)
     outcome = smscli("auth", "logout", "--all")
-    assert (outcome.code, list(kept)) == (4, [("smscli", f"demo@{server.url}")])
+    assert (outcome.code, list(stored)) == (4, [("smscli", f"demo@{server.url}")])
     assert outcome.err.splitlines()[:4] == [
         "profile one: the keyring is locked",
         f"signed out of {server.url}/api/v2, profile two",
@@ -187,7 +187,7 @@ def test_logout_all_goes_on_after_one_that_fails(
 
 
 def test_status_says_where_the_secret_comes_from(
-    smscli: Smscli, server: FakeServer, kept: dict[tuple[str, str], str], monkeypatch: pytest.MonkeyPatch
+    smscli: Smscli, server: FakeServer, stored: dict[tuple[str, str], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     signed_in(smscli, server, monkeypatch)
     found = {
@@ -207,7 +207,7 @@ def test_status_says_where_the_secret_comes_from(
     assert json.loads(other.out)["secretSource"] == "environment"
 
 
-def test_status_of_a_refused_secret_tells_and_fails(smscli: Smscli, server: FakeServer) -> None:
+def test_status_of_a_refused_secret_fails(smscli: Smscli, server: FakeServer) -> None:
     outcome = smscli("auth", "status", "--json", server=server, SMSCLI_PASSWORD="wrong")
     found = json.loads(outcome.out)
     assert (outcome.code, found["accepted"], found["secretSource"]) == (4, False, "environment")

@@ -1,4 +1,4 @@
-"""Whole commands with a keyring that is locked, missing, broken, empty, plain text, or does not answer."""
+"""Whole commands with a keyring that is locked, missing, broken, empty, plain text, or hangs."""
 
 import io
 import json
@@ -26,13 +26,13 @@ from tests.support.on_terminal import OnTerminal
 Environ = dict[str, str]
 
 ID = "0000Na9B26EF0001"
-DO_WITHOUT = "set SMSCLI_PASSWORD or SMSCLI_TOKEN, or give the profile a password_command"
-LOCKED = ("the keyring is locked", f"unlock it; or {DO_WITHOUT}")
-MISSING = ("there is no keyring on this machine", DO_WITHOUT)
-BROKEN = ("the keyring can't be used: Failed to create the collection: no session bus.", DO_WITHOUT)
-PLAIN = ("the keyring is configured to store secrets as plain text", DO_WITHOUT)
-ABSENT = ("the keyring can't be used: No module named 'no_such_vault'", DO_WITHOUT)
-TROUBLES = {
+WITHOUT_KEYRING = "set SMSCLI_PASSWORD or SMSCLI_TOKEN, or give the profile a password_command"
+LOCKED = ("the keyring is locked", f"unlock it; or {WITHOUT_KEYRING}")
+MISSING = ("there is no keyring on this machine", WITHOUT_KEYRING)
+BROKEN = ("the keyring can't be used: Failed to create the collection: no session bus.", WITHOUT_KEYRING)
+PLAIN = ("the keyring is configured to store secrets as plain text", WITHOUT_KEYRING)
+ABSENT = ("the keyring can't be used: No module named 'no_such_vault'", WITHOUT_KEYRING)
+FAILURES = {
     "tests.support.odd_keyrings.Locked": LOCKED,
     "keyring.backends.fail.Keyring": MISSING,
     "tests.support.odd_keyrings.Broken": BROKEN,
@@ -57,14 +57,14 @@ def environ(home: Environ, server: FakeServer, tmp_path: Path) -> Environ:
     return {**home, "PATH": os.environ["PATH"], "TEST_UNLOCKED": str(tmp_path / "unlocked")}
 
 
-@pytest.fixture(params=TROUBLES)
-def trouble(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> tuple[str, str]:
+@pytest.fixture(params=FAILURES)
+def failure(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> tuple[str, str]:
     monkeypatch.setenv("PYTHON_KEYRING_BACKEND", request.param)
-    return TROUBLES[request.param]
+    return FAILURES[request.param]
 
 
-def as_lines(trouble: tuple[str, str]) -> str:
-    return f"error: {trouble[0]}\nhint: {trouble[1]}\n"
+def as_lines(failure: tuple[str, str]) -> str:
+    return f"error: {failure[0]}\nhint: {failure[1]}\n"
 
 
 @pytest.mark.parametrize(
@@ -72,28 +72,28 @@ def as_lines(trouble: tuple[str, str]) -> str:
     [["list"], ["show", ID], ["messages", ID], ["tail", "--all"], ["auth", "logout"]],
     ids=" ".join,
 )
-def test_each_trouble_is_one_line_with_its_next_step(
-    smscli: Smscli, server: FakeServer, environ: Environ, trouble: tuple[str, str], arguments: list[str]
+def test_each_keyring_failure_is_one_line_with_a_hint(
+    smscli: Smscli, server: FakeServer, environ: Environ, failure: tuple[str, str], arguments: list[str]
 ) -> None:
     outcome = smscli(*arguments, **environ)
-    assert (outcome.code, outcome.out, outcome.err) == (4, "", as_lines(trouble))
+    assert (outcome.code, outcome.out, outcome.err) == (4, "", as_lines(failure))
     assert list(server.requests) == []
 
 
-def test_a_script_is_told_each_trouble_in_an_object(
-    smscli: Smscli, environ: Environ, trouble: tuple[str, str]
+def test_each_keyring_failure_is_an_object_with_json(
+    smscli: Smscli, environ: Environ, failure: tuple[str, str]
 ) -> None:
     error = json.loads(smscli("list", "--json", **environ).err)["error"]
-    assert (error["kind"], error["exitCode"], error["message"], error["hint"]) == ("auth", 4, *trouble)
+    assert (error["kind"], error["exitCode"], error["message"], error["hint"]) == ("auth", 4, *failure)
 
 
-def test_status_and_doctor_tell_it_too(smscli: Smscli, environ: Environ, trouble: tuple[str, str]) -> None:
+def test_status_and_doctor_report_it_too(smscli: Smscli, environ: Environ, failure: tuple[str, str]) -> None:
     status = smscli("auth", "status", "--json", **environ)
     found = json.loads(status.out)
     assert (status.code, found["secretSource"], found["accepted"]) == (4, None, None)
     doctor = smscli("doctor", "--json", **environ)
     secret = next(one for one in json.loads(doctor.out) if one["check"] == "secret")
-    assert (doctor.code, secret["finding"], secret["hint"]) == (4, *trouble)
+    assert (doctor.code, secret["finding"], secret["hint"]) == (4, *failure)
 
 
 def pipe_in(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
@@ -104,20 +104,20 @@ def login(server: FakeServer) -> list[str]:
     return ["auth", "login", "--password-stdin", "--url", server.url, "--user", "demo"]
 
 
-def test_a_login_that_can_keep_no_secret_saves_no_profile(
+def test_a_login_that_can_store_no_secret_saves_no_profile(
     smscli: Smscli,
     home: Environ,
     server: FakeServer,
-    trouble: tuple[str, str],
+    failure: tuple[str, str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     pipe_in(monkeypatch, "demo\n")
     outcome = smscli(*login(server))
-    assert (outcome.code, outcome.err) == (4, as_lines(trouble))
+    assert (outcome.code, outcome.err) == (4, as_lines(failure))
     assert not Path(home["HOME"], ".config").exists()
 
 
-def test_a_keyring_that_keeps_nothing_is_found_out(
+def test_a_keyring_that_stores_nothing_is_reported(
     smscli: Smscli, server: FakeServer, environ: Environ, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.null.Keyring")
@@ -129,13 +129,13 @@ def test_a_keyring_that_keeps_nothing_is_found_out(
     assert (outcome.code, outcome.err) == (4, as_lines(none))
     pipe_in(monkeypatch, "demo\n")
     kept = smscli(*login(server), **environ)
-    assert (kept.code, kept.err) == (4, as_lines(("the keyring does not store secrets", DO_WITHOUT)))
+    assert (kept.code, kept.err) == (4, as_lines(("the keyring does not store secrets", WITHOUT_KEYRING)))
     forgotten = smscli("auth", "logout", **environ)
     assert (forgotten.code, forgotten.err) == (0, "no secret was stored for profile default\n")
 
 
 def test_with_a_secret_in_the_environment_no_keyring_is_asked(
-    smscli: Smscli, environ: Environ, trouble: tuple[str, str]
+    smscli: Smscli, environ: Environ, failure: tuple[str, str]
 ) -> None:
     outcome = smscli("list", SMSCLI_PASSWORD="demo", **environ)
     assert (outcome.code, outcome.err) == (0, "")
@@ -157,13 +157,13 @@ def timed(arguments: list[str], environ: Environ) -> tuple[int, str, str, float]
     return done.returncode, done.stdout, done.stderr, time.monotonic() - begun
 
 
-def test_off_a_terminal_a_silent_keyring_is_given_up_after_five_seconds(
+def test_without_a_terminal_a_keyring_call_times_out_after_five_seconds(
     server: FakeServer, environ: Environ
 ) -> None:
     asked = [["list"], ["tail", "--all"], login(server), ["auth", "logout"]]
     with ThreadPoolExecutor(len(asked)) as hands:
         ends = list(hands.map(lambda arguments: timed(arguments, silent(environ)), asked))
-    told = as_lines(("the keyring did not answer within 5 seconds", DO_WITHOUT))
+    told = as_lines(("the keyring did not answer within 5 seconds", WITHOUT_KEYRING))
     assert [end[:3] for end in ends] == [(4, "", told)] * len(asked)
     assert all(5 <= seconds < 15 for *_, seconds in ends)
 
@@ -180,7 +180,9 @@ def test_on_a_terminal_there_is_more_time_to_unlock_it(environ: Environ) -> None
         assert len([line for line in seen.screen if "waiting" in line]) == 1
 
 
-def test_on_a_terminal_it_is_given_up_in_the_end(environ: Environ, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_on_a_terminal_a_keyring_call_times_out_too(
+    environ: Environ, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("TEST_UNLOCKED", environ["TEST_UNLOCKED"])
     terminal = Terminal.for_test()
     app = AppContext(environ, json_stderr=False, terminal=terminal)
@@ -222,7 +224,7 @@ def test_a_signal_ends_the_wait_in_a_pipe(environ: Environ) -> None:
         assert (child.wait(20), told) == (143, [])
 
 
-def test_a_word_is_completed_without_a_keyring(environ: Environ, trouble: tuple[str, str]) -> None:
+def test_a_word_is_completed_without_a_keyring(environ: Environ, failure: tuple[str, str]) -> None:
     code, out, err, seconds = timed(["__complete", "show", ""], {**os.environ, **environ})
     assert (code, out, err) == (0, "", "")
     assert seconds < 10

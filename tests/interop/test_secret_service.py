@@ -130,7 +130,7 @@ def login(environ: dict[str, str], server: FakeServer) -> tuple[int, str, str]:
     return smscli(environ, *arguments, typed="demo\n")
 
 
-def test_a_secret_is_kept_used_and_forgotten(environ: dict[str, str], server: FakeServer) -> None:
+def test_a_secret_is_stored_used_and_deleted(environ: dict[str, str], server: FakeServer) -> None:
     signed_in = (0, "", "signed in to 127.0.0.1 as demo, profile default\n")
     assert login(environ, server) == signed_in
     assert labels(environ) == [f"Password for 'demo@{server.url}' on 'smscli'"]
@@ -153,7 +153,7 @@ def test_a_secret_is_kept_used_and_forgotten(environ: dict[str, str], server: Fa
     assert err.startswith(f"error: no password is stored for demo@{server.url}\n")
 
 
-def test_a_locked_chest_is_no_hang_in_a_pipe(environ: dict[str, str], server: FakeServer) -> None:
+def test_a_locked_collection_does_not_hang_a_pipe(environ: dict[str, str], server: FakeServer) -> None:
     assert login(environ, server)[0] == 0
     subprocess.run([sys.executable, "-c", LOCK], env=environ, check=True, timeout=20)
     begun = time.monotonic()
@@ -163,7 +163,7 @@ def test_a_locked_chest_is_no_hang_in_a_pipe(environ: dict[str, str], server: Fa
     assert err == f"error: the keyring is locked\nhint: unlock it; or {DO_WITHOUT}\n"
 
 
-def test_a_bus_with_a_chest_that_nobody_unlocks_is_no_hang_in_a_pipe(
+def test_a_collection_that_is_not_unlocked_does_not_hang_a_pipe(
     bus: dict[str, str], server: FakeServer
 ) -> None:
     begun = time.monotonic()

@@ -92,9 +92,9 @@ def elsewhere() -> Iterator[WireServer]:
 def kept(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[tuple[str, str], str]]:
     """What the keyring holds."""
     monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "tests.support.memory_keyring.Memory")
-    Memory.kept.clear()
-    yield Memory.kept
-    Memory.kept.clear()
+    Memory.secrets.clear()
+    yield Memory.secrets
+    Memory.secrets.clear()
 
 
 def by_end(**replies: Reply) -> Callable[[Request], Reply]:

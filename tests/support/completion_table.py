@@ -1,5 +1,7 @@
-"""Writes `smscli/completion.json`, the commands as completion knows them, from the commands themselves:
-`python -m tests.support.completion_table`. A test sees to it that this was done."""
+"""Generates `smscli/completion.json` from the command tree: `python -m tests.support.completion_table`.
+
+A test compares the file with the tree.
+"""
 
 import json
 from pathlib import Path
@@ -11,7 +13,7 @@ from smscli.output.columns import COLUMNS, WAITING
 
 FILE = Path(smscli.__file__).with_name("completion.json")
 
-_WORDS: dict[str, list[str]] = {
+_CHOICES: dict[str, list[str]] = {
     "--state": list(State),
     "--type": list(MessageType),
     "--from": list(Role),
@@ -59,11 +61,11 @@ def _option(option: Any) -> dict[str, object]:
 
 
 def _values(name: str, metavar: str) -> str | list[str]:
-    """What stands for an option's value: words, `files` or `profiles`; no words where nobody knows."""
+    """The completions of an option's value: choices, `files` or `profiles`; none for a free value."""
     if name == "--profile" or metavar == "FILE":
         return "profiles" if name == "--profile" else "files"
     choices = metavar.split("|") if "|" in metavar and metavar.islower() else []
-    return choices or _WORDS.get(name, [])
+    return choices or _CHOICES.get(name, [])
 
 
 def _argument(metavar: str) -> str:

@@ -8,14 +8,14 @@ from keyring.errors import PasswordDeleteError
 
 class Memory(KeyringBackend):
     priority = 1  # type: ignore[assignment]
-    kept: ClassVar[dict[tuple[str, str], str]] = {}
+    secrets: ClassVar[dict[tuple[str, str], str]] = {}
 
     def get_password(self, service: str, username: str) -> str | None:
-        return self.kept.get((service, username))
+        return self.secrets.get((service, username))
 
     def set_password(self, service: str, username: str, password: str) -> None:
-        self.kept[service, username] = password
+        self.secrets[service, username] = password
 
     def delete_password(self, service: str, username: str) -> None:
-        if self.kept.pop((service, username), None) is None:
+        if self.secrets.pop((service, username), None) is None:
             raise PasswordDeleteError(username)

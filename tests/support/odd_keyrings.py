@@ -1,4 +1,4 @@
-"""Keyrings that don't play along, for `PYTHON_KEYRING_BACKEND`."""
+"""Fake keyrings for every failure mode, for `PYTHON_KEYRING_BACKEND`."""
 
 import os
 import time
@@ -9,7 +9,7 @@ from keyring.errors import InitError, KeyringLocked
 
 
 class Locked(KeyringBackend):
-    """Nobody unlocks it."""
+    """Stays locked."""
 
     priority = 1
 
@@ -24,7 +24,7 @@ class Locked(KeyringBackend):
 
 
 class Broken(KeyringBackend):
-    """Its service is not to be reached."""
+    """Its service can't be reached."""
 
     priority = 1
 
@@ -39,7 +39,7 @@ class Broken(KeyringBackend):
 
 
 class PlaintextKeyring(KeyringBackend):
-    """Has the name of the one that keeps secrets readable."""
+    """Has the name of the back end that stores plain text."""
 
     priority = 1
 
@@ -54,7 +54,7 @@ class PlaintextKeyring(KeyringBackend):
 
 
 class Hanging(KeyringBackend):
-    """Answers once the file that TEST_UNLOCKED names is there."""
+    """Answers when the file named by TEST_UNLOCKED exists."""
 
     priority = 1
 

@@ -1,4 +1,4 @@
-"""What may stand where the cursor is: commands, options and choices of the table, ids of a live server."""
+"""Shell completion: commands, options and choices of the table, ids of a live server."""
 
 import json
 import os
@@ -24,16 +24,16 @@ GLOBAL = [
 ]  # fmt: skip
 
 
-def nobody(given: Mapping[str, str]) -> Iterable[Choice]:
+def no_ids(options: Mapping[str, str]) -> Iterable[Choice]:
     raise AssertionError("the ids were asked for")
 
 
-def two(given: Mapping[str, str]) -> Iterable[Choice]:
+def two(options: Mapping[str, str]) -> Iterable[Choice]:
     return [FIRST, SECOND]
 
 
 def values(*words: str, environ: Mapping[str, str] | None = None) -> list[str]:
-    return [one.value for one in complete(words, environ or {}, nobody)]
+    return [one.value for one in complete(words, environ or {}, no_ids)]
 
 
 @pytest.fixture
@@ -67,7 +67,7 @@ def test_the_table_is_made_from_the_commands_as_they_are() -> None:
 
 
 def test_commands_come_with_what_they_do() -> None:
-    assert complete(["sessions", ""], {}, nobody) == [
+    assert complete(["sessions", ""], {}, no_ids) == [
         Choice("list", "List the live sessions who is in them since when"),
         Choice("show", "Show one session who what data how active"),
         Choice("messages", "Read what was said in one session"),
@@ -105,7 +105,7 @@ def test_choices_stand_behind_a_blank_or_an_equals_sign() -> None:
     assert values("list", "--sort", "rec") == ["receivedDate"]
 
 
-def test_no_words_are_offered_where_nobody_knows_one() -> None:
+def test_free_values_have_no_completions() -> None:
     assert values("tail", "--since", "") == []
     assert values("--url", "") == []
     assert values("tail", "--nonsense=") == []
@@ -124,8 +124,8 @@ def test_ids_are_offered_with_state_and_customer() -> None:
 
 def test_an_id_is_offered_to_tail_once_and_to_show_only_one() -> None:
     assert complete(["tail", FIRST.value, ""], {}, two) == [SECOND]
-    assert [one.value for one in complete(["show", FIRST.value, "--j"], {}, nobody)] == ["--json"]
-    assert FIRST not in complete(["show", FIRST.value, ""], {}, nobody)
+    assert [one.value for one in complete(["show", FIRST.value, "--j"], {}, no_ids)] == ["--json"]
+    assert FIRST not in complete(["show", FIRST.value, ""], {}, no_ids)
 
 
 def test_a_dash_behind_two_dashes_begins_no_option() -> None:
@@ -134,15 +134,15 @@ def test_a_dash_behind_two_dashes_begins_no_option() -> None:
 
 
 def test_the_ids_are_those_of_the_server_that_the_options_name() -> None:
-    given: list[Mapping[str, str]] = []
+    seen: list[Mapping[str, str]] = []
 
     def ids(options: Mapping[str, str]) -> Iterable[Choice]:
-        given.append(options)
+        seen.append(options)
         return []
 
     complete(["-p", "work", "--demo", "tail", "--user=mika", "--all", ""], {}, ids)
 
-    assert given == [{"--profile": "work", "--demo": "", "--user": "mika", "--all": ""}]
+    assert seen == [{"--profile": "work", "--demo": "", "--user": "mika", "--all": ""}]
 
 
 def test_profiles_are_offered_with_user_and_server(home: dict[str, str]) -> None:
@@ -154,11 +154,11 @@ def test_profiles_are_offered_with_user_and_server(home: dict[str, str]) -> None
         '[profiles."$(reboot)"]\nurl = "http://lab.example"\n'
     )
 
-    assert complete(["auth", "use", ""], home, nobody) == [
+    assert complete(["auth", "use", ""], home, no_ids) == [
         Choice("work", "robin gws.example.com 443"),
         Choice("my lab", "lab.example 8080"),
     ]
-    assert complete(["--profile=my l"], home, nobody) == [Choice("--profile=my lab", "lab.example 8080")]
+    assert complete(["--profile=my l"], home, no_ids) == [Choice("--profile=my lab", "lab.example 8080")]
 
 
 @pytest.mark.parametrize(
@@ -168,7 +168,7 @@ def test_profiles_are_offered_with_user_and_server(home: dict[str, str]) -> None
      "a#", "!a", "\u3164", "a\u115fb", "a\u200bb", "a\U000e0041"],
 )  # fmt: skip
 def test_an_id_that_a_shell_could_take_for_more_is_left_out(value: str) -> None:
-    assert complete(["show", ""], {}, lambda given: [Choice(value, "Chatting"), SECOND]) == [SECOND]
+    assert complete(["show", ""], {}, lambda options: [Choice(value, "Chatting"), SECOND]) == [SECOND]
 
 
 def test_a_description_is_reduced_to_words() -> None:
@@ -182,7 +182,7 @@ def test_a_description_is_reduced_to_words() -> None:
     assert plain("a" * 1_000_000) == "a" * 60
 
 
-def test_the_servers_ids_are_kept_for_ten_seconds(server: FakeServer, environ: dict[str, str]) -> None:
+def test_ids_are_cached_for_ten_seconds(server: FakeServer, environ: dict[str, str]) -> None:
     server.store.add_session("S1", state="Invited", customer="Mika$(id)", agents=())
     found = [Choice("S1", "Invited Mika id")]
 
@@ -191,13 +191,13 @@ def test_the_servers_ids_are_kept_for_ten_seconds(server: FakeServer, environ: d
     assert live_ids({}, environ, 30.0) == found
     assert [path for _, path, _ in server.requests] == ["/api/v2/me/smsessions?fields=*"]
 
-    kept = IdCache(environ, [server.url, "demo", None])
+    cache = IdCache(environ, [server.url, "demo", None])
     now = time.time()
-    kept.write(found, now)
-    assert [kept.read(now + 9.9), kept.read(now + 10), kept.read(now - 1)] == [found, None, None]
+    cache.write(found, now)
+    assert [cache.read(now + 9.9), cache.read(now + 10), cache.read(now - 1)] == [found, None, None]
 
 
-def test_kept_ids_are_those_of_one_server_user_and_profile_only(home: dict[str, str]) -> None:
+def test_cached_ids_belong_to_one_server_user_and_profile(home: dict[str, str]) -> None:
     IdCache(home, ["https://a.example:443", "robin", "work"]).write([FIRST], 1000.0)
 
     assert IdCache(home, ["https://a.example:443", "robin", "work"]).read(1000.0) == [FIRST]
@@ -206,7 +206,7 @@ def test_kept_ids_are_those_of_one_server_user_and_profile_only(home: dict[str, 
     assert IdCache(home, ["https://a.example:443", "robin", None]).read(1000.0) is None
 
 
-def test_kept_ids_are_for_their_owner_alone(home: dict[str, str]) -> None:
+def test_the_id_cache_is_private(home: dict[str, str]) -> None:
     IdCache(home, ["demo", None, None]).write([FIRST], 1000.0)
 
     file = Path(home["HOME"], ".cache", "smscli", "sessions.json")
@@ -222,22 +222,22 @@ def test_kept_ids_are_for_their_owner_alone(home: dict[str, str]) -> None:
     ["", "[]", "{", "null", '{"owner": ["demo", null, null], "at": "x", "sessions": []}',
      '{"owner": ["demo", null, null], "at": 1000, "sessions": [1]}'],
 )  # fmt: skip
-def test_a_spoilt_cache_is_no_cache(content: str, home: dict[str, str]) -> None:
-    kept = IdCache(home, ["demo", None, None])
-    kept.write([FIRST], 1000.0)
+def test_a_broken_id_cache_is_ignored(content: str, home: dict[str, str]) -> None:
+    cache = IdCache(home, ["demo", None, None])
+    cache.write([FIRST], 1000.0)
     Path(home["HOME"], ".cache", "smscli", "sessions.json").write_text(content)
 
-    assert kept.read(1000.0) is None
+    assert cache.read(1000.0) is None
 
 
-def test_a_cache_that_can_not_be_written_costs_no_answer(server: FakeServer, environ: dict[str, str]) -> None:
+def test_an_id_cache_that_cannot_be_written_is_no_error(server: FakeServer, environ: dict[str, str]) -> None:
     Path(environ["HOME"], ".cache").write_text("in the way")
     server.store.add_session("S1", agents=())
 
     assert live_ids({}, environ, 30.0) == [Choice("S1", "Chatting Mika")]
 
 
-def test_a_server_that_hangs_is_given_up_and_nothing_is_kept(
+def test_a_server_that_hangs_is_given_up_and_nothing_is_cached(
     server: FakeServer, environ: dict[str, str]
 ) -> None:
     server.fail_next("hang")
@@ -319,11 +319,11 @@ def test_lines_are_a_value_a_tab_and_a_description(server: FakeServer, environ: 
     ],
     ids=lambda setting: " ".join(f"{key}={value}" for key, value in setting.items()),
 )
-def test_whatever_is_wrong_nothing_is_said(setting: dict[str, str], environ: dict[str, str]) -> None:
+def test_errors_print_nothing(setting: dict[str, str], environ: dict[str, str]) -> None:
     assert process("show", "", environ={**environ, **setting}) == (0, b"", b"")
 
 
-def test_a_broken_config_file_says_nothing_either(environ: dict[str, str]) -> None:
+def test_a_broken_config_file_prints_nothing(environ: dict[str, str]) -> None:
     folder = Path(environ["HOME"], ".config", "smscli")
     folder.mkdir(parents=True)
     folder.joinpath("config.toml").write_text("nonsense")

@@ -1,4 +1,4 @@
-"""Profiles and settings: which source wins, what belongs to one server, and a file that two can write."""
+"""Profiles and settings: precedence, what belongs to one server, and the config file."""
 
 import os
 import stat
@@ -117,7 +117,7 @@ def test_an_option_goes_before_the_environment() -> None:
         "SMSCLI_CLIENT_CERT": "theo.pem",
         "SMSCLI_DEBUG": "1",
     }
-    said = CliOptions(
+    options = CliOptions(
         profile="lab",
         url="https://other.example",
         user="ines",
@@ -127,7 +127,7 @@ def test_an_option_goes_before_the_environment() -> None:
         color="always",
         debug=False,
     )
-    assert resolve(said, environ, CONFIG) == Settings(
+    assert resolve(options, environ, CONFIG) == Settings(
         profile="lab",
         base_url="https://other.example/api/v2",
         origin="https://other.example:443",
@@ -143,14 +143,14 @@ def test_an_option_goes_before_the_environment() -> None:
     )
 
 
-def test_empty_variables_and_options_say_nothing() -> None:
+def test_empty_variables_and_options_count_as_not_set() -> None:
     names = ("PROFILE", "URL", "USERNAME", "PASSWORD", "TOKEN", "TIMEOUT", "CA_BUNDLE", "CLIENT_CERT", "DEMO")
     environ = {f"SMSCLI_{name}": "" for name in names}
-    said = CliOptions(profile="", url="", user="", ca_bundle="", client_cert="")
-    assert resolve(said, environ, CONFIG) == AT_WORK
+    options = CliOptions(profile="", url="", user="", ca_bundle="", client_cert="")
+    assert resolve(options, environ, CONFIG) == AT_WORK
 
 
-def test_a_home_sign_in_a_file_name_is_the_home() -> None:
+def test_a_tilde_in_a_file_name_is_the_home() -> None:
     settings = resolve(CliOptions(ca_bundle="~/ca.pem"), {}, CONFIG._replace(profiles={"work": WORK}))
     assert settings.ca_bundle == os.path.expanduser("~/ca.pem")
 
@@ -158,7 +158,7 @@ def test_a_home_sign_in_a_file_name_is_the_home() -> None:
 # Secrets.
 
 
-def test_a_token_of_the_environment_makes_the_password_void() -> None:
+def test_a_token_of_the_environment_overrides_its_password() -> None:
     settings = resolve(CliOptions(), {"SMSCLI_TOKEN": "t0ken", "SMSCLI_PASSWORD": "hunter2"}, CONFIG)
     assert (settings.auth, settings.secret) == (TOKEN, "t0ken")
 
@@ -232,14 +232,14 @@ def test_a_profile_is_chosen_by_name() -> None:
     )
 
 
-def test_an_unknown_profile_names_the_nearest_and_the_known() -> None:
+def test_an_unknown_profile_suggests_the_closest_and_lists_the_others() -> None:
     with pytest.raises(UsageError) as caught:
         resolve(CliOptions(profile="wrok"), {}, CONFIG)
     assert caught.value.message == "there is no profile 'wrok'"
     assert caught.value.hint == "did you mean 'work'? profiles: work, lab"
 
 
-def test_an_unknown_profile_like_no_other_names_the_known() -> None:
+def test_an_unknown_profile_without_a_close_name_lists_the_profiles() -> None:
     with pytest.raises(UsageError) as caught:
         resolve(CliOptions(), {"SMSCLI_PROFILE": "zzz"}, CONFIG)
     assert caught.value.hint == "profiles: work, lab"
@@ -251,7 +251,7 @@ def test_an_unknown_profile_without_any_saved_names_the_sign_in() -> None:
     assert caught.value.hint == "profiles: none yet, see `smscli auth login`"
 
 
-def test_a_default_that_is_gone_is_named() -> None:
+def test_a_default_profile_that_does_not_exist_is_an_error() -> None:
     with pytest.raises(ConfigError) as caught:
         resolve(CliOptions(), {}, CONFIG._replace(default="old"))
     assert caught.value.message == f"{CONFIG.path}: the default profile 'old' does not exist"
@@ -274,7 +274,7 @@ def test_signing_in_again_starts_from_the_saved_profile() -> None:
 # The demo server.
 
 
-def test_the_demo_leaves_profile_and_secrets_alone() -> None:
+def test_the_demo_ignores_profiles_and_secrets() -> None:
     environ = {"SMSCLI_PASSWORD": "hunter2", "SMSCLI_TOKEN": "t0ken", "SMSCLI_URL": "https://other.example"}
     assert resolve(CliOptions(demo=True), environ, CONFIG) == replace(NOTHING, demo=True)
 
@@ -284,7 +284,7 @@ def test_the_demo_takes_a_user_and_options() -> None:
     assert settings == replace(NOTHING, demo=True, user="sample", timeout=3)
 
 
-def test_the_demo_does_not_mind_a_default_that_is_gone() -> None:
+def test_the_demo_ignores_a_default_profile_that_does_not_exist() -> None:
     assert resolve(CliOptions(demo=True), {}, CONFIG._replace(default="old")).demo
 
 
@@ -312,22 +312,28 @@ def test_the_demo_and_a_url_exclude_each_other() -> None:
 # Values that can't be.
 
 
-def told(said: CliOptions, environ: dict[str, str], config: Config = CONFIG) -> tuple[type, str, str | None]:
+def error_of(
+    options: CliOptions, environ: dict[str, str], config: Config = CONFIG
+) -> tuple[type, str, str | None]:
     with pytest.raises(SmscliError) as caught:
-        resolve(said, environ, config)
+        resolve(options, environ, config)
     return type(caught.value), caught.value.message, caught.value.hint
 
 
-def test_a_wrong_url_names_where_it_was_said() -> None:
+def test_a_wrong_url_names_its_source() -> None:
     hint = "write https://gws.example.com"
-    assert told(CliOptions(url="gws.example.com"), {}) == (UsageError, "--url: the URL has no scheme", hint)
-    assert told(CliOptions(), {"SMSCLI_URL": "gws.example.com"}) == (
+    assert error_of(CliOptions(url="gws.example.com"), {}) == (
+        UsageError,
+        "--url: the URL has no scheme",
+        hint,
+    )
+    assert error_of(CliOptions(), {"SMSCLI_URL": "gws.example.com"}) == (
         UsageError,
         "SMSCLI_URL: the URL has no scheme",
         hint,
     )
     config = CONFIG._replace(profiles={"work": WORK._replace(url="gws.example.com")})
-    assert told(CliOptions(), {}, config) == (
+    assert error_of(CliOptions(), {}, config) == (
         ConfigError,
         f"{CONFIG.path}: profiles.work.url: the URL has no scheme",
         hint,
@@ -343,8 +349,8 @@ def test_a_wrong_saved_url_does_not_hinder_another_one() -> None:
 
 
 @pytest.mark.parametrize("seconds", [0, -1, float("nan"), float("inf"), 86401])
-def test_a_time_out_that_cannot_be_waited_for_is_refused(seconds: float) -> None:
-    assert told(CliOptions(timeout=seconds), {}) == (
+def test_an_invalid_timeout_is_refused(seconds: float) -> None:
+    assert error_of(CliOptions(timeout=seconds), {}) == (
         UsageError,
         "--timeout must be a positive number of seconds, at most 86400",
         None,
@@ -352,20 +358,20 @@ def test_a_time_out_that_cannot_be_waited_for_is_refused(seconds: float) -> None
 
 
 @pytest.mark.parametrize("text", ["abc", "0", "-1", "nan", "inf", "1e9", "10s"])
-def test_a_wrong_time_out_of_the_environment_names_the_variable(text: str) -> None:
-    assert told(CliOptions(), {"SMSCLI_TIMEOUT": text}) == (
+def test_a_wrong_timeout_of_the_environment_names_the_variable(text: str) -> None:
+    assert error_of(CliOptions(), {"SMSCLI_TIMEOUT": text}) == (
         UsageError,
         "SMSCLI_TIMEOUT must be a positive number of seconds, at most 86400",
         None,
     )
 
 
-def test_a_wrong_time_out_of_the_environment_does_not_matter_beside_the_option() -> None:
+def test_a_wrong_timeout_of_the_environment_is_ignored_with_the_option() -> None:
     assert resolve(CliOptions(timeout=5), {"SMSCLI_TIMEOUT": "abc"}, CONFIG).timeout == 5
 
 
 def test_an_unknown_colour_rule_is_refused() -> None:
-    assert told(CliOptions(color="blue"), {}) == (
+    assert error_of(CliOptions(color="blue"), {}) == (
         UsageError,
         "--color takes auto, always or never, not 'blue'",
         None,
@@ -375,10 +381,10 @@ def test_an_unknown_colour_rule_is_refused() -> None:
 # What is kept after signing in.
 
 
-def test_a_first_sign_in_keeps_the_options_that_were_given() -> None:
-    said = CliOptions(ca_bundle="/etc/ca.pem", client_cert="/etc/theo.pem", timeout=20)
+def test_a_first_sign_in_saves_the_options() -> None:
+    options = CliOptions(ca_bundle="/etc/ca.pem", client_cert="/etc/theo.pem", timeout=20)
     assert profile_to_save(
-        said, Profile("new"), url="https://gws.example.com/api/v2", user="theo", auth=BASIC
+        options, Profile("new"), url="https://gws.example.com/api/v2", user="theo", auth=BASIC
     ) == Profile(
         name="new",
         url="https://gws.example.com/api/v2",
@@ -389,32 +395,32 @@ def test_a_first_sign_in_keeps_the_options_that_were_given() -> None:
     )
 
 
-def test_a_file_is_kept_by_its_whole_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_name_is_saved_as_an_absolute_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    kept = profile_to_save(
+    saved = profile_to_save(
         CliOptions(ca_bundle="ca.pem"), Profile("new"), url="https://gws.example.com", user="t", auth=BASIC
     )
-    assert kept.ca_bundle == str(tmp_path / "ca.pem")
+    assert saved.ca_bundle == str(tmp_path / "ca.pem")
 
 
-def test_signing_in_again_keeps_what_the_profile_says() -> None:
+def test_signing_in_again_keeps_the_profiles_values() -> None:
     url = "https://gws.example.com/gws/api/v2"
     assert profile_to_save(CliOptions(), WORK, url=url, user="maja", auth=BASIC) == WORK._replace(url=url)
 
 
 def test_signing_in_elsewhere_drops_what_belongs_to_the_old_server() -> None:
-    kept = profile_to_save(CliOptions(), WORK, url="https://other.example/api/v2", user="maja", auth=BASIC)
-    assert kept == WORK._replace(url="https://other.example/api/v2", client_cert=None, password_command=())
+    saved = profile_to_save(CliOptions(), WORK, url="https://other.example/api/v2", user="maja", auth=BASIC)
+    assert saved == WORK._replace(url="https://other.example/api/v2", client_cert=None, password_command=())
 
 
 def test_signing_in_as_another_user_drops_the_password_command() -> None:
-    kept = profile_to_save(CliOptions(), WORK, url=WORK.url or "", user="theo", auth=BASIC)
-    assert kept == WORK._replace(user="theo", password_command=())
+    saved = profile_to_save(CliOptions(), WORK, url=WORK.url or "", user="theo", auth=BASIC)
+    assert saved == WORK._replace(user="theo", password_command=())
 
 
 def test_signing_in_with_a_token_drops_a_command_that_prints_a_password() -> None:
-    kept = profile_to_save(CliOptions(), WORK, url=WORK.url or "", user="maja", auth=TOKEN)
-    assert kept == WORK._replace(auth="token", password_command=())
+    saved = profile_to_save(CliOptions(), WORK, url=WORK.url or "", user="maja", auth=TOKEN)
+    assert saved == WORK._replace(auth="token", password_command=())
 
 
 # The file.
@@ -466,7 +472,7 @@ def test_a_file_with_a_byte_order_mark_and_windows_line_ends_is_read(tmp_path: P
     assert Config.load(in_folder(tmp_path)).profiles == CONFIG.profiles
 
 
-def test_a_profile_called_default_is_the_default_where_nothing_else_is_said(tmp_path: Path) -> None:
+def test_a_profile_named_default_is_the_default_without_a_default_key(tmp_path: Path) -> None:
     config = loaded(tmp_path, "[profiles.default]\nuser = 'maja'\n[profiles.lab]\n")
     assert config.default == "default"
 
@@ -538,7 +544,7 @@ def test_the_first_profile_saved_is_the_default_and_stays_it(tmp_path: Path) -> 
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="file modes of POSIX")
-def test_file_and_folder_are_their_owners_alone(tmp_path: Path) -> None:
+def test_file_and_folder_are_private(tmp_path: Path) -> None:
     path = Config.load(in_folder(tmp_path / "new")).save(LAB).path
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
@@ -559,7 +565,7 @@ url = "http://lab.example:8080"
 """
 
 
-def test_unknown_keys_and_comments_outlive_a_save(tmp_path: Path) -> None:
+def test_unknown_keys_and_comments_survive_a_save(tmp_path: Path) -> None:
     loaded(tmp_path, MINE).save(Profile("work", url="https://new.example", user="maja"))
     assert (tmp_path / "config.toml").read_text() == (
         "# my servers\n"
@@ -613,7 +619,7 @@ def test_a_name_that_toml_cannot_hold_changes_nothing(tmp_path: Path) -> None:
     assert config.path.read_text() == MINE
 
 
-def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_created_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(ConfigError) as caught:
         Config(tmp_path / "file" / "smscli" / "config.toml", {}, None).save(WORK)
@@ -684,7 +690,7 @@ LAYOUTS = [
 
 @pytest.mark.parametrize("name", ["lab", "work", "new"])
 @pytest.mark.parametrize("layout", LAYOUTS)
-def test_every_layout_a_person_may_choose_takes_a_profile(tmp_path: Path, layout: str, name: str) -> None:
+def test_a_profile_can_be_saved_in_every_layout(tmp_path: Path, layout: str, name: str) -> None:
     before = loaded(tmp_path, layout)
     after = before.save(WORK._replace(name=name))
     assert after.profiles == {**before.profiles, name: WORK._replace(name=name)}
@@ -698,7 +704,7 @@ def test_every_layout_a_person_may_choose_takes_a_profile(tmp_path: Path, layout
     command=st.lists(st.text(), max_size=3).map(tuple),
     timeout=st.none() | st.integers(1, 86400) | st.floats(0.001, 86400),
 )
-def test_whatever_is_saved_is_read_back_and_nothing_else_changes(
+def test_a_saved_profile_is_read_back_and_nothing_else_changes(
     tmp_path_factory: pytest.TempPathFactory,
     layout: str,
     name: str,

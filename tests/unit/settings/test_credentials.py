@@ -1,4 +1,4 @@
-"""Secrets: where each is found, which can't be used, and a keyring or a command that does not play along."""
+"""Secrets: their sources, invalid ones, and failures of keyring and password command."""
 
 import base64
 import os
@@ -24,7 +24,7 @@ from smscli.settings.credentials import Backend, Credential, Keyring, find_crede
 from smscli.signals import StopSignal, stop_signals_raised
 from tests.support.paths import ROOT
 
-DO_WITHOUT = "set SMSCLI_PASSWORD or SMSCLI_TOKEN, or give the profile a password_command"
+WITHOUT_KEYRING = "set SMSCLI_PASSWORD or SMSCLI_TOKEN, or give the profile a password_command"
 MAJA = "maja@https://gws.example.com:443"
 
 
@@ -49,8 +49,8 @@ def settings(**changes: Any) -> Settings:
 
 
 @dataclass
-class Chest:
-    """A keyring in memory that obeys."""
+class MemoryBackend:
+    """A keyring in memory."""
 
     secrets: dict[tuple[str, str], str] = field(default_factory=dict)
 
@@ -66,7 +66,7 @@ class Chest:
         del self.secrets[service, username]
 
 
-class Failing(Chest):
+class Failing(MemoryBackend):
     """A keyring that answers everything with one error."""
 
     def __init__(self, error: BaseException) -> None:
@@ -80,7 +80,7 @@ class Failing(Chest):
         raise self.error
 
 
-class Hanging(Chest):
+class Hanging(MemoryBackend):
     """A keyring that answers only when it is unlocked."""
 
     def __init__(self) -> None:
@@ -107,8 +107,8 @@ def untouched() -> Backend:
 NO_STORE = Keyring(on_terminal=False, notice=pytest.fail, load=untouched)
 
 
-def told(call: Callable[[], object]) -> tuple[str, str | None]:
-    """What the AuthError says that `call` ends with."""
+def error_of(call: Callable[[], object]) -> tuple[str, str | None]:
+    """Message and hint of the AuthError that `call` raises."""
     with pytest.raises(AuthError) as caught:
         call()
     return caught.value.message, caught.value.hint
@@ -133,13 +133,13 @@ def test_the_command_comes_before_the_keyring() -> None:
 
 
 def test_the_keyring_holds_a_secret_for_a_user_and_an_origin() -> None:
-    store = store_of(Chest({("smscli", MAJA): "hunter2"}))
+    store = store_of(MemoryBackend({("smscli", MAJA): "hunter2"}))
     assert find_credential(settings(), store) == Credential("maja", BASIC, "hunter2", "keyring")
-    assert told(lambda: find_credential(settings(user="theo"), store)) == (
+    assert error_of(lambda: find_credential(settings(user="theo"), store)) == (
         "no password is stored for theo@https://gws.example.com:443",
         "sign in: smscli auth login --profile work, or set SMSCLI_PASSWORD",
     )
-    assert told(
+    assert error_of(
         lambda: find_credential(settings(origin="https://other.example:443", profile=None), store)
     ) == (
         "no password is stored for maja@https://other.example:443",
@@ -147,11 +147,11 @@ def test_the_keyring_holds_a_secret_for_a_user_and_an_origin() -> None:
     )
 
 
-def test_a_kept_token_belongs_to_the_profile_and_not_to_a_user() -> None:
-    store = store_of(Chest({("smscli", "my lab@https://gws.example.com:443"): "t0ken"}))
+def test_a_stored_token_belongs_to_the_profile_and_not_to_a_user() -> None:
+    store = store_of(MemoryBackend({("smscli", "my lab@https://gws.example.com:443"): "t0ken"}))
     wanted = settings(profile="my lab", user=None, auth=TOKEN)
     assert find_credential(wanted, store) == Credential(None, TOKEN, "t0ken", "keyring")
-    assert told(lambda: find_credential(replace(wanted, origin="http://lab.example:80"), store)) == (
+    assert error_of(lambda: find_credential(replace(wanted, origin="http://lab.example:80"), store)) == (
         "no token is stored for my lab@http://lab.example:80",
         "sign in: smscli auth login --profile 'my lab', or set SMSCLI_TOKEN",
     )
@@ -159,7 +159,7 @@ def test_a_kept_token_belongs_to_the_profile_and_not_to_a_user() -> None:
 
 @pytest.mark.parametrize("password", [None, "hunter2"])
 def test_a_password_needs_a_user(password: str | None) -> None:
-    assert told(
+    assert error_of(
         lambda: find_credential(settings(user=None, secret=password, profile="default"), NO_STORE)
     ) == (
         "no user to sign in with",
@@ -208,7 +208,7 @@ def test_a_token_is_sent_as_it_is() -> None:
 
 @pytest.mark.parametrize("secret", ["", "two words", "line\n", "tökn", "t\x00"])
 def test_a_token_that_no_header_can_carry_is_refused_and_not_shown(secret: str) -> None:
-    assert told(lambda: Credential(None, TOKEN, secret, "environment")) == (
+    assert error_of(lambda: Credential(None, TOKEN, secret, "environment")) == (
         "the token (environment) is empty, or has a character that tokens can't have",
         None,
     )
@@ -216,14 +216,14 @@ def test_a_token_that_no_header_can_carry_is_refused_and_not_shown(secret: str) 
 
 @pytest.mark.parametrize("user", [None, "", "maja:x", "maja\n"])
 def test_a_user_that_basic_cannot_carry_is_refused(user: str | None) -> None:
-    assert told(lambda: Credential(user, BASIC, "hunter2", "login")) == (
+    assert error_of(lambda: Credential(user, BASIC, "hunter2", "login")) == (
         "the user name is empty, or has a colon or a control character in it",
         None,
     )
 
 
 def test_an_empty_password_is_refused() -> None:
-    assert told(lambda: Credential("maja", BASIC, "", "keyring")) == (
+    assert error_of(lambda: Credential("maja", BASIC, "", "keyring")) == (
         "the password (keyring) is empty",
         None,
     )
@@ -237,8 +237,8 @@ def test_no_secret_shows_in_a_repr() -> None:
 # The keyring.
 
 
-def test_a_secret_is_kept_found_and_forgotten() -> None:
-    chest = Chest()
+def test_a_secret_is_stored_found_and_deleted() -> None:
+    chest = MemoryBackend()
     store = store_of(chest)
     assert store.get(MAJA) is None
     store.set(MAJA, "hunter2")
@@ -252,23 +252,23 @@ def test_a_secret_is_kept_found_and_forgotten() -> None:
 @pytest.mark.parametrize(
     ("error", "message", "hint"),
     [
-        (NoKeyringError("No recommended backend"), "there is no keyring on this machine", DO_WITHOUT),
-        (KeyringLocked("Failed to unlock!"), "the keyring is locked", f"unlock it; or {DO_WITHOUT}"),
+        (NoKeyringError("No recommended backend"), "there is no keyring on this machine", WITHOUT_KEYRING),
+        (KeyringLocked("Failed to unlock!"), "the keyring is locked", f"unlock it; or {WITHOUT_KEYRING}"),
         (
             InitError("Failed to create\nthe collection."),
             "the keyring can't be used: Failed to create the collection.",
-            DO_WITHOUT,
+            WITHOUT_KEYRING,
         ),
-        (KeyringError(), "the keyring can't be used: KeyringError", DO_WITHOUT),
-        (OSError("no bus"), "the keyring can't be used: no bus", DO_WITHOUT),
-        (SystemExit(3), "the keyring can't be used: 3", DO_WITHOUT),
-        (ValueError("x" * 1000), f"the keyring can't be used: {'x' * 200}", DO_WITHOUT),
+        (KeyringError(), "the keyring can't be used: KeyringError", WITHOUT_KEYRING),
+        (OSError("no bus"), "the keyring can't be used: no bus", WITHOUT_KEYRING),
+        (SystemExit(3), "the keyring can't be used: 3", WITHOUT_KEYRING),
+        (ValueError("x" * 1000), f"the keyring can't be used: {'x' * 200}", WITHOUT_KEYRING),
     ],
 )
 def test_every_error_of_a_back_end_is_one_of_ours(error: BaseException, message: str, hint: str) -> None:
     store = store_of(Failing(error))
     for call in (lambda: store.get(MAJA), lambda: store.set(MAJA, "hunter2"), lambda: store.delete(MAJA)):
-        assert told(call) == (message, hint)
+        assert error_of(call) == (message, hint)
 
 
 def test_the_back_ends_own_error_is_the_cause() -> None:
@@ -278,7 +278,7 @@ def test_the_back_ends_own_error_is_the_cause() -> None:
     assert caught.value.__cause__ is error
 
 
-class Full(Chest):
+class Full(MemoryBackend):
     """A keyring that can be read, and says why it keeps nothing more."""
 
     def __init__(self, words: str) -> None:
@@ -290,59 +290,59 @@ class Full(Chest):
 
 
 @pytest.mark.parametrize("words", ["no room for hunter2", "no room for HUNTER2", "no room for hunt..."])
-def test_the_words_of_an_error_that_was_given_the_secret_are_not_told(words: str) -> None:
+def test_the_text_of_an_error_that_may_contain_the_secret_is_left_out(words: str) -> None:
     with pytest.raises(AuthError) as caught:
         store_of(Full(words)).set(MAJA, "hunter2")
     assert caught.value.message == "the keyring can't be used: ValueError"
     assert caught.value.__cause__ is None
 
 
-def test_half_a_character_is_refused_without_its_words() -> None:
+def test_a_lone_surrogate_is_refused_without_showing_the_secret() -> None:
     with pytest.raises(AuthError) as caught:
         Credential("maja", BASIC, "hunter2\ud800é", "keyring")
     assert caught.value.message == "user or password (keyring) has a lone surrogate in it"
 
 
-def test_a_back_end_that_does_not_load_is_told() -> None:
+def test_a_back_end_that_fails_to_load_is_an_error() -> None:
     def load() -> Backend:
         raise ImportError("No module named 'vault'")
 
     store = Keyring(on_terminal=False, notice=pytest.fail, load=load)
-    assert told(lambda: store.get(MAJA)) == (
+    assert error_of(lambda: store.get(MAJA)) == (
         "the keyring can't be used: No module named 'vault'",
-        DO_WITHOUT,
+        WITHOUT_KEYRING,
     )
 
 
-def test_a_keyring_that_drops_what_it_is_given_is_found_out() -> None:
+def test_a_keyring_that_stores_nothing_is_an_error() -> None:
     store = store_of(keyring.backends.null.Keyring())
     assert store.get(MAJA) is None
-    assert told(lambda: store.set(MAJA, "hunter2")) == (
+    assert error_of(lambda: store.set(MAJA, "hunter2")) == (
         "the keyring does not store secrets",
-        DO_WITHOUT,
+        WITHOUT_KEYRING,
     )
 
 
-def test_the_librarys_own_sign_for_no_keyring_is_known() -> None:
-    assert told(lambda: store_of(keyring.backends.fail.Keyring()).get(MAJA)) == (
+def test_the_librarys_fail_back_end_means_no_keyring() -> None:
+    assert error_of(lambda: store_of(keyring.backends.fail.Keyring()).get(MAJA)) == (
         "there is no keyring on this machine",
-        DO_WITHOUT,
+        WITHOUT_KEYRING,
     )
 
 
 # A keyring that does not answer.
 
 
-def test_a_silent_keyring_is_given_up() -> None:
+def test_a_keyring_call_times_out() -> None:
     hanging = Hanging()
-    assert told(lambda: store_of(hanging, limit=0.2).get(MAJA)) == (
+    assert error_of(lambda: store_of(hanging, limit=0.2).get(MAJA)) == (
         "the keyring did not answer within 0.2 seconds",
-        DO_WITHOUT,
+        WITHOUT_KEYRING,
     )
     hanging.unlocked.set()
 
 
-def test_a_person_is_told_once_that_the_keyring_is_waited_for() -> None:
+def test_on_a_terminal_one_notice_says_that_the_keyring_is_waited_for() -> None:
     hanging = Hanging()
     notices: list[str] = []
 
@@ -355,10 +355,10 @@ def test_a_person_is_told_once_that_the_keyring_is_waited_for() -> None:
     assert notices == ["waiting for the keyring to be unlocked"]
 
 
-def test_nobody_is_told_where_nobody_can_unlock() -> None:
+def test_without_a_terminal_there_is_no_notice() -> None:
     hanging = Hanging()
     store = Keyring(on_terminal=False, notice=pytest.fail, load=lambda: hanging, limit=0.2, notice_after=0.0)
-    assert told(lambda: store.get(MAJA))[0] == "the keyring did not answer within 0.2 seconds"
+    assert error_of(lambda: store.get(MAJA))[0] == "the keyring did not answer within 0.2 seconds"
     hanging.unlocked.set()
 
 
@@ -447,13 +447,13 @@ class MyOwn(PlaintextKeyring):
 """
 
 
-def test_the_back_end_that_the_library_is_told_to_use_is_used(
+def test_the_back_end_that_the_library_is_configured_for_is_used(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert chosen(tmp_path, monkeypatch, "chest.MemoryKeyring", MEMORY) == "kept hunter2"
 
 
-def test_a_plug_in_that_does_not_load_is_not_told_of(tmp_path: Path) -> None:
+def test_a_plug_in_that_fails_to_load_prints_nothing(tmp_path: Path) -> None:
     """The keyring library logs its traceback, which Python writes to stderr where nobody takes it."""
     plug_in = tmp_path / "vault-1.0.dist-info"
     plug_in.mkdir()
@@ -470,7 +470,7 @@ def test_a_plug_in_that_does_not_load_is_not_told_of(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["PlaintextKeyring", "MyOwn"])
-def test_plain_text_is_refused_even_where_the_library_is_told_to_use_it(
+def test_plain_text_is_refused_even_where_the_library_is_configured_for_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     said = chosen(tmp_path, monkeypatch, f"chest.{name}", MEMORY)
@@ -505,7 +505,7 @@ def test_words_reach_the_command_as_they_are() -> None:
     assert run_password_command(["echo", "$HOME; *", "`id`"], limit=20) == "$HOME; * `id`"
 
 
-def test_the_command_has_nothing_to_read_and_no_voice(capfd: pytest.CaptureFixture[str]) -> None:
+def test_the_command_has_no_standard_input_and_no_stderr(capfd: pytest.CaptureFixture[str]) -> None:
     code = "import sys; sys.stderr.write('hunter2'); print(repr(sys.stdin.read()))"
     assert run_password_command(python(code), limit=20) == "''"
     assert capfd.readouterr() == ("", "")
@@ -555,7 +555,7 @@ def test_a_command_that_hangs_is_killed_with_its_children(tmp_path: Path) -> Non
     noted = tmp_path / "child"
     script = f"sleep 60 & echo $! >{noted}; wait"
     begun = time.monotonic()
-    assert told(lambda: run_password_command(["sh", "-c", script], limit=0.5)) == (
+    assert error_of(lambda: run_password_command(["sh", "-c", script], limit=0.5)) == (
         "the password_command 'sh' did not end within 0.5 seconds",
         HINT,
     )
@@ -563,7 +563,7 @@ def test_a_command_that_hangs_is_killed_with_its_children(tmp_path: Path) -> Non
     assert gone(int(noted.read_text()))
 
 
-def test_what_an_ended_command_leaves_behind_is_not_waited_for(tmp_path: Path) -> None:
+def test_a_background_process_of_the_command_is_not_waited_for(tmp_path: Path) -> None:
     noted = tmp_path / "child"
     begun = time.monotonic()
     assert run_password_command(["sh", "-c", f"sleep 60 & echo $! >{noted}; echo hunter2"]) == "hunter2"
@@ -607,11 +607,11 @@ def test_ctrl_c_while_the_command_is_being_started_ends_it_too(monkeypatch: pyte
     assert gone(started[0])
 
 
-def test_a_command_that_never_stops_talking_fills_no_memory() -> None:
+def test_endless_output_of_a_command_does_not_fill_the_memory() -> None:
     import resource
 
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    assert told(lambda: run_password_command(["yes", "hunter2"], limit=0.5))[0] == (
+    assert error_of(lambda: run_password_command(["yes", "hunter2"], limit=0.5))[0] == (
         "the password_command 'yes' did not end within 0.5 seconds"
     )
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 20_000

@@ -1,4 +1,4 @@
-"""Our own files: where they live, one writer at a time, the old text or the new one."""
+"""Folders, locks and atomic writes of our own files."""
 
 import os
 import stat
@@ -28,7 +28,7 @@ def test_an_empty_or_relative_xdg_variable_is_ignored(value: str) -> None:
 
 
 @posix
-def test_a_new_file_is_its_owners_alone(tmp_path: Path) -> None:
+def test_a_new_file_is_private(tmp_path: Path) -> None:
     path = tmp_path / "smscli" / "state.json"
     with locked(path):
         replace_file(path, "{}\n")

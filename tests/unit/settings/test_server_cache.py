@@ -1,4 +1,4 @@
-"""What the tool keeps of servers: one small file that may be missing, broken or shared, and never matters."""
+"""The server cache: a file that may be missing, broken or shared without an error."""
 
 import json
 import stat
@@ -20,16 +20,16 @@ WORK = "https://gws.example.com:443"
 posix = pytest.mark.skipif(sys.platform == "win32", reason="file modes of POSIX")
 
 
-class Kept:
-    """A state file in a folder of its own, and what was said of it."""
+class CacheFile:
+    """A state file in a folder of its own, and what was debug_lines of it."""
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / "smscli" / "state.json"
         self.environ = {"XDG_STATE_HOME": str(folder), "HOME": "/nowhere"}
-        self.said: list[str] = []
+        self.debug_lines: list[str] = []
 
-    def state(self) -> ServerCache:
-        return ServerCache.load(self.environ, self.said.append)
+    def cache(self) -> ServerCache:
+        return ServerCache.load(self.environ, self.debug_lines.append)
 
     def write(self, text: str) -> None:
         self.path.parent.mkdir(exist_ok=True)
@@ -40,33 +40,33 @@ class Kept:
 
 
 @pytest.fixture
-def kept(tmp_path: Path) -> Kept:
-    return Kept(tmp_path)
+def file(tmp_path: Path) -> CacheFile:
+    return CacheFile(tmp_path)
 
 
-def test_nothing_is_known_before_anything_was_learned(kept: Kept) -> None:
-    assert kept.state().get(WORK) == ServerInfo(spelling=None, trusted=False)
-    assert kept.said == []
-    assert not kept.path.parent.exists()
+def test_an_empty_cache_knows_nothing(file: CacheFile) -> None:
+    assert file.cache().get(WORK) == ServerInfo(spelling=None, trusted=False)
+    assert file.debug_lines == []
+    assert not file.path.parent.exists()
 
 
-def test_what_was_learned_is_known_in_this_run_and_in_the_next(kept: Kept) -> None:
-    state = kept.state()
-    state.update(WORK, spelling="smsessions")
-    state.update(WORK, trusted=True)
-    state.update(LAB, spelling="smssessions")
-    for one in (state, kept.state()):
+def test_facts_are_known_in_this_run_and_in_the_next(file: CacheFile) -> None:
+    cache = file.cache()
+    cache.update(WORK, spelling="smsessions")
+    cache.update(WORK, trusted=True)
+    cache.update(LAB, spelling="smssessions")
+    for one in (cache, file.cache()):
         assert one.get(WORK) == ServerInfo("smsessions", True)
         assert one.get(LAB) == ServerInfo("smssessions", False)
         assert one.get("https://other.example:443") == ServerInfo()
-    assert kept.said == []
+    assert file.debug_lines == []
 
 
-def test_the_file_has_one_entry_for_each_server(kept: Kept) -> None:
-    state = kept.state()
-    state.update(WORK, spelling="smsessions", trusted=True)
-    state.update(LAB, trusted=True)
-    assert kept.path.read_text(encoding="utf-8") == (
+def test_the_file_has_one_entry_for_each_server(file: CacheFile) -> None:
+    cache = file.cache()
+    cache.update(WORK, spelling="smsessions", trusted=True)
+    cache.update(LAB, trusted=True)
+    assert file.path.read_text(encoding="utf-8") == (
         "{\n"
         '  "https://gws.example.com:443": {\n'
         '    "spelling": "smsessions",\n'
@@ -79,16 +79,16 @@ def test_the_file_has_one_entry_for_each_server(kept: Kept) -> None:
     )
 
 
-def test_trust_that_is_lost_is_lost_for_the_next_run_too(kept: Kept) -> None:
-    kept.state().update(WORK, spelling="smsessions", trusted=True)
-    kept.state().update(WORK, trusted=False)
-    assert kept.state().get(WORK) == ServerInfo("smsessions", False)
+def test_trust_that_is_lost_is_lost_for_the_next_run_too(file: CacheFile) -> None:
+    file.cache().update(WORK, spelling="smsessions", trusted=True)
+    file.cache().update(WORK, trusted=False)
+    assert file.cache().get(WORK) == ServerInfo("smsessions", False)
 
 
-def test_a_spelling_gives_way_to_a_newer_one(kept: Kept) -> None:
-    kept.state().update(WORK, spelling="smsessions")
-    kept.state().update(WORK, spelling="smssessions")
-    assert kept.state().get(WORK) == ServerInfo("smssessions")
+def test_a_spelling_gives_way_to_a_newer_one(file: CacheFile) -> None:
+    file.cache().update(WORK, spelling="smsessions")
+    file.cache().update(WORK, spelling="smssessions")
+    assert file.cache().get(WORK) == ServerInfo("smssessions")
 
 
 def test_without_the_variable_the_file_is_in_the_usual_folder(tmp_path: Path) -> None:
@@ -97,42 +97,42 @@ def test_without_the_variable_the_file_is_in_the_usual_folder(tmp_path: Path) ->
 
 
 @posix
-def test_the_file_and_its_folder_are_their_owners_alone(kept: Kept) -> None:
-    kept.state().update(WORK, trusted=True)
-    assert stat.S_IMODE(kept.path.stat().st_mode) == 0o600
-    assert stat.S_IMODE(kept.path.parent.stat().st_mode) == 0o700
+def test_the_file_and_its_folder_are_private(file: CacheFile) -> None:
+    file.cache().update(WORK, trusted=True)
+    assert stat.S_IMODE(file.path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(file.path.parent.stat().st_mode) == 0o700
 
 
-def test_what_is_known_already_is_not_written_again(kept: Kept) -> None:
-    kept.state().update(WORK, spelling="smsessions", trusted=True)
-    before = kept.path.stat()
-    state = kept.state()
-    state.update(WORK, spelling="smsessions", trusted=True)
-    state.update(WORK)
-    state.update(LAB, trusted=False)
-    state.remove(LAB)
-    after = kept.path.stat()
+def test_known_facts_are_not_written_again(file: CacheFile) -> None:
+    file.cache().update(WORK, spelling="smsessions", trusted=True)
+    before = file.path.stat()
+    cache = file.cache()
+    cache.update(WORK, spelling="smsessions", trusted=True)
+    cache.update(WORK)
+    cache.update(LAB, trusted=False)
+    cache.remove(LAB)
+    after = file.path.stat()
     assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
 
 
-def test_a_forgotten_server_leaves_the_others(kept: Kept) -> None:
-    state = kept.state()
-    state.update(WORK, spelling="smsessions")
-    state.update(LAB, trusted=True)
-    state.remove(WORK)
-    assert state.get(WORK) == kept.state().get(WORK) == ServerInfo()
-    assert kept.read() == {LAB: {"pushTrusted": True}}
+def test_a_forgotten_server_leaves_the_others(file: CacheFile) -> None:
+    cache = file.cache()
+    cache.update(WORK, spelling="smsessions")
+    cache.update(LAB, trusted=True)
+    cache.remove(WORK)
+    assert cache.get(WORK) == file.cache().get(WORK) == ServerInfo()
+    assert file.read() == {LAB: {"pushTrusted": True}}
 
 
-def test_forgetting_where_nothing_is_known_leaves_no_trace(kept: Kept) -> None:
-    kept.state().remove(WORK)
-    assert not kept.path.parent.exists()
+def test_forgetting_an_unknown_server_creates_no_file(file: CacheFile) -> None:
+    file.cache().remove(WORK)
+    assert not file.path.parent.exists()
 
 
-def test_keys_of_other_versions_stay(kept: Kept) -> None:
-    kept.write(f'{{"version": 7, "{WORK}": {{"spelling": "smsessions", "taste": [1.5, null]}}}}')
-    kept.state().update(WORK, trusted=True)
-    assert kept.read() == {
+def test_keys_of_other_versions_stay(file: CacheFile) -> None:
+    file.write(f'{{"version": 7, "{WORK}": {{"spelling": "smsessions", "taste": [1.5, null]}}}}')
+    file.cache().update(WORK, trusted=True)
+    assert file.read() == {
         "version": 7,
         WORK: {"spelling": "smsessions", "taste": [1.5, None], "pushTrusted": True},
     }
@@ -142,85 +142,85 @@ def test_keys_of_other_versions_stay(kept: Kept) -> None:
     "entry",
     ["null", "3", '"smsessions"', "[]", '{"spelling": 5, "pushTrusted": "yes"}', '{"pushTrusted": 1}'],
 )
-def test_an_entry_that_says_nothing_we_understand_is_nothing_known(kept: Kept, entry: str) -> None:
-    kept.write(f'{{"{WORK}": {entry}}}')
-    state = kept.state()
-    assert state.get(WORK) == ServerInfo()
-    state.update(WORK, spelling="smsessions", trusted=True)
-    assert kept.state().get(WORK) == ServerInfo("smsessions", True)
+def test_an_entry_of_wrong_types_is_ignored(file: CacheFile, entry: str) -> None:
+    file.write(f'{{"{WORK}": {entry}}}')
+    cache = file.cache()
+    assert cache.get(WORK) == ServerInfo()
+    cache.update(WORK, spelling="smsessions", trusted=True)
+    assert file.cache().get(WORK) == ServerInfo("smsessions", True)
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"a": 1e', "\x00"])
-def test_a_broken_file_is_ignored_and_the_next_news_mends_it(kept: Kept, text: str) -> None:
-    kept.write(text)
-    state = kept.state()
-    assert state.get(WORK) == ServerInfo()
-    assert kept.said == [f"{kept.path} is ignored: not a JSON object"]
-    state.update(WORK, trusted=True)
-    assert kept.read() == {WORK: {"pushTrusted": True}}
+def test_a_broken_file_is_ignored_and_replaced_by_the_next_update(file: CacheFile, text: str) -> None:
+    file.write(text)
+    cache = file.cache()
+    assert cache.get(WORK) == ServerInfo()
+    assert file.debug_lines == [f"{file.path} is ignored: not a JSON object"]
+    cache.update(WORK, trusted=True)
+    assert file.read() == {WORK: {"pushTrusted": True}}
 
 
-def test_bytes_that_are_no_text_are_ignored(kept: Kept) -> None:
-    kept.path.parent.mkdir()
-    kept.path.write_bytes(b"\xff\xfe\xfa{}")
-    assert kept.state().get(WORK) == ServerInfo()
-    assert kept.said == [f"{kept.path} is ignored: not a JSON object"]
+def test_bytes_that_are_not_utf_8_are_ignored(file: CacheFile) -> None:
+    file.path.parent.mkdir()
+    file.path.write_bytes(b"\xff\xfe\xfa{}")
+    assert file.cache().get(WORK) == ServerInfo()
+    assert file.debug_lines == [f"{file.path} is ignored: not a JSON object"]
 
 
-def test_a_folder_in_the_files_place_is_told_and_changes_nothing_else(kept: Kept) -> None:
-    kept.path.mkdir(parents=True)
-    state = kept.state()
-    assert state.get(WORK) == ServerInfo()
-    state.update(WORK, spelling="smsessions")
-    assert state.get(WORK) == ServerInfo("smsessions")
-    assert kept.said == [
-        f"{kept.path} is ignored: Is a directory",
-        f"{kept.path} can't be written: [Errno 21] Is a directory: '{kept.path}'",
+def test_a_folder_in_place_of_the_file_is_reported(file: CacheFile) -> None:
+    file.path.mkdir(parents=True)
+    cache = file.cache()
+    assert cache.get(WORK) == ServerInfo()
+    cache.update(WORK, spelling="smsessions")
+    assert cache.get(WORK) == ServerInfo("smsessions")
+    assert file.debug_lines == [
+        f"{file.path} is ignored: Is a directory",
+        f"{file.path} can't be written: [Errno 21] Is a directory: '{file.path}'",
     ]
 
 
-def test_a_file_in_the_folders_place_is_told_and_changes_nothing_else(kept: Kept) -> None:
-    kept.path.parent.write_text("", encoding="utf-8")
-    state = kept.state()
-    state.update(WORK, trusted=True)
-    assert state.get(WORK) == ServerInfo(trusted=True)
-    assert len(kept.said) == 2
-    assert all(str(kept.path) in line for line in kept.said)
+def test_a_file_in_place_of_the_folder_is_reported(file: CacheFile) -> None:
+    file.path.parent.write_text("", encoding="utf-8")
+    cache = file.cache()
+    cache.update(WORK, trusted=True)
+    assert cache.get(WORK) == ServerInfo(trusted=True)
+    assert len(file.debug_lines) == 2
+    assert all(str(file.path) in line for line in file.debug_lines)
 
 
-def test_news_of_another_process_is_not_overwritten(kept: Kept) -> None:
-    ours, theirs = kept.state(), kept.state()
+def test_updates_of_another_process_are_not_overwritten(file: CacheFile) -> None:
+    ours, theirs = file.cache(), file.cache()
     assert ours.get(WORK) == theirs.get(WORK) == ServerInfo()
     theirs.update(WORK, spelling="smssessions")
     theirs.update(LAB, trusted=True)
     ours.update(WORK, trusted=True)
-    assert kept.read() == {
+    assert file.read() == {
         WORK: {"spelling": "smssessions", "pushTrusted": True},
         LAB: {"pushTrusted": True},
     }
     assert ours.get(LAB) == ServerInfo(trusted=True)
 
 
-def test_what_another_process_forgot_does_not_come_back(kept: Kept) -> None:
-    kept.state().update(LAB, trusted=True)
-    ours = kept.state()
+def test_a_server_that_another_process_removed_does_not_come_back(file: CacheFile) -> None:
+    file.cache().update(LAB, trusted=True)
+    ours = file.cache()
     assert ours.get(LAB) == ServerInfo(trusted=True)
-    kept.state().remove(LAB)
+    file.cache().remove(LAB)
     ours.update(WORK, trusted=True)
-    assert kept.read() == {WORK: {"pushTrusted": True}}
+    assert file.read() == {WORK: {"pushTrusted": True}}
 
 
 LEARN = """
 import sys
 from smscli.settings.server_cache import ServerCache
-state = ServerCache.load({"XDG_STATE_HOME": sys.argv[1]}, print)
+cache = ServerCache.load({"XDG_STATE_HOME": sys.argv[1]}, print)
 for number in range(10):
-    state.update(f"https://{sys.argv[2]}-{number}.example:443", spelling="smsessions", trusted=True)
+    cache.update(f"https://{sys.argv[2]}-{number}.example:443", spelling="smsessions", trusted=True)
 """
 
 
-def test_processes_that_write_at_once_lose_nothing(kept: Kept) -> None:
-    folder = kept.environ["XDG_STATE_HOME"]
+def test_processes_that_write_at_once_lose_nothing(file: CacheFile) -> None:
+    folder = file.environ["XDG_STATE_HOME"]
     writers = [
         subprocess.Popen(
             [sys.executable, "-c", LEARN, folder, str(number)], stdout=subprocess.PIPE, text=True, cwd=ROOT
@@ -228,27 +228,27 @@ def test_processes_that_write_at_once_lose_nothing(kept: Kept) -> None:
         for number in range(3)
     ]
     assert [writer.communicate()[0] for writer in writers] == ["", "", ""]
-    assert kept.read() == {
+    assert file.read() == {
         f"https://{writer}-{number}.example:443": {"spelling": "smsessions", "pushTrusted": True}
         for writer in range(3)
         for number in range(10)
     }
 
 
-def test_a_lock_that_is_never_given_back_is_told(kept: Kept) -> None:
-    state = ServerCache(kept.path, kept.said.append, timeout=0.05)
-    with locked(kept.path):
-        state.update(WORK, trusted=True)
-    assert kept.said == [f"{kept.path} can't be written: [Errno 0] another process holds it"]
-    assert state.get(WORK) == ServerInfo(trusted=True)
+def test_a_lock_that_is_not_released_is_reported(file: CacheFile) -> None:
+    cache = ServerCache(file.path, file.debug_lines.append, timeout=0.05)
+    with locked(file.path):
+        cache.update(WORK, trusted=True)
+    assert file.debug_lines == [f"{file.path} can't be written: [Errno 0] another process holds it"]
+    assert cache.get(WORK) == ServerInfo(trusted=True)
 
 
-def test_nothing_is_read_before_it_is_asked_for(kept: Kept) -> None:
-    kept.write("{")
-    state = kept.state()
-    assert kept.said == []
-    kept.write(f'{{"{WORK}": {{"pushTrusted": true}}}}')
-    assert state.get(WORK) == ServerInfo(trusted=True)
+def test_nothing_is_read_before_it_is_asked_for(file: CacheFile) -> None:
+    file.write("{")
+    cache = file.cache()
+    assert file.debug_lines == []
+    file.write(f'{{"{WORK}": {{"pushTrusted": true}}}}')
+    assert cache.get(WORK) == ServerInfo(trusted=True)
 
 
 @given(st.binary(max_size=200) | st.text(alphabet='{}[]":,0aé\\ ', max_size=60).map(str.encode))
@@ -256,10 +256,10 @@ def test_no_content_of_the_file_is_an_error(content: bytes) -> None:
     import tempfile
 
     with tempfile.TemporaryDirectory() as folder:
-        kept = Kept(Path(folder))
-        kept.path.parent.mkdir()
-        kept.path.write_bytes(content)
-        state = kept.state()
-        assert state.get(WORK) == ServerInfo()
-        state.update(WORK, spelling="smsessions")
-        assert kept.state().get(WORK) == ServerInfo("smsessions")
+        file = CacheFile(Path(folder))
+        file.path.parent.mkdir()
+        file.path.write_bytes(content)
+        cache = file.cache()
+        assert cache.get(WORK) == ServerInfo()
+        cache.update(WORK, spelling="smsessions")
+        assert file.cache().get(WORK) == ServerInfo("smsessions")

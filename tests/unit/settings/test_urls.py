@@ -1,4 +1,4 @@
-"""A server's address: one base URL and one origin for every way of writing it."""
+"""Server URLs: one base URL and one origin for every spelling."""
 
 import pytest
 
