@@ -11,9 +11,7 @@ from smscli.commands.options import (
 )
 from smscli.context import AppContext
 from smscli.errors import AuthError, LocalError, SmscliError, UsageError
-from smscli.output.export import pair_rows
-from smscli.records import json_text
-from smscli.sanitize import pipe_value
+from smscli.output.formats import output_format
 from smscli.settings.auth_schemes import BASIC, TOKEN, AuthScheme
 from smscli.settings.config import CliOptions, Profile, profile_to_save
 from smscli.settings.credentials import Credential
@@ -168,24 +166,13 @@ def _this_profile(app: AppContext) -> Profile:
 
 def list_(app: AppContext, json: JsonOption = False) -> None:
     """List the profiles and mark the default."""
-    profiles, default = app.config.profiles.values(), app.config.default
-    if json:
-        found = [
-            {"name": one.name, "url": one.url, "user": one.user, "default": one.name == default}
-            for one in profiles
-        ]
-        app.terminal.write(json_text(found) + "\n")
-        return
-    rows = [
-        (one.name, one.url or "", one.user or "", "yes" if one.name == default else "") for one in profiles
+    default = app.config.default
+    profiles = [
+        {"name": one.name, "url": one.url, "user": one.user, "default": one.name == default}
+        for one in app.config.profiles.values()
     ]
-    if app.terminal.pipe:
-        app.terminal.write("".join("\t".join(map(pipe_value, row)) + "\n" for row in rows))
-    elif rows:
-        from smscli.output.render.tables import profiles_table
-
-        app.terminal.write(profiles_table(rows, app.terminal))
-    if not rows:
+    app.terminal.write(output_format(app.terminal, json=json).profiles(profiles))
+    if not profiles:
         app.notice("whose", "no profile is saved yet: `smscli auth login` saves one")
 
 
@@ -218,16 +205,6 @@ def status(app: AppContext, json: JsonOption = False) -> None:
         problem = error
     except SmscliError as error:
         problem = error
-    app.terminal.write(_status_text(app, found, json=json))
+    app.terminal.write(output_format(app.terminal, json=json).pairs(found))
     if problem:
         raise problem
-
-
-def _status_text(app: AppContext, found: dict[str, object], *, json: bool) -> str:
-    if json:
-        return json_text(found) + "\n"
-    if app.terminal.pipe:
-        return "".join(f"{row}\n" for row in pair_rows(found))
-    from smscli.output.render.tables import pairs_table
-
-    return pairs_table(found, app.terminal)

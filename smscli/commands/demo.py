@@ -1,4 +1,4 @@
-"""`smscli demo`: the built-in server in the foreground, for a second terminal to talk to."""
+"""`smscli demo`: run the built-in demo server in the foreground."""
 
 import threading
 
@@ -17,7 +17,7 @@ def demo(app: AppContext, port: PortOption = 8090) -> None:
     except OSError as error:
         raise LocalError(
             f"the demo server can't listen on port {port}: {error.strerror}",
-            hint="choose another with --port N",
+            hint="choose another port with --port N",
         ) from error
     try:
         app.terminal.write(

@@ -1,6 +1,6 @@
 """`smscli doctor`: what works here and what doesn't, and which of its many forms the server speaks in."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
@@ -18,9 +18,7 @@ from smscli.errors import (
     Unreachable,
 )
 from smscli.model import Listing, Message, Session
-from smscli.output.terminal import Terminal
-from smscli.records import json_text
-from smscli.sanitize import pipe_value
+from smscli.output.formats import output_format
 
 if TYPE_CHECKING:
     from smscli.gws.client import GwsClient
@@ -88,29 +86,13 @@ def doctor(app: AppContext, json: JsonOption = False) -> None:
     Looks at the configuration, the way to the server, the sign-in, and at how the server words what it sends.
     """
     checkup = Checkup(app)
-    if json:
-        found = [json_text(_object(name, one)) for name, one in checkup.findings()]
-        app.terminal.write("[" + ",\n".join(found) + "]\n")
-    else:
-        line = _line(app.terminal)
+    form = output_format(app.terminal, json=json)
+    with form.checks(check.name for check in CHECKS) as writer:
         for name, one in checkup.findings():
-            app.terminal.write(line(name, one.result, one.text, one.hint))
-            app.terminal.flush()
+            writer.write([{"check": name, "result": one.result, "finding": one.text, "hint": one.hint}])
+            writer.flush()
     if checkup.problem:
         raise checkup.problem
-
-
-def _object(name: str, found: Finding) -> Mapping[str, object]:
-    return {"check": name, "result": found.result, "finding": found.text, "hint": found.hint}
-
-
-def _line(terminal: Terminal) -> Callable[[str, str, str, str | None], str]:
-    """How a check is written, for people or for a pipe."""
-    if terminal.pipe:
-        return lambda *values: "\t".join(pipe_value(value or "") for value in values) + "\n"
-    from smscli.output.render.checks import Checks
-
-    return Checks(terminal, max(len(check.name) for check in CHECKS))
 
 
 class Checkup:

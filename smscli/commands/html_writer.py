@@ -1,23 +1,24 @@
-"""`messages --html FILE`: the transcript as a page, written as it is read."""
+"""`messages --html FILE`: the transcript as an HTML page, written while it is read."""
 
 import os
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, tzinfo
-from typing import TextIO
+from types import TracebackType
+from typing import Self, TextIO
 
-from smscli.commands.writers import EntryWriter
 from smscli.context import AppContext
 from smscli.errors import LocalError
 from smscli.model import Session
 from smscli.transcript.filters import SelectedEntry
 
 
-class PageWriter(EntryWriter):
-    """Writes entries as one page; one that an error cut short is closed all the same, and says so.
+class HtmlWriter:
+    """Writes entries as one page. As a context it completes the page, which after an error says that it is
+    cut short.
 
-    `path` is a new file's, or `-` for stdout; `facts` stand at the page's head. LocalError where the file
-    exists already or can't be written; half a page, that might pass for a whole one, is not left behind.
+    `path` is a new file's, or `-` for stdout; `facts` are shown at the head of the page. LocalError where the
+    file exists or can't be written; no file is left then.
     """
 
     def __init__(
@@ -34,14 +35,14 @@ class PageWriter(EntryWriter):
 
         self._app = app
         self._path = path
-        self._lives = session is not None and not session.ended
+        self._is_live = session is not None and not session.ended
         read = ("read", f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC")
         self._page = HtmlPage(title, session=session, facts=(read, *facts), zone=zone, many=many)
         self._file = _created(path) if path != "-" else None
         self._put(self._page.begin())
 
-    def write(self, selected: Iterable[SelectedEntry]) -> None:
-        for one in selected:
+    def write(self, records: Iterable[SelectedEntry]) -> None:
+        for one in records:
             gap = self._page.gap() if one.gap else ""
             self._put(gap + self._page.entry(one.entry, one.marks))
 
@@ -53,11 +54,11 @@ class PageWriter(EntryWriter):
         if self._file is None:
             self._app.terminal.check()
 
-    def close(self) -> None:
+    def close(self, warning: str | None = None) -> None:
+        """Complete the page; `warning` says why it is not whole."""
         if self._file is not None and self._file.closed:
             return
-        warning = None if self.whole else "The reading was cut short: this is not all."
-        self._put(self._page.end(now=self._app.server_time if self._lives else None, warning=warning))
+        self._put(self._page.end(now=self._app.server_time if self._is_live else None, warning=warning))
         if self._file is None:
             self._app.terminal.flush()
             return
@@ -65,6 +66,14 @@ class PageWriter(EntryWriter):
             self._file.close()
         except OSError as error:
             raise self._failed(error) from error
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close("The reading was cut short: this is not all." if kind else None)
 
     def _put(self, text: str) -> None:
         if self._file is None:
@@ -84,7 +93,7 @@ class PageWriter(EntryWriter):
 
 
 def _created(path: str) -> TextIO:
-    """A new file that its owner alone reads: a conversation is nobody else's business."""
+    """A new file that only its owner can read."""
     try:
         number = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError as error:

@@ -2,37 +2,59 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import tzinfo
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
-from smscli.commands.notices import none_as_asked, none_live
+import typer
+
+from smscli.commands.notices import no_live_sessions, none_matches
 from smscli.commands.options import (
-    ColumnsOption,
     CustomerOption,
     IntervalOption,
     JsonlOption,
     JsonOption,
     PushOption,
     RedactOption,
-    SortOption,
     StateOption,
     TzOption,
     UtcOption,
     WaitingOption,
     WatchOption,
     interval_seconds,
-    wants_push,
+    uses_push,
+    zone_option,
 )
-from smscli.commands.zones import zone_of
 from smscli.context import AppContext
 from smscli.errors import UsageError
 from smscli.model import Listing, Session
-from smscli.output.columns import DEFAULT_COLUMNS, LIVE_COLUMNS, Column, SortOrder, parse_columns, parse_order
-from smscli.output.export import json_array, session_row
-from smscli.records import session_json
+from smscli.output.columns import (
+    COLUMNS,
+    DEFAULT_COLUMNS,
+    LIVE_COLUMNS,
+    WAITING,
+    Column,
+    SortOrder,
+    parse_columns,
+    parse_order,
+)
+from smscli.output.formats import output_format
 
 if TYPE_CHECKING:
     from smscli.transcript.filters import SessionFilter
+
+_COLUMN_NAMES = f"{', '.join(COLUMNS)} and userData.KEY"
+
+SortOption = Annotated[
+    str | None,
+    typer.Option(
+        "--sort",
+        metavar="KEY",
+        help=f"Sort by a column, descending with -KEY; with --watch also by {WAITING.name}.",
+    ),
+]
+ColumnsOption = Annotated[
+    str | None,
+    typer.Option("--columns", metavar="A,B", help=f"Columns to show, comma-separated: {_COLUMN_NAMES}."),
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,34 +89,31 @@ def list_(
 ) -> None:
     """List the live sessions: who is in them, since when.
 
-    A server shows the sessions of the user that signs in, and no others. With --watch the list stays on the
-    screen and tells who waits, who is typing, and what was said last.
+    A server shows the sessions of the signed-in user only. With --watch the list stays on the screen, with
+    who waits, who is typing and the last message.
     """
-    zone = zone_of(utc, tz)
+    zone = zone_option(utc, tz)
+    form = output_format(app.terminal, json=json, jsonl=jsonl, zone=zone)
     query = _query(state or (), customer, sort, columns, live=watch)
-    rhythm, pushed = interval_seconds(interval), wants_push(push)
+    seconds, pushed = interval_seconds(interval), uses_push(push)
     if watch:
         if json or jsonl:
             raise UsageError("--watch goes with neither --json nor --jsonl")
         from smscli.commands.watch import Asked, keep_watch
 
-        keep_watch(app, Asked(query, waiting, rhythm, pushed, redact, zone))
+        keep_watch(app, Asked(query, waiting, seconds, pushed, redact, zone))
         return
-    _need_watch(("--waiting", waiting), ("--interval", interval), ("--push", push))
+    _need_watch({"--waiting": waiting, "--interval": interval, "--push": push})
     listing = app.client.sessions()
     sessions = query.apply(listing.sessions)
     if redact:
         from smscli.transcript import redact as masking
 
-        # Chosen and sorted by what is masked, or all would be alike.
+        # Masked after filtering and sorting: masked values are all alike.
         sessions = tuple(map(masking.session, sessions))
-    if json:
-        app.terminal.write(json_array([session_json(session) for session in sessions]))
-    elif jsonl:
-        app.terminal.write("".join(f"{session_json(session)}\n" for session in sessions))
-    else:
-        _write_rows(app, sessions, query.columns, zone)
-    _tell_whose(app, listing, len(sessions))
+    caption = f"SMS sessions of {app.user} at {app.host}"
+    app.terminal.write(form.sessions(sessions, query.columns, caption))
+    _notice_empty(app, listing, len(sessions))
 
 
 def _query(
@@ -112,30 +131,17 @@ def _query(
     )
 
 
-def _need_watch(*options: tuple[str, object]) -> None:
-    for name, value in options:
+def _need_watch(options: dict[str, object]) -> None:
+    for name, value in options.items():
         if value is not None:
             raise UsageError(f"{name} goes with --watch", hint="try `smscli list --watch`")
 
 
-def _write_rows(
-    app: AppContext, sessions: Sequence[Session], columns: Sequence[Column], zone: tzinfo | None
-) -> None:
-    """A line or a table's row for each session."""
-    if app.terminal.pipe:
-        app.terminal.write("".join(f"{session_row(session, columns)}\n" for session in sessions))
-    elif sessions:
-        from smscli.output.render.tables import sessions_table
-
-        caption = f"SMS sessions of {app.user} at {app.host}"
-        app.terminal.write(sessions_table(sessions, caption, app.terminal, columns=columns, zone=zone))
-
-
-def _tell_whose(app: AppContext, listing: Listing, shown: int) -> None:
-    """Say what a reader of a list may wonder about: why it is empty, or so bare."""
+def _notice_empty(app: AppContext, listing: Listing, shown: int) -> None:
+    """Say why the list is empty, or has ids only."""
     if not listing.sessions:
-        app.notice("whose", none_live(app))
+        app.notice("whose", no_live_sessions(app))
     elif not shown:
-        app.notice("whose", none_as_asked(len(listing.sessions)))
+        app.notice("whose", none_matches(len(listing.sessions)))
     if listing.uris_only:
         app.notice("whose", "the server sent addresses in place of sessions: of those only the ids are known")

@@ -1,15 +1,15 @@
-"""`smscli messages`: read what was said in one session, or in a recording."""
+"""`smscli messages`: the messages of one session or of a recording."""
 
 import sys
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, tzinfo
+from datetime import tzinfo
 from itertools import groupby
 from operator import attrgetter
+from typing import TYPE_CHECKING
 
-from smscli.commands.log import Log
 from smscli.commands.options import (
     NO_FILTERS,
     CountOption,
@@ -28,23 +28,28 @@ from smscli.commands.options import (
     TzOption,
     UntilOption,
     UtcOption,
+    check_window,
     last_entries,
+    parse_entry_filter,
     recording_named,
     typing_mode,
-    window,
+    zone_option,
 )
-from smscli.commands.writers import EntryWriter, entry_writer
-from smscli.commands.zones import zone_of
+from smscli.commands.writers import EntryWriter, SessionLog
 from smscli.context import AppContext
 from smscli.errors import LocalError, UsageError
 from smscli.model import Message, Page
+from smscli.output.formats import output_format
 from smscli.output.terminal import Terminal
-from smscli.transcript import filters as selection
+from smscli.transcript.filters import EntryFilter, LastEntries, SelectedEntry
+
+if TYPE_CHECKING:
+    from smscli.commands.html_writer import HtmlWriter
 
 _SESSION = attrgetter("session_id")
 _PAGE = 500
-# A read that takes no longer needs no progress.
-_SOON = 1.0
+# Shorter reads need no progress.
+_PROGRESS_AFTER_SECONDS = 1.0
 
 
 def messages(
@@ -66,40 +71,31 @@ def messages(
     utc: UtcOption = False,
     tz: TzOption = None,
 ) -> None:
-    """Read what was said in one session.
+    """Read the messages of one session.
 
-    The whole transcript, with what was typed and never sent. A recording, as `tail --record` keeps them, is
-    read in place of the server: @FILE, or --from-file FILE with the ID of one of its sessions.
+    The whole transcript, with drafts that were never sent. A recording, as `tail --record` writes it, is read
+    in place of the server: @FILE, or --from-file FILE with the ID of one of its sessions.
     """
-    zone, mode = zone_of(utc, tz), typing_mode(typing, json=json or jsonl)
-    entry_filter = selection.entry_filter(
-        now=datetime.now(UTC),
-        report=lambda message: app.notice("skipped", message),
-        zone=zone,
-        since=since,
-        until=until,
-        **filters._asdict(),
-    )
+    zone = zone_option(utc, tz)
+    form = output_format(app.terminal, json=json, jsonl=jsonl, zone=zone)
     if html is not None and (json or jsonl):
         raise UsageError("--html goes with neither --json nor --jsonl")
+    mode = typing_mode(typing, form.typing)
+    entry_filter = parse_entry_filter(app, filters, zone, since=since, until=until)
     source = _source((session_id, recorded_id), from_file, last, start_index, count)
-    reading = Reading(app, mode, entry_filter, last_entries(last))
-    writer = (
+    reader = TranscriptReader(app, mode, entry_filter, last_entries(last))
+    with (
         source.page_writer(app, html, redact, zone)
         if html is not None
-        else entry_writer(app.terminal, mode, json=json, jsonl=jsonl, many=source.is_many, zone=zone)
-    )
-    try:
-        reading.write(source.pages(app, redact, writer.check), writer)
-        writer.whole = True
-    finally:
-        writer.close()
-    if not reading.found:
-        source.tell_empty(app)
+        else form.entries(mode, many=source.is_many)
+    ) as writer:
+        reader.write(source.pages(app, redact, writer.check), writer)
+    if not reader.found_any:
+        source.notice_empty(app)
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class MessageSource:
     """Where messages are read from: a session's log, a window of it, or a recording."""
 
     session_id: str | None
@@ -116,27 +112,28 @@ class Source:
         """Whether it may hold several sessions."""
         return self.recording is not None and self.session_id is None
 
-    def page_writer(self, app: AppContext, path: str, redact: bool, zone: tzinfo | None) -> EntryWriter:
-        """The writer of a page that says what it was read from."""
-        from smscli.commands.html_writer import PageWriter
+    def page_writer(self, app: AppContext, path: str, redact: bool, zone: tzinfo | None) -> "HtmlWriter":
+        """The writer of an HTML page about this source."""
+        from smscli.commands.html_writer import HtmlWriter
 
         session = None
         if self.recording is None:
             session = app.reads(redact).sessions().find(self.session_id or "")
-        # Where a file lies, and who it is named after, is nothing for a ticket.
+        # A file's name and folder may name people, and a page goes into tickets.
         title = f"SMS session {self.session_id}" if self.session_id else "SMS sessions of a recording"
         facts = [("masked", "long numbers, e-mail addresses and user data")] if redact else []
-        return PageWriter(app, path, title, session, facts, zone, self.is_many)
+        return HtmlWriter(app, path, title, session, facts, zone, self.is_many)
 
     def pages(self, app: AppContext, redact: bool, meanwhile: Callable[[], None]) -> Iterable[Page]:
-        """What it holds; `meanwhile` is called now and then where that takes long."""
+        """The messages; `meanwhile` is called now and then during a long read."""
         if self.recording is not None:
             return _recorded(app, self.recording, self.session_id, redact)
         if self.is_window:
             return [app.reads(redact).window(self.session_id or "", self.start, self.count)]
         return app.reads(redact).messages(self.session_id or "", meanwhile=meanwhile)
 
-    def tell_empty(self, app: AppContext) -> None:
+    def notice_empty(self, app: AppContext) -> None:
+        """Say that there are no messages at all."""
         if self.recording is not None:
             app.notice("whose", "no messages in the recording")
         elif not self.is_window:
@@ -149,24 +146,23 @@ def _source(
     last: str | None,
     start: int | None,
     count: int | None,
-) -> Source:
+) -> MessageSource:
     first, second = arguments
     recording = recording_named(first, from_file)
     if recording is None and first is None:
         raise UsageError("messages takes a session's id, or a recording", hint="`smscli list` shows the ids")
-    is_short = recording is not None and from_file is None
-    if second is not None and not is_short:
+    is_argument = recording is not None and from_file is None
+    if second is not None and not is_argument:
         raise UsageError(f"messages takes one session's id, not {second!r} too")
-    session_id = second if is_short else first
-    source = Source(session_id, recording, start, count)
+    source = MessageSource(second if is_argument else first, recording, start, count)
     if source.is_window and (last is not None or recording is not None):
         raise UsageError("--start-index and --count go with neither --last nor a recording")
-    window(start, count)
+    check_window(start, count)
     return source
 
 
 def _recorded(app: AppContext, source: str, session_id: str | None, redact: bool) -> Iterator[Page]:
-    """A recording as pages; what comes down a pipe is shown as it comes."""
+    """A recording as pages; standard input is shown as it arrives."""
     from smscli.recordings.recording import read
     from smscli.transcript import redact as masking
 
@@ -177,7 +173,7 @@ def _recorded(app: AppContext, source: str, session_id: str | None, redact: bool
 
 
 def _pages(found: Iterable[Message], size: int) -> Iterator[Page]:
-    """Messages as pages; those before a line that can't be read are not lost with it."""
+    """Messages as pages; those before an unreadable line are kept."""
     page: list[Message] = []
     try:
         for message in found:
@@ -191,38 +187,37 @@ def _pages(found: Iterable[Message], size: int) -> Iterator[Page]:
     yield Page(tuple(page))
 
 
-class Reading:
-    """Reads pages, folds and filters each session's messages, and writes the selected entries."""
+class TranscriptReader:
+    """Reads pages of messages, of one or several sessions, and writes the entries that pass the filter."""
 
-    def __init__(
-        self, app: AppContext, typing: str, entry_filter: selection.EntryFilter, keep: int | None
-    ) -> None:
-        self.found = False
+    def __init__(self, app: AppContext, typing: str, entry_filter: EntryFilter, keep: int | None) -> None:
+        """`keep`: only the last so many entries; None for all."""
+        self.found_any = False
         self._app = app
         self._keep = keep
-        self._last = selection.LastEntries(keep, entry_filter.context)
-        self._logs: defaultdict[str, Log] = defaultdict(lambda: Log(typing, entry_filter))
-        self._progress = Progress(app.terminal, streams=keep is None)
+        self._last = LastEntries(keep, entry_filter.context)
+        self._logs: defaultdict[str, SessionLog] = defaultdict(lambda: SessionLog(typing, entry_filter))
+        self._progress = ReadProgress(app.terminal, streams=keep is None)
 
     def write(self, pages: Iterable[Page], writer: EntryWriter) -> None:
         """Write entries as they are read, or the last ones at the end."""
-        take: Callable[[Iterable[selection.SelectedEntry]], None] = (
+        add: Callable[[Iterable[SelectedEntry]], None] = (
             writer.write if self._keep is None else self._last.extend
         )
         for page in pages:
             for session_id, messages in groupby(page.messages, _SESSION):
-                take(self._logs[session_id].add(messages))
-            self.found = self.found or bool(page.messages)
+                add(self._logs[session_id].add(messages))
+            self.found_any = self.found_any or bool(page.messages)
             writer.flush()
             self._progress.add(len(page.messages))
         for log in self._logs.values():
-            take(log.at_end(self._app.server_time))
+            add(log.at_end(self._app.server_time))
         self._progress.end()
         writer.write(self._last.release())
 
 
-class Progress:
-    """Says on stderr how far a long read has come, to a person who sees nothing of it on stdout."""
+class ReadProgress:
+    """Shows on stderr how many messages a long read has read, when stdout shows nothing meanwhile."""
 
     def __init__(self, terminal: Terminal, *, streams: bool) -> None:
         self._terminal = terminal
@@ -232,7 +227,7 @@ class Progress:
 
     def add(self, messages: int) -> None:
         self._read += messages
-        if self._shows and time.monotonic() - self._since >= _SOON:
+        if self._shows and time.monotonic() - self._since >= _PROGRESS_AFTER_SECONDS:
             self._terminal.progress(self._line)
 
     def end(self) -> None:

@@ -1,13 +1,12 @@
-"""Why a list is empty, in words: a server shows the sessions of the user that signs in, and no others."""
+"""The texts of notices about an empty list: the server shows the signed-in user's own sessions only."""
 
 from smscli.context import AppContext
 
 
-def none_live(app: AppContext) -> str:
-    """There are no sessions."""
+def no_live_sessions(app: AppContext) -> str:
     return f"no live SMS sessions for {app.user} at {app.host}; the server shows a user's own sessions only"
 
 
-def none_as_asked(sessions: int) -> str:
-    """There are, but not such as are asked for."""
-    return f"none of the {sessions} live SMS sessions is as asked for"
+def none_matches(sessions: int) -> str:
+    """There are live sessions, but the filters let none through."""
+    return f"none of the {sessions} live SMS sessions matches the filters"

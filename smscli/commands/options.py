@@ -1,63 +1,77 @@
-"""The options and arguments of the commands, each a type defined once, and the parsers of their values."""
+"""Options and arguments of the commands, each a type defined once, and the parsers of their values."""
 
-from typing import Annotated, NamedTuple
+from datetime import UTC, datetime, tzinfo
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
+from smscli.context import AppContext
 from smscli.errors import UsageError
 
+if TYPE_CHECKING:
+    from smscli.transcript.filters import EntryFilter
+
 # The server counts in Java integers.
-_MOST = 2**31 - 1
-_INTERVAL = 2.0
+_MAX_INDEX = 2**31 - 1
+_DEFAULT_INTERVAL = 2.0
 
 ProfileOption = Annotated[
-    str | None, typer.Option("--profile", "-p", metavar="NAME", help="Which saved server to use.")
+    str | None, typer.Option("--profile", "-p", metavar="NAME", help="Saved profile to use.")
 ]
 UrlOption = Annotated[
-    str | None, typer.Option("--url", metavar="URL", help="The server, such as https://gws.example.com.")
+    str | None, typer.Option("--url", metavar="URL", help="Server URL, such as https://gws.example.com.")
 ]
-UserOption = Annotated[str | None, typer.Option("--user", metavar="NAME", help="The user for HTTP Basic.")]
+UserOption = Annotated[
+    str | None, typer.Option("--user", metavar="NAME", help="User for HTTP Basic authentication.")
+]
 DemoOption = Annotated[
-    bool | None, typer.Option("--demo", help="Talk to a demo server that runs inside this command.")
+    bool | None, typer.Option("--demo", help="Use the built-in demo server, started for this command.")
 ]
 TimeoutOption = Annotated[
     float | None,
-    typer.Option("--timeout", metavar="SECONDS", help="Patience with each request (default 10)."),
+    typer.Option("--timeout", metavar="SECONDS", help="Timeout per request, in seconds (default: 10)."),
 ]
 CaBundleOption = Annotated[
     str | None,
-    typer.Option("--ca-bundle", metavar="FILE", help="Trust this CA beside the operating system's."),
+    typer.Option("--ca-bundle", metavar="FILE", help="CA certificates to trust in addition to the system's."),
 ]
 ClientCertOption = Annotated[
     str | None,
-    typer.Option("--client-cert", metavar="FILE", help="PEM file with a client certificate and its key."),
+    typer.Option("--client-cert", metavar="FILE", help="PEM file with the client certificate and its key."),
 ]
 ColorOption = Annotated[
-    str | None, typer.Option("--color", metavar="auto|always|never", help="Colour and the terminal's form.")
+    str | None,
+    typer.Option(
+        "--color", metavar="auto|always|never", help="When to use colour: auto (default), always, never."
+    ),
 ]
 DebugOption = Annotated[
-    bool | None, typer.Option("--debug", help="Name each request on stderr; never a secret.")
+    bool | None, typer.Option("--debug", help="Print a line per request on stderr, without secrets.")
 ]
 
-IdArgument = Annotated[str, typer.Argument(metavar="ID", help="A session's id, as `smscli list` shows it.")]
+IdArgument = Annotated[str, typer.Argument(metavar="ID", help="Session id, as shown by `smscli list`.")]
 TranscriptArgument = Annotated[
     str | None,
-    typer.Argument(metavar="[ID|@FILE|-]", help="A session's id; or a recording, `-` on standard input."),
+    typer.Argument(
+        metavar="[ID|@FILE|-]", help="Session id, or a recording: @FILE, or - for standard input."
+    ),
 ]
 RecordedArgument = Annotated[
-    str | None, typer.Argument(metavar="[ID]", help="Of a recording, the session with this id alone.")
+    str | None, typer.Argument(metavar="[ID]", help="With a recording: only the session with this id.")
 ]
 IdsArgument = Annotated[
-    list[str] | None, typer.Argument(metavar="[ID]...", help="The ids of the sessions to follow.")
+    list[str] | None, typer.Argument(metavar="[ID]...", help="Ids of the sessions to follow.")
 ]
-JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document.")]
-TailJsonOption = Annotated[bool, typer.Option("--json", "--jsonl", help="One JSON object a line.")]
-JsonlOption = Annotated[bool, typer.Option("--jsonl", help="One JSON object a line.")]
-AllOption = Annotated[bool, typer.Option("--all", help="Follow every session, those that come later too.")]
-EveryProfileOption = Annotated[bool, typer.Option("--all", help="Every profile.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+TailJsonOption = Annotated[bool, typer.Option("--json", "--jsonl", help="Print one JSON object per line.")]
+JsonlOption = Annotated[bool, typer.Option("--jsonl", help="Print one JSON object per line.")]
+AllOption = Annotated[bool, typer.Option("--all", help="Follow every session, including new ones.")]
+EveryProfileOption = Annotated[bool, typer.Option("--all", help="All profiles.")]
 IntervalOption = Annotated[
     float | None,
-    typer.Option("--interval", metavar="SECONDS", help="How often to ask a session that is talking (2)."),
+    typer.Option(
+        "--interval", metavar="SECONDS", help="Polling interval of active sessions, in seconds (default: 2)."
+    ),
 ]
 FromFileOption = Annotated[
     str | None,
@@ -65,83 +79,97 @@ FromFileOption = Annotated[
 ]
 RecordOption = Annotated[
     str | None,
-    typer.Option("--record", metavar="FILE", help="Keep the whole log too, each message exactly once."),
+    typer.Option("--record", metavar="FILE", help="Append every message to FILE, each exactly once."),
 ]
 PushOption = Annotated[
-    str | None, typer.Option("--push", metavar="auto|off", help="Whether the server may wake us.")
+    str | None,
+    typer.Option(
+        "--push", metavar="auto|off", help="Use server push (CometD) if available: auto (default), off."
+    ),
 ]
 WatchOption = Annotated[
     bool,
     typer.Option(
-        "--watch", "-w", help="Keep the list on the screen, with who waits, who types, what was said."
+        "--watch", "-w", help="Keep the list on screen, with who waits, who is typing and the last message."
     ),
 ]
 WaitingOption = Annotated[
     str | None,
-    typer.Option("--waiting", metavar="TIME", help="Mark, and say once, who has waited that long: 90s, 5m."),
+    typer.Option(
+        "--waiting",
+        metavar="TIME",
+        help="Report customers who wait this long, such as 90s or 5m (list: with --watch).",
+    ),
 ]
 StartIndexOption = Annotated[
-    int | None, typer.Option("--start-index", metavar="N", help="Only from this index on: one request.")
+    int | None,
+    typer.Option(
+        "--start-index", metavar="N", help="First message index, passed to the server (one request)."
+    ),
 ]
 CountOption = Annotated[
-    int | None, typer.Option("--count", metavar="N", help="Only so many messages: one request.")
+    int | None,
+    typer.Option("--count", metavar="N", help="Number of messages, passed to the server (one request)."),
 ]
 LastOption = Annotated[
-    str | None, typer.Option("--last", metavar="N", help="Only the last N entries, or `all`.")
+    str | None, typer.Option("--last", metavar="N", help="Show only the last N entries (default: all).")
 ]
 TailLastOption = Annotated[
     str | None,
     typer.Option(
-        "--last", metavar="N", help="Begin with the last N entries of each session (10), `all` or 0."
+        "--last", metavar="N", help="Start with the last N entries of each session, or all (default: 10)."
     ),
 ]
 StateOption = Annotated[
     list[str] | None,
-    typer.Option("--state", metavar="S", help="Only sessions in this state; may be repeated."),
+    typer.Option("--state", metavar="S", help="Only sessions in this state; repeatable."),
 ]
 CustomerOption = Annotated[
-    str | None, typer.Option("--customer", metavar="TEXT", help="Only customers with this in their nickname.")
-]
-SortOption = Annotated[
     str | None,
-    typer.Option(
-        "--sort", metavar="KEY", help="Sort by a column, by -KEY descending; with --watch by `waiting` too."
-    ),
-]
-ColumnsOption = Annotated[
-    str | None, typer.Option("--columns", metavar="A,B", help="These columns, such as id,userData.KEY.")
+    typer.Option("--customer", metavar="TEXT", help="Only sessions with TEXT in a customer's nickname."),
 ]
 SinceOption = Annotated[
-    str | None, typer.Option("--since", metavar="T", help="From then on: 90s, 5m, 2h30m, 1d, or an ISO time.")
+    str | None,
+    typer.Option("--since", metavar="T", help="Start time: 90s, 5m, 2h30m or 1d ago, or an ISO time."),
 ]
-UntilOption = Annotated[str | None, typer.Option("--until", metavar="T", help="Up to then, likewise.")]
+UntilOption = Annotated[
+    str | None, typer.Option("--until", metavar="T", help="End time, in the same formats as --since.")
+]
 TypeOption = Annotated[
-    list[str] | None, typer.Option("--type", metavar="T", help="Only this type of message; may be repeated.")
+    list[str] | None, typer.Option("--type", metavar="T", help="Only messages of this type; repeatable.")
 ]
 FromOption = Annotated[
     list[str] | None,
-    typer.Option("--from", metavar="NAME|ROLE", help="Only from this nickname or role; may be repeated."),
+    typer.Option("--from", metavar="NAME|ROLE", help="Only messages from this nickname or role; repeatable."),
 ]
 GrepOption = Annotated[
-    str | None, typer.Option("--grep", metavar="RE", help="Show only entries that match, matches marked.")
+    str | None,
+    typer.Option(
+        "--grep", metavar="RE", help="Only entries that match this regular expression, matches highlighted."
+    ),
 ]
 ExcludeOption = Annotated[
-    str | None, typer.Option("--exclude", metavar="RE", help="Leave out entries that match.")
+    str | None,
+    typer.Option("--exclude", metavar="RE", help="Leave out entries that match this regular expression."),
 ]
 HighlightOption = Annotated[
-    str | None, typer.Option("--highlight", metavar="RE", help="Mark matches; filters nothing.")
+    str | None,
+    typer.Option("--highlight", metavar="RE", help="Highlight matches of this regular expression."),
 ]
 IgnoreCaseOption = Annotated[
     bool,
     typer.Option("--ignore-case", "-i", help="Ignore case in --grep, --exclude and --highlight."),
 ]
 ContextOption = Annotated[
-    int, typer.Option("--context", metavar="N", help="So many entries around each match too.")
+    int,
+    typer.Option(
+        "--context", metavar="N", help="With --grep: also show N entries before and after each match."
+    ),
 ]
 
 
 class Filters(NamedTuple):
-    """What of a transcript is wanted, beside times: options of every command that shows one."""
+    """The filter options of every command that shows a transcript."""
 
     types: TypeOption = None
     people: FromOption = None
@@ -156,31 +184,43 @@ NO_FILTERS = Filters()
 
 
 TypingOption = Annotated[
-    str | None, typer.Option("--typing", metavar="fold|show|hide", help="Fold typing in (JSON: show it).")
+    str | None,
+    typer.Option(
+        "--typing",
+        metavar="fold|show|hide",
+        help="Typing: fold into the transcript (default), show (default for JSON), hide.",
+    ),
 ]
 UtcOption = Annotated[bool, typer.Option("--utc", help="Show times in UTC.")]
-TzOption = Annotated[str | None, typer.Option("--tz", metavar="ZONE", help="Show times in this zone.")]
+TzOption = Annotated[
+    str | None,
+    typer.Option(
+        "--tz", metavar="ZONE", help="Time zone of displayed times, such as Europe/Berlin (default: local)."
+    ),
+]
 HtmlOption = Annotated[
     str | None,
-    typer.Option("--html", metavar="FILE", help="Write an HTML page for a ticket; `-` is standard output."),
+    typer.Option(
+        "--html", metavar="FILE", help="Write an HTML page to a new file, or to standard output with -."
+    ),
 ]
 RedactOption = Annotated[
-    bool, typer.Option("--redact", help="Mask numbers of 7 digits and more, e-mail addresses, user data.")
+    bool, typer.Option("--redact", help="Mask numbers of 7 or more digits, e-mail addresses and user data.")
 ]
-BellOption = Annotated[bool, typer.Option("--bell", help="Ring on a customer's message.")]
-NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="A profile's name.")]
+BellOption = Annotated[bool, typer.Option("--bell", help="Ring the terminal bell on customer messages.")]
+NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="Profile name.")]
 PasswordStdinOption = Annotated[
     bool, typer.Option("--password-stdin", help="Read the password from standard input.")
 ]
 TokenStdinOption = Annotated[bool, typer.Option("--token-stdin", help="Read a token from standard input.")]
 PortOption = Annotated[
     int,
-    typer.Option("--port", metavar="N", min=0, max=65535, help="The port to listen on; 0 takes a free one."),
+    typer.Option("--port", metavar="N", min=0, max=65535, help="Port to listen on; 0 for any free port."),
 ]
 
 
 def last_entries(value: str | None) -> int | None:
-    """How many entries `--last` asks for: a number from 0, None for `all` and for nothing given."""
+    """The number of entries `--last` asks for; None for `all` and when not given. UsageError."""
     if value is None or value == "all":
         return None
     if value.isascii() and value.isdigit() and len(value) < 10:
@@ -188,19 +228,19 @@ def last_entries(value: str | None) -> int | None:
     raise UsageError(f"--last takes a whole number or `all`, not {value!r}")
 
 
-def typing_mode(value: str | None, *, json: bool) -> str:
-    """How typing is shown: as `--typing` says, else folded in, or in JSON as it came."""
+def typing_mode(value: str | None, default: str) -> str:
+    """`fold`, `show` or `hide`, as `--typing` says. UsageError."""
     if value not in (None, "fold", "show", "hide"):
         raise UsageError(f"--typing takes fold, show or hide, not {value!r}")
-    return value or ("show" if json else "fold")
+    return value or default
 
 
-def window(start: int | None, count: int | None) -> None:
-    """Refuse a `--start-index` or `--count` that no server could mean."""
-    if start is not None and not 0 <= start <= _MOST:
-        raise UsageError(f"--start-index takes a number from 0 to {_MOST}, not {start}")
-    if count is not None and not 1 <= count <= _MOST:
-        raise UsageError(f"--count takes a number from 1 to {_MOST}, not {count}")
+def check_window(start: int | None, count: int | None) -> None:
+    """Refuse a `--start-index` or `--count` outside the server's range. UsageError."""
+    if start is not None and not 0 <= start <= _MAX_INDEX:
+        raise UsageError(f"--start-index takes a number from 0 to {_MAX_INDEX}, not {start}")
+    if count is not None and not 1 <= count <= _MAX_INDEX:
+        raise UsageError(f"--count takes a number from 1 to {_MAX_INDEX}, not {count}")
 
 
 def recording_named(argument: str | None, from_file: str | None) -> str | None:
@@ -211,23 +251,56 @@ def recording_named(argument: str | None, from_file: str | None) -> str | None:
 
 
 def record_file(value: str | None) -> str | None:
-    """The file to record into."""
+    """The file to record to. UsageError."""
     if value == "-":
         raise UsageError("--record takes a file", hint="`tail --json` writes to standard output")
     return value
 
 
-def wants_push(value: str | None) -> bool:
-    """Whether `--push` lets the server wake us."""
+def uses_push(value: str | None) -> bool:
+    """Whether `--push` allows server push. UsageError."""
     if value not in (None, "auto", "off"):
         raise UsageError(f"--push takes auto or off, not {value!r}")
     return value != "off"
 
 
 def interval_seconds(value: float | None) -> float:
-    """A polling interval. A shorter one only meets the request limit; one over a day is a slip."""
+    """The polling interval. UsageError."""
+    # A shorter one only meets the request limit; one over a day is a mistake.
     if value is None:
-        return _INTERVAL
+        return _DEFAULT_INTERVAL
     if not 0.1 <= value <= 86400:
         raise UsageError(f"--interval takes 0.1 to 86400 seconds, not {value:g}")
     return value
+
+
+def zone_option(utc: bool, tz: str | None) -> tzinfo | None:
+    """The zone of displayed times; None for the machine's own. UsageError."""
+    if utc and tz is not None:
+        raise UsageError("--utc and --tz exclude each other")
+    if tz is None:
+        return UTC if utc else None
+    from smscli.transcript.filters import zone
+
+    return zone(tz)
+
+
+def parse_entry_filter(
+    app: AppContext,
+    filters: Filters,
+    zone: tzinfo | None,
+    *,
+    since: str | None = None,
+    until: str | None = None,
+) -> "EntryFilter":
+    """What the filter options ask for. UsageError."""
+    from smscli.transcript.filters import entry_filter
+
+    return entry_filter(
+        now=datetime.now(UTC),
+        report=lambda message: app.notice("skipped", message),
+        zone=zone,
+        since=since,
+        until=until,
+        **filters._asdict(),
+    )

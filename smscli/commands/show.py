@@ -1,11 +1,10 @@
-"""`smscli show`: one session, who is in it, and what went on."""
+"""`smscli show`: one session, its participants and its activity."""
 
-from smscli.commands.options import IdArgument, JsonOption, RedactOption, TzOption, UtcOption
-from smscli.commands.zones import zone_of
+from smscli.commands.options import IdArgument, JsonOption, RedactOption, TzOption, UtcOption, zone_option
 from smscli.context import AppContext
 from smscli.errors import NotFound, did_you_mean
-from smscli.output.export import pair_rows, session_with_activity
-from smscli.records import json_text
+from smscli.model import Reads, Session
+from smscli.output.formats import output_format
 from smscli.transcript.activity import Activity
 from smscli.transcript.fold import transcript_for
 
@@ -18,19 +17,16 @@ def show(
     utc: UtcOption = False,
     tz: TzOption = None,
 ) -> None:
-    """Show one session: who, what data, how active.
+    """Show one session: participants, user data, activity.
 
-    Its participants, capabilities and user data, who said how much, who waits, who is typing.
+    Also its capabilities, how much each participant wrote, who waits and who is typing.
     """
     from smscli.output.render.timeline import Timeline
 
-    zone = zone_of(utc, tz)
+    zone = zone_option(utc, tz)
+    form = output_format(app.terminal, json=json, zone=zone)
     reads = app.reads(redact)
-    listing = reads.sessions()
-    session = listing.find(session_id)
-    if session is None:
-        whose = f"`smscli list` shows the live sessions of {app.user}"
-        raise NotFound(f"no such session: {session_id}", hint=did_you_mean(listing.meant(session_id), whose))
+    session = _find(app, reads, session_id)
     activity, timeline, transcript = Activity(), Timeline(), transcript_for("fold")()
     for page in reads.messages(session.id):
         for message in page.messages:
@@ -40,12 +36,16 @@ def show(
     now = app.server_time
     typing = [one.participant for one in transcript.typing(now)]
     summary = activity.summary(now, session.ended, typing)
-    if json:
-        app.terminal.write(json_text(session_with_activity(session, summary)) + "\n")
-    elif app.terminal.pipe:
-        app.terminal.write("".join(f"{row}\n" for row in pair_rows(session_with_activity(session, summary))))
-    else:
-        from smscli.output.render.tables import session_card
+    end = None if session.ended else now
+    app.terminal.write(
+        form.session(session, summary, lambda: timeline.picture(app.terminal, zone=zone, now=end))
+    )
 
-        picture = timeline.picture(app.terminal, zone=zone, now=None if session.ended else now)
-        app.terminal.write(session_card(session, summary, app.terminal, zone=zone, timeline=picture))
+
+def _find(app: AppContext, reads: Reads, session_id: str) -> Session:
+    listing = reads.sessions()
+    session = listing.find(session_id)
+    if session is None:
+        hint = f"`smscli list` shows the live sessions of {app.user}"
+        raise NotFound(f"no such session: {session_id}", hint=did_you_mean(listing.meant(session_id), hint))
+    return session

@@ -1,7 +1,6 @@
-"""`smscli sessions tail`: follow sessions live."""
+"""`smscli tail`: follow sessions live."""
 
-from collections.abc import Callable
-from datetime import UTC, datetime
+from collections.abc import Sequence
 
 from smscli.commands.live import FollowReads, events, nap, waiting_limit
 from smscli.commands.options import (
@@ -23,20 +22,20 @@ from smscli.commands.options import (
     WaitingOption,
     interval_seconds,
     last_entries,
+    parse_entry_filter,
     record_file,
     typing_mode,
-    wants_push,
+    uses_push,
+    zone_option,
 )
 from smscli.commands.tail_view import Screen, View
-from smscli.commands.writers import entry_writer
-from smscli.commands.zones import zone_of
 from smscli.context import AppContext
 from smscli.errors import UsageError
 from smscli.follow.cursor import Cursor
 from smscli.model import Event, Idle, NewMessages
-from smscli.transcript import filters as selection
+from smscli.output.formats import output_format
 
-_LAST = "10"
+_DEFAULT_LAST = "10"
 
 
 def tail(
@@ -59,44 +58,42 @@ def tail(
 ) -> None:
     """Follow sessions live, message by message.
 
-    Begins with what was said last. Ends when every named session has ended; with --all it goes on until
-    Ctrl-C.
+    Starts with the last entries. Ends when every named session has ended; with --all it runs until Ctrl-C.
     """
-    if bool(ids) == every:
-        wrong = "tail takes ids or --all, not both" if ids else "tail takes the ids of sessions, or --all"
-        raise UsageError(wrong, hint="`smscli list` shows the ids")
-    zone, mode, pushed = zone_of(utc, tz), typing_mode(typing, json=json), wants_push(push)
-    entry_filter = selection.entry_filter(
-        now=datetime.now(UTC),
-        report=lambda message: app.notice("skipped", message),
-        zone=zone,
-        since=since,
-        **filters._asdict(),
+    check_targets(ids, every)
+    zone, pushed = zone_option(utc, tz), uses_push(push)
+    form = output_format(app.terminal, jsonl=json, zone=zone)
+    view = View(
+        typing_mode(typing, form.typing),
+        parse_entry_filter(app, filters, zone, since=since),
+        # --since takes the place of the default number of entries.
+        last_entries(_DEFAULT_LAST if last is None and since is None else last),
+        waiting_limit(waiting),
+        bell,
     )
-    # A time to begin at takes the place of a number to begin with.
-    keep = last_entries(last if last is not None or since is not None else _LAST)
-    rhythm, file = interval_seconds(interval), record_file(record)
-    many = every or len(ids or ()) > 1
-    writer = entry_writer(app.terminal, mode, json=False, jsonl=json, many=many, zone=zone)
-    screen = Screen(
-        app, writer, nap(app, pushed), View(mode, entry_filter, keep, waiting_limit(waiting), bell)
-    )
+    seconds, file = interval_seconds(interval), record_file(record)
+    writer = form.entries(view.typing, many=every or len(ids or ()) > 1)
+    screen = Screen(app, writer, nap(app, pushed), view)
     recorder = Recorder(app, file, redact) if file is not None else None
-    takers: list[Callable[[Event], None]] = [*([recorder.take] if recorder else []), screen.take]
     app.terminal.heed_ctrl_z()
     app.notice("whose", f"following the SMS sessions of {app.user} at {app.host}")
-    resume = recorder.cursors if recorder else None
-    happening = events(
-        app, FollowReads(app, redact), ids, wait=screen.wait, interval=rhythm, pushed=pushed, resume=resume
-    )
-    for event in happening:
-        for take in takers:
-            take(event)
+    reads, resume = FollowReads(app, redact), recorder.cursors if recorder else None
+    for event in events(app, reads, ids, wait=screen.wait, interval=seconds, pushed=pushed, resume=resume):
+        if recorder:
+            recorder.record(event)
+        screen.take(event)
     writer.close()
 
 
+def check_targets(ids: Sequence[str] | None, every: bool) -> None:
+    """Refuse neither ids nor `--all`, and both. UsageError."""
+    if bool(ids) == every:
+        wrong = "tail takes ids or --all, not both" if ids else "tail takes the ids of sessions, or --all"
+        raise UsageError(wrong, hint="`smscli list` shows the ids")
+
+
 class Recorder:
-    """Keeps every message in a file before it is shown, and knows where an earlier run left off."""
+    """Records every message before it is shown; `cursors` are where an earlier run stopped, by session id."""
 
     def __init__(self, app: AppContext, path: str, redact: bool) -> None:
         from smscli.recordings.recording import Recording
@@ -107,7 +104,7 @@ class Recorder:
         for message in self._recording.messages():
             self.cursors.setdefault(message.session_id, Cursor()).recall(message)
 
-    def take(self, event: Event) -> None:
+    def record(self, event: Event) -> None:
         if isinstance(event, NewMessages):
             self._recording.append(event.messages)
         elif isinstance(event, Idle):

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from smscli.commands.live import Nap, ServerClock, StatusReporter, WaitAlert, rest
-from smscli.commands.log import Log
-from smscli.commands.writers import EntryWriter
+from smscli.commands.writers import EntryWriter, SessionLog
 from smscli.context import AppContext
 from smscli.model import (
     SAID_TYPES,
@@ -43,7 +42,7 @@ class Seen:
 
     def __init__(self, view: View, keep: int | None, activity: Activity) -> None:
         self.activity = activity
-        self._log = Log(view.typing, view.entry_filter)
+        self._log = SessionLog(view.typing, view.entry_filter)
         self._history: LastEntries | None = LastEntries(keep, view.entry_filter.context)
 
     @property

@@ -16,7 +16,7 @@ from smscli.commands.live import (
     rest,
     waiting_limit,
 )
-from smscli.commands.notices import none_as_asked, none_live
+from smscli.commands.notices import no_live_sessions, none_matches
 from smscli.context import AppContext
 from smscli.errors import UsageError
 from smscli.model import (
@@ -193,7 +193,7 @@ class Watch:
     def _empty(self) -> str:
         """Why there is nothing to see."""
         live = sum(seen.gone_at == inf for seen in self._sessions.values())
-        return none_as_asked(live) if live else none_live(self._app)
+        return none_matches(live) if live else no_live_sessions(self._app)
 
     def _below(self, now: float) -> list[str]:
         """What was said a moment ago."""

@@ -1,91 +1,57 @@
-"""In which form things are written: chosen once, before the first is read."""
+"""Folds and filters a session's messages for the writer of the chosen output format."""
 
-from collections.abc import Callable, Iterable
-from datetime import tzinfo
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from types import TracebackType
+from typing import Protocol, Self
 
-from smscli.output.export import entry_json, entry_row
-from smscli.output.terminal import Terminal
-from smscli.records import message_json
-from smscli.transcript.filters import SelectedEntry
-
-Form = Callable[[SelectedEntry], str]
-
-
-class EntryWriter:
-    """Writes entries one after the other, each with its newline. `whole` is set when nothing is missing."""
-
-    whole = False
-
-    def __init__(self, terminal: Terminal, form: Form) -> None:
-        self._terminal = terminal
-        self._form = form
-
-    def write(self, selected: Iterable[SelectedEntry]) -> None:
-        # At once: a call of the terminal's for each of a million entries would be felt.
-        self._terminal.write("".join(map(self._form, selected)))
-
-    def flush(self) -> None:
-        """Let the reader have what was written so far."""
-        self._terminal.flush()
-
-    def check(self) -> None:
-        """For one who waits: raise `ReaderGone` where nobody reads what was written."""
-        self._terminal.check()
-
-    def close(self) -> None:
-        self._terminal.flush()
+from smscli.model import Message
+from smscli.transcript.filters import EntryFilter, SelectedEntry, Selection
+from smscli.transcript.fold import Entry, Transcript, Typing, transcript_for
 
 
-class ArrayWriter(EntryWriter):
-    """Writes entries as one JSON array, complete even when an error cuts the reading short."""
+class EntryWriter(Protocol):
+    """Writes entries as they come: the `RecordWriter` of a format, or an HTML page."""
 
-    def __init__(self, terminal: Terminal, form: Form) -> None:
-        super().__init__(terminal, form)
-        self._before = "["
-
-    def write(self, selected: Iterable[SelectedEntry]) -> None:
-        if text := ",\n".join(map(self._form, selected)):
-            self._terminal.write(self._before + text)
-            self._before = ",\n"
-
-    def close(self) -> None:
-        self._terminal.write("[]\n" if self._before == "[" else "]\n")
-        super().close()
+    def write(self, records: Iterable[SelectedEntry]) -> None: ...
+    def flush(self) -> None: ...
+    def check(self) -> None: ...
+    def close(self) -> None: ...
+    def __enter__(self) -> Self: ...
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
 
 
-def entry_writer(
-    terminal: Terminal, typing: str, *, json: bool, jsonl: bool, many: bool, zone: tzinfo | None
-) -> EntryWriter:
-    """The writer for a transcript; `typing` is how typing is shown, `many`: lines say whose they are."""
-    if json:
-        return ArrayWriter(terminal, _folded_json if typing == "fold" else _message_json)
-    if jsonl:
-        return EntryWriter(terminal, _folded_line if typing == "fold" else _message_line)
-    return EntryWriter(terminal, _row if terminal.pipe else _lines(terminal, many, zone))
+class SessionLog:
+    """One session's messages in, the entries to show out; `typing` is `fold`, `show` or `hide`."""
 
+    def __init__(self, typing: str, entry_filter: EntryFilter) -> None:
+        self._transcript: Transcript = transcript_for(typing)()
+        self._selection = None if entry_filter == EntryFilter() else Selection(entry_filter)
 
-def _folded_json(selected: SelectedEntry) -> str:
-    return entry_json(selected.entry)
+    def add(self, messages: Iterable[Message]) -> Sequence[SelectedEntry]:
+        """The entries that these messages complete."""
+        fold = self._transcript.add
+        return self._select(entry for message in messages for entry in fold(message))
 
+    def expire(self, now: datetime | None) -> Sequence[SelectedEntry]:
+        """The drafts given up by now, in the session's time."""
+        return self._select(self._transcript.expire(now))
 
-def _folded_line(selected: SelectedEntry) -> str:
-    return entry_json(selected.entry) + "\n"
+    def at_end(self, now: datetime | None) -> Sequence[SelectedEntry]:
+        """The drafts still open where the read ends."""
+        return self._select(self._transcript.at_end(now))
 
+    def end(self, now: datetime | None) -> Sequence[SelectedEntry]:
+        """The drafts given up because the session ended."""
+        return self._select(self._transcript.end(now))
 
-def _message_json(selected: SelectedEntry) -> str:
-    return message_json(selected.entry.message)
+    def typing(self, now: datetime | None) -> Sequence[Typing]:
+        """Who is typing now."""
+        return self._transcript.typing(now)
 
-
-def _message_line(selected: SelectedEntry) -> str:
-    return message_json(selected.entry.message) + "\n"
-
-
-def _row(selected: SelectedEntry) -> str:
-    return entry_row(selected.entry) + "\n"
-
-
-def _lines(terminal: Terminal, many: bool, zone: tzinfo | None) -> Form:
-    from smscli.output.render.transcript import Lines
-
-    lines = Lines(terminal, zone=zone, many=many)
-    return lambda selected: (lines.gap() if selected.gap else "") + lines(selected.entry, selected.marks)
+    def _select(self, entries: Iterable[Entry]) -> Sequence[SelectedEntry]:
+        if self._selection is None:
+            return [SelectedEntry(entry) for entry in entries]
+        return [selected for entry in entries for selected in self._selection.add(entry)]

@@ -21,11 +21,6 @@ _DEEPEST = 4
 _ENTRY_KEYS = MESSAGE_KEYS | {"composingSeconds", "draft"}
 
 
-def json_array(items: Sequence[str]) -> str:
-    """JSON texts as one array; this one ends in a newline."""
-    return "[" + ",\n".join(items) + "]\n"
-
-
 def entry_json(entry: "Entry") -> str:
     """An entry of a folded transcript: its message with `composingSeconds`, and `draft` where it is one."""
     composing = "null" if entry.composing is None else json_number(entry.composing)

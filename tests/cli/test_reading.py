@@ -165,7 +165,7 @@ def test_columns_leave_json_alone_and_sort_orders_it(smscli: Smscli, server: Fak
 
 def test_a_list_without_the_sessions_asked_for_says_so(smscli: Smscli, server: FakeServer) -> None:
     outcome = smscli("list", "--customer", "nobody", server=server)
-    told = "none of the 2 live SMS sessions is as asked for\n"
+    told = "none of the 2 live SMS sessions matches the filters\n"
     assert (outcome.code, outcome.out, outcome.err) == (0, "", told)
 
 

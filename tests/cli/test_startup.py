@@ -33,7 +33,7 @@ HELP = {
     "smscli.output.terminal", "smscli.sanitize",
 }  # fmt: skip
 LIST_HELP = HELP | {
-    "smscli.commands.list", "smscli.commands.notices", "smscli.commands.zones",
+    "smscli.commands.list", "smscli.commands.notices", "smscli.output.formats",
     "smscli.output.columns", "smscli.output.export", "smscli.model", "smscli.records",
 }  # fmt: skip
 LIST_JSON = LIST_HELP | {

@@ -224,7 +224,7 @@ def test_sorted_by_waiting_it_begins_with_whom_it_takes_longest(
 
 def test_an_empty_list_says_whose_it_is(environ: dict[str, str]) -> None:
     with OnTerminal("list", "--watch", "--customer", "nobody", environ=environ) as seen:
-        seen.until("none of the 2 live SMS sessions is as asked for")
+        seen.until("none of the 2 live SMS sessions matches the filters")
         seen.press("\x03")
         assert seen.ended() == 130
 
