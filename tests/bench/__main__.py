@@ -1,6 +1,5 @@
-"""The tables of speed and cost, and with --reliability of reliability: every measure with its bar beside it;
-ends with 1 when one falls short. The long run of reliability, all of its faults and kills, is
-`python -m tests.bench --reliability`; with --quick it is CI's, and with --seed an earlier run's once more."""
+"""Measures speed and cost, with --reliability reliability, and prints a table of figures with bars; exits
+with 1 if one misses its bar. --quick is the short form that CI runs, --seed repeats a randomized run."""
 
 import argparse
 import os
@@ -48,11 +47,11 @@ ROWS: dict[str, Row] = {
 
 
 def _loaded_for(module: str, row: str) -> Row:
-    """A row whose module is loaded with it: a bench that holds much itself can measure no small program."""
+    """A row whose module is imported when it runs: a large process can't measure a small one's memory."""
     return lambda setting: getattr(import_module(f"tests.bench.{module}"), row)(setting)
 
 
-# What goes wrong here is counted: none of these depends on the machine's pace.
+# These rows count faults, so they don't depend on the speed of the machine.
 RELIABILITY: dict[str, Row] = {
     "faults-push": _loaded_for("faults", "faults_push"),
     "faults-poll": _loaded_for("faults", "faults_poll"),
@@ -82,7 +81,7 @@ def main(arguments: Sequence[str]) -> int:
     seed = secrets.randbits(32) if asked.seed is None else asked.seed
     how = f"seed {seed}" if asked.reliability else f"{rounds} rounds"
     heading = f"{_where()}; `{' '.join(['python -m tests.bench', *arguments])}`, {how}"
-    # A run that does not come to its table must be repeatable too.
+    # Printed first, so that a run that fails before its table can be repeated.
     print(heading, file=sys.stderr, flush=True)
     with TemporaryDirectory(prefix="smscli-bench-") as folder:
         setting = Setting(Path(folder), rounds, asked.quick, size, seed)
@@ -93,7 +92,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _told(rows: Mapping[str, Row], setting: Setting) -> Iterator[tuple[str, Line]]:
-    """The lines of the rows, each told as it comes."""
+    """The lines of the rows, each reported on stderr as it is measured."""
     for name, row in rows.items():
         for line in measured(row, setting, name):
             told = f"{line.figure} ({line.bar})" if line.bar else f"{verdict(line)}: {line.detail}"
@@ -102,9 +101,9 @@ def _told(rows: Mapping[str, Row], setting: Setting) -> Iterator[tuple[str, Line
 
 
 def measured(row: Row, setting: Setting, name: str) -> Iterator[Line]:
-    """The row's lines; one that can't be measured, or whose program fails, is a line that says why.
+    """The row's lines; a row that can't be measured, or whose program fails, is a line with the reason.
 
-    A peer that is missing is excused: it takes a package index to have it. Anything else falls short.
+    A missing peer doesn't count as a miss, since installing it needs a package index. Anything else does.
     """
     try:
         yield from row(setting)
@@ -115,7 +114,7 @@ def measured(row: Row, setting: Setting, name: str) -> Iterator[Line]:
 
 
 def _where() -> str:
-    """The day, and the machine that it was measured on."""
+    """The date and the machine of the measurement."""
     cpu = platform.processor() or platform.machine()
     if _CPUINFO.exists():
         models = [line for line in _CPUINFO.read_text().splitlines() if line.startswith("model name")]
@@ -128,7 +127,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("rows", nargs="*", metavar="ROW", help="only these rows")
     parser.add_argument("--reliability", action="store_true", help="the table of reliability")
     parser.add_argument(
-        "--seed", type=int, metavar="N", help="what chance decides in it, as an earlier run printed it"
+        "--seed", type=int, metavar="N", help="seed of the random choices, as printed by an earlier run"
     )
     parser.add_argument("--list", action="store_true", help="name the rows")
     parser.add_argument("--rounds", type=int, metavar="N", help="rounds of each comparison (default 7)")

@@ -14,28 +14,28 @@ from tests.bench.setting import Setting
 from tests.support.generated_bodies import Tally, tally
 
 _LONG, _QUICK = 100_000, 5_000
-# A refused read is repeated after half a second: several cases wait while one works.
+# A failed read is retried after half a second, so many cases can wait while one runs.
 _WORKERS = 24
 _AT_A_TIME = 40
-# No case may take so long; the slowest is a tail that rereads a gap.
-_PATIENCE = 240.0
+# The slowest case is a tail that rereads a gap; it takes less.
+_TIMEOUT = 240.0
 _SHOWN = 5
 
 
 def bodies(setting: Setting) -> Iterator[Line]:
-    """So many damaged bodies through whole commands, in several processes at once."""
+    """Damaged bodies through whole commands, in several processes at once."""
     seed = setting.seed
     total = _played(seed, _QUICK if setting.quick else _LONG)
     for fault in total.faults[:_SHOWN]:
         print(f"python -m tests.support.generated_bodies {fault}", file=sys.stderr)
     told = ", ".join(f"{count} {kind}" for kind, count in sorted(total.kinds.items()))
     detail = f"{total.damaged} damaged bodies in {total.cases} commands, seed {seed}: {told}"
-    measure = "generated bodies: neither an answer nor one of our errors"
+    measure = "generated bodies: neither output nor a defined error"
     yield Line(measure, str(len(total.faults)), detail, "exactly 0", not total.faults, counted=True)
 
 
 def _played(seed: int, wanted: int) -> Tally:
-    """Cases from 1 on, until so many bodies were damaged. Failed where one does not end."""
+    """Run cases until `wanted` bodies were damaged. Raises Failed if one doesn't end."""
     total = Tally()
     firsts = iter(range(1, sys.maxsize, _AT_A_TIME))
     pool = ProcessPoolExecutor(_WORKERS, mp_context=get_context("spawn"))
@@ -57,6 +57,6 @@ def _submitted(pool: ProcessPoolExecutor, seed: int, first: int) -> "Future[Tall
 
 def _result(future: "Future[Tally]", seed: int, first: int) -> Tally:
     try:
-        return future.result(_PATIENCE)
+        return future.result(_TIMEOUT)
     except FutureTimeout as error:
         raise Failed(f"seed {seed}: one of the cases from {first} on does not end") from error

@@ -1,4 +1,4 @@
-"""Programs that are measured: run to their end, with the time they took and the memory they held."""
+"""Runs the programs that are measured, and returns their run time and peak memory."""
 
 import os
 import re
@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from tempfile import TemporaryFile
 from typing import IO
 
-# Longer than a million messages take anywhere; a program that hangs must not hold up the bench.
-_PATIENCE = 1800.0
+# A million messages take less on any machine; a program that hangs is killed.
+_TIMEOUT = 1800.0
 _KIB = 1024
 _ANY = rb".*"
 
@@ -22,20 +22,20 @@ Environ = Mapping[str, str]
 
 
 class Failed(Exception):
-    """What was to be measured does not do its work."""
+    """The measured program doesn't work correctly."""
 
 
 class NotMeasured(Exception):
-    """There is no way to measure this here; says why."""
+    """This can't be measured here; the message is the reason."""
 
 
 class NoPeer(NotMeasured):
-    """What it is to be compared with can't be had here."""
+    """The program to compare with can't be installed here."""
 
 
 @dataclass(frozen=True)
 class Run:
-    """One run of a program: seconds from its start to its end, and the most memory it held, in bytes."""
+    """One run of a program: its run time in seconds and its peak memory in bytes."""
 
     seconds: float
     _peak: int
@@ -43,14 +43,14 @@ class Run:
     @property
     def peak(self) -> float:
         own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _KIB
-        # A child is born with its parent's peak.
+        # A child process inherits the peak of its parent.
         if self._peak <= own:
             raise NotMeasured("the bench holds more memory than the program that it measures")
         return self._peak
 
 
 def run(command: Command, environ: Environ) -> Run:
-    """Run to the end with nobody reading the output. Failed."""
+    """Run to completion with the output discarded. Raises Failed."""
     with open(os.devnull, "wb") as nowhere:
         return _run(command, environ, nowhere)
 
@@ -58,7 +58,7 @@ def run(command: Command, environ: Environ) -> Run:
 def check(
     command: Command, environ: Environ, least: int, most: int, first: bytes = _ANY, last: bytes = _ANY
 ) -> None:
-    """Run once, unmeasured: it must print so many lines, the first and the last of these patterns. Failed."""
+    """Run once, unmeasured; check the number of lines and the first and last of them. Raises Failed."""
     lines, begin, end = 0, b"", b""
     with TemporaryFile() as out:
         _run(command, environ, out)
@@ -77,20 +77,20 @@ def _run(command: Command, environ: Environ, out: IO[bytes]) -> Run:
         begun = time.perf_counter()
         process = subprocess.Popen(command, env=environ, stdin=subprocess.DEVNULL, stdout=out, stderr=err)
         with _limited(process):
-            # Unlike Popen's own wait this one tells what the process used.
+            # Unlike Popen.wait this returns the resource usage.
             _, status, usage = os.wait4(process.pid, 0)
         ended = time.perf_counter()
         process.returncode = os.waitstatus_to_exitcode(status)
         if process.returncode:
             err.seek(0)
-            said = err.read().decode(errors="replace").strip().splitlines() or ["nothing said"]
+            said = err.read().decode(errors="replace").strip().splitlines() or ["no message"]
             raise Failed(f"{_name(command)} ended with {process.returncode}: {said[-1]}")
     return Run(ended - begun, usage.ru_maxrss * _KIB)
 
 
 @contextmanager
 def _limited(process: subprocess.Popen[bytes]) -> Iterator[None]:
-    guard = threading.Timer(_PATIENCE, process.kill)
+    guard = threading.Timer(_TIMEOUT, process.kill)
     guard.start()
     try:
         yield

@@ -1,6 +1,6 @@
-"""A tail that records 20 sessions while all goes wrong that can: what it keeps beside the server's log.
+"""Records 20 sessions with `tail` during injected faults, and compares the recording with the server's log.
 
-Several tails, each with a server of its own, share the faults; which comes when is the seed's.
+Several tails, each with its own server, share the schedule of faults, which the seed determines.
 """
 
 import time
@@ -39,28 +39,30 @@ _NAMES = {
 }
 _SESSIONS = 20
 _MESSAGES = 12
-# Good reads from one fault to the next, on the average: the next one may strike before all is well again.
+# Average number of good reads between two faults: the next one may come before the recovery is complete.
 _BETWEEN = 8
-# What a server may do besides: leave indices out, and cut its answers short.
+# Other behaviour of servers: gaps in the indices, and capped pages.
 _QUIRKS: tuple[dict[str, Switch], ...] = ({}, {"gaps": 9}, {}, {"count-cap": 5})
-# What a hang costs; a busy machine must not seem to hang all the while.
+# What a hang costs; short, but long enough for a busy machine.
 _TIMEOUT = 2.0
 _START = 60.0
-# A fault waits for a request that it can befall, as long as a tail may be silent while people talk. A gap is
-# filled by then, and a channel is there to be lost at once or not at all.
-_PATIENCE = 40.0
-_PATIENCE_WITH = {"late": 8.0, "push-cut": 0.0, "push-dropped": 0.0}
+# A fault waits for a request that it applies to, as long as a tail may be silent while messages arrive. A gap
+# is filled by then; a push channel is there to be cut at once or not at all.
+_FAULT_TIMEOUT = 40.0
+_FAULT_TIMEOUTS = {"late": 8.0, "push-cut": 0.0, "push-dropped": 0.0}
 _PULSE = 0.03
-# A lost notification is found by the background round at the latest: 20 sessions, one each 5 s or 10 s.
+# A background read finds a message whose notification was lost: 20 sessions, one every 5 or 10 s.
 _QUIET = 240.0
 _AFTER = 3.0
 
 
 @dataclass(frozen=True)
 class Way:
-    """One way to hear of messages. `tails`: how many there are, and in a quick run; `rate`: messages a second
-    of each. `polls`: every other one is without push, the others have a channel whose news name no session,
-    which is never trusted; each news brings a read of the list beside the polls."""
+    """With push or by polling. `tails`: their number, and that of a quick run; `rate`: each one's per second.
+
+    `polls`: every other tail has no push; the notifications of the others name no session, so that push is
+    never trusted and each notification causes a read of the list beside the polls.
+    """
 
     name: str
     tails: tuple[int, int]
@@ -72,7 +74,7 @@ class Way:
         return "half of them with push that names no session" if self.polls else "all with push"
 
     def switches(self, number: int) -> dict[str, Switch]:
-        """Those of the server of the tail of this number."""
+        """The switches of the server of tail `number`."""
         quirks = _QUIRKS[number // 2 % len(_QUIRKS)]
         return quirks | ({"push-address": "none"} if self.polls else {})
 
@@ -82,7 +84,7 @@ POLL = Way("polling", (8, 20), 4.0, polls=True)
 
 
 class Outcome(NamedTuple):
-    """What befell one tail, and what its recording is worth."""
+    """The faults that one tail met, and the verdict on its recording."""
 
     befallen: Counter[str]
     verdict: Verdict
@@ -111,18 +113,18 @@ def _way(setting: Setting, way: Way) -> Iterator[Line]:
 
 
 def lines(way: Way, befallen: Counter[str], verdict: Verdict, each: int, tails: int) -> Iterator[Line]:
-    """The row's lines: how often each kind befell, and how far the recordings are from the logs."""
+    """The row's lines: how often each kind of fault occurred, and how the recordings differ from the logs."""
     for kind, name in _NAMES.items():
         yield count_at_least(f"by {way.name}: {name}", befallen[kind], each)
     detail = f"{verdict.said:,} messages, {tails} tails of {_SESSIONS} sessions, {way.listening}"
     yield count_at_least(f"by {way.name}: faults in all", befallen.total(), each * len(KINDS), detail)
-    measure = f"by {way.name}: messages lost, kept twice, out of order, or of no log"
+    measure = f"by {way.name}: messages lost, duplicated, out of order, or unknown"
     counts = f"{verdict.lost}, {verdict.twice}, {verdict.misplaced}, {verdict.strange}"
     yield exactly(measure, verdict.faults, 0, "; ".join([counts, *verdict.instances]))
 
 
 def dealt(schedule: Sequence[ScheduledFault], tails: int, way: Way) -> list[list[ScheduledFault]]:
-    """Each tail's part of the schedule, of about the same length: one without push has no channel to lose."""
+    """The schedule divided among the tails in about equal parts; those with push get the channel's faults."""
     shares: list[list[int]] = [[] for _ in range(tails)]
     for place, (_, kind) in sorted(enumerate(schedule), key=lambda one: one[1].kind not in CHANNEL):
         able = [share for number, share in enumerate(shares) if kind not in CHANNEL or _hears(way, number)]
@@ -131,7 +133,7 @@ def dealt(schedule: Sequence[ScheduledFault], tails: int, way: Way) -> list[list
 
 
 def _hears(way: Way, number: int) -> bool:
-    """Whether the tail of this number has a channel."""
+    """Whether tail `number` has a push channel."""
     return not way.polls or number % 2 == 0
 
 
@@ -166,13 +168,13 @@ class Soak:
         self._rate = rate
 
     def begin(self) -> None:
-        """Faults are for a tail that follows: until then it is a one-shot command. Failed."""
+        """Wait for the first reads: until then `tail` behaves like a one-shot command. Raises Failed."""
         if not self._recorder.await_all(self._server, _START):
             raise Failed(f"after {_START:g} s tail has not read every session")
         self._server.talk(self._rate)
 
     def endure(self, share: Sequence[ScheduledFault]) -> None:
-        """One trouble after the other; one that found nobody to befall comes again later."""
+        """Inject one fault after the other; one that found no request to apply to is tried again later."""
         left = list(share)
         while left:
             trouble = left.pop(0)
@@ -182,26 +184,26 @@ class Soak:
                 left.insert(self._chance.randint(0, len(left)), trouble)
 
     def rest(self) -> None:
-        """All is well again; wait until the recording is whole, or does not become so."""
+        """Wait without faults until the recording is complete, or the time is over."""
         time.sleep(_AFTER)
         self._server.talk(0)
         self._recorder.await_all(self._server, _QUIET)
 
     def _pass(self, reads: float) -> None:
-        """Let so many reads go well."""
+        """Wait for this many good reads."""
         target = self._server.good + reads
         self._until(lambda: self._server.good >= target)
 
     def _befalls(self, kind: str) -> bool:
         before = self._server.befallen[kind]
         self._server.trouble(kind)
-        patience = _PATIENCE_WITH.get(kind, _PATIENCE)
-        befell = self._until(lambda: self._server.befallen[kind] > before, patience)
+        timeout = _FAULT_TIMEOUTS.get(kind, _FAULT_TIMEOUT)
+        befell = self._until(lambda: self._server.befallen[kind] > before, timeout)
         self._server.heal()
         return befell
 
     def _restart(self) -> bool:
-        """What nobody had read before is lost with the log: so this waits until all is kept."""
+        """Restart the server once everything is recorded: what was not read is lost with the log."""
         self._server.talk(0)
         for session_id in self._server.sessions:
             self._server.say(session_id)
@@ -210,11 +212,11 @@ class Soak:
         self._server.talk(self._rate)
         return True
 
-    def _until(self, condition: Callable[[], bool], patience: float = _PATIENCE) -> bool:
-        end = time.monotonic() + patience
+    def _until(self, condition: Callable[[], bool], timeout: float = _FAULT_TIMEOUT) -> bool:
+        end = time.monotonic() + timeout
         while not condition():
             if time.monotonic() >= end:
                 return False
-            _ = self._recorder.lines  # Failed where the tail has ended.
+            _ = self._recorder.lines  # Raises Failed if the tail has ended.
             time.sleep(_PULSE)
         return True

@@ -1,4 +1,4 @@
-"""The bench's arithmetic: from what was measured to a line of the table, its bar beside it."""
+"""The bench's arithmetic: turns measurements into lines of the table, each with its bar."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -8,10 +8,9 @@ from statistics import median
 
 @dataclass(frozen=True)
 class Line:
-    """One line of the table. `holds` is None where it could not be measured.
+    """One line of the table. `holds` is None if it could not be measured.
 
-    `counted`: a count, much the same however busy the machine is; unmeasured it falls short too, or else it
-    would hold wherever nobody can tell.
+    `counted`: a count, independent of the machine's load; it also misses its bar when it isn't measured.
     """
 
     measure: str
@@ -24,7 +23,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Samples:
-    """What one side of a comparison came to, round by round."""
+    """The measurements of one side of a comparison, one per round."""
 
     values: tuple[float, ...]
     unit: Callable[[float], str]
@@ -34,7 +33,7 @@ class Samples:
         return median(self.values)
 
     def __str__(self) -> str:
-        """The median, with the least and the most: the machine may be shared."""
+        """The median with minimum and maximum: the machine may be shared."""
         return f"{self.unit(self.median)} ({self.unit(min(self.values))}..{self.unit(max(self.values))})"
 
 
@@ -51,9 +50,9 @@ def mebibytes(value: float) -> str:
 
 
 def ratio(measure: str, ours: Samples, theirs: Samples, bar: float, *, counted: bool = False) -> Line:
-    """How many times as much as the other side: the median of the rounds, at most `bar`.
+    """The ratio of both sides: the median over the rounds, at most `bar`.
 
-    Both sides of a round meet the same machine, whose pace may be another one at the next.
+    Both sides of a round run under the same load, which may differ between rounds.
     """
     rounds = [one / other for one, other in zip(ours.values, theirs.values, strict=True)]
     figure = median(rounds)
@@ -84,12 +83,12 @@ def count_at_least(measure: str, count: int, bar: int, detail: str = "") -> Line
 
 
 def exactly(measure: str, count: int, bar: int, detail: str = "") -> Line:
-    """A count that must be just this."""
+    """A count that must be exact."""
     return Line(measure, f"{count}", detail, f"exactly {bar}", count == bar, counted=True)
 
 
 def percentile(values: Sequence[float], share: float) -> float:
-    """The least of the values that so many per cent of them don't exceed."""
+    """The smallest value that `share` per cent of the values don't exceed."""
     return sorted(values)[max(ceil(len(values) * share / 100) - 1, 0)]
 
 
@@ -104,17 +103,17 @@ def most_within(stamps: Sequence[float], span: float) -> int:
 
 
 def lost(numbers: Sequence[int], expected: int) -> int:
-    """How many of a series' numbers are missing, where at least `expected` in a row should be there."""
+    """How many of at least `expected` consecutive numbers are missing."""
     found = set(numbers)
     length = max(found) - min(found) + 1 if found else 0
     return max(length, expected) - len(found)
 
 
 def repeated(numbers: Sequence[int]) -> int:
-    """How many came again."""
+    """How many are duplicates."""
     return len(numbers) - len(set(numbers))
 
 
 def falls_short(lines: Sequence[Line], *, counts_only: bool) -> bool:
-    """Whether a bar is missed; where it is quick and the machine busy, one of a count."""
+    """Whether a bar is missed; with `counts_only` the bar of a count."""
     return any(line.counted or (line.holds is False and not counts_only) for line in lines if not line.holds)

@@ -1,4 +1,4 @@
-"""The floor: the least that a plain Python program does to print what the server has.
+"""The baseline: the least that a plain Python program does to print the server's data.
 
 `floor.py list URL` is one GET; `floor.py messages URL` is one GET after another, 500 messages a page, from
 index 1 on. Each item becomes a line of JSON. User and password are in the environment, as smscli has them.
@@ -13,7 +13,7 @@ import requests
 
 PAGE = 500
 
-# What a program with options loads; nothing of it is needed here, and it is part of the floor.
+# Unused, but a program with options imports it, so it is part of the baseline.
 import_module("typer")
 
 

@@ -1,4 +1,4 @@
-"""What it costs to follow: how late a line is, what an idle tail asks for, the limit of reads, memory."""
+"""Cost of following: latency, requests of an idle tail, the limit of reads, memory."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -25,9 +25,9 @@ _RATE = 10
 _INTERVAL = 2.0
 _READS_A_SECOND = 20
 _START = 60.0
-# After the first entries: until push is trusted and what was read at the start has been read again.
+# After the first entries: until push is trusted and the first rereads are done.
 _SETTLE = 10.0
-# The words of a customer who is let say something.
+# The text that the server's `say` command sends as the customer.
 _SAID = "is anybody there?"
 
 
@@ -47,7 +47,7 @@ def tail_poll(setting: Setting) -> Iterator[Line]:
 
 
 def _followed(setting: Setting, push: str, grace: float) -> list[Arrival]:
-    """What was published within a span of a running tail. Failed where that is not printed exactly once."""
+    """The messages published during a span of a tail. Raises Failed unless each is printed exactly once."""
     span = 6.0 if setting.quick else 60.0
     with (
         setting.serve(sessions=20, messages=100, rate=_RATE) as server,
@@ -63,10 +63,12 @@ def _followed(setting: Setting, push: str, grace: float) -> list[Arrival]:
 def _exactly_once(running: Tail, begin: float, end: float) -> list[Arrival]:
     arrivals = [one for one in running.arrivals() if begin <= one.published < end]
     numbers = [one.number for one in arrivals]
-    # The first and the last may be published on either side of the span's ends.
+    # The first and the last message may fall just outside the span.
     missing, again = lost(numbers, floor((end - begin) * _RATE) - 1), repeated(numbers)
     if missing or again:
-        raise Failed(f"of {len(set(numbers)) + missing} messages {missing} are missing, {again} came twice")
+        raise Failed(
+            f"of {len(set(numbers)) + missing} messages {missing} are missing, {again} are duplicates"
+        )
     return arrivals
 
 
@@ -77,7 +79,7 @@ def _delays(arrivals: list[Arrival]) -> tuple[list[float], str]:
 
 
 def idle(setting: Setting) -> Iterator[Line]:
-    """On a terminal, where the live line has to be kept true beside."""
+    """On a terminal, where the status line is updated too."""
     span = 30.0 if setting.quick else 60.0
     with (
         setting.serve(sessions=50, messages=20) as server,
@@ -99,7 +101,7 @@ def idle(setting: Setting) -> Iterator[Line]:
 
 
 def _win_trust(running: Tail, server: Served) -> None:
-    """Let a few messages come, so that wake-ups are seen to come before polls find anything."""
+    """Publish a few messages, so that notifications arrive before polls find anything."""
     running.watch(2.0)
     for session in server.sessions[:3]:
         server.say(session)
@@ -108,7 +110,7 @@ def _win_trust(running: Tail, server: Served) -> None:
 
 
 def _check_awake(running: Tail, server: Served, asked: Sequence[str]) -> None:
-    """Nothing costs less than a tail that hangs. Failed where it has not looked round, or hears no more."""
+    """Raises Failed unless this tail has polled and still receives messages: one that hangs costs nothing."""
     for what, place in (("the list", "/smsessions?"), ("any messages", "/messages")):
         if not any(place in one for one in asked):
             raise Failed(f"tail has not read {what} while it was idle")
@@ -126,8 +128,7 @@ def many_poll(setting: Setting) -> Iterator[Line]:
 
 
 def _many(setting: Setting, push: str, lag: Callable[[float], float]) -> Line:
-    """Failed where what was published is not printed in time, which depends on how long a round of reads of
-    all sessions takes."""
+    """Raises Failed if a message is not printed within `lag`, given the time to read all sessions once."""
     sessions, span = (200, 10.0) if setting.quick else (500, 30.0)
     around = sessions / _READS_A_SECOND
     with (
@@ -149,7 +150,7 @@ def _many(setting: Setting, push: str, lag: Callable[[float], float]) -> Line:
 
 def memory_follow(setting: Setting) -> Iterator[Line]:
     sessions, lengths = 4, (500, 20_000 if setting.quick else 50_000)
-    # A count that hardly varies.
+    # This figure hardly varies, so a quick run needs one round.
     rounds = range(1 if setting.quick else setting.rounds)
     peaks = [[_follow_peak(setting, sessions, length) for length in lengths] for _ in rounds]
     short, long = (Samples(side, mebibytes) for side in zip(*peaks, strict=True))

@@ -1,4 +1,4 @@
-"""Hostile text: every kind of it, in every field, through every output in every view."""
+"""Hostile text of every kind in every field, through every output in every view."""
 
 from collections.abc import Iterator
 
@@ -12,7 +12,7 @@ _QUICK = ("C0", "hidden")
 
 
 def hostile(setting: Setting) -> Iterator[Line]:
-    """How often something came through, was lost, or was evaluated."""
+    """How often hostile text was unescaped, lost or evaluated."""
     kinds = _QUICK if setting.quick else tuple(PAYLOADS)
     runs, faults = 0, list[str]()
     for kind in kinds:

@@ -1,4 +1,4 @@
-"""Whether a recording is the server's log: nothing lost, nothing twice, in order but for what came late."""
+"""Compares a recording with the server's log: none lost or duplicated, in order except for late ones."""
 
 import json
 from collections import Counter
@@ -9,12 +9,12 @@ from typing import Any, NamedTuple
 
 _NAMED = 3
 Logs = Mapping[str, Sequence[Mapping[str, Any]]]
-"""Each session's messages, in the order of the log, as the server words them."""
+"""Each session's messages in the order of the log, as the server's JSON."""
 
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """One message of a log, told from all others."""
+    """The identity of one message of a log."""
 
     session_id: str
     index: int
@@ -25,16 +25,16 @@ class Said:
 
 
 class Kept(NamedTuple):
-    """One line of a recording; `said` is None where it is no message."""
+    """One line of a recording; `said` is None if it isn't a message."""
 
     said: Said | None
     late: bool = False
 
 
 class Verdict(NamedTuple):
-    """How many messages were said and how often a recording does not tell that; `instances` names a few.
+    """The number of messages, and of the recording's deviations from the log; `instances` names a few.
 
-    `strange`: lines that are no message of any log.
+    `strange`: lines that aren't a message of any log.
     """
 
     said: int = 0
@@ -50,14 +50,14 @@ class Verdict(NamedTuple):
 
 
 def total(verdicts: Iterable[Verdict]) -> Verdict:
-    """All of them in one."""
+    """The sum of the verdicts."""
     *counts, instances = zip(*verdicts, strict=True)
     named = [one for some in instances for one in some]
     return Verdict(*map(sum, counts), tuple(named[:_NAMED]))
 
 
 def kept_in(lines: Iterable[bytes]) -> Iterator[Kept]:
-    """A recording's lines, read without the tool."""
+    """A recording's lines, parsed independently of smscli."""
     for line in lines:
         try:
             message = json.loads(line)
@@ -67,9 +67,9 @@ def kept_in(lines: Iterable[bytes]) -> Iterator[Kept]:
 
 
 def judge(recording: Iterable[Kept], lives: Sequence[Logs]) -> Verdict:
-    """The recording beside the logs of all lives of a server, from one restart to the next.
+    """Compare a recording with the logs of a server, one set of logs per life between restarts.
 
-    A message is late, and marked so, when one that follows it in its log was kept before it.
+    A message must be marked late exactly if a later one of its log was recorded before it.
     """
     places = {
         _said(session_id, message): (life, place)

@@ -1,4 +1,4 @@
-"""A keyring back end that costs nothing of its own: it keeps one secret, which the environment gives it."""
+"""A keyring back end without cost: its only secret comes from the environment."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""A recording whose writer is killed again and again, at any moment: in the end it is the server's log."""
+"""Kills `tail --record` repeatedly at random moments, and compares the recording with the server's log."""
 
 import time
 from collections.abc import Iterator
@@ -14,10 +14,10 @@ from tests.bench.recorded import Recorder, troubled
 from tests.bench.setting import Setting
 
 _SESSIONS = 20
-# More than a page: the first reads are long ones.
+# More than one page, so that the first read takes several requests.
 _MESSAGES = 700
 _RATE = 30.0
-# One in so many may come before anything is read; the others come at most so long after the first is kept.
+# One kill in four may come before anything is read; the others come up to 1.5 s after the first line.
 _EARLY_EACH = 4
 _LATEST = 1.5
 _START = 60.0
@@ -27,7 +27,7 @@ _QUIET = 120.0
 
 
 class Outcome(NamedTuple):
-    """`grown`: kills before which that run had kept something; `torn`: those that left a part of a line."""
+    """`grown`: kills of runs that had written something; `torn`: kills that left a partial line."""
 
     kills: int
     grown: int
@@ -36,17 +36,17 @@ class Outcome(NamedTuple):
 
 
 def kills(setting: Setting) -> Iterator[Line]:
-    """Several recordings at a time, each with a server of its own."""
+    """Several recordings at a time, each with its own server."""
     chains, each = (4, 5) if setting.quick else (5, 40)
     with ThreadPoolExecutor(chains) as pool:
         outcomes = list(pool.map(lambda number: _killed(setting, number, each), range(chains)))
     verdict = total(one.verdict for one in outcomes)
     done, grown, torn = (sum(counts) for counts in list(zip(*outcomes, strict=True))[:3])
     counts = f"{verdict.lost}, {verdict.twice}, {verdict.misplaced}, {verdict.strange}"
-    detail = f"{grown} runs had kept something, {torn} kills tore a line; {chains} recordings"
+    detail = f"{grown} runs had written something, {torn} kills left a partial line; {chains} recordings"
     yield exactly("`kill -9` of a tail that records, at random moments", done, chains * each, detail)
     yield exactly(
-        "messages lost, kept twice, out of order, or of no log",
+        "messages lost, duplicated, out of order, or unknown",
         verdict.faults,
         0,
         "; ".join([f"{counts} of {verdict.said:,}", *verdict.instances]),
@@ -82,11 +82,11 @@ def _killed(setting: Setting, number: int, kills: int) -> Outcome:
 
 
 def _await_growth(recorder: Recorder, size: int) -> None:
-    """Failed where nothing is kept."""
+    """Raises Failed if nothing is written."""
     end = time.monotonic() + _START
     while _size(recorder.file) <= size:
         if time.monotonic() >= end:
-            raise Failed(f"after {_START:g} s tail has kept nothing")
+            raise Failed(f"after {_START:g} s tail has written nothing")
         time.sleep(_PULSE)
 
 

@@ -1,4 +1,4 @@
-"""What it costs to read a long log: time beside the floor, requests, and memory."""
+"""Cost of reading a long log: time compared with the baseline, requests, memory."""
 
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
@@ -12,12 +12,12 @@ _PAGES = 20
 _AHEAD = 4
 _SMALL = 10_000
 
-# What the last message says, in logs of 10,000 and ten and a hundred times as many.
+# The last message's text in logs of 10,000, 100,000 and a million messages.
 _LAST = rb"thanks a lot!"
 
 
 class Form(NamedTuple):
-    """How it is asked for, patterns of its first line and its last, and the environment it needs beside."""
+    """An output format: its options, patterns of its first and last line, and extra environment variables."""
 
     options: tuple[str, ...]
     first: bytes
@@ -25,7 +25,7 @@ class Form(NamedTuple):
     environ: Mapping[str, str] = {}
 
     def check(self, run: tuple[Command, Environ], least: int, most: int) -> None:
-        """It must be of this form, and so many lines. Failed."""
+        """Check the format and the number of lines. Raises Failed."""
         check(*run, least, most, self.first, self.last)
 
 
@@ -91,7 +91,7 @@ def transcript(setting: Setting) -> Iterator[Line]:
 
 
 def memory(setting: Setting, form: str) -> Iterator[Line]:
-    """The row of one form."""
+    """The row of one format."""
     with (
         setting.serve(sessions=1, messages=setting.size) as long,
         setting.serve(sessions=1, messages=_SMALL) as short,

@@ -1,4 +1,4 @@
-"""A `tail --record` in a process of its own, and the server that it follows, whose true logs are known."""
+"""A `tail --record` process, and the server that it follows, whose true logs are known."""
 
 import signal
 import subprocess
@@ -17,36 +17,36 @@ _PULSE = 0.05
 
 
 class Troubled(Served):
-    """The server of `tests.bench.troubled`."""
+    """The server that `tests.bench.troubled` runs."""
 
     def talk(self, rate: float) -> None:
         self._tell(f"talk {rate}")
 
     def trouble(self, kind: str) -> None:
-        """Let this happen, now or to the next read that it can happen to."""
+        """Inject this fault now, or into the next read that it applies to."""
         self._tell(f"trouble {kind}")
 
     def heal(self) -> None:
-        """Nothing that has not happened yet is to happen any more."""
+        """Cancel the faults that have not occurred yet."""
         self._tell("heal")
 
     @property
     def befallen(self) -> dict[str, int]:
-        """How often each kind of trouble really happened."""
+        """How often each kind of fault has occurred."""
         return dict(self._state["befallen"])
 
     @property
     def good(self) -> int:
-        """How many reads were answered well."""
+        """The number of successful reads."""
         return int(self._state["good"])
 
     @property
     def said(self) -> int:
-        """How many messages there are in all logs there ever were."""
+        """The number of messages in all logs, including those lost in restarts."""
         return int(self._state["said"])
 
     def verdict(self, recording: Path) -> Verdict:
-        """What a recording that nobody writes to any more is worth."""
+        """The verdict on a finished recording."""
         with recording.open("rb") as lines:
             return judge(kept_in(lines), self._tell("logs"))
 
@@ -62,7 +62,7 @@ def troubled(setting: Setting, **switches: Switch) -> Iterator[Troubled]:
 
 
 class Recorder:
-    """A tail that keeps what it follows in `file`, started again and again; `options` are its own."""
+    """A tail that records into `file` and can be restarted; `options` are passed to it."""
 
     def __init__(self, setting: Setting, server: Troubled, file: Path, *options: str) -> None:
         self.file = file
@@ -83,7 +83,7 @@ class Recorder:
             )
 
     def kill(self) -> None:
-        """End it as nothing can be kept from."""
+        """End it with SIGKILL. Raises Failed if it has already ended."""
         assert self._process
         self._check()
         self._process.kill()
@@ -91,7 +91,7 @@ class Recorder:
         self._process = None
 
     def end(self) -> None:
-        """Failed where it has ended by itself, or does not end when it is told to."""
+        """End it with SIGTERM. Raises Failed if it has already ended, or doesn't end."""
         assert self._process
         self._check()
         self._process.send_signal(signal.SIGTERM)
@@ -100,18 +100,18 @@ class Recorder:
         except subprocess.TimeoutExpired as error:
             self._process.kill()
             self._process.wait()
-            raise Failed("tail does not end when it is told to") from error
+            raise Failed("tail does not end on SIGTERM") from error
         self._process = None
 
     def abandon(self) -> None:
-        """Leave nothing running, whatever went wrong."""
+        """Kill it if it still runs."""
         if self._process and self._process.poll() is None:
             self._process.kill()
             self._process.wait()
 
     @property
     def lines(self) -> int:
-        """How many whole lines the file has. Failed where the tail has ended by itself."""
+        """The number of complete lines of the file. Raises Failed if the tail has ended."""
         self._check()
         if self.file.exists():
             with self.file.open("rb") as file:
@@ -123,9 +123,9 @@ class Recorder:
         return self._lines
 
     def await_all(self, server: Troubled, limit: float) -> bool:
-        """Wait until the file has as many lines as there are messages; False where it takes too long.
+        """Wait until the file has as many lines as there are messages; False after `limit` seconds.
 
-        The next time those that it lacked then are not waited for.
+        Messages that were missing then are not waited for the next time.
         """
         end = time.monotonic() + limit
         while (missing := server.said - self._missed - self.lines) > 0:
@@ -137,5 +137,5 @@ class Recorder:
 
     def _check(self) -> None:
         if self._process and self._process.poll() is not None:
-            said = self._notes.read_text(errors="replace").strip().splitlines() or ["nothing said"]
+            said = self._notes.read_text(errors="replace").strip().splitlines() or ["no message"]
             raise Failed(f"tail ended with {self._process.returncode}: {said[-1]}")

@@ -1,4 +1,4 @@
-"""Every sample shape, spelling and layout that the server's documents print, and whether it is read."""
+"""The sample shapes, spellings and layouts of the server's documentation, and whether they are parsed."""
 
 from collections.abc import Iterator, Sequence
 
@@ -11,7 +11,7 @@ _MOST_NAMED = 10
 
 
 def samples(setting: Setting) -> Iterator[Line]:
-    """How many of the documents' shapes are read, and how many of the fixtures in all."""
+    """How many of the documented shapes are parsed, and how many of all fixtures."""
     yield _share("sample shapes, spellings and layouts of the documents, read", DOCUMENTED, SAMPLES)
     every = [("fixture", name, name) for name in dict.fromkeys(one.fixture for one in SAMPLES)]
     yield _share("these, and what a server might make of them", every, SAMPLES)

@@ -1,4 +1,4 @@
-"""Secrets: every place searched where one could come to light."""
+"""Searches outputs, files and processes of whole commands for secrets."""
 
 import sys
 from collections.abc import Iterator
@@ -11,10 +11,10 @@ _MOST_TOLD = 20
 
 
 def secrets(setting: Setting) -> Iterator[Line]:
-    """Every case's places searched; there must be a secret in none."""
+    """Search the places of every case; no secret may be found."""
     found = searched_all(cases(quick=setting.quick), setting.folder)
     for one in found.occurrences[:_MOST_TOLD]:
         print(one, file=sys.stderr)
-    detail = f"{found.runs} runs, {found.places} places looked at"
+    detail = f"{found.runs} runs, {found.places} places searched"
     measure = "password, token, cookie, CSRF token in output, traceback, files, process list"
     yield count_at_most(measure, len(found.occurrences), 0, detail=detail)

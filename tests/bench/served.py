@@ -1,9 +1,8 @@
-"""The demo server in a process of its own, with a log of what it was asked and when: a program.
+"""A program that runs the test server with a timed log of its requests.
 
-It takes the demo server's options and first prints a line of JSON, {"url", "sessions": [id]}. To each line
-on its standard input it answers with another: `requests` with [[seconds, method, path with query, user]]
-since the last `forget` (seconds of the clock that does not run backwards); `say ID` lets the customer say
-something. It ends with its standard input.
+It takes the server's options and first prints a line of JSON, {"url", "sessions": [id]}. It answers each line
+of standard input with a line of JSON: `requests` with [[monotonic seconds, method, path with query, user]]
+since the last `forget`; `say ID` sends a message as the customer. It ends at the end of standard input.
 """
 
 import json
@@ -20,14 +19,14 @@ Asked = tuple[float, str, str, str | None]
 
 
 class Log(deque[Asked]):
-    """The server's log of requests, each with its time."""
+    """The log of requests, each with its time."""
 
     def append(self, request: tuple[str, str, str | None]) -> None:
         super().append((time.monotonic(), *request))
 
 
 class Watched(FakeServer):
-    """A demo server that knows when it was asked."""
+    """A test server that logs the time of each request."""
 
     def __init__(self, options: Options) -> None:
         super().__init__(options)

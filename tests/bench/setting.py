@@ -1,4 +1,4 @@
-"""Where the rows are measured: a folder of their own, the servers, and the programs that are compared."""
+"""The environment of the rows: a folder, the servers, and the programs that are compared."""
 
 import json
 import os
@@ -17,7 +17,7 @@ from tests.bench.figures import Samples, mebibytes, seconds
 
 _ROOT = Path(__file__).resolve().parents[2]
 _HERE = Path(__file__).parent
-# What pip makes of the entry point.
+# The script that pip generates for the entry point.
 _LAUNCHER = "import sys\nfrom smscli.__main__ import main\nif __name__ == '__main__':\n    sys.exit(main())\n"
 _PASSWORD = "demo"
 _READ = "/me/smsessions"
@@ -26,7 +26,7 @@ Switch = str | int | float
 
 
 class Served:
-    """A demo server in another process, and what it was asked."""
+    """A test server in another process, and its log of requests."""
 
     def __init__(self, process: "subprocess.Popen[str]") -> None:
         self._process = process
@@ -42,7 +42,7 @@ class Served:
         return f"{self.url}/api/v2{_READ}/{session_id}/messages"
 
     def requests(self) -> list[str]:
-        """The paths with query that were asked for since the last `forget`."""
+        """The paths with query requested since the last `forget`."""
         return [target for _, _, target, _ in self._tell("requests")]
 
     def reads(self) -> list[float]:
@@ -53,7 +53,7 @@ class Served:
         self._tell("forget")
 
     def say(self, session_id: str) -> None:
-        """Let the customer say something."""
+        """Send a message as the customer."""
         self._tell(f"say {session_id}")
 
     def _tell(self, command: str) -> Any:
@@ -72,8 +72,8 @@ class Served:
 
 @dataclass(frozen=True)
 class Setting:
-    """One run of the bench. `folder` is empty at the start; `size` is the length of a long log; whatever is
-    left to chance comes from `seed`."""
+    """One run of the bench. `folder` is empty at the start; `size` is the length of a long log; `seed`
+    determines all random choices."""
 
     folder: Path
     rounds: int = 7
@@ -83,13 +83,13 @@ class Setting:
 
     @contextmanager
     def serve(self, **switches: Switch) -> Iterator[Served]:
-        """The demo server's bulk scene with these switches."""
+        """The server's bulk scene with these switches."""
         with self.served("tests.bench.served", **switches) as process:
             yield Served(process)
 
     @contextmanager
     def served(self, program: str, **switches: Switch) -> Iterator["subprocess.Popen[str]"]:
-        """A program of this folder that is the demo server with these switches, in its bulk scene."""
+        """A server program of this folder with these switches, in its bulk scene."""
         words = [word for name, value in switches.items() for word in (f"--{name}", str(value))]
         command = [sys.executable, "-m", program, "--scene", "bulk", *words]
         with subprocess.Popen(
@@ -98,10 +98,10 @@ class Setting:
             yield process
 
     def environ(self, server: Served | None = None, **more: str) -> dict[str, str]:
-        """What a child gets: a home of its own, this checkout, and how to sign in to `server`."""
+        """A child's environment: its own home, this checkout, and the sign-in for `server`."""
         own = {"HOME": str(self.folder), "PATH": os.defpath, "LANG": "C.UTF-8", "TERM": "xterm-256color"}
         own["PYTHONPATH"] = str(_ROOT)
-        # A home of its own would hide the packages that a user has installed for himself.
+        # Its own home would hide packages installed with `pip install --user`.
         own["PYTHONUSERBASE"] = os.environ.get("PYTHONUSERBASE", str(Path("~/.local").expanduser()))
         if server:
             own |= {"SMSCLI_URL": server.url, "SMSCLI_USERNAME": "demo", "SMSCLI_PASSWORD": _PASSWORD}
@@ -135,14 +135,14 @@ class Setting:
         home = self.folder / "httpie"
         try:
             venv.create(home, with_pip=True)
-        except subprocess.CalledProcessError as error:  # Some systems have ensurepip in a package of its own.
+        except subprocess.CalledProcessError as error:  # Some systems package ensurepip separately.
             raise _no_httpie(error.output.decode(errors="replace")) from error
         installed = subprocess.run(
             [home / "bin" / "python", "-m", "pip", "install", "-q", "httpie"], capture_output=True, text=True
         )
         if installed.returncode:
             raise _no_httpie(installed.stderr)
-        # Else it starts a process behind our back that asks the internet for its newest version.
+        # Otherwise httpie starts a background process that looks for its newest version.
         (home / "config.json").write_text('{"disable_update_warnings": true}')
         return str(home / "bin" / "http")
 
@@ -150,11 +150,11 @@ class Setting:
         return self.environ(HTTPIE_CONFIG_DIR=str(self.folder / "httpie"))
 
     def times(self, *sides: tuple[Command, Environ]) -> list[Samples]:
-        """How long each side takes, the sides alternating."""
+        """The run time of each side, the sides alternating."""
         return self._alternate(sides, lambda one: one.seconds, seconds)
 
     def peaks(self, *sides: tuple[Command, Environ]) -> list[Samples]:
-        """How much memory each side holds at most, the sides alternating."""
+        """The peak memory of each side, the sides alternating."""
         return self._alternate(sides, lambda one: one.peak, mebibytes)
 
     def _alternate(

@@ -1,4 +1,4 @@
-"""What it costs to start: the rows of one short command."""
+"""Cost of starting: the rows of one short command."""
 
 import os
 import sys
@@ -58,11 +58,11 @@ def list_httpie(setting: Setting) -> Iterator[Line]:
 
 
 def complete(setting: Setting) -> Iterator[Line]:
-    """An id completed: where nothing is kept of it, and where it was asked for a moment ago."""
+    """Completion of an id with a cold and with a warm cache."""
     with setting.serve(sessions=_SESSIONS) as server:
         completing = setting.smscli("__complete", "show", "")
         floor = [sys.executable, "-c", "import typer, requests"], setting.environ()
-        # Nothing can be kept below a file.
+        # A path below a regular file can't be created, so nothing is cached.
         cold = completing, setting.environ(server, XDG_CACHE_HOME=os.devnull)
         warm = completing, setting.environ(server)
         for side in (cold, warm):

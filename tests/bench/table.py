@@ -1,4 +1,4 @@
-"""The table as it is printed: plain text that is a Markdown table too."""
+"""Formats the results as an aligned Markdown table."""
 
 from collections.abc import Iterable, Sequence
 
@@ -9,7 +9,7 @@ _VERDICTS = {True: "holds", False: "MISSES", None: "not measured"}
 
 
 def table(rows: Iterable[tuple[str, Line]]) -> str:
-    """One line for each, all columns aligned; what stands between two bars in a cell stays in it."""
+    """One line per result, columns aligned; a `|` inside a cell is escaped."""
     cells = [_HEAD, *(_cells(name, line) for name, line in rows)]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     head, *body = (_drawn(row, widths) for row in cells)
@@ -18,7 +18,7 @@ def table(rows: Iterable[tuple[str, Line]]) -> str:
 
 
 def verdict(line: Line) -> str:
-    """Whether it holds, in capitals where it falls short."""
+    """Whether the bar holds, in capitals if it is missed."""
     word = _VERDICTS[line.holds]
     return word.upper() if line.counted and line.holds is None else word
 

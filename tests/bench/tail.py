@@ -1,4 +1,4 @@
-"""A `tail` that runs while it is watched: what it prints and when, its processor time, its memory."""
+"""A running `tail`: its output with times, its processor time, its memory."""
 
 import json
 import os
@@ -18,14 +18,14 @@ from tests.bench.setting import Served, Setting
 
 _TEXT = re.compile(r"message (\d+) of this run")
 _PROC = Path("/proc")
-# Each look reads all that was printed, on a machine that has the tail and its server to run.
+# Each check parses the whole output, on the machine that runs the tail and its server.
 _PULSE = 0.5
 _GOODBYE = 10.0
 
 
 class Arrival(NamedTuple):
-    """One of the messages that the server publishes at its rate: its number in their series, and the epoch
-    seconds at which it was published and its line came."""
+    """One of the messages that the server publishes at its rate: its sequence number, and the epoch seconds
+    at which it was published and printed."""
 
     number: int
     published: float
@@ -33,7 +33,7 @@ class Arrival(NamedTuple):
 
 
 class Tail:
-    """`smscli tail` in a process of its own; what it prints is taken from it at once."""
+    """A `smscli tail` process; a thread reads its output without delay."""
 
     def __init__(self, process: "subprocess.Popen[bytes]", output: int) -> None:
         self._process = process
@@ -53,15 +53,15 @@ class Tail:
         return found
 
     def count(self, text: str) -> int:
-        """How many lines it has printed with this in them."""
+        """The number of printed lines that contain this."""
         return sum(text.encode() in line for _, line in self._lines())
 
     def await_sessions(self, count: int, limit: float) -> None:
-        """Wait until messages of so many sessions have been printed. Failed."""
+        """Wait until messages of this many sessions are printed. Raises Failed."""
         self.wait_until(lambda: len(self._sessions()) >= count, limit, "has not printed every session")
 
     def wait_until(self, condition: Callable[[], bool], limit: float, else_: str) -> None:
-        """Failed where the condition does not come true in time, or the tail ends."""
+        """Raises Failed if the condition isn't met in time, or the tail ends."""
         end = time.monotonic() + limit
         while not condition():
             if time.monotonic() >= end:
@@ -69,7 +69,7 @@ class Tail:
             self.watch(_PULSE)
 
     def watch(self, seconds: float) -> None:
-        """Let it run. Failed where it ends by itself."""
+        """Let it run. Raises Failed if it ends."""
         try:
             code = self._process.wait(seconds)
         except subprocess.TimeoutExpired:
@@ -77,13 +77,13 @@ class Tail:
         raise Failed(f"tail ended with {code}")
 
     def processor_seconds(self) -> float:
-        """The processor time it has used, in steps of a hundredth of a second. NotMeasured."""
-        # The name, the second field, may have blanks in it.
+        """Its processor time, in steps of a hundredth of a second. Raises NotMeasured."""
+        # The second field, the name, may contain blanks.
         fields = self._proc("stat").rpartition(")")[2].split()
         return sum(map(int, fields[11:13])) / os.sysconf("SC_CLK_TCK")
 
     def peak(self) -> int:
-        """The most memory it has held so far, in bytes. NotMeasured."""
+        """Its peak memory so far, in bytes. Raises NotMeasured."""
         (line,) = (line for line in self._proc("status").splitlines() if line.startswith("VmHWM:"))
         return int(line.split()[1]) * 1024
 
@@ -97,7 +97,7 @@ class Tail:
         return {json.loads(line)["sessionId"] for _, line in self._lines()}
 
     def _lines(self) -> Iterator[tuple[float, bytes]]:
-        """The complete lines so far, each with the time at which its end came."""
+        """The complete lines so far, each with the time of its end."""
         rest = b""
         for at, chunk in list(self._printed):
             *lines, rest = (rest + chunk).split(b"\n")
@@ -108,7 +108,7 @@ class Tail:
         while True:
             try:
                 chunk = os.read(self._output, 65536)
-            except OSError:  # A pseudo-terminal's way to say that nobody writes to it any more.
+            except OSError:  # A pseudo-terminal without a writer raises instead of returning nothing.
                 return
             if not chunk:
                 return
@@ -121,7 +121,7 @@ class Tail:
         except subprocess.TimeoutExpired as error:
             self._process.kill()
             self._process.wait()
-            raise Failed("tail does not end when it is told to") from error
+            raise Failed("tail does not end on SIGTERM") from error
         finally:
             self._reader.join()
             os.close(self._output)
@@ -136,7 +136,7 @@ def tail(setting: Setting, server: Served, *options: str) -> Iterator[Tail]:
 
 @contextmanager
 def tail_on_terminal(setting: Setting, server: Served, *options: str) -> Iterator[Tail]:
-    """A tail on a terminal, with its live line."""
+    """A tail on a terminal, with its status line."""
     import pty
 
     output, inlet = pty.openpty()

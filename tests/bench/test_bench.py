@@ -1,4 +1,4 @@
-"""The bench's own arithmetic, its table, and that a row can fail."""
+"""The bench's arithmetic and table, and that a row can fail."""
 
 import os
 import resource
@@ -46,7 +46,7 @@ def test_a_ratio_is_the_median_of_the_rounds_and_holds_up_to_its_bar() -> None:
     assert ratio("starts", ours, theirs, 0.49) == Line("starts", "0.50 x", detail, "at most 0.49 x", False)
 
 
-def test_figures_are_told_in_their_units() -> None:
+def test_figures_are_formatted_in_their_units() -> None:
     assert [seconds(0.0184), seconds(0.9994), seconds(1.5)] == ["18 ms", "999 ms", "1.50 s"]
     assert [milliseconds(0.0184), milliseconds(2.15)] == ["18 ms", "2150 ms"]
     assert [mebibytes(1024 * 1024), mebibytes(36_123_456)] == ["1.0 MiB", "34.5 MiB"]
@@ -111,7 +111,7 @@ def test_a_quick_run_is_judged_by_its_counts() -> None:
 
 
 @pytest.mark.parametrize("counts_only", [False, True])
-def test_a_count_that_nobody_took_falls_short(counts_only: bool) -> None:
+def test_a_count_that_was_not_measured_is_a_miss(counts_only: bool) -> None:
     assert falls_short([HOLDS, UNMEASURED], counts_only=counts_only)
 
 
@@ -127,7 +127,7 @@ def test_the_table_is_aligned_and_can_be_pasted_as_markdown() -> None:
     )
 
 
-def test_a_row_whose_program_fails_falls_short_and_says_why(tmp_path: Path) -> None:
+def test_a_row_whose_program_fails_is_a_miss_with_the_reason(tmp_path: Path) -> None:
     def row(setting: Setting) -> Iterator[Line]:
         yield HOLDS
         raise Failed("smscli list ended with 3: error: no answer")
@@ -140,14 +140,14 @@ def test_a_row_whose_program_fails_falls_short_and_says_why(tmp_path: Path) -> N
     ]
 
 
-def test_a_row_without_its_peer_does_not_fall_short(tmp_path: Path) -> None:
+def test_a_row_without_its_peer_is_no_miss(tmp_path: Path) -> None:
     def row(setting: Setting) -> Iterator[Line]:
         raise NoPeer("no httpie: a|b")
 
     assert list(measured(row, Setting(tmp_path), "help")) == [UNKNOWN]
 
 
-def test_a_row_that_can_not_be_measured_for_any_other_reason_falls_short(tmp_path: Path) -> None:
+def test_a_row_that_can_not_be_measured_for_any_other_reason_is_a_miss(tmp_path: Path) -> None:
     def row(setting: Setting) -> Iterator[Line]:
         raise NotMeasured("no /proc on this system")
 
@@ -155,7 +155,7 @@ def test_a_row_that_can_not_be_measured_for_any_other_reason_falls_short(tmp_pat
 
 
 def test_without_pip_there_is_no_httpie(tmp_path: Path) -> None:
-    # It is found before Python's own: environments are made from within their folder.
+    # It shadows Python's own module: environments are created from within their folder.
     home = tmp_path / "httpie"
     home.mkdir()
     (home / "ensurepip.py").write_text("raise SystemExit('No module named ensurepip')\n")
@@ -183,25 +183,25 @@ def test_what_a_program_prints_must_begin_and_end_as_it_should() -> None:
 
 
 def test_the_memory_of_a_program_is_its_peak() -> None:
-    # More than the process of these tests has ever held.
+    # More than the peak of the test process.
     most = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10) + 100
     hungry = f"held = bytearray(b'x') * ({most} << 20); del held"
 
     assert most << 20 < run([sys.executable, "-c", hungry], os.environ).peak < most + 100 << 20
 
 
-def test_less_memory_than_the_bench_holds_itself_is_not_measured() -> None:
+def test_memory_below_the_peak_of_the_bench_is_not_measured() -> None:
     with pytest.raises(NotMeasured):
         _ = run([sys.executable, "-S", "-E", "-c", ""], os.environ).peak
 
 
-def test_a_server_is_asked_once_for_a_list(tmp_path: Path) -> None:
+def test_list_is_one_request(tmp_path: Path) -> None:
     lines = list(measured(ROWS["requests-list"], Setting(tmp_path), "requests-list"))
 
     assert lines == [Line("requests of `list`", "1", "", "exactly 1", True, counted=True)]
 
 
-def test_an_unknown_row_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_unknown_row_is_a_usage_error(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main(["version", "verison"])
 

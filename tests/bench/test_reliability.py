@@ -1,4 +1,4 @@
-"""The soak's judge, and that its rows can fail: whatever a recording gets wrong is a miss."""
+"""The comparison of recordings with logs, and that each deviation makes a row fail."""
 
 import json
 from collections import Counter
@@ -21,7 +21,7 @@ Json = dict[str, Any]
 
 
 def message(index: int, text: str, second: int = 0) -> Json:
-    """As the server words it."""
+    """As in the server's JSON."""
     return {
         "index": index,
         "type": "Text",
@@ -36,7 +36,7 @@ LOGS = {"A": [message(1, "one"), message(2, "two", 1), message(3, "three", 2)], 
 
 
 def line(session_id: str, said: Json, **more: object) -> bytes:
-    """As a recording words it."""
+    """As a line of a recording."""
     at = said["timestamp"].replace("+0000", "Z")
     return json.dumps({"sessionId": session_id, **said, "timestamp": at, **more}).encode() + b"\n"
 
@@ -68,7 +68,7 @@ def test_a_dropped_line_is_a_lost_message() -> None:
     assert judged(recording) == Verdict(4, lost=1, instances=("lost: session A, index 2 of life 0, two",))
 
 
-def test_a_doubled_line_is_a_message_kept_twice() -> None:
+def test_a_doubled_line_is_a_duplicate() -> None:
     recording = lines_of(LOGS)
     recording.append(recording[2])
 
@@ -83,14 +83,14 @@ def test_swapped_lines_are_out_of_order() -> None:
     )
 
 
-def test_a_message_that_came_late_and_says_so_is_in_order() -> None:
+def test_a_message_that_is_late_and_marked_late_is_in_order() -> None:
     one, two, three = LOGS["A"]
     recording = [line("A", one), line("A", three), line("A", two, late=True), line("B", LOGS["B"][0])]
 
     assert counts(judged(recording)) == (0, 0, 0, 0)
 
 
-def test_a_message_that_says_it_is_late_and_is_not_is_misplaced() -> None:
+def test_a_message_that_is_marked_late_but_is_not_is_misplaced() -> None:
     one, two, three = LOGS["A"]
     recording = [line("A", one), line("A", two, late=True), line("A", three), line("B", LOGS["B"][0])]
 
@@ -130,7 +130,7 @@ def test_a_message_of_the_lost_log_can_not_come_after_one_of_the_new_log() -> No
         b'{"notice":{"kind":"lost"}}\n',
     ],
 )
-def test_a_line_that_is_no_message_of_the_log_is_strange(stranger: bytes) -> None:
+def test_a_line_that_is_not_a_message_of_the_log_is_strange(stranger: bytes) -> None:
     assert counts(judged([*lines_of(LOGS), stranger])) == (0, 0, 0, 1)
 
 
@@ -154,19 +154,19 @@ def misses(outcome: Iterator[Line]) -> list[str]:
     return missed
 
 
-def test_all_kinds_as_often_as_wanted_and_no_fault_is_no_miss() -> None:
+def test_all_kinds_often_enough_without_deviation_is_no_miss() -> None:
     assert misses(lines(PUSH, befallen(), Verdict(1000), 60, 8)) == []
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_kind_that_came_too_seldom_is_a_miss(kind: str) -> None:
+def test_a_kind_that_occurred_too_seldom_is_a_miss(kind: str) -> None:
     of_kind, in_all = misses(lines(PUSH, befallen(**{kind: 1}), Verdict(1000), 60, 8))
 
     assert of_kind.startswith("by push: ")
     assert in_all == "by push: faults in all"
 
 
-def test_a_kind_that_never_came_is_a_miss_though_others_came_more_often() -> None:
+def test_a_kind_that_never_occurred_is_a_miss_even_if_others_occurred_more_often() -> None:
     outcome = lines(POLL, befallen(reorder=60) + Counter(repeat=60), Verdict(1000), 60, 8)
 
     assert misses(outcome) == ["by polling: reordered page"]
@@ -178,10 +178,10 @@ def test_a_kind_that_never_came_is_a_miss_though_others_came_more_often() -> Non
 def test_one_fault_of_a_recording_is_a_miss(verdict: Verdict) -> None:
     outcome = lines(PUSH, befallen(), verdict, 60, 8)
 
-    assert misses(outcome) == ["by push: messages lost, kept twice, out of order, or of no log"]
+    assert misses(outcome) == ["by push: messages lost, duplicated, out of order, or unknown"]
 
 
-def test_every_fault_is_dealt_once_and_in_the_order_of_the_schedule() -> None:
+def test_every_fault_is_assigned_once_and_in_the_order_of_the_schedule() -> None:
     schedule = FaultSchedule("1 push").schedule(9, 8)
     shares = dealt(schedule, 16, PUSH)
 
@@ -191,7 +191,7 @@ def test_every_fault_is_dealt_once_and_in_the_order_of_the_schedule() -> None:
         assert [schedule.index(one) for one in share] == sorted(schedule.index(one) for one in share)
 
 
-def test_a_tail_without_push_is_spared_what_befalls_a_channel() -> None:
+def test_a_tail_without_push_gets_no_faults_of_the_channel() -> None:
     shares = dealt(FaultSchedule("1 polling").schedule(9, 8), 16, POLL)
     channel = {"notification-lost", "push-cut", "push-dropped"}
 
@@ -228,7 +228,7 @@ def test_a_real_recording_is_judged_by_the_real_log(tmp_path: Path) -> None:
         assert counts(server.verdict(recorder.file)) == (1, 0, 0, 0)
 
 
-def test_what_was_waited_for_in_vain_is_not_waited_for_again(tmp_path: Path) -> None:
+def test_missing_messages_are_waited_for_only_once(tmp_path: Path) -> None:
     with troubled(Setting(tmp_path), sessions=1, messages=3) as server:
         file = tmp_path / "log.jsonl"
         recorder = Recorder(Setting(tmp_path), server, file)
@@ -249,7 +249,7 @@ def test_the_reliability_rows_have_a_table_of_their_own(capsys: pytest.CaptureFi
     assert "no such row: version" in capsys.readouterr().err
 
 
-def test_the_seed_is_told_and_given_to_the_rows(
+def test_the_seed_is_printed_and_passed_to_the_rows(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seeds = []
@@ -268,7 +268,7 @@ def test_the_seed_is_told_and_given_to_the_rows(
     assert told == [f"{seed}" for seed in seeds]
 
 
-def test_a_line_is_late_only_where_it_says_so() -> None:
+def test_a_line_is_late_only_if_it_is_marked_late() -> None:
     one = line("A", message(1, "one"))
 
     [kept] = kept_in([one])

@@ -1,13 +1,12 @@
-"""The demo server in a process of its own, where people talk all the while and troubles befall: a program.
+"""A program that runs the test server with continuous random messages and injected faults.
 
-It takes the demo server's options and first prints a line of JSON, {"url", "sessions": [id]}. To each line
-on its standard input it answers with another:
+It takes the server's options and first prints a line of JSON, {"url", "sessions": [id]}. It answers each line
+of standard input with a line of JSON:
 
-- `talk RATE`: from now on so many messages a second are said, in sessions at random, none with 0;
-- `say ID`: the customer says something; `trouble KIND`: this is to happen; `heal`: what has not happened yet
-  is not to happen any more;
-- `state`: {"befallen": {kind: times}, "good": reads answered well, "said": messages in all logs ever};
-- `logs`: [{id: [message]}], each server's logs as the API words them, those lost in a restart first.
+- `talk RATE`: from now on publish so many messages a second, in random sessions; 0 stops;
+- `say ID`: send a message as the customer; `trouble KIND`: inject a fault; `heal`: cancel pending faults;
+- `state`: {"befallen": {kind: times}, "good": successful reads, "said": messages in all logs ever};
+- `logs`: [{id: [message]}], the logs as the API's JSON, those lost in a restart first.
 """
 
 import json
@@ -26,14 +25,14 @@ from tests.server.schedule import KINDS, READS, FaultSchedule
 from tests.server.store import FakeLog
 
 _READ = "/me/smsessions"
-_PATIENCE = 2.0
-# So often somebody has a great deal to say: more than a disk's block.
+_TIMEOUT = 2.0
+# One message in 40 is larger than a disk block.
 _LONG_EACH = 40
 _LONG = " and so on" * 4_000
 
 
 class Reads(Requests):
-    """Requests, the reads among them counted."""
+    """The log of requests, with a count of reads."""
 
     reads = 0
 
@@ -43,7 +42,7 @@ class Reads(Requests):
 
 
 class Troubled(Watched):
-    """A demo server with its talk, its troubles, and the logs of all its lives."""
+    """A test server with random messages, faults, and the logs of all its lives."""
 
     def __init__(self, options: Options) -> None:
         super().__init__(options)
@@ -60,8 +59,8 @@ class Troubled(Watched):
                 self.store.append(session_id, self._talk.word(session_id))
             case ["trouble", kind]:
                 if kind == "push-cut":
-                    # While people talk a connect is held for moments only.
-                    self.await_listeners(timeout=_PATIENCE)
+                    # While messages arrive a connect is held only briefly.
+                    self.await_listeners(timeout=_TIMEOUT)
                 if lost := self._schedule.apply(self, kind):
                     self._lost.append(lost)
             case ["heal"]:
@@ -86,14 +85,14 @@ class Troubled(Watched):
                 yield {one: [self.api.resources.message(said) for said in log] for one, log in logs.items()}
 
     def _lives(self) -> Iterator[dict[str, FakeLog]]:
-        """The logs of the sessions that are followed, those of each life of the server."""
+        """The logs of the followed sessions, one set per life of the server."""
         followed = [session.id for session in self.store.visible_to(self.user)]
         for logs in [*self._lost, self.store.logs]:
             yield {one: logs[one] for one in followed}
 
 
 class Talk:
-    """Messages of all kinds in all sessions, each with words of its own."""
+    """Publishes messages of all types in all sessions, each with a unique text."""
 
     def __init__(self, server: Troubled) -> None:
         self._rate = 0.0
@@ -105,7 +104,7 @@ class Talk:
         threading.Thread(target=self._go_on, name="talk", daemon=True).start()
 
     def go_on_at(self, rate: float) -> None:
-        """So many messages a second; with 0 the last one has been said on return."""
+        """Set the messages per second; with 0 the last one is published on return."""
         with self._turn:
             self._rate = rate
 
