@@ -165,7 +165,7 @@ class AppContext:
             server,
             lambda: (first.pop() if first else credential or self.read_credential()).header(),
             spelling=self.server_info.spelling,
-            learn=lambda spelling: self.update_server_info(spelling=spelling),
+            on_spelling=lambda spelling: self.update_server_info(spelling=spelling),
             debug=self.debug if settings.debug else None,
             environ=self.environ,
         )

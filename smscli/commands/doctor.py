@@ -1,7 +1,7 @@
 """`smscli doctor`: what works here and what doesn't, and which of its many forms the server speaks in."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
@@ -21,7 +21,6 @@ from smscli.model import Listing, Message, Session
 from smscli.output.formats import output_format
 
 if TYPE_CHECKING:
-    from smscli.gws.client import GwsClient
     from smscli.gws.http import Transport
 
 _FEATURE = "api-multimedia-chat"
@@ -205,14 +204,14 @@ class Checkup:
         from smscli.commands import envelopes
 
         client = self._app.client
-        with _answers(client) as seen:
-            listing = self._listing = client.sessions()
+        listing, document = client.inspect_sessions()
+        self._listing = listing
         collections = [envelopes.collection_of(one.uri) for one in listing.sessions if one.uri]
         spelled = list(dict.fromkeys(one for one in collections if one))
         told = [
             f"{_counted(len(listing.sessions), 'session')} at me/{client.spelling}",
-            client.transport.veiled(envelopes.of_sessions(seen[-1])),
-            *([client.transport.veiled(f"uris say {_some(spelled)}")] if spelled else []),
+            client.transport.mask_secrets(envelopes.of_sessions(document)),
+            *([client.transport.mask_secrets(f"uris say {_some(spelled)}")] if spelled else []),
         ]
         if listing.uris_only:
             hint = "without fields a session has no more than its id"
@@ -250,36 +249,36 @@ class Checkup:
         from smscli.commands import envelopes
 
         client = self._app.client
-        with _answers(client) as seen:
-            sample = Sample(session_id, client.window(session_id, None, _PAGE).messages)
+        messages, document = client.inspect_messages(session_id, None, _PAGE)
+        sample = Sample(session_id, messages)
         if not sample.messages:
             return sample
-        sample.shape = client.transport.veiled(envelopes.of_messages(seen[-1]))
+        sample.shape = client.transport.mask_secrets(envelopes.of_messages(document))
         if len(sample.orders) >= _ENOUGH:
             second = sample.orders[1]
-            one = Sample(session_id, client.window(session_id, second, 1).messages)
+            one = Sample(session_id, client.page(session_id, second, 1).messages)
             sample.start_obeyed = one.orders[:1] == [second]
             sample.count_obeyed = len(one.orders) <= 1
         return sample
 
     def push(self) -> Finding:
-        from smscli.gws.cometd import Channel, Forgotten, NoPush
+        from smscli.gws.cometd import BayeuxClient, ClientUnknown, PushUnavailable
 
         transport = self._app.client.transport
-        channel = Channel(transport, lambda wake: None)
+        bayeux = BayeuxClient(transport, lambda wake: None)
         step = "handshake or subscription"
         try:
-            channel.open()
+            bayeux.open()
             step = "connect"
-            channel.connect(at_once=True, patience=self._app.settings.timeout)
-        except Forgotten:
+            bayeux.connect(immediate=True, timeout=self._app.settings.timeout)
+        except ClientUnknown:
             return Finding(f"no push, at the {step}: the server forgets its clients", _POLLS, "warn")
-        except (NoPush, SmscliError) as error:
+        except (PushUnavailable, SmscliError) as error:
             return Finding(f"no push, at the {step}: {error}; {_csrf(transport)}", _POLLS, "warn")
         finally:
             with suppress(SmscliError):
-                channel.leave(transport, _FAREWELL)
-        topics = f" to {', '.join(channel.topics)}" if channel.topics else ""
+                bayeux.disconnect(transport, _FAREWELL)
+        topics = f" to {', '.join(bayeux.topics)}" if bayeux.topics else ""
         return Finding(f"handshake, subscription{topics} and connect accepted; {_csrf(transport)}")
 
 
@@ -300,17 +299,6 @@ CHECKS = (
     Check("messages", ("sessions",), Checkup.messages, _REPORT),
     Check("push", ("sign-in",), Checkup.push, _POLLS),
 )
-
-
-@contextmanager
-def _answers(client: "GwsClient") -> Iterator[list[object]]:
-    """The good answers that come within the block, as they came."""
-    seen: list[object] = []
-    client.look = seen.append
-    try:
-        yield seen
-    finally:
-        client.look = None
 
 
 def _own_hint(error: SmscliError) -> str | None:

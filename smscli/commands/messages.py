@@ -124,13 +124,13 @@ class MessageSource:
         facts = [("masked", "long numbers, e-mail addresses and user data")] if redact else []
         return HtmlWriter(app, path, title, session, facts, zone, self.is_many)
 
-    def pages(self, app: AppContext, redact: bool, meanwhile: Callable[[], None]) -> Iterable[Page]:
-        """The messages; `meanwhile` is called now and then during a long read."""
+    def pages(self, app: AppContext, redact: bool, on_wait: Callable[[], None]) -> Iterable[Page]:
+        """The messages; `on_wait` is called every 0.1 s during a long wait."""
         if self.recording is not None:
             return _recorded(app, self.recording, self.session_id, redact)
         if self.is_window:
             return [app.reads(redact).window(self.session_id or "", self.start, self.count)]
-        return app.reads(redact).messages(self.session_id or "", meanwhile=meanwhile)
+        return app.reads(redact).messages(self.session_id or "", on_wait=on_wait)
 
     def notice_empty(self, app: AppContext) -> None:
         """Say that there are no messages at all."""

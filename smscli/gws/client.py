@@ -1,4 +1,4 @@
-"""The REST edge: the Web Services' read end points, one method each, and nothing that changes anything."""
+"""Client of the Web Services' REST API: one method per read endpoint. It changes nothing on the server."""
 
 import os
 import time
@@ -6,50 +6,60 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from datetime import datetime
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 from urllib.parse import quote
 
-from smscli.errors import (
-    NotFound,
-    ServerError,
-    SmscliError,
-    Throttled,
-    TimedOut,
-    Unreachable,
-    Untrusted,
-    did_you_mean,
-)
+from smscli.errors import NotFound, ServerError, SmscliError, did_you_mean
 from smscli.gws import decode
-from smscli.gws.http import Answer, Server, TooLong, Transport
-from smscli.gws.responses import parsed
+from smscli.gws.http import HttpResponse, ResponseTooLarge, Server, Transport
+from smscli.gws.responses import is_invalid_parameter, parse, retry_pause
 from smscli.model import READ_RETRIES, Listing, Message, Page
 from smscli.paging import Paging
 
 if TYPE_CHECKING:
-    from smscli.gws.prefetch import Ahead
+    from smscli.gws.prefetch import Prefetcher
 
 __all__ = ["GwsClient", "Server"]
 
-# The pages contradict each other; the newest one has the first.
+# The documentation pages contradict each other; the newest one has the first.
 SPELLINGS = ("smsessions", "smssessions")
-# One-shot commands wait no longer than this in all before they give up.
-_WAITED_AT_MOST = 3.0
-
-_INVALID_INPUT = (2, 10)
-# Pages on their way at a time: with the look beyond the end, no more than four requests too many.
-_AHEAD = 3
+# One-shot commands give up after this many seconds of waiting in all.
+_MAX_WAIT = 3.0
+# With the main thread's own request that makes at most four at a time.
+_MAX_PREFETCHED = 3
 
 _T = TypeVar("_T")
-Window = tuple[int | None, int | None]
-"""`startIndex` and `count` of a read of messages."""
+
+
+class Window(NamedTuple):
+    """`startIndex` and `count` of a read of messages; None is left out."""
+
+    start: int | None = None
+    limit: int | None = None
+
+    @property
+    def query(self) -> dict[str, str]:
+        named = {"startIndex": self.start, "count": self.limit}
+        return {key: str(value) for key, value in named.items() if value is not None}
+
+
+_EVERYTHING = Window()
+
+
+class ParsedResponse(NamedTuple, Generic[_T]):
+    """A parsed value, the JSON document it comes from, and the server's clock (`Date`)."""
+
+    value: _T
+    document: object
+    at: datetime | None
 
 
 class GwsClient:
-    """Reads the sessions of the user that signs in.
+    """Reads the sessions of the signed-in user.
 
-    `authorization` gives the Authorization header's whole value. `spelling` is the sessions' path segment
-    where it is known, `learn` is told when another one works; `now` is the server's clock at its last answer,
-    None where it told none. `look`, where it is set, is shown each good answer as it came.
+    `authorization` returns the Authorization header's value. `spelling` is the sessions' path segment if it
+    is known; `on_spelling` is called when another one works. `now` is the server's clock at its last
+    response, None if it sent none.
     """
 
     def __init__(
@@ -60,7 +70,7 @@ class GwsClient:
         spelling: str | None = None,
         wait: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.monotonic,
-        learn: Callable[[str], None] | None = None,
+        on_spelling: Callable[[str], None] | None = None,
         debug: Callable[[str], None] | None = None,
         environ: Mapping[str, str] | None = None,
     ) -> None:
@@ -70,30 +80,34 @@ class GwsClient:
         self.host = self.transport.host
         self.spelling = spelling
         self.now: datetime | None = None
-        self.look: Callable[[object], None] | None = None
         self._wait = wait
-        self._learn = learn
+        self._on_spelling = on_spelling
         self._debug = debug
-        self._told: deque[str] = deque()
+        # Debug lines of the prefetch threads, until this thread writes them.
+        self._debug_lines: deque[str] = deque()
 
     def me(self, *, features: bool = False) -> decode.User:
-        """Who signed in (`GET me`), with the list of features where the server gives one."""
+        """The signed-in user (`GET me`), with the list of features if the server sends one."""
         query = {"subresources": "features"} if features else {}
         return self._resource("me", query, decode.user_from_json)
 
     def services(self) -> tuple[decode.Service, ...]:
-        """The servers behind this one and how they are (Services page)."""
+        """The services behind this server and their status (Services page)."""
         return self._resource("services", {"fields": "*"}, decode.services_from_json)
 
     def sessions(self, *, retries: int = READ_RETRIES) -> Listing:
-        """The user's live sessions. Raises ServerError where neither spelling of the path leads to a list."""
+        """The user's live sessions. Raises ServerError if neither spelling of the path leads to a list."""
+        return self.inspect_sessions(retries=retries)[0]
+
+    def inspect_sessions(self, *, retries: int = READ_RETRIES) -> tuple[Listing, object]:
+        """Like `sessions`, with the JSON document as the server sent it."""
         for spelling in self._spellings():
             try:
                 listing = self._listing(spelling, retries)
             except NotFound as error:
                 missing = error
                 continue
-            self._take(spelling)
+            self._keep_spelling(spelling)
             return listing
         raise self._no_sessions(missing) from missing
 
@@ -105,115 +119,120 @@ class GwsClient:
         *,
         retries: int = READ_RETRIES,
     ) -> Page:
-        """One read of a session's messages, from index `start` and at most `count` of them where given.
+        """One page of a session's messages, from index `start` on and at most `count` of them.
 
-        Raises NotFound where the server knows no messages of it, TooLong for an answer over the limit.
+        Raises NotFound if the server knows no messages of it, ResponseTooLarge if they are too many.
         """
-        return self._page(self._spellings()[0], session_id, start, count, retries=retries)
+        return self._page(self._spellings()[0], session_id, Window(start, count), retries=retries)
 
     def window(self, session_id: str, start: int | None = None, count: int | None = None) -> Page:
-        """The same; where the server knows no messages of the session the list decides: one that is in it has
-        none yet, any other is NotFound."""
-        spelling = self._spellings()[0]
-        try:
-            return self._page(spelling, session_id, start, count)
-        except NotFound as error:
-            missing = error
-        return self._confirmed(spelling, session_id, start, count, missing)
+        """Like `page`, but for a listed session whose messages are not found: it has none yet."""
+        return self._window(session_id, Window(start, count))
+
+    def inspect_messages(
+        self, session_id: str, start: int | None = None, count: int | None = None
+    ) -> tuple[tuple[Message, ...], object]:
+        """The messages of one page, with the JSON document as the server sent it. Raises like `page`."""
+        response = self._messages(self._spellings()[0], session_id, Window(start, count))
+        return response.value, response.document
 
     def messages(
-        self, session_id: str, start: int = 1, *, meanwhile: Callable[[], None] = lambda: None
+        self, session_id: str, start: int = 1, *, on_wait: Callable[[], None] = lambda: None
     ) -> Iterator[Page]:
-        """A session's log from index `start` on, each message once; only the first page can be empty.
+        """A session's messages from index `start` on, page by page; only the first page can be empty.
 
-        The first page is handed on before anything else is asked for; from then on pages are read ahead, and
-        `meanwhile` is called now and then while one of those is waited for.
+        Prefetches pages once the first one was taken. `on_wait` is called every 0.1 s during a wait.
         """
-        from smscli.gws.prefetch import Ahead
+        from smscli.gws.prefetch import Prefetcher
 
         paging = Paging(start)
-        ahead = Ahead(lambda: self._page_fetcher(session_id), _AHEAD, meanwhile)
+        prefetcher = Prefetcher[Window, HttpResponse](
+            lambda: self._page_fetcher(session_id), _MAX_PREFETCHED, on_wait
+        )
         try:
             first = self._first_page(session_id, paging)
             yield Page(paging.merge(first.messages), first.at)
-            ahead.foresee(paging.foreseen(_AHEAD))
+            prefetcher.schedule(_next_windows(paging))
             while not paging.done:
-                page = self._next_page(session_id, paging, ahead)
+                page = self._next_page(session_id, paging, prefetcher)
                 new = paging.merge(page.messages)
-                ahead.foresee(paging.foreseen(_AHEAD))
+                prefetcher.schedule(_next_windows(paging))
                 if new:
                     yield Page(new, page.at)
         finally:
-            self._give_up(session_id, ahead.close())
+            self._trace_abandoned(session_id, prefetcher.close())
 
     def _first_page(self, session_id: str, paging: Paging) -> Page:
-        """The page a log begins with.
+        """The first page of a log.
 
-        An empty log has nothing even at its first index, which some servers may call invalid, as they may a
-        page of our length: then the read without parameters is left.
+        A server may refuse the first index of an empty log, or a page of our size: then a read without
+        parameters remains.
         """
         try:
-            return self.window(session_id, paging.start, paging.count)
+            return self._window(session_id, Window(paging.start, paging.count))
         except ServerError as error:
-            if error.status_code not in _INVALID_INPUT:
+            if not is_invalid_parameter(error):
                 raise
         paging.ask_for_all()
-        return self.window(session_id)
+        return self._window(session_id, _EVERYTHING)
 
-    def _next_page(self, session_id: str, paging: Paging, ahead: "Ahead[Window, Answer]") -> Page:
-        """What is to be read next, from what was read ahead where it was; an empty page beyond the log's end.
+    def _next_page(
+        self, session_id: str, paging: Paging, prefetcher: "Prefetcher[Window, HttpResponse]"
+    ) -> Page:
+        """The next page, prefetched or not; an empty one beyond the end of the log.
 
-        What is said of a start beyond the end is documented nowhere: to some servers it is invalid, to some
-        no resource.
+        How a server answers a start beyond the end is not documented: it may be invalid, or not found.
         """
-        spelling, window = self._spellings()[0], (paging.start, paging.count)
+        window = Window(paging.start, paging.count)
+        prefetched = self._prefetched(prefetcher, window)
         try:
-            return self._page(spelling, session_id, *window, lambda: self._taken(ahead, window))
-        except TooLong:
+            return self._page(self._spellings()[0], session_id, window, prefetched=prefetched)
+        except ResponseTooLarge:
             if not paging.narrow():
                 raise
-            return self._next_page(session_id, paging, ahead)
+            return self._next_page(session_id, paging, prefetcher)
         except NotFound as error:
-            # After a page that brought nothing nobody need be asked again.
-            return Page(()) if paging.was_empty else self._beyond(session_id, paging, error)
+            # The read before found nothing new either: no need to ask the list.
+            return Page(()) if paging.was_empty else self._page_beyond_end(session_id, paging, error)
         except ServerError as error:
-            if error.status_code not in _INVALID_INPUT:
+            if not is_invalid_parameter(error):
                 raise
             return Page(())
 
-    def _beyond(self, session_id: str, paging: Paging, missing: NotFound) -> Page:
-        """What is beyond the last page, where the server has no such resource: nothing, if the list has the
-        session or its last message can still be read. Raises NotFound where it has gone meanwhile."""
+    def _page_beyond_end(self, session_id: str, paging: Paging, missing: NotFound) -> Page:
+        """An empty page if the list has the session or its last message can still be read; else NotFound."""
         spelling = self._spellings()[0]
         try:
-            return self._confirmed(spelling, session_id, paging.start, paging.count, missing)
+            return self._listed_page(spelling, session_id, Window(paging.start, paging.count), missing)
         except NotFound:
             if paging.highest < 0:
                 raise
-            self._page(spelling, session_id, paging.highest, 1)
+            self._page(spelling, session_id, Window(paging.highest, 1))
         return Page(())
 
-    def _taken(self, ahead: "Ahead[Window, Answer]", window: Window) -> Answer | None:
-        """What was read ahead; raises what reading it raised."""
+    def _prefetched(
+        self, prefetcher: "Prefetcher[Window, HttpResponse]", window: Window
+    ) -> HttpResponse | SmscliError | None:
         try:
-            return ahead.take(window)
+            return prefetcher.result(window)
+        except SmscliError as error:
+            return error
         finally:
-            self._tell()
+            self._write_debug()
 
-    def _give_up(self, session_id: str, windows: Iterable[Window]) -> None:
-        """Tell of reads that are under way, and that nobody waits for."""
-        self._tell()
+    def _trace_abandoned(self, session_id: str, windows: Iterable[Window]) -> None:
+        """Writes the debug lines of prefetches that are still running."""
+        self._write_debug()
         for window in windows:
             path = _messages_path(self._spellings()[0], session_id)
-            self.transport.give_up(path, _window_query(window))
+            self.transport.trace_abandoned(path, window.query)
 
-    def _tell(self) -> None:
-        """Pass on what other threads' requests were, in the thread of whoever is told."""
-        while self._debug and self._told:
-            self._debug(self._told.popleft())
+    def _write_debug(self) -> None:
+        while self._debug and self._debug_lines:
+            self._debug(self._debug_lines.popleft())
 
     def renew(self) -> None:
-        """Sign in anew: cookies are dropped, the secret is asked for again and tried once."""
+        """Signs in again: drops the cookies, reads the secret again and tries it once."""
         self.transport.renew()
         self.me()
 
@@ -224,50 +243,66 @@ class GwsClient:
         """The spellings of the sessions' path, the known one first."""
         return sorted(SPELLINGS, key=lambda one: one != self.spelling)
 
-    def _take(self, spelling: str) -> None:
+    def _keep_spelling(self, spelling: str) -> None:
         if spelling != self.spelling:
             self.spelling = spelling
-            if self._learn:
-                self._learn(spelling)
+            if self._on_spelling:
+                self._on_spelling(spelling)
 
-    def _listing(self, spelling: str, retries: int = READ_RETRIES) -> Listing:
-        (sessions, uris_only), at = self._get(
-            f"me/{spelling}", {"fields": "*"}, decode.sessions_from_json, retries=retries
-        )
-        return Listing(sessions, at, uris_only)
+    def _listing(self, spelling: str, retries: int = READ_RETRIES) -> tuple[Listing, object]:
+        response = self._get(f"me/{spelling}", {"fields": "*"}, decode.sessions_from_json, retries=retries)
+        sessions, uris_only = response.value
+        return Listing(sessions, response.at, uris_only), response.document
+
+    def _window(self, session_id: str, window: Window) -> Page:
+        spelling = self._spellings()[0]
+        try:
+            return self._page(spelling, session_id, window)
+        except NotFound as error:
+            missing = error
+        return self._listed_page(spelling, session_id, window, missing)
 
     def _page(
         self,
         spelling: str,
         session_id: str,
-        start: int | None,
-        count: int | None,
-        taken: Callable[[], Answer | None] = lambda: None,
+        window: Window,
+        *,
         retries: int = READ_RETRIES,
+        prefetched: HttpResponse | SmscliError | None = None,
     ) -> Page:
-        # As a path segment these three are none; whoever normalises the path would read something else.
+        response = self._messages(spelling, session_id, window, retries=retries, prefetched=prefetched)
+        return Page(response.value, response.at)
+
+    def _messages(
+        self,
+        spelling: str,
+        session_id: str,
+        window: Window,
+        *,
+        retries: int = READ_RETRIES,
+        prefetched: HttpResponse | SmscliError | None = None,
+    ) -> ParsedResponse[tuple[Message, ...]]:
+        # None of these three is a path segment: a server or proxy that normalizes paths would read another.
         if session_id in ("", ".", ".."):
             raise self._no_session(session_id)
-        path, query = _messages_path(spelling, session_id), _window_query((start, count))
+        path = _messages_path(spelling, session_id)
 
-        def parse(body: object) -> tuple[Message, ...]:
-            return decode.messages_from_json(body, session_id)
+        def parser(document: object) -> tuple[Message, ...]:
+            return decode.messages_from_json(document, session_id)
 
         try:
-            messages, at = self._get(path, query, parse, taken, retries)
+            response = self._get(path, window.query, parser, retries=retries, prefetched=prefetched)
         except NotFound as error:
             raise self._no_session(session_id, error) from error
-        except TooLong as error:
-            raise TooLong(error.message, hint="ask for fewer messages: --count N") from error
-        self._take(spelling)
-        return Page(messages, at)
+        except ResponseTooLarge as error:
+            raise ResponseTooLarge(error.message, hint="ask for fewer messages: --count N") from error
+        self._keep_spelling(spelling)
+        return response
 
     def _page_fetcher(self, session_id: str) -> "_PageFetcher":
-        """For another thread, on a connection of its own."""
-        return _PageFetcher(
-            self.transport.beside(self._told.append if self._debug else None),
-            _messages_path(self._spellings()[0], session_id),
-        )
+        transport = self.transport.clone(self._debug_lines.append if self._debug else None)
+        return _PageFetcher(transport, _messages_path(self._spellings()[0], session_id))
 
     def _no_session(self, session_id: str, error: NotFound | None = None) -> NotFound:
         return NotFound(
@@ -277,26 +312,27 @@ class GwsClient:
             status_code=error.status_code if error else None,
         )
 
-    def _confirmed(
-        self, tried: str, session_id: str, start: int | None, count: int | None, missing: NotFound
-    ) -> Page:
-        """What the lists of both spellings make of a session whose messages were not found under `tried`."""
-        listed, meant = False, None
+    def _listed_page(self, tried: str, session_id: str, window: Window, missing: NotFound) -> Page:
+        """Looks a session up in the lists of both spellings after its messages were not found under `tried`.
+
+        A listed session without messages gives an empty page, any other NotFound.
+        """
+        is_list_known, meant = False, None
         for spelling in self._spellings():
             try:
-                listing = self._listing(spelling)
+                listing, _ = self._listing(spelling)
             except NotFound:
                 continue
-            if not listed:
-                self._take(spelling)
-            listed = True
+            if not is_list_known:
+                self._keep_spelling(spelling)
+            is_list_known = True
             meant = meant or listing.meant(session_id)
             if spelling != tried:
                 with suppress(NotFound):
-                    return self._page(spelling, session_id, start, count)
+                    return self._page(spelling, session_id, window)
             if listing.find(session_id):
                 return Page((), listing.at)
-        if not listed:
+        if not is_list_known:
             raise self._no_sessions(missing)
         missing.hint = did_you_mean(meant, missing.hint)
         raise missing
@@ -309,9 +345,9 @@ class GwsClient:
             status_code=error.status_code,
         )
 
-    def _resource(self, path: str, query: Mapping[str, str], parse: Callable[[object], _T]) -> _T:
+    def _resource(self, path: str, query: Mapping[str, str], parser: Callable[[object], _T]) -> _T:
         try:
-            return self._get(path, query, parse)[0]
+            return self._get(path, query, parser).value
         except NotFound as error:
             raise ServerError(
                 f"no Genesys Web Services at {self._base_url}",
@@ -324,70 +360,49 @@ class GwsClient:
         self,
         path: str,
         query: Mapping[str, str],
-        parse: Callable[[object], _T],
-        taken: Callable[[], Answer | None] = lambda: None,
+        parser: Callable[[object], _T],
+        *,
         retries: int = READ_RETRIES,
-    ) -> tuple[_T, datetime | None]:
-        """One read, repeated while that may help, and the server's clock when it answered.
-
-        What `taken` gives, or raises, is the first try's.
-        """
-        tried, waited = 0, 0.0
+        prefetched: HttpResponse | SmscliError | None = None,
+    ) -> ParsedResponse[_T]:
+        """One read, retried while it fails temporarily; `prefetched` is the result of the first try."""
+        failures, waited = 0, 0.0
         while True:
             try:
-                answer = (None if tried else taken()) or self.transport.get(path, query)
-                self.now = answer.at
-                url = f"{self._base_url}/{path}"
-                return parsed(answer, self._shown(parse), url, self.transport.veiled), answer.at
-            except (Unreachable, ServerError) as error:
-                tried += 1
-                pause = _pause(error, tried)
-                if pause is None or tried > retries or waited + pause > _WAITED_AT_MOST:
+                if isinstance(prefetched, SmscliError):
+                    raise prefetched
+                response = prefetched or self.transport.get(path, query)
+                self.now = response.at
+                url, mask = self.transport.url(path), self.transport.mask_secrets
+                value, document = parse(response, parser, url, mask)
+                return ParsedResponse(value, document, response.at)
+            except SmscliError as error:
+                failures += 1
+                pause = retry_pause(error, failures)
+                if pause is None or failures > retries or waited + pause > _MAX_WAIT:
                     raise
+            prefetched = None
             waited += pause
             self._wait(pause)
 
-    def _shown(self, parse: Callable[[object], _T]) -> Callable[[object], _T]:
-        """`parse`, after whoever looks at the answers themselves."""
-        look = self.look
-        if look is None:
-            return parse
-
-        def shown(document: object) -> _T:
-            look(document)
-            return parse(document)
-
-        return shown
-
 
 class _PageFetcher:
-    """Fetches windows of one session's messages for one thread."""
+    """Fetches pages of one session's messages for one prefetch thread."""
 
     def __init__(self, transport: Transport, path: str) -> None:
         self._transport = transport
         self._path = path
 
-    def __call__(self, window: Window) -> Answer:
-        return self._transport.get(self._path, _window_query(window))
+    def __call__(self, window: Window) -> HttpResponse:
+        return self._transport.get(self._path, window.query)
 
     def close(self) -> None:
         self._transport.close()
 
 
+def _next_windows(paging: Paging) -> list[Window]:
+    return [Window(*one) for one in paging.foreseen(_MAX_PREFETCHED)]
+
+
 def _messages_path(spelling: str, session_id: str) -> str:
     return f"me/{spelling}/{quote(session_id, safe='', errors='surrogatepass')}/messages"
-
-
-def _window_query(window: Window) -> dict[str, str]:
-    named = zip(("startIndex", "count"), window, strict=True)
-    return {key: str(value) for key, value in named if value is not None}
-
-
-def _pause(error: SmscliError, tried: int) -> float | None:
-    """Seconds until a read that failed `tried` times may be repeated; None when that can't help."""
-    if isinstance(error, Untrusted) or (isinstance(error, TimedOut) and tried > 1):
-        return None
-    if isinstance(error, Throttled) and error.retry_after is not None:
-        return error.retry_after
-    passing = isinstance(error, Unreachable) or (error.http_status or 0) >= 500 or error.status_code == 4
-    return 0.5 * tried if passing or isinstance(error, Throttled) else None

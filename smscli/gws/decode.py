@@ -1,7 +1,7 @@
-"""The server's JSON to records: every envelope, spelling, timestamp layout and oddity its pages print.
+"""Decodes the server's JSON to records: all documented envelopes, spellings and timestamp layouts.
 
-Nobody else knows a field name. A value that can't be read is None in the record and stays as it came in
-`sent`; an answer that is none raises `WireError`, which names what was met instead.
+Only this module knows the names of fields. An unreadable value is None in the record and stays as it was in
+`sent`; a document without the expected records raises WireError, which describes it.
 """
 
 import json
@@ -15,27 +15,29 @@ from urllib.parse import unquote
 from smscli.errors import WireError
 from smscli.model import Json, Message, Participant, Session, Wake, WakeKind
 
-# smsession, smssession and smsssession, one or many: the pages of the SMS section print them all.
+# smsession, smssession and smsssession, singular and plural: the SMS pages print them all.
 SESSION_KEY = re.compile(r"sms+essions?", re.IGNORECASE)
 _ADDRESS_KEY = re.compile(r"(?:(sms+ession)|.+)(?:uri|path)", re.IGNORECASE)
 _STATE_CHANGE = re.compile(r"\s*sms+essionstatechangemessage\s*", re.IGNORECASE)
-# Every id printed has 16 characters; what is much longer is none, and not worth keeping.
-_LONGEST_ID = 200
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LAYOUTS = re.compile(
     r"(\d{4}-\d\d-\d\d) *T? *(\d\d) *: *(\d\d) *: *(\d\d)(?:[.,](\d{1,9}))? *(Z|[+-]\d\d:?\d\d)"
 )
 
 
+class TruncatedJson(WireError):
+    """A JSON document that ends too early; a gzip body cut before its end looks the same."""
+
+
 class Status(NamedTuple):
-    """A refusal: `statusCode` and `statusMessage` of the Return Values page."""
+    """A refusal: `statusCode` and `statusMessage` (Return Values page)."""
 
     code: int
     message: str | None = None
 
 
 class User(NamedTuple):
-    """Who signed in. `features` is None where the server sent no list of them."""
+    """The signed-in user. `features` is None where the server sent no list of them."""
 
     name: str | None
     id: str | None = None
@@ -44,7 +46,7 @@ class User(NamedTuple):
 
 
 class Service(NamedTuple):
-    """One server behind the Web Services, as the Services page lists it; `Media` carries SMS."""
+    """One service behind the Web Services (Services page); SMS needs the one of type `Media`."""
 
     name: str | None
     type: str | None
@@ -53,35 +55,41 @@ class Service(NamedTuple):
 
 
 def decode(body: bytes) -> object:
-    """The JSON value in `body`, strict UTF-8; raises WireError where it holds none."""
+    """The JSON value in `body`, strict UTF-8. Raises WireError where it is not JSON."""
     if not body or body.isspace():
-        raise WireError("the server's answer is empty")
+        raise WireError("the server's response is empty")
     try:
-        # A byte order mark is no JSON, but some proxies put one there.
+        # Some proxies add a byte order mark.
         return _DECODER.decode(body.decode("utf-8-sig"))
     except (ValueError, RecursionError) as error:
         if body.lstrip()[:1] == b"<":
             raise WireError(
-                "the server's answer is a web page, not JSON",
+                "the server's response is a web page, not JSON",
                 hint="is a login page or a proxy in the way? see `smscli doctor`",
             ) from error
-        raise WireError(f"the server's answer {_fault(error)}") from error
+        if _is_truncated(error):
+            raise TruncatedJson(f"the server's response is cut short (after {len(body)} bytes)") from error
+        raise WireError(f"the server's response {_syntax_fault(error)}") from error
 
 
-def _fault(error: Exception) -> str:
+def _is_truncated(error: Exception) -> bool:
+    if isinstance(error, json.JSONDecodeError):
+        return error.pos >= len(error.doc.rstrip()) or error.msg.startswith("Unterminated")
+    return isinstance(error, UnicodeDecodeError) and error.reason == "unexpected end of data"
+
+
+def _syntax_fault(error: Exception) -> str:
     if isinstance(error, RecursionError):
         return "is nested too deeply"
     if isinstance(error, UnicodeDecodeError):
         return f"is not UTF-8 text (byte {error.start + 1})"
     if not isinstance(error, json.JSONDecodeError):
-        return "has a number that is too large or none at all"
-    if error.pos >= len(error.doc.rstrip()) or error.msg.startswith("Unterminated"):
-        return f"is cut short (after {len(error.doc)} characters)"
+        return "has a number that is too large or not a number"
     return f"is not JSON (line {error.lineno}, column {error.colno})"
 
 
 def _refuse_constant(literal: str) -> float:
-    raise ValueError(f"{literal} is no number")
+    raise ValueError(f"{literal} is not a number")
 
 
 def _finite(literal: str) -> float:
@@ -93,7 +101,7 @@ _DECODER = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_finite
 
 
 def status_from_json(body: object) -> Status | None:
-    """What the server refuses and why; None where `statusCode` is 0, absent or no number (Return Values)."""
+    """The refusal in a document; None where `statusCode` is 0, absent or not a number (Return Values)."""
     if not isinstance(body, dict):
         return None
     code = _integer(body.get("statusCode"))
@@ -103,10 +111,10 @@ def status_from_json(body: object) -> Status | None:
 
 
 def sessions_from_json(body: object) -> tuple[tuple[Session, ...], bool]:
-    """The sessions of a list answer, and whether the server sent no more than their uris.
+    """The sessions of a list, and whether the server sent only their uris.
 
-    Read are the bare object SMSResources prints, a bare array, and the envelopes of Return Values with the
-    collection's name, the singular's or `uris`. Raises WireError for anything else.
+    Accepts the bare object of SMSResources, a bare array, and the envelopes of Return Values with the name of
+    the collection, its singular or `uris`. Raises WireError for anything else.
     """
     entries = _session_entries(body)
     sessions = tuple(session_from_json(one, f"session {n} of the list") for n, one in enumerate(entries, 1))
@@ -124,19 +132,19 @@ def _session_entries(body: object) -> list[object]:
             return _entries(body["uris"], "uris")
         if "id" in body or "uri" in body:
             return [body]
-    raise WireError(f"no session list in the server's answer, but {_met(body)}")
+    raise WireError(f"the server's response has no session list, but {_description(body)}")
 
 
 def session_from_json(value: object, place: str = "the session") -> Session:
-    """One session, from its object or its uri alone. Raises WireError, naming `place`, when it has no id."""
+    """A session from its object or its uri alone. Raises WireError, naming `place`, if it has no id."""
     if isinstance(value, str):
         value = {"uri": value}
     if not isinstance(value, dict):
-        raise WireError(f"{place} is no object, but {_met(value)}")
+        raise WireError(f"{place} is not an object, but {_description(value)}")
     uri = _text(value.get("uri"))
     session_id = _text(value.get("id")) or (session_id_from_uri(uri) if uri else "")
     if not session_id:
-        raise WireError(f"{place} has no id, but {_met(value)}")
+        raise WireError(f"{place} has no id, but {_description(value)}")
     user_data = value.get("userData")
     return Session(
         id=session_id,
@@ -152,11 +160,11 @@ def session_from_json(value: object, place: str = "the session") -> Session:
 
 
 def wake_from_json(data: object) -> Wake | None:
-    """What a notification's `data` asks for: a session's messages, the list, or nothing of ours.
+    """What a notification's `data` makes us read: a session's messages, the list, or nothing (None).
 
-    Read are all forms of the operation pages: a new message with `...Uri`, `...Path` or both (SMSSendMessage,
-    SMSSendCustomNotice), a state change whatever its type (SMSAccept prints `test_accept `). Another medium's
-    news and an operation's failure (SMSCancelConsult) are nothing; an SMS session not named is the list.
+    Accepts all forms of the operation pages: a new message with `...Uri`, `...Path` or both (SMSSendMessage,
+    SMSSendCustomNotice), a state change of any type (SMSAccept prints `test_accept `). None for another
+    medium and for a failed operation (SMSCancelConsult); the list where an SMS session is not named.
     """
     if not isinstance(data, dict) or data.get("notificationType") == "Error":
         return None
@@ -172,7 +180,7 @@ def _log_wake(data: Json) -> Wake | None:
     ours = [address if isinstance(address, str) else "" for medium, address in addresses if medium]
     if addresses and not ours:
         return None
-    ids = [one for one in map(session_id_from_uri, ours) if 0 < len(one) <= _LONGEST_ID]
+    ids = [one for one in map(session_id_from_uri, ours) if one]
     return Wake(WakeKind.MESSAGES, ids[0]) if ids else Wake(WakeKind.LIST)
 
 
@@ -185,14 +193,14 @@ def session_id_from_uri(uri: str) -> str:
 def messages_from_json(body: object, session_id: str) -> tuple[Message, ...]:
     """The messages of one session's log, in the order sent.
 
-    Read are `{"messages": [...]}` with or without a status (SMSResources, SMSSendMessage), a bare array and a
-    single bare message. Raises WireError for anything else and for an entry that is no object.
+    Accepts `{"messages": [...]}` with or without a status (SMSResources, SMSSendMessage), a bare array and a
+    single bare message. Raises WireError for anything else and for an entry that is not an object.
     """
     known: dict[str, Participant] = {}
     try:
         return tuple([message_from_json(one, session_id, known) for one in _message_entries(body)])
     except RecursionError as error:
-        raise WireError("the server's answer is nested too deeply") from error
+        raise WireError("the server's response is nested too deeply") from error
 
 
 def _message_entries(body: object) -> list[object]:
@@ -203,21 +211,21 @@ def _message_entries(body: object) -> list[object]:
             return _entries(body["messages"], "messages")
         if "type" in body or "index" in body:
             return [body]
-    raise WireError(f"no messages in the server's answer, but {_met(body)}")
+    raise WireError(f"the server's response has no messages, but {_description(body)}")
 
 
 def message_from_json(value: object, session_id: str, known: dict[str, Participant] | None = None) -> Message:
-    """One message. `known` keeps the participants met so far by id, so that equal ones are one record.
+    """One message; a field that can't be read is None. Raises WireError when `value` is not an object.
 
-    Raises WireError when `value` is no object; a field of it that can't be read is None.
+    `known` holds participants by id, so that equal ones share one record.
     """
     if not isinstance(value, dict):
-        raise WireError(f"a message of session {session_id} is no object, but {_met(value)}")
+        raise WireError(f"a message of session {session_id} is not an object, but {_description(value)}")
     get = value.get
     index, sender, attachment = get("index"), get("from"), get("attachment")
     kind, text, url, notice = get("type"), get("text"), get("url"), get("noticeText")
     visibility = get("visibility")
-    # A call for each of these texts would be felt in a long transcript.
+    # Checked inline: a call for each field would slow down long transcripts.
     return Message(
         session_id,
         index if type(index) is int and -_WIDEST <= index < _WIDEST else _integer(index),
@@ -238,11 +246,11 @@ def _sender(value: Json, known: dict[str, Participant] | None) -> Participant:
     participant_id = value.get("participantId")
     if known is None or not isinstance(participant_id, str):
         return _participant(value)
-    met = known.get(participant_id)
-    # The nickname or the visibility of a participant can change within a log: all of it must be equal.
-    if met is None or met.sent != value:
-        met = known[participant_id] = _participant(value)
-    return met
+    participant = known.get(participant_id)
+    # A participant's nickname or visibility can change within a log: the whole object must be equal.
+    if participant is None or participant.sent != value:
+        participant = known[participant_id] = _participant(value)
+    return participant
 
 
 def _participant(value: Json) -> Participant:
@@ -261,14 +269,13 @@ def _participants(value: object) -> tuple[Participant, ...]:
 
 
 def parse_time(literal: str) -> datetime | None:
-    """A timestamp in any layout the pages print, aware and in UTC; None when it can't be read.
+    """A timestamp in any documented layout, aware and in UTC; None when unreadable or without an offset.
 
-    The date and the time may stand together without a separator, with blanks after the colons
-    (SMSSendUrl, SMSSwitchtoCoach, CHGetInteractionContent). One without an offset can't be placed.
+    Date and time may have no separator, and blanks after the colons (SMSSendUrl, SMSSwitchtoCoach,
+    CHGetInteractionContent).
     """
     try:
-        # The layout of the messages resource, which a long transcript has a million times; by its signs it
-        # is told from others of that length, whose fractions would be kept too long.
+        # Fast path for the messages resource. Other layouts of that length may have longer fractions.
         if len(literal) == 28 and literal[7:17:3] == "-T::" and literal[23] in "+-":
             at = datetime.fromisoformat(literal)
             return at if at.tzinfo is UTC else at.astimezone(UTC)
@@ -282,18 +289,18 @@ def _parse_loosely(literal: str) -> datetime | None:
     if match is None:
         return None
     day, hour, minute, second, fraction, offset = match.groups()
-    micro = (fraction or "").ljust(3, "0")[:3]  # as much as we write, so that it reads back equal
+    micro = (fraction or "").ljust(3, "0")[:3]  # milliseconds, as we write them
     return datetime.fromisoformat(f"{day}T{hour}:{minute}:{second}.{micro}+00:00") - _offset(offset)
 
 
 @lru_cache
 def _offset(literal: str) -> timedelta:
-    """How far `Z`, `+0200` or `+02:00` is ahead of UTC."""
+    """The offset from UTC of `Z`, `+0200` or `+02:00`."""
     return datetime.fromisoformat(f"2000-01-01T00:00{literal}").utcoffset() or timedelta()
 
 
 def _message_time(milliseconds: object, literal: object) -> datetime | None:
-    """`timestampSeconds`, which holds milliseconds whatever its name says, else `timestamp`."""
+    """`timestampSeconds`, which holds milliseconds despite its name, else `timestamp`."""
     if milliseconds is not None and (number := _integer(milliseconds)) and number > 0:
         try:
             return _EPOCH + timedelta(milliseconds=number)
@@ -307,10 +314,10 @@ def _time(literal: object) -> datetime | None:
 
 
 def user_from_json(body: object) -> User:
-    """The answer of `GET me`, with its features where `subresources` asked for them."""
+    """The user of `GET me`, with features if `subresources` asked for them."""
     user = body.get("user", body) if isinstance(body, dict) else None
     if not isinstance(user, dict) or not ("userName" in user or "id" in user):
-        raise WireError(f"no user in the server's answer, but {_met(body)}")
+        raise WireError(f"the server's response has no user, but {_description(body)}")
     features = user.get("features")
     return User(
         name=_text(user.get("userName")),
@@ -321,22 +328,22 @@ def user_from_json(body: object) -> User:
 
 
 def _feature(value: object) -> str:
-    """A feature's id: sent as itself, as its uri or as an object."""
+    """A feature's id, which the server sends as such, as a uri or in an object."""
     if isinstance(value, dict):
         value = value.get("id") or value.get("name") or value.get("uri")
     return session_id_from_uri(_text(value) or "")
 
 
 def services_from_json(body: object) -> tuple[Service, ...]:
-    """The answer of `GET services?fields=*` (Services page)."""
+    """The services of `GET services?fields=*` (Services page)."""
     listed = body if isinstance(body, list) else body.get("services") if isinstance(body, dict) else None
     if not isinstance(listed, list):
-        raise WireError(f"no services in the server's answer, but {_met(body)}")
+        raise WireError(f"the server's response has no services, but {_description(body)}")
     return tuple(
         Service(
             name=_text(one.get("name")),
             type=_text(one.get("type")),
-            # The page is cut before it names this field.
+            # The page ends before it names this field.
             status=_text(one.get("status")) or _text(one.get("state")),
             id=_text(one.get("id")),
         )
@@ -345,12 +352,12 @@ def services_from_json(body: object) -> tuple[Service, ...]:
     )
 
 
-# An index wider than this is no place in a log, and would break whoever packs it.
+# A wider index would not fit the packed sets of indices.
 _WIDEST = 2**63
 
 
 def _integer(value: object) -> int | None:
-    """A whole number of 64 bits, however it was sent; null, text and fractions are None."""
+    """A whole number of 64 bits, sent as number or text; anything else is None."""
     if isinstance(value, str) and re.fullmatch(r"-?[0-9]{1,19}", value):
         value = int(value)
     if isinstance(value, float) and value.is_integer():
@@ -372,16 +379,16 @@ def _texts(value: object) -> tuple[str, ...]:
 
 
 def _entries(value: object, key: str) -> list[object]:
-    """What stands in a list's place: the list, one object alone, or null for none."""
+    """The entries of a list, which may also be a single object, or null if empty."""
     if isinstance(value, list):
         return value
     if value is None or isinstance(value, dict):
         return [value] if value is not None else []
-    raise WireError(f"{key} in the server's answer is no list, but {_met(value)}")
+    raise WireError(f"{key} in the server's response is not a list, but {_description(value)}")
 
 
-def _met(value: object) -> str:
-    """What a value is, in words, for an error."""
+def _description(value: object) -> str:
+    """What a value is, for an error message."""
     if isinstance(value, Mapping):
         names = ", ".join(list(value)[:6])
         return f"an object with {names}" if names else "an empty object"
@@ -390,11 +397,11 @@ def _met(value: object) -> str:
     return "a list" if isinstance(value, list) else "a text" if isinstance(value, str) else "a number"
 
 
-# Blanks of every width and ends of lines; but not the control characters that Python takes for blanks.
+# Without the control characters that Python takes for blanks: those are to be made visible.
 _BLANKS = re.compile(r"[^\S\x0b\x0c\x1c-\x1f\x85]+")
 
 
 def one_line(text: str) -> str:
-    """A server's words for an error on one line of at most 200 characters; whoever shows it cleans it."""
+    """A text of the server on one line of at most 200 characters, not yet sanitized."""
     line = _BLANKS.sub(" ", text).strip(" ")
     return line[:200] + "..." if len(line) > 200 else line

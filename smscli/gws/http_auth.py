@@ -1,131 +1,114 @@
-"""What each request carries of who sends it: the sign-in, the cookies and the CSRF token, for all threads."""
+"""Authentication state shared by all threads: Authorization header, cookies, CSRF token."""
 
-import json
 import re
-import threading
-from base64 import b64decode, b64encode, urlsafe_b64encode
+from base64 import b64decode, b64encode
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from typing import Any
-from urllib.parse import quote, quote_plus
 
 import requests
 from requests.cookies import RequestsCookieJar
 
 from smscli.errors import AuthError
 
-# What is shorter is in too many words to be found in them.
-_SHORTEST = 4
-# Secrets of before are remembered too: an answer may quote one that has been renewed meanwhile.
-_MOST_SECRETS = 100
-_HIDDEN = "***"
+# A shorter secret occurs in too many words.
+_MIN_MASKED_LENGTH = 4
+# Former secrets are kept too: a response may quote one that was renewed in the meantime.
+_MAX_SECRETS = 100
+_MASK = "***"
 
 
 class SharedCookies(RequestsCookieJar):
-    """A jar for several threads: requests goes through it at each request, while another one's answer may
-    add to it."""
+    """A cookie jar for several threads: requests iterates over it while another response may change it."""
+
+    _cookies_lock: AbstractContextManager[bool]
 
     def __init__(self) -> None:
         super().__init__()
-        self._changing = threading.RLock()
-        self.secrets: deque[str] = deque(maxlen=_MOST_SECRETS)
+        self.secrets: deque[str] = deque(maxlen=_MAX_SECRETS)
 
     def __repr__(self) -> str:
-        # What is inherited shows every value.
+        # The inherited one shows every value.
         return f"<SharedCookies {sorted(cookie.name for cookie in self)}>"
 
     def __iter__(self) -> Iterator[Any]:
-        with self._changing:
+        with self._cookies_lock:
             return iter(list(super().__iter__()))
 
-    def set_cookie(self, cookie: Any, *arguments: Any, **named: Any) -> Any:
+    def set_cookie(self, cookie: Any, *args: Any, **kwargs: Any) -> Any:
         if cookie.value and cookie.value not in self.secrets:
             self.secrets.append(cookie.value)
-        return super().set_cookie(cookie, *arguments, **named)
-
-    def extract_cookies(self, response: Any, request: Any) -> None:
-        with self._changing:
-            super().extract_cookies(response, request)
+        return super().set_cookie(cookie, *args, **kwargs)
 
     def clear(self, domain: str | None = None, path: str | None = None, name: str | None = None) -> None:
-        with self._changing:
+        with self._cookies_lock:
             super().clear(domain, path, name)
 
 
-class SignIn(requests.auth.AuthBase):
-    """Puts the Authorization header on each request, and the CSRF token where it is needed; the secret is
-    asked for once."""
+class HttpAuth(requests.auth.AuthBase):
+    """Adds the Authorization header to each request, and the CSRF token to each POST."""
 
     def __init__(self, authorization: Callable[[], str]) -> None:
-        self._authorization = authorization
-        self._value: str | None = None
+        self._read_authorization = authorization
+        self._authorization: str | None = None
         self._csrf: tuple[str, str] | None = None
-        self.secrets: deque[str] = deque(maxlen=_MOST_SECRETS)
-        self.tokens: deque[str] = deque(maxlen=_MOST_SECRETS)
+        self.secrets: deque[str] = deque(maxlen=_MAX_SECRETS)
+        self.tokens: deque[str] = deque(maxlen=_MAX_SECRETS)
 
-    def read(self) -> str:
-        if self._value is None:
-            self._value = self._ask()
-        return self._value
+    def authorization(self) -> str:
+        """The Authorization header's value; the secret is read once. Raises AuthError."""
+        if self._authorization is None:
+            self._authorization = self._read()
+        return self._authorization
 
-    def _ask(self) -> str:
-        value = self._authorization()
+    def _read(self) -> str:
+        value = self._read_authorization()
         # http.client would quote the whole secret in its error.
         if not (value.isascii() and value.isprintable()):
             raise AuthError("the secret has a character that an HTTP header can't carry")
-        self.secrets.extend(one for one in _parts(value) if one not in self.secrets)
+        self.secrets.extend(one for one in _secret_parts(value) if one not in self.secrets)
         return value
 
     def renew(self) -> None:
-        # The old value stays until the new one is there: another thread finds one at any time.
-        self._value = self._ask()
+        # The old value stays in place until the new one has been read: other threads go on using it.
+        self._authorization = self._read()
         self._csrf = None
 
     @property
-    def has_token(self) -> bool:
-        """Whether the server has given a CSRF token (CSRFProtection)."""
+    def has_csrf_token(self) -> bool:
         return self._csrf is not None
 
-    def learn(self, headers: Mapping[str, str]) -> None:
-        """Keep the token that an answer brings, if both its name and itself can stand in a header."""
+    def store_csrf_token(self, headers: Mapping[str, str]) -> None:
+        """Keeps the CSRF token of a response if its name and value can stand in a header (CSRFProtection)."""
         name, token = headers.get("X-CSRF-HEADER", ""), headers.get("X-CSRF-TOKEN", "")
-        # No other name: one like Host or Content-Length would turn the request into another.
+        # Only X- names: Host or Content-Length would change the meaning of the request.
         if re.fullmatch(r"X-[A-Za-z0-9-]+", name, re.IGNORECASE) and re.fullmatch(r"[!-~]+", token):
             self._csrf = name, token
             if token not in self.tokens:
                 self.tokens.append(token)
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        request.headers["Authorization"] = self.read()
+        request.headers["Authorization"] = self.authorization()
         if self._csrf and request.method != "GET":
             name, token = self._csrf
             request.headers[name] = token
         return request
 
 
-def veiled(text: str, secrets: Iterable[str]) -> str:
-    """A server's words without these secrets, in whatever form it repeats them."""
-    forms = {form for secret in secrets if len(secret) >= _SHORTEST for form in _forms(secret)}
-    if not forms:
+def mask_secrets(text: str, secrets: Iterable[str]) -> str:
+    """`text` with each of these secrets masked, plain or in base64."""
+    plain = {secret for secret in secrets if len(secret) >= _MIN_MASKED_LENGTH}
+    if not plain:
         return text
+    padded = {b64encode(secret.encode(errors="replace")).decode() for secret in plain}
+    forms = plain | padded | {one.rstrip("=") for one in padded}
     longest_first = sorted(forms, key=len, reverse=True)
-    return re.sub("|".join(map(re.escape, longest_first)), _HIDDEN, text, flags=re.IGNORECASE)
+    return re.sub("|".join(map(re.escape, longest_first)), _MASK, text, flags=re.IGNORECASE)
 
 
-def _forms(secret: str) -> Iterator[str]:
-    """As it is, and as JSON, URLs, base64 and hexadecimal digits write it."""
-    yield secret
-    yield json.dumps(secret)[1:-1]
-    yield json.dumps(secret, ensure_ascii=False)[1:-1]
-    for encoding in ("utf-8", "latin-1"):
-        content = secret.encode(encoding, "replace")
-        yield content.hex()
-        yield from (write(content).rstrip(b"=").decode() for write in (b64encode, urlsafe_b64encode))
-        yield from (write(content, safe) for write in (quote, quote_plus) for safe in ("", "/"))
-
-
-def _parts(authorization: str) -> Iterator[str]:
-    """What of an Authorization header must not come to light: all, its credentials, and what Basic packs."""
+def _secret_parts(authorization: str) -> Iterator[str]:
+    """The header's value, its credentials, and for Basic the decoded `user:password` and the password."""
     scheme, _, credentials = authorization.partition(" ")
     yield authorization
     yield credentials

@@ -1,5 +1,6 @@
-"""What can go wrong on the way to a server and back, in words: never the libraries' own, which may hold what
-was sent.
+"""Errors of requests, urllib3 and the socket layer as SmscliError, in words of our own.
+
+The libraries' messages may quote what was sent.
 """
 
 import http.client
@@ -13,62 +14,56 @@ from urllib3.exceptions import InvalidHeader
 
 from smscli.errors import SmscliError, TimedOut, Unreachable, Untrusted, WireError
 
-WAIT_LONGER = "wait longer: --timeout SECONDS"
+TIMEOUT_HINT = "wait longer: --timeout SECONDS"
 
-# The first row that fits any link of the chain of causes; a reset connection can be the cause of a cut body.
-_FAILURES: tuple[tuple[tuple[type[Exception], ...], type[SmscliError], str, str | None], ...] = (
+# The first row that matches any exception of the chain; a reset connection can be the cause of a cut body.
+_ERRORS: tuple[tuple[tuple[type[Exception], ...], type[SmscliError], str, str | None], ...] = (
     (
         (ssl.SSLCertVerificationError,),
         Untrusted,
-        "the certificate of {host} is not trusted: {why}",
-        "if its authority is your own, name it: --ca-bundle FILE",
+        "the certificate of {host} is not trusted: {reason}",
+        "if it was issued by your own CA, name that: --ca-bundle FILE",
     ),
     ((ssl.SSLEOFError, ssl.SSLZeroReturnError), Unreachable, "{host} closed the connection", None),
-    ((ssl.SSLError,), Untrusted, "no TLS connection to {host}: {why}", None),
+    ((ssl.SSLError,), Untrusted, "no TLS connection to {host}: {reason}", None),
     ((socket.gaierror, UnicodeError), Unreachable, "the name {host} can't be resolved", None),
     ((ConnectionRefusedError,), Unreachable, "{host} refuses the connection", None),
-    (
-        (TimeoutError,),
-        TimedOut,
-        "{host} did not answer within {timeout:g} s",
-        WAIT_LONGER,
-    ),
+    ((TimeoutError,), TimedOut, "{host} did not answer within {timeout:g} s", TIMEOUT_HINT),
     ((ConnectionError,), Unreachable, "{host} closed the connection", None),
-    ((http.client.IncompleteRead,), Unreachable, "the answer of {host} was cut short", None),
-    ((zlib.error,), WireError, "the answer of {host} can't be unpacked", None),
-    ((http.client.HTTPException, InvalidHeader), WireError, "{host} does not answer in HTTP", None),
+    ((http.client.IncompleteRead,), Unreachable, "the response of {host} was cut short", None),
+    ((zlib.error,), WireError, "the response of {host} can't be decompressed", None),
+    ((http.client.HTTPException, InvalidHeader), WireError, "the response of {host} is not valid HTTP", None),
 )
 
-_CLOCK = "is this machine's clock right? if it is, the server needs a new certificate"
-_NAME = "is the name in the URL the one that the certificate is for?"
-# By OpenSSL's number of what is wrong with a certificate, where its authority is not what is missing.
-_HINTS = {9: _CLOCK, 10: _CLOCK, 62: _NAME, 64: _NAME}
+_CLOCK_HINT = "is this machine's clock right? if it is, the server needs a new certificate"
+_NAME_HINT = "is the name in the URL the one that the certificate is for?"
+# By OpenSSL's verification error where an unknown CA is not the cause: not yet valid, expired, wrong host.
+_VERIFY_HINTS = {9: _CLOCK_HINT, 10: _CLOCK_HINT, 62: _NAME_HINT, 64: _NAME_HINT}
 
 
-def failure(error: Exception, host: str, proxy: str, wait: float) -> SmscliError:
-    """The error of ours that a library's stands for: `host` was asked, through `proxy` where that is not
-    empty, and waited for `wait` seconds."""
+def network_error(error: Exception, host: str, proxy: str, timeout: float) -> SmscliError:
+    """The SmscliError for a library's exception at a request to `host`, through `proxy` unless empty."""
     causes = list(_causes(error))
-    behind_proxy = any(isinstance(one, requests.exceptions.ProxyError) for one in causes)
-    asked = f"the proxy {proxy}" if behind_proxy else host
-    why = _why(causes[-1])
-    for kinds, found, words, hint in _FAILURES:
+    is_proxy = any(isinstance(one, requests.exceptions.ProxyError) for one in causes)
+    peer = f"the proxy {proxy}" if is_proxy else host
+    reason = _reason(causes[-1])
+    for kinds, error_class, text, hint in _ERRORS:
         if any(isinstance(one, kinds) for one in causes):
-            better = _HINTS.get(getattr(causes[-1], "verify_code", 0), hint)
-            return found(words.format(host=asked, timeout=wait, why=why), hint=better)
-    return Unreachable(f"{asked} can't be reached: {why}")
+            verify_hint = _VERIFY_HINTS.get(getattr(causes[-1], "verify_code", 0), hint)
+            return error_class(text.format(host=peer, timeout=timeout, reason=reason), hint=verify_hint)
+    return Unreachable(f"{peer} can't be reached: {reason}")
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
     while error is not None and not isinstance(error, SmscliError):
         yield error
-        # urllib3 wraps some errors without raising them: those have their cause as an argument only.
+        # urllib3 wraps some errors without raising them: then the cause is only an argument.
         wrapped = next((one for one in error.args if isinstance(one, Exception)), None)
         error = error.__cause__ or error.__context__ or wrapped
 
 
-def _why(cause: BaseException) -> str:
-    """A short reason in words, from the innermost cause."""
+def _reason(cause: BaseException) -> str:
+    """The innermost cause in a few words."""
     if isinstance(cause, ssl.SSLCertVerificationError):
         return cause.verify_message.rstrip(".")
     if isinstance(cause, ssl.SSLError) and cause.reason:

@@ -1,118 +1,113 @@
-"""Answers fetched before they are asked for, in threads of their own."""
+"""Prefetches pages in background threads."""
 
 import threading
 from collections.abc import Callable, Sequence
 from queue import Empty, SimpleQueue
 from typing import Generic, Protocol, TypeVar
 
-Asked = TypeVar("Asked", contravariant=True)
-Got = TypeVar("Got", covariant=True)
+FetchKey = TypeVar("FetchKey", contravariant=True)
+FetchValue = TypeVar("FetchValue", covariant=True)
 _Key = TypeVar("_Key")
 _Value = TypeVar("_Value")
-# Seconds after which somebody who waits looks round.
-_A_WHILE = 0.1
+_WAIT_SECONDS = 0.1
 
 
-class Fetcher(Protocol[Asked, Got]):
-    """One thread's own way to fetch."""
+class Fetcher(Protocol[FetchKey, FetchValue]):
+    """Fetches in one thread, on a connection of its own."""
 
-    def __call__(self, asked: Asked, /) -> Got: ...
+    def __call__(self, key: FetchKey, /) -> FetchValue: ...
     def close(self) -> None: ...
 
 
-class _Slot(Generic[_Key, _Value]):
-    """One answer on its way, or `error` in its place."""
+class _Request(Generic[_Key, _Value]):
+    """A scheduled fetch, and its value or error once `done`."""
 
     def __init__(self, key: _Key) -> None:
         self.key = key
         self.value: _Value | None = None
         self.error: Exception | None = None
-        self.is_wanted = True
-        self.is_begun = False
+        self.is_cancelled = False
+        self.is_started = False
         self.done: SimpleQueue[None] = SimpleQueue()
 
 
-class Ahead(Generic[_Key, _Value]):
-    """Fetches what is foreseen, `most` at a time at the most; `fetcher` makes each thread's own.
+class Prefetcher(Generic[_Key, _Value]):
+    """Fetches scheduled keys in up to `max_depth` threads; `new_fetcher` makes each thread's own fetcher.
 
-    `meanwhile` is called now and then while an answer is waited for.
-
-    At first it looks one ahead, and one further after each answer that was asked for as foreseen. After one
-    that was not it never looks further than one again: whoever foresees wrongly asks for too much.
+    `on_wait` is called every 0.1 s while a result is waited for. The depth starts at one and grows by one
+    with each result that was used. After a schedule that proved wrong it stays at one, so that little is
+    fetched in vain.
     """
 
     def __init__(
-        self, fetcher: Callable[[], Fetcher[_Key, _Value]], most: int, meanwhile: Callable[[], None]
+        self, new_fetcher: Callable[[], Fetcher[_Key, _Value]], max_depth: int, on_wait: Callable[[], None]
     ) -> None:
-        self._fetcher = fetcher
-        self._most = most
-        self._meanwhile = meanwhile
-        self._far = 1
-        self._slots: dict[_Key, _Slot[_Key, _Value]] = {}
-        self._queue: SimpleQueue[_Slot[_Key, _Value] | None] = SimpleQueue()
+        self._new_fetcher = new_fetcher
+        self._max_depth = max_depth
+        self._on_wait = on_wait
+        self._depth = 1
+        self._requests: dict[_Key, _Request[_Key, _Value]] = {}
+        self._queue: SimpleQueue[_Request[_Key, _Value] | None] = SimpleQueue()
         self._threads = 0
 
-    def foresee(self, keys: Sequence[_Key]) -> None:
-        """Have the first of these be on their way, and nothing else."""
-        for key in self._slots.keys() - set(keys[: self._far]):
-            self._slots.pop(key).is_wanted = False
-            self._most = self._far = 1
-        for key in keys[: self._far]:
-            if key not in self._slots:
-                slot = self._slots[key] = _Slot[_Key, _Value](key)
-                self._start(len(self._slots))
-                self._queue.put(slot)
+    def schedule(self, keys: Sequence[_Key]) -> None:
+        """Fetches the first of these keys, as many as the depth allows, and cancels all others."""
+        for key in self._requests.keys() - set(keys[: self._depth]):
+            self._requests.pop(key).is_cancelled = True
+            self._max_depth = self._depth = 1
+        for key in keys[: self._depth]:
+            if key not in self._requests:
+                request = self._requests[key] = _Request[_Key, _Value](key)
+                self._start_threads(len(self._requests))
+                self._queue.put(request)
 
-    def take(self, key: _Key) -> _Value | None:
-        """The answer, waited for where it is on its way, or the error in its place raised; None where it was
-        not foreseen."""
-        slot = self._slots.get(key)
-        if slot is None:
+    def result(self, key: _Key) -> _Value | None:
+        """Waits for a scheduled key's value, or raises its error; None for a key that is not scheduled."""
+        request = self._requests.get(key)
+        if request is None:
             return None
-        while not self._is_done(slot):
-            self._meanwhile()
-        del self._slots[key]
-        self._far = min(self._far + 1, self._most)
-        if slot.error is not None:
-            self._far = 1
-            raise slot.error
-        return slot.value
+        while not self._is_done(request):
+            self._on_wait()
+        del self._requests[key]
+        self._depth = min(self._depth + 1, self._max_depth)
+        if request.error is not None:
+            self._depth = 1
+            raise request.error
+        return request.value
 
-    def _is_done(self, slot: _Slot[_Key, _Value]) -> bool:
-        """Wait for it for a little while."""
+    def _is_done(self, request: _Request[_Key, _Value]) -> bool:
         try:
-            # Not a condition variable: a signal that ends its wait can leave it in disorder.
-            slot.done.get(timeout=_A_WHILE)
+            # Not a condition variable: a signal that interrupts its wait can corrupt it.
+            request.done.get(timeout=_WAIT_SECONDS)
         except Empty:
             return False
         return True
 
     def close(self) -> list[_Key]:
-        """Fetch nothing more; what is under way, which is returned, ends by itself."""
-        under_way = [slot.key for slot in self._slots.values() if slot.is_begun and slot.done.empty()]
-        for slot in self._slots.values():
-            slot.is_wanted = False
-        self._slots.clear()
+        """Stops fetching without waiting; returns the keys whose requests are still running."""
+        running = [one.key for one in self._requests.values() if one.is_started and one.done.empty()]
+        for request in self._requests.values():
+            request.is_cancelled = True
+        self._requests.clear()
         for _ in range(self._threads):
             self._queue.put(None)
-        return under_way
+        return running
 
-    def _start(self, threads: int) -> None:
-        """Have so many threads at least."""
-        while self._threads < threads:
+    def _start_threads(self, number: int) -> None:
+        while self._threads < number:
             self._threads += 1
-            fetch = self._fetcher()
-            threading.Thread(target=self._work, args=(fetch,), name="ahead", daemon=True).start()
+            fetch = self._new_fetcher()
+            threading.Thread(target=self._work, args=(fetch,), name="prefetch", daemon=True).start()
 
     def _work(self, fetch: Fetcher[_Key, _Value]) -> None:
         try:
-            while (slot := self._queue.get()) is not None:
-                if slot.is_wanted:
-                    slot.is_begun = True
+            while (request := self._queue.get()) is not None:
+                if not request.is_cancelled:
+                    request.is_started = True
                     try:
-                        slot.value = fetch(slot.key)
+                        request.value = fetch(request.key)
                     except Exception as error:
-                        slot.error = error
-                slot.done.put(None)
+                        request.error = error
+                request.done.put(None)
         finally:
             fetch.close()

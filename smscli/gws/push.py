@@ -1,4 +1,4 @@
-"""The CometD edge: long polling in a thread of its own, which turns what the server pushes into wake-ups."""
+"""Server push: CometD long polling in a background thread, which turns notifications into wake-ups."""
 
 import random
 import threading
@@ -10,32 +10,32 @@ from queue import Empty, SimpleQueue
 
 from smscli.backoff import Backoff
 from smscli.errors import SignInRefused, SmscliError, Throttled, Untrusted, WireError
-from smscli.gws.cometd import Channel, Forgotten, NoPush
+from smscli.gws.cometd import BayeuxClient, ClientUnknown, PushUnavailable
 from smscli.gws.http import Transport
 from smscli.model import Wake, WakeKind
 
-# Seconds from one connect to the next that even a server gets whose answers come at once: with news, and
-# without, where it grows.
-_BETWEEN_NEWS = 0.02
-_BETWEEN_NOTHING = 1.0
-# A channel that breaks again sooner is not well yet.
-_SETTLED = 10.0
-# Time for whoever reads to see that the sign-in is refused, and to renew it.
-_AFTER_REFUSAL = 5.0
-# So many answers in a row that are none, before there ever was a good one, and it is no CometD.
-_NO_ANSWERS = 3
-_FAREWELL = 1.0
-_MOST_WAKES = 1000
-_MOST_LINES = 1000
+# Least seconds between connects to a server that does not hold them: with notifications, and without any,
+# where the pause doubles up to the second value.
+_MIN_PERIOD = 0.02
+_MAX_IDLE_PERIOD = 1.0
+# The back-off is reset only after the connection has worked for this many seconds.
+_STABLE_SECONDS = 10.0
+# Seconds for a read in the main thread to notice the refused sign-in and to renew it.
+_REFUSAL_PAUSE = 5.0
+# A server that sends so many malformed responses, and never a good one, is not a CometD server.
+_MAX_MALFORMED = 3
+_DISCONNECT_TIMEOUT = 1.0
+_MAX_WAKES = 1000
+_MAX_DEBUG_LINES = 1000
 _EVERYTHING = Wake(WakeKind.EVERYTHING)
 
 
 class Push:
-    """Wake-ups from the server, on connections of its own beside those of `transport`.
+    """Wake-ups from the server, over connections of its own.
 
-    `BROKEN` comes when the channel goes, `EVERYTHING` when it is there and each time it is back, and `OFF`,
-    the last one, when there is none to be had. `rest(seconds)` is how the thread pauses, by default until it
-    is over; `debug` hears of each request, within `wait` and `close`.
+    `BROKEN` when the channel is lost, `EVERYTHING` when it works and each time it works again, and finally
+    `OFF` if this server offers no push. `pause(seconds)` is how the thread waits, by default until `close`;
+    `debug` receives a line per request, within `wait` and `close`.
     """
 
     def __init__(
@@ -44,89 +44,89 @@ class Push:
         *,
         clock: Callable[[], float] = time.monotonic,
         jitter: Callable[[], float] = random.random,
-        rest: Callable[[float], object] | None = None,
+        pause: Callable[[float], object] | None = None,
         debug: Callable[[str], None] | None = None,
     ) -> None:
         self._debug = debug
-        self._lines: deque[str] = deque(maxlen=_MOST_LINES)
-        self._transport = transport.beside(self._lines.append if debug else None)
-        self._inbox = Inbox()
-        self._channel = Channel(self._transport, self._inbox.put)
-        self._over = threading.Event()
-        self._listener = _Listener(self._channel, self._inbox.put, clock, jitter, rest or self._over.wait)
-        self._thread = threading.Thread(target=self._listen, name="push", daemon=True)
+        self._lines: deque[str] = deque(maxlen=_MAX_DEBUG_LINES)
+        self._transport = transport.clone(self._lines.append if debug else None)
+        self._wakes = WakeQueue()
+        self._bayeux = BayeuxClient(self._transport, self._wakes.put)
+        self._is_closed = threading.Event()
+        self._loop = _ConnectLoop(self._bayeux, self._wakes.put, clock, jitter, pause or self._is_closed.wait)
+        self._thread = threading.Thread(target=self._run, name="push", daemon=True)
 
     def start(self) -> None:
-        """Begin; returns at once."""
+        """Starts the thread."""
         self._thread.start()
 
     def wait(self, seconds: float) -> list[Wake]:
-        """The wake-ups that came since, each once; where there are none, those of the next `seconds`."""
-        wakes = self._inbox.take(seconds)
-        self._tell()
+        """The wake-ups since the last call, each once; waits up to `seconds` for the first one."""
+        wakes = self._wakes.get(seconds)
+        self._write_debug()
         return wakes
 
     def close(self) -> None:
-        """Take leave of the server, which gets a second for it. A connect that is held ends by itself."""
-        self._over.set()
+        """Disconnects, for a second at most. A held connect ends by itself, in the background."""
+        self._is_closed.set()
         if self._thread.is_alive():
-            # Finding the server's address may take longer than any time-out.
-            farewell = threading.Thread(target=self._take_leave, name="push-farewell", daemon=True)
-            farewell.start()
-            farewell.join(_FAREWELL)
-            self._tell()
+            # In a thread, since name resolution has no timeout.
+            thread = threading.Thread(target=self._disconnect, name="push-disconnect", daemon=True)
+            thread.start()
+            thread.join(_DISCONNECT_TIMEOUT)
+            self._write_debug()
 
-    def _tell(self) -> None:
-        """Pass on what the other threads noted: whoever is told need not be ready for them."""
+    def _write_debug(self) -> None:
+        """Writes the debug lines of the other threads; `debug` need not be thread-safe."""
         while self._debug and self._lines:
             self._debug(self._lines.popleft())
 
-    def _take_leave(self) -> None:
+    def _disconnect(self) -> None:
         with suppress(SmscliError):
-            second = self._transport.beside(self._lines.append)
+            transport = self._transport.clone(self._lines.append)
             try:
-                self._channel.leave(second, _FAREWELL)
+                self._bayeux.disconnect(transport, _DISCONNECT_TIMEOUT)
             finally:
-                second.close()
+                transport.close()
 
-    def _listen(self) -> None:
+    def _run(self) -> None:
         try:
-            while not self._over.is_set():
-                self._listener.turn()
-        except NoPush as end:
-            self._end(str(end))
+            while not self._is_closed.is_set():
+                self._loop.step()
+        except PushUnavailable as reason:
+            self._report_off(str(reason))
         except Exception as error:
-            # Nobody must take a dead thread for a quiet server.
-            self._end(f"internal error: {type(error).__name__}")
+            # Otherwise a dead thread would look like a quiet server.
+            self._report_off(f"internal error: {type(error).__name__}")
         finally:
             self._transport.close()
 
-    def _end(self, reason: str) -> None:
-        if not self._over.is_set():
-            self._inbox.put(Wake(WakeKind.OFF, reason=reason))
+    def _report_off(self, reason: str) -> None:
+        if not self._is_closed.is_set():
+            self._wakes.put(Wake(WakeKind.OFF, reason=reason))
 
 
-class Inbox:
-    """Wake-ups on their way to another thread, each once; too many different ones are one for everything."""
+class WakeQueue:
+    """Wake-ups for another thread, each once; a full queue becomes one wake-up for everything."""
 
     def __init__(self) -> None:
         self._wakes: dict[Wake, None] = {}
         self._lock = threading.Lock()
-        # A condition variable can be left in disorder by a signal that ends a wait; this queue can't.
-        self._bell: SimpleQueue[None] = SimpleQueue()
+        # Not a condition variable: a signal that interrupts its wait can corrupt it.
+        self._not_empty: SimpleQueue[None] = SimpleQueue()
 
     def put(self, wake: Wake) -> None:
         with self._lock:
             if not self._wakes:
-                self._bell.put(None)
-            elif len(self._wakes) >= _MOST_WAKES:
+                self._not_empty.put(None)
+            elif len(self._wakes) >= _MAX_WAKES:
                 self._wakes = {_EVERYTHING: None}
             self._wakes[wake] = None
 
-    def take(self, seconds: float) -> list[Wake]:
-        """What came since, in order; waits up to `seconds` for the first one."""
+    def get(self, seconds: float) -> list[Wake]:
+        """All queued wake-ups in order; waits up to `seconds` for the first one."""
         try:
-            self._bell.get(timeout=max(seconds, 0.0))
+            self._not_empty.get(timeout=max(seconds, 0.0))
         except Empty:
             return []
         with self._lock:
@@ -134,96 +134,97 @@ class Inbox:
         return list(wakes)
 
 
-class _Listener:
-    """Keeps a channel going: when to connect next, and what to do about a break."""
+class _ConnectLoop:
+    """Keeps a Bayeux client connected: pauses between connects, back-off and new handshakes."""
 
     def __init__(
         self,
-        channel: Channel,
-        wake: Callable[[Wake], None],
+        bayeux: BayeuxClient,
+        on_wake: Callable[[Wake], None],
         clock: Callable[[], float],
         jitter: Callable[[], float],
-        rest: Callable[[float], object],
+        pause: Callable[[float], object],
     ) -> None:
-        self._channel = channel
-        self._wake = wake
+        self._bayeux = bayeux
+        self._on_wake = on_wake
         self._clock = clock
         self._jitter = jitter
-        self._rest = rest
+        self._pause = pause
         self._backoff = Backoff()
         self._is_lost = True
-        self._is_told = False
-        self._back_at = 0.0
+        self._is_loss_reported = False
+        self._reconnected_at = 0.0
         self._is_refused = False
-        self._nothings = 0
+        self._idle_connects = 0
 
-    def turn(self) -> None:
-        """One connect, what must come before it, and the pause after it. Raises NoPush."""
+    def step(self) -> None:
+        """One connect, after a handshake if needed, and the pause after it. Raises PushUnavailable."""
         started = self._clock()
         try:
-            if not self._channel.is_open:
-                self._channel.open()
-            # Held, it would tell only with the next news that the channel is back.
-            has_news = self._channel.connect(at_once=self._is_lost)
-        except Forgotten:
-            self._begin_anew()
+            if not self._bayeux.is_open:
+                self._bayeux.open()
+            # A held connect would report only with the next notification that the channel works again.
+            was_notified = self._bayeux.connect(immediate=self._is_lost)
+        except ClientUnknown:
+            self._on_client_unknown()
         except SmscliError as error:
-            self._fail(error)
+            self._on_error(error)
         else:
-            self._go_on(started, self._recover() or has_news)
+            self._pause_between_connects(started, self._on_success() or was_notified)
 
-    def _recover(self) -> bool:
-        """Note that all is well; whether it was not, and wake-ups may have been lost."""
+    def _on_success(self) -> bool:
+        """Resets the state of a loss; returns whether there was one, in which wake-ups may have been lost."""
         now, was_lost = self._clock(), self._is_lost
-        self._is_lost = self._is_refused = self._is_told = False
+        self._is_lost = self._is_refused = self._is_loss_reported = False
         if was_lost:
-            self._back_at = now
-            self._wake(_EVERYTHING)
-        elif now - self._back_at >= _SETTLED:
+            self._reconnected_at = now
+            self._on_wake(_EVERYTHING)
+        elif now - self._reconnected_at >= _STABLE_SECONDS:
             self._backoff.passed()
         return was_lost
 
-    def _go_on(self, started: float, has_news: bool) -> None:
-        passed = self._clock() - started
-        self._nothings = 0 if has_news or passed >= _BETWEEN_NOTHING else self._nothings + 1
-        between = min(_BETWEEN_NEWS * 2 ** min(self._nothings, 10), _BETWEEN_NOTHING)
-        # A clock that jumped back stretches nothing.
-        pause = max(self._channel.advice.interval, min(between - passed, between))
-        if pause > 0:
-            self._rest(pause)
+    def _pause_between_connects(self, started: float, was_notified: bool) -> None:
+        elapsed = self._clock() - started
+        is_idle = not was_notified and elapsed < _MAX_IDLE_PERIOD
+        self._idle_connects = self._idle_connects + 1 if is_idle else 0
+        period = min(_MIN_PERIOD * 2 ** min(self._idle_connects, 10), _MAX_IDLE_PERIOD)
+        # At most the period, also when the clock was set back.
+        seconds = max(self._bayeux.advice.interval, min(period - elapsed, period))
+        if seconds > 0:
+            self._pause(seconds)
 
-    def _begin_anew(self) -> None:
-        """At once, as advised, but for a server that forgets again and again."""
-        at_once, interval = not self._backoff.failures, self._channel.advice.interval
-        pause = self._lose(None)
-        self._rest(interval if at_once else max(pause, interval))
+    def _on_client_unknown(self) -> None:
+        """Pauses before the new handshake, with back-off if the connect before failed too."""
+        is_first, interval = not self._backoff.failures, self._bayeux.advice.interval
+        backoff = self._record_loss(None)
+        self._pause(interval if is_first else max(backoff, interval))
 
-    def _fail(self, error: SmscliError) -> None:
+    def _on_error(self, error: SmscliError) -> None:
         if isinstance(error, Untrusted):
-            raise NoPush(error.message) from error
+            raise PushUnavailable(error.message) from error
         if isinstance(error, SignInRefused):
-            self._rest(self._lose(self._refused(error)))
-        elif isinstance(error, WireError) and self._is_no_cometd():
-            raise NoPush(error.message) from error
+            self._pause(self._record_loss(self._refusal_pause(error)))
+        elif isinstance(error, WireError) and self._is_other_service():
+            raise PushUnavailable(error.message) from error
         else:
-            self._rest(self._lose(error.retry_after if isinstance(error, Throttled) else None))
+            self._pause(self._record_loss(error.retry_after if isinstance(error, Throttled) else None))
 
-    def _refused(self, error: SignInRefused) -> float:
-        """How long to wait before the second and last try: a read, asked for here, may renew the sign-in."""
+    def _refusal_pause(self, error: SignInRefused) -> float:
+        """The pause before the last try; the read of the list requested here may renew the sign-in."""
         if self._is_refused:
-            raise NoPush(error.message) from error
+            raise PushUnavailable(error.message) from error
         self._is_refused = True
-        self._wake(Wake(WakeKind.LIST))
-        return _AFTER_REFUSAL
+        self._on_wake(Wake(WakeKind.LIST))
+        return _REFUSAL_PAUSE
 
-    def _is_no_cometd(self) -> bool:
-        return not self._channel.has_worked and self._backoff.failures + 1 >= _NO_ANSWERS
+    def _is_other_service(self) -> bool:
+        return not self._bayeux.has_worked and self._backoff.failures + 1 >= _MAX_MALFORMED
 
-    def _lose(self, retry_after: float | None) -> float:
-        """Note a break; the seconds until it is time to try again."""
+    def _record_loss(self, retry_after: float | None) -> float:
+        """Records a failure and reports the first one; returns the seconds until the next try."""
         now = self._clock()
-        if not self._is_told:
-            self._wake(Wake(WakeKind.BROKEN))
-        self._is_lost = self._is_told = True
+        if not self._is_loss_reported:
+            self._on_wake(Wake(WakeKind.BROKEN))
+        self._is_lost = self._is_loss_reported = True
         self._backoff.failed(now, self._jitter(), retry_after)
         return self._backoff.until - now

@@ -1,6 +1,6 @@
-"""What an HTTP answer says: what was asked for, or which error it is.
+"""What an HTTP response of the server means, for REST and CometD alike: a document or one of our errors.
 
-A refusal is told by the HTTP status or, with HTTP 200 too, by the body's `statusCode`.
+A refusal shows in the HTTP status or, with HTTP 200 too, in the body's `statusCode` (Return Values page).
 """
 
 import http.client
@@ -16,12 +16,15 @@ from smscli.errors import (
     SignInRefused,
     SmscliError,
     Throttled,
+    TimedOut,
+    Unreachable,
+    Untrusted,
     WireError,
 )
 from smscli.gws import decode
-from smscli.gws.http import Answer
+from smscli.gws.http import HttpResponse
 
-_MEANINGS = {
+_STATUS_CODES = {
     1: "a required parameter is missing",
     2: "a parameter is not valid in this state",
     3: "the operation is forbidden",
@@ -43,14 +46,14 @@ _MEANINGS = {
     19: "the resource is in use",
     20: "not signed in",
 }
-_BY_CODE: dict[int, type[SmscliError]] = {
+_ERRORS_BY_STATUS_CODE: dict[int, type[SmscliError]] = {
     3: NotPermitted,
     5: NotPermitted,
     6: NotFound,
     8: AuthError,
     20: SignInRefused,
 }
-_BY_HTTP: dict[int, type[SmscliError]] = {
+_ERRORS_BY_HTTP_STATUS: dict[int, type[SmscliError]] = {
     401: SignInRefused,
     403: NotPermitted,
     404: NotFound,
@@ -62,69 +65,114 @@ _HINTS: dict[type[SmscliError], str] = {
     NotPermitted: "the user needs the feature api-multimedia-chat and a role that may read SMS sessions",
     AuthError: "change the password in the agent's desktop, then `smscli auth login`",
 }
+_INTERNAL_ERROR = 4
+_INVALID_PARAMETER = (2, 10)
+# CometD answers 408 to a connect that a newer one replaces; a server without CometD may answer 501 to a POST.
+_REQUEST_TIMEOUT, _NOT_IMPLEMENTED = 408, 501
+_RETRY_SECONDS = 0.5
 
 _T = TypeVar("_T")
 
 
-def parsed(answer: Answer, parse: Callable[[object], _T], url: str, veiled: Callable[[str], str]) -> _T:
-    """The answer as `parse` reads it. Raises what it is instead: a refusal, or nothing we know; in which the
-    server's words are `veiled`."""
-    good = 200 <= answer.status < 300
+def parse(
+    response: HttpResponse, parser: Callable[[object], _T], url: str, mask: Callable[[str], str]
+) -> tuple[_T, object]:
+    """The parsed value and the JSON document of a good response.
+
+    Raises the error that the response means, WireError where it is none of the documented forms. The server's
+    texts in errors go through `mask`.
+    """
+    is_ok = 200 <= response.status < 300
     status = None
     try:
-        document = decode.decode(answer.body)
+        document = decode.decode(response.body)
         status = decode.status_from_json(document)
-        if good and status is None:
-            return parse(document)
+        if is_ok and status is None:
+            return parser(document), document
     except WireError as error:
-        if good:
-            met = decode.one_line(veiled(error.message))
-            raise WireError(f"{met}, at {url}", hint=error.hint, http_status=answer.status) from error
-    raise _refusal(answer, status, url, veiled)
+        if is_ok:
+            message = f"{decode.one_line(mask(error.message))}, at {url}"
+            raise type(error)(message, hint=error.hint, http_status=response.status) from error
+    raise _refusal(response, status, url, mask)
+
+
+def is_temporary(error: SmscliError) -> bool:
+    """Whether the same request may succeed later."""
+    if isinstance(error, Unreachable):
+        return not isinstance(error, Untrusted)
+    http_status = error.http_status or 0
+    return (
+        isinstance(error, Throttled | decode.TruncatedJson)
+        or (http_status >= 500 and http_status != _NOT_IMPLEMENTED)
+        or http_status == _REQUEST_TIMEOUT
+        or error.status_code == _INTERNAL_ERROR
+    )
+
+
+def retry_pause(error: SmscliError, failures: int) -> float | None:
+    """Seconds before the next try after so many failures in a row; None if another try can't help."""
+    if not is_temporary(error) or (isinstance(error, TimedOut) and failures > 1):
+        return None
+    if isinstance(error, Throttled) and error.retry_after is not None:
+        return error.retry_after
+    return _RETRY_SECONDS * failures
+
+
+def is_invalid_parameter(error: SmscliError) -> bool:
+    """Whether the server refuses a value of the request, such as a `startIndex` beyond the end."""
+    return error.status_code in _INVALID_PARAMETER
+
+
+def is_csrf_refusal(response: HttpResponse) -> bool:
+    """Whether a POST was refused for its CSRF token (CSRFProtection)."""
+    return response.status == 403 and b"csrf" in response.body.lower()
 
 
 def _refusal(
-    answer: Answer, status: decode.Status | None, url: str, veiled: Callable[[str], str]
+    response: HttpResponse, status: decode.Status | None, url: str, mask: Callable[[str], str]
 ) -> SmscliError:
     code = status.code if status else None
-    if answer.location and 300 <= answer.status < 400:
-        return _redirect(answer, veiled(answer.location), url)
-    kind = _BY_CODE.get(code or 0) or _BY_HTTP.get(answer.status, ServerError)
-    said = f"the server answers: {_meaning(answer, status, veiled)}, at {url}"
-    if kind is Throttled:
-        return _throttled(answer, code, said)
-    return kind(said, hint=_HINTS.get(kind), http_status=answer.status, status_code=code)
+    if response.location and 300 <= response.status < 400:
+        return _redirect(response, mask(response.location), url)
+    error_class = _ERRORS_BY_STATUS_CODE.get(code or 0) or _ERRORS_BY_HTTP_STATUS.get(
+        response.status, ServerError
+    )
+    message = f"the server answers: {_meaning(response, status, mask)}, at {url}"
+    if error_class is Throttled:
+        return _throttled(response, code, message)
+    return error_class(message, hint=_HINTS.get(error_class), http_status=response.status, status_code=code)
 
 
-def _meaning(answer: Answer, status: decode.Status | None, veiled: Callable[[str], str]) -> str:
-    """`internal error (statusCode 4, HTTP 500): what the server says of it`."""
+def _meaning(response: HttpResponse, status: decode.Status | None, mask: Callable[[str], str]) -> str:
+    """`internal error (statusCode 4, HTTP 500): the server's own message`."""
     numbers = [f"statusCode {status.code}"] if status else []
-    if answer.status != 200:
-        numbers.append(f"HTTP {answer.status}")
-    what = _MEANINGS.get(status.code) if status else http.client.responses.get(answer.status, "").lower()
-    # Veiled before it is cut: half a secret is one too.
-    said = f": {decode.one_line(veiled(status.message))}" if status and status.message else ""
-    return f"{what or 'an error'} ({', '.join(numbers)}){said}"
+    if response.status != 200:
+        numbers.append(f"HTTP {response.status}")
+    http_reason = http.client.responses.get(response.status, "").lower()
+    meaning = _STATUS_CODES.get(status.code) if status else http_reason
+    # Masked before it is cut: half a secret is a secret too.
+    detail = f": {decode.one_line(mask(status.message))}" if status and status.message else ""
+    return f"{meaning or 'an error'} ({', '.join(numbers)}){detail}"
 
 
-def _throttled(answer: Answer, code: int | None, said: str) -> Throttled:
-    seconds = answer.retry_after
+def _throttled(response: HttpResponse, code: int | None, message: str) -> Throttled:
+    seconds = response.retry_after
     return Throttled(
-        said if seconds is None else f"{said}: come back in {seconds:.0f} s",
-        http_status=answer.status,
+        message if seconds is None else f"{message}: retry after {seconds:.0f} s",
+        http_status=response.status,
         status_code=code,
         retry_after=seconds,
     )
 
 
-def _redirect(answer: Answer, location: str, url: str) -> ServerError:
+def _redirect(response: HttpResponse, location: str, url: str) -> ServerError:
     try:
         target = urlsplit(urljoin(url, location))
         origin = decode.one_line(f"{target.scheme}://{target.netloc.rpartition('@')[2]}")
     except ValueError:
-        origin = "nowhere"
+        origin = "an unreadable address"
     return ServerError(
-        f"the server redirects to {origin} (HTTP {answer.status}), at {url}",
+        f"the server redirects to {origin} (HTTP {response.status}), at {url}",
         hint="redirects are not followed; if the Web Services are there, name them with --url",
-        http_status=answer.status,
+        http_status=response.status,
     )

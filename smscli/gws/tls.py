@@ -1,4 +1,4 @@
-"""Connections to a server: whom they trust, and that what comes on them is watched as it comes."""
+"""Connections to a server: which certificates they trust, and the deadline of each response."""
 
 import http.client
 import io
@@ -13,42 +13,40 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from smscli.errors import LocalError
 
 
-def adapter(watch: Callable[[int], None], trust: ssl.SSLContext | None) -> HTTPAdapter:
-    """Connections with TLS as `trust` judges it, where it is given; `watch` is asked before each read of an
-    answer, and told after it how many bytes came."""
-    return _SystemTrust(watch, trust) if trust else _Adapter(watch)
+def make_adapter(check_deadline: Callable[[], None], trust: ssl.SSLContext | None) -> HTTPAdapter:
+    """An adapter that verifies TLS by `trust` if given; calls `check_deadline` around each socket read."""
+    return _TrustStoreAdapter(check_deadline, trust) if trust else _DeadlineAdapter(check_deadline)
 
 
-class _Watched(io.RawIOBase):
-    """What comes on a connection.
+class _DeadlineReader(io.RawIOBase):
+    """Checks the deadline at each read from a connection.
 
-    The head of an answer, what stands between the pieces of its body and what follows it are read by
-    libraries that look at no clock, and some of it may have any length.
+    http.client reads headers, chunk sizes and trailers without a time limit of its own.
     """
 
-    def __init__(self, raw: io.RawIOBase, watch: Callable[[int], None]) -> None:
+    def __init__(self, raw: io.RawIOBase, check_deadline: Callable[[], None]) -> None:
         self._raw = raw
-        self._watch = watch
+        self._check_deadline = check_deadline
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int | None:
-        self._watch(0)
-        came: int | None = self._raw.readinto(buffer)
-        self._watch(came or 0)
-        return came
+        self._check_deadline()
+        size: int | None = self._raw.readinto(buffer)
+        self._check_deadline()
+        return size
 
     def close(self) -> None:
         self._raw.close()
         super().close()
 
 
-class _Adapter(HTTPAdapter):
-    """Connections whose answers are watched."""
+class _DeadlineAdapter(HTTPAdapter):
+    """Connections whose responses have a deadline."""
 
-    def __init__(self, watch: Callable[[int], None]) -> None:
-        self._pools = _watched_pools(watch)
+    def __init__(self, check_deadline: Callable[[], None]) -> None:
+        self._pools = _deadline_pools(check_deadline)
         super().__init__()
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
@@ -61,31 +59,31 @@ class _Adapter(HTTPAdapter):
         return manager
 
 
-def _watched_pools(watch: Callable[[int], None]) -> dict[str, Any]:
-    """urllib3's pools by scheme, whose connections have `watch` asked at each read of an answer."""
+def _deadline_pools(check_deadline: Callable[[], None]) -> dict[str, Any]:
+    """urllib3's connection pools by scheme, with a deadline for each response."""
 
-    class Response(http.client.HTTPResponse):
+    class DeadlineResponse(http.client.HTTPResponse):
         def __init__(self, *args: Any, **kwargs: Any) -> None:
             super().__init__(*args, **kwargs)
-            self.fp = io.BufferedReader(_Watched(self.fp.detach(), watch))
+            self.fp = io.BufferedReader(_DeadlineReader(self.fp.detach(), check_deadline))
 
-    class Plain(HTTPConnectionPool):
+    class PlainPool(HTTPConnectionPool):
         class ConnectionCls(HTTPConnection):
-            response_class = Response
+            response_class = DeadlineResponse
 
-    class Tls(HTTPSConnectionPool):
+    class TlsPool(HTTPSConnectionPool):
         class ConnectionCls(HTTPSConnection):
-            response_class = Response
+            response_class = DeadlineResponse
 
-    return {"http": Plain, "https": Tls}
+    return {"http": PlainPool, "https": TlsPool}
 
 
-class _SystemTrust(_Adapter):
-    """TLS as one context judges it, to the server and to a proxy."""
+class _TrustStoreAdapter(_DeadlineAdapter):
+    """Verifies TLS by one SSL context, for the server and for a proxy."""
 
-    def __init__(self, watch: Callable[[int], None], context: ssl.SSLContext) -> None:
+    def __init__(self, check_deadline: Callable[[], None], context: ssl.SSLContext) -> None:
         self._context = context
-        super().__init__(watch)
+        super().__init__(check_deadline)
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         super().init_poolmanager(*args, ssl_context=self._context, **kwargs)
@@ -102,7 +100,7 @@ class _SystemTrust(_Adapter):
 
 
 def tls_context(ca_bundle: str | None = None, client_cert: str | None = None) -> ssl.SSLContext:
-    """The operating system's trust store, these PEM files beside it. LocalError where one can't be used."""
+    """The operating system's trust store plus these PEM files. Raises LocalError for an unusable file."""
     import truststore
 
     context = truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -113,7 +111,7 @@ def tls_context(ca_bundle: str | None = None, client_cert: str | None = None) ->
             raise _unusable("CA bundle", ca_bundle, error) from error
     if client_cert:
         try:
-            context.load_cert_chain(client_cert, password=_refuse_to_ask)
+            context.load_cert_chain(client_cert, password=_refuse_prompt)
         except (OSError, ValueError) as error:
             raise _unusable("client certificate", client_cert, error) from error
     return context
@@ -121,14 +119,14 @@ def tls_context(ca_bundle: str | None = None, client_cert: str | None = None) ->
 
 def _unusable(what: str, path: str, error: OSError | ValueError) -> LocalError:
     if isinstance(error, ssl.SSLError):
-        return LocalError(f"the {what} {path} is no PEM file of that kind")
-    # A path with a NUL in it is refused before anyone looks for the file.
-    why = error.strerror if isinstance(error, OSError) else "no file has such a name"
+        return LocalError(f"the {what} {path} is not a PEM file of that kind")
+    # ValueError: the path has a NUL in it.
+    why = error.strerror if isinstance(error, OSError) else "not a valid file name"
     return LocalError(f"the {what} {path} can't be read: {why}")
 
 
-def _refuse_to_ask() -> str:
-    # Without this OpenSSL itself would ask, on the terminal.
+def _refuse_prompt() -> str:
+    # Otherwise OpenSSL would prompt on the terminal.
     raise LocalError(
         "the key in the client certificate's file is encrypted",
         hint="decrypt it first: openssl pkey -in FILE -out FILE",

@@ -171,9 +171,9 @@ class Masked:
         return page(self._reads.window(session_id, start, count))
 
     def messages(
-        self, session_id: str, start: int = 1, *, meanwhile: Callable[[], None] = lambda: None
+        self, session_id: str, start: int = 1, *, on_wait: Callable[[], None] = lambda: None
     ) -> Iterator[Page]:
-        return map(page, self._reads.messages(session_id, start, meanwhile=meanwhile))
+        return map(page, self._reads.messages(session_id, start, on_wait=on_wait))
 
 
 def _optional(value: str | None) -> str | None:

@@ -24,6 +24,10 @@ SESSIONS = (
 MESSAGES = f"4 messages of 0000Na9B26EF002G; {PAGE}; {OBEYED}; {ISO}"
 TOPICS = "/v2/me/*, /v2/me/smssession, /v2/me/smssessions, /v2/me/smsessions"
 PUSH = f"handshake, subscription to {TOPICS} and connect accepted"
+NO_COMETD = (
+    "the server answers: no such resource (statusCode 6, HTTP 404): Resource not found, "
+    "at http://{place}/api/v2/notifications"
+)
 NO_CSRF = "no CSRF token is in use"
 POLLS = "without push `smscli tail` asks the server again and again: see --interval"
 ASK = "ask whoever runs the server"
@@ -91,7 +95,7 @@ def test_in_a_pipe_a_check_is_a_tab_separated_line(smscli: Smscli) -> None:
     usual = as_documented(place)
     usual["push"] = [
         "warn",
-        f"no push, at the handshake or subscription: the server answers HTTP 404; {NO_CSRF}",
+        f"no push, at the handshake or subscription: {NO_COMETD.format(place=place)}; {NO_CSRF}",
         POLLS,
     ]
     lines = ["\t".join([name, *(str(value or "") for value in usual[name])]) + "\n" for name in NAMES]
@@ -276,7 +280,6 @@ URIS = "1 session at me/smsessions; an array under uris, with statusCode; uris s
         ),
         ({"csrf": True}, push("its CSRF token is sent along")),
         ({"csrf": True, "csrf_connect": "none"}, push("its CSRF token is sent along")),
-        ({"push": "off"}, no_push(f"{AT_FIRST}: the server answers HTTP 404; {NO_CSRF}")),
         ({"push_interval": 2000}, {}),
         ({"push_reconnect": "handshake"}, no_push("connect: the server forgets its clients")),
         ({"push_reconnect": "none"}, no_push(f"connect: the server wants no more connects; {NO_CSRF}")),
@@ -306,6 +309,14 @@ def test_a_variant_is_named_and_no_failure(
     smscli: Smscli, variant: dict[str, object], otherwise: dict[str, list[object]]
 ) -> None:
     assert differences(smscli, Options(scene="empty", **variant)) == (0, otherwise)
+
+
+def test_a_server_without_cometd_is_no_push(smscli: Smscli) -> None:
+    with FakeServer(Options(scene="empty", push="off")) as server:
+        outcome, said = checked(smscli, server)
+        place = server.url.removeprefix("http://")
+    assert outcome.code == 0
+    assert {"push": said["push"]} == no_push(f"{AT_FIRST}: {NO_COMETD.format(place=place)}; {NO_CSRF}")
 
 
 def test_a_connect_without_answer_is_no_push(smscli: Smscli) -> None:
@@ -383,7 +394,7 @@ def test_an_empty_list_leaves_the_messages_unchecked(smscli: Smscli, empty_serve
     )
 
 
-NOT_JSON = "the server's answer is not JSON (line 14, column 3), at "
+NOT_JSON = "the server's response is not JSON (line 14, column 3), at "
 
 
 def test_the_printed_sample_is_no_answer(smscli: Smscli) -> None:
@@ -544,7 +555,9 @@ def test_a_certificate_is_trusted_or_it_is_not(smscli: Smscli, authority: trustm
     assert trusted[3] == f"name and TLS\tok\t{place} answers, its certificate is trusted\t"
     assert trusted[5] == f"features\twarn\tthe server lists no features\t{NO_MATTER}"
     assert refused.code == 3
-    assert refused.out.splitlines()[3].endswith("\tif its authority is your own, name it: --ca-bundle FILE")
+    assert refused.out.splitlines()[3].endswith(
+        "\tif it was issued by your own CA, name that: --ca-bundle FILE"
+    )
 
 
 @pytest.mark.parametrize(

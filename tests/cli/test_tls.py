@@ -25,7 +25,7 @@ Environ = dict[str, str]
 ID = "0000Na9B26EF0001"
 SIGNED_IN = {"SMSCLI_USERNAME": "demo", "SMSCLI_PASSWORD": "demo"}
 UNKNOWN = "unable to get local issuer certificate"
-AUTHORITY = "if its authority is your own, name it: --ca-bundle FILE"
+AUTHORITY = "if it was issued by your own CA, name that: --ca-bundle FILE"
 CLOCK = "is this machine's clock right? if it is, the server needs a new certificate"
 READS = [["list"], ["show", ID], ["messages", ID], ["tail", ID], ["doctor"], ["auth", "status"]]
 DAY = timedelta(days=1)
@@ -272,7 +272,7 @@ def test_a_key_of_another_certificate_is_told(
     outcome = smscli("list", "--client-cert", own, **at(front))
     assert (outcome.code, outcome.err) == (
         1,
-        f"error: the client certificate {own} is no PEM file of that kind\n",
+        f"error: the client certificate {own} is not a PEM file of that kind\n",
     )
     assert front.connections == 0
 

@@ -14,7 +14,7 @@ import pytest
 
 from smscli.follow.feed import FollowSettings, follow
 from smscli.gws.client import GwsClient, Server
-from smscli.gws.cometd import Advice, Channel
+from smscli.gws.cometd import Advice, BayeuxClient
 from smscli.gws.http import Transport
 from smscli.gws.push import Push
 from smscli.model import Event, Idle, NewMessages, Notice, SessionEnded, SessionStarted, Wake, WakeKind
@@ -188,14 +188,14 @@ def test_a_server_that_knows_nothing_any_more_gets_a_handshake(start: Start, lis
 def test_a_client_that_begins_anew_is_not_counted_with_what_it_was_before(start: Start) -> None:
     server = start(timeout=300)
     before = Transport(Server(server.base_url), lambda: "Bearer t", {}, clock=time.monotonic)
-    after = before.beside()
-    old, new = (Channel(transport, lambda _: None) for transport in (before, after))
+    after = before.clone()
+    old, new = (BayeuxClient(transport, lambda _: None) for transport in (before, after))
     old.open()
     held = threading.Thread(target=old.connect, kwargs={"at_once": False})
     held.start()
     server.await_listener()
     new.open()
-    new.connect(at_once=False)
+    new.connect(immediate=False)
     held.join()
     # One of many clients would be told to wait two seconds.
     assert new.advice == Advice(0.0, 0.3)

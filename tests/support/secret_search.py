@@ -54,7 +54,7 @@ main()
 """
 BREAKS = (
     "smscli.settings.credentials.of.Credential:header",
-    "smscli.gws.http_auth.of.SignIn:learn",
+    "smscli.gws.http_auth.of.HttpAuth:store_csrf_token",
     "smscli.gws.http:_trace",
     "requests.adapters.of.HTTPAdapter:send",
     "http.client.of.HTTPConnection:putheader",

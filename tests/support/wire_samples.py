@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 
 from smscli.errors import WireError
 from smscli.gws import decode
-from smscli.gws.cometd import Channel
+from smscli.gws.cometd import BayeuxClient
 from smscli.gws.decode import Service, Status, User
-from smscli.gws.http import Answer
+from smscli.gws.http import HttpResponse
 from smscli.model import Message, Participant, Session, Wake, WakeKind
 from tests.support.paths import WIRE_FIXTURES
 
@@ -129,16 +129,16 @@ LISTS = [
 ]
 
 NO_LISTS = [
-    ("list_status_alone", "no session list in the server's answer, but an object with statusCode"),
+    ("list_status_alone", "the server's response has no session list, but an object with statusCode"),
     (
         "list_other_resource",
-        "no session list in the server's answer, but an object with statusCode, chats",
+        "the server's response has no session list, but an object with statusCode, chats",
     ),
-    ("list_entry_no_object", "session 2 of the list is no object, but a number"),
+    ("list_entry_no_object", "session 2 of the list is not an object, but a number"),
     ("list_entry_without_id", "session 2 of the list has no id, but an object with state"),
     (
         "notification_error",
-        "no session list in the server's answer, but an object with notificationType, errorMessage,"
+        "the server's response has no session list, but an object with notificationType, errorMessage,"
         " referenceId",
     ),
 ]
@@ -155,8 +155,8 @@ PAGES = [
 ]
 
 NO_PAGES = [
-    ("messages_missing", "no messages in the server's answer, but an object with statusCode"),
-    ("messages_entry_no_object", f"a message of session {ID} is no object, but a text"),
+    ("messages_missing", "the server's response has no messages, but an object with statusCode"),
+    ("messages_entry_no_object", f"a message of session {ID} is not an object, but a text"),
 ]
 
 TYPES = [
@@ -503,11 +503,11 @@ NO_JSON = [
     ("no_json_empty.txt", "is empty"),
     ("no_json_blank.txt", "is empty"),
     ("no_json_login_page.txt", "is a web page, not JSON"),
-    ("no_json_cut.txt", "is cut short (after 38 characters)"),
-    ("no_json_cut_between_values.txt", "is cut short (after 28 characters)"),
+    ("no_json_cut.txt", "is cut short (after 38 bytes)"),
+    ("no_json_cut_between_values.txt", "is cut short (after 28 bytes)"),
     ("no_json_latin_1.txt", "is not UTF-8 text (byte 28)"),
-    ("no_json_not_a_number.txt", "has a number that is too large or none at all"),
-    ("no_json_infinite.txt", "has a number that is too large or none at all"),
+    ("no_json_not_a_number.txt", "has a number that is too large or not a number"),
+    ("no_json_infinite.txt", "has a number that is too large or not a number"),
     ("no_json_word.txt", "is not JSON (line 1, column 14)"),
     ("no_json_csrf.txt", "is not JSON (line 1, column 1)"),
 ]
@@ -573,8 +573,8 @@ FILES = [
     for done in ("file_uploaded", "file_deleted")
 ]
 
-_NO_USER = "no user in the server's answer, but an object with statusCode"
-_NO_SERVICES = "no services in the server's answer, but an object with statusCode, uris"
+_NO_USER = "the server's response has no user, but an object with statusCode"
+_NO_SERVICES = "the server's response has no services, but an object with statusCode, uris"
 SERVICES = (Service("TServer", "Voice", "Active", "v1"), Service("IxnServer", "Media", "Inactive", "m1"))
 
 
@@ -627,24 +627,30 @@ def _is_json(name: str) -> bool:
         decode.decode(body(name))
     except WireError as error:
         # Where exactly it stops being JSON is told differently by newer Pythons.
-        return not error.message.startswith("the server's answer is not JSON (line ")
+        return not error.message.startswith("the server's response is not JSON (line ")
     return True
 
 
 class _Wire:
-    """A transport that has one answer."""
+    """A transport with one response."""
 
-    def __init__(self, answer: bytes) -> None:
-        self._answer = answer
+    def __init__(self, body: bytes) -> None:
+        self._body = body
 
-    def post(self, path: str, sent: bytes, timeout: float | None = None) -> Answer:
-        return Answer(200, self._answer)
+    def url(self, path: str) -> str:
+        return path
+
+    def mask_secrets(self, text: str) -> str:
+        return text
+
+    def post(self, path: str, sent: bytes, timeout: float | None = None) -> HttpResponse:
+        return HttpResponse(200, self._body)
 
 
 def delivered(name: str) -> list[Wake]:
-    """The wake-ups that a long poll's answer brings, through the channel that reads it."""
+    """The wake-ups from the response of a long poll."""
     heard: list[Wake] = []
-    Channel(_Wire(body(name)), heard.append).connect(at_once=False, patience=1.0)
+    BayeuxClient(_Wire(body(name)), heard.append).connect(immediate=False, timeout=1.0)
     return heard
 
 
@@ -666,7 +672,7 @@ _TABLES: list[tuple[Callable[[str], object], Iterable[tuple[str, object]]]] = [
     (delivered, [("delivery", [NEWS])]),
     (
         lambda name: decode.decode(body(name)),
-        [(name, Refused(f"the server's answer {why}")) for name, why in NO_JSON],
+        [(name, Refused(f"the server's response {why}")) for name, why in NO_JSON],
     ),
 ]
 SAMPLES = [Sample(name, read, expected) for read, table in _TABLES for name, expected in table]

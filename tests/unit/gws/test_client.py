@@ -2,9 +2,9 @@
 
 import gc
 import gzip
+import json
 import ssl
 import time
-import zlib
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -174,7 +174,7 @@ def test_a_secret_that_no_header_can_carry_is_not_sent_and_not_told(connect: Con
     [
         ("https://sso.example/login?to=x", "https://sso.example"),
         ("https://user:pass@sso.example:444/", "https://sso.example:444"),
-        ("http://[broken", "nowhere"),
+        ("http://[broken", "an unreadable address"),
     ],
 )
 def test_a_redirect_is_not_followed_and_its_origin_is_named(
@@ -218,7 +218,7 @@ def test_a_list_is_one_request_when_the_spelling_is_known(connect: Connect) -> N
 def test_the_spelling_is_found_and_learned(connect: Connect, missing: Reply) -> None:
     learned: list[str] = []
     with WireServer(lambda request: EMPTY_LIST if "smssessions" in request.path else missing) as server:
-        client = connect(server, spelling=None, learn=learned.append)
+        client = connect(server, spelling=None, on_spelling=learned.append)
         assert client.sessions() == Listing(())
         client.sessions()
     assert server.targets == [
@@ -232,14 +232,14 @@ def test_the_spelling_is_found_and_learned(connect: Connect, missing: Reply) -> 
 def test_the_first_spelling_that_works_is_learned_too(connect: Connect) -> None:
     learned: list[str] = []
     with WireServer(in_turn(EMPTY_LIST)) as server:
-        connect(server, spelling=None, learn=learned.append).sessions()
+        connect(server, spelling=None, on_spelling=learned.append).sessions()
     assert (server.targets, learned) == (["me/smsessions?fields=*"], ["smsessions"])
 
 
 def test_a_spelling_that_stops_working_is_forgotten(connect: Connect) -> None:
     learned: list[str] = []
     with WireServer(by_path(smsessions=EMPTY_LIST)) as server:
-        connect(server, spelling="smssessions", learn=learned.append).sessions()
+        connect(server, spelling="smssessions", on_spelling=learned.append).sessions()
     assert server.targets == ["me/smssessions?fields=*", "me/smsessions?fields=*"]
     assert learned == ["smsessions"]
 
@@ -247,7 +247,7 @@ def test_a_spelling_that_stops_working_is_forgotten(connect: Connect) -> None:
 def test_a_server_with_both_spellings_does_not_change_the_known_one(connect: Connect) -> None:
     learned: list[str] = []
     with WireServer(by_path(smsessions=EMPTY_LIST, smssessions=EMPTY_LIST)) as server:
-        client = connect(server, learn=learned.append)
+        client = connect(server, on_spelling=learned.append)
         failure(lambda: client.window("s1"), NotFound)
     assert (learned, client.spelling) == ([], "smsessions")
 
@@ -255,7 +255,7 @@ def test_a_server_with_both_spellings_does_not_change_the_known_one(connect: Con
 def test_no_list_under_either_spelling_is_a_server_without_sms(connect: Connect) -> None:
     learned: list[str] = []
     with WireServer(in_turn(NOT_THERE)) as server:
-        error = failure(connect(server, spelling=None, learn=learned.append).sessions, ServerError)
+        error = failure(connect(server, spelling=None, on_spelling=learned.append).sessions, ServerError)
     assert error.message == f"no SMS sessions at {server.base_url}"
     assert error.hint == "is the URL right? see `smscli doctor`"
     assert (error.exit_code, error.http_status, error.status_code, learned) == (1, 404, 6, [])
@@ -341,7 +341,7 @@ def test_messages_are_found_under_the_other_spelling(connect: Connect) -> None:
 
     learned: list[str] = []
     with WireServer(double) as server:
-        page = connect(server, spelling=None, learn=learned.append).window("s1")
+        page = connect(server, spelling=None, on_spelling=learned.append).window("s1")
     assert (page, learned) == (Page((text(1),)), ["smssessions"])
     assert server.targets == [
         "me/smsessions/s1/messages",
@@ -533,7 +533,7 @@ def test_each_request_is_told_also_one_that_nobody_waits_for(connect: Connect) -
         log.close()
     asked = [line.split(" ")[2] for line in told]
     assert sorted(asked) == sorted(f"startIndex={one.query['startIndex']}" for one in server.requests)
-    assert [line.endswith("no answer given up") for line in told].count(True) == len(told) - 3
+    assert [line.endswith("no response abandoned") for line in told].count(True) == len(told) - 3
 
 
 def test_pages_that_do_not_begin_where_foreseen_are_never_passed_over(connect: Connect) -> None:
@@ -652,33 +652,19 @@ def test_each_refusal_is_one_of_our_errors(
 @pytest.mark.parametrize(
     ("authorization", "quoted"),
     [
-        ("Bearer s3cret-t0ken", "Bearer s3cret-t0ken, s3cret-t0ken, s3cret-t0ken, czNjcmV0LXQwa2Vu"),
-        ("Basic bWFqYTpw5HNzL3cwcmQ=", "bWFqYTpw5HNzL3cwcmQ=, maja:päss/w0rd, päss/w0rd, p%C3%A4ss%2Fw0rd"),
-        (
-            "Basic bWFqYTpww6Rzcy93MHJk",
-            "bWFqYTpww6Rzcy93MHJk, maja:päss/w0rd, p\\u00e4ss/w0rd, p%C3%A4ss/w0rd",
-        ),
+        ("Bearer s3cret-t0ken", "Bearer s3cret-t0ken, s3cret-t0ken, czNjcmV0LXQwa2Vu"),
+        ("Basic bWFqYTpw5HNzL3cwcmQ=", "bWFqYTpw5HNzL3cwcmQ=, maja:päss/w0rd, päss/w0rd"),
+        ("Basic bWFqYTpww6Rzcy93MHJk", "bWFqYTpww6Rzcy93MHJk, maja:päss/w0rd, cMOkc3MvdzByZA=="),
     ],
 )
 def test_no_secret_comes_back_in_a_refusals_words(connect: Connect, authorization: str, quoted: str) -> None:
     words = {"statusCode": 20, "statusMessage": f"cannot use {quoted}"}
     with WireServer(in_turn(answer(words, 401))) as server:
         error = failure(connect(server, authorization=lambda: authorization).sessions, SignInRefused)
-    assert error.message.partition("cannot use ")[2].partition(", at ")[0] == "***, ***, ***, ***"
+    assert error.message.partition("cannot use ")[2].partition(", at ")[0] == "***, ***, ***"
 
 
-@pytest.mark.parametrize(
-    "quoted",
-    [
-        "p%c3%a4ss%2fw0rd",
-        "p%E4ss%2Fw0rd",
-        "70c3a473732f77307264",
-        "70C3A473732F77307264",
-        "bWFqYTpww6Rzcy93MHJk",
-        "P\u00c4SS/W0RD",
-        "bWFqYTpww6Rzcy93MHJk".replace("/", "_"),
-    ],
-)
+@pytest.mark.parametrize("quoted", ["bWFqYTpww6Rzcy93MHJk", "cMOkc3MvdzByZA", "P\u00c4SS/W0RD"])
 def test_nor_in_another_form(connect: Connect, quoted: str) -> None:
     words = {"statusCode": 20, "statusMessage": quoted}
     with WireServer(in_turn(answer(words, 401))) as server:
@@ -739,11 +725,10 @@ def test_an_error_status_is_a_refusal_whatever_the_body(connect: Connect) -> Non
 @pytest.mark.parametrize(
     ("body", "why"),
     [
-        (b"", "the server's answer is empty"),
-        (b"<html>sign in</html>", "the server's answer is a web page, not JSON"),
-        (b'{"smsessions": [', "the server's answer is cut short (after 16 characters)"),
-        (b'{"chats": []}', "no session list in the server's answer, but an object with chats"),
-        (b"[" * 100_000, "the server's answer is nested too deeply"),
+        (b"", "the server's response is empty"),
+        (b"<html>sign in</html>", "the server's response is a web page, not JSON"),
+        (b'{"chats": []}', "the server's response has no session list, but an object with chats"),
+        (b"[" * 100_000, "the server's response is nested too deeply"),
     ],
 )
 def test_what_is_no_answer_is_told_with_its_place(connect: Connect, body: bytes, why: str) -> None:
@@ -797,7 +782,12 @@ def asked_to_wait(seconds: int | str) -> Reply:
         ((answer(b"", 403), EMPTY_LIST), (1, [], "NotPermitted")),
         ((answer({"statusCode": 2}), EMPTY_LIST), (1, [], "ServerError")),
         ((answer(b"", 302, {"Location": "/x"}), EMPTY_LIST), (1, [], "ServerError")),
-        ((answer(b"{"), EMPTY_LIST), (1, [], "WireError")),
+        ((answer(b"["), EMPTY_LIST), (2, [0.5], None)),
+        ((answer(b"["),), (3, [0.5, 1.0], "TruncatedJson")),
+        ((answer(b'["caf\xc3'), EMPTY_LIST), (2, [0.5], None)),
+        ((answer(b"x"), EMPTY_LIST), (1, [], "WireError")),
+        ((answer(b"", 408), EMPTY_LIST), (2, [0.5], None)),
+        ((answer(b"", 501), EMPTY_LIST), (1, [], "ServerError")),
     ],
 )
 def test_a_read_is_repeated_only_where_that_may_help(
@@ -848,18 +838,10 @@ def test_retry_after_is_read_as_seconds_by_the_servers_own_clock(
     assert isinstance(error, Throttled)
     assert error.retry_after == seconds
     if seconds is not None:
-        assert error.message.endswith(f": come back in {seconds:.0f} s")
+        assert error.message.endswith(f": retry after {seconds:.0f} s")
 
 
 # --- limits ---
-
-
-def test_a_body_announced_over_64_mib_is_not_begun(connect: Connect) -> None:
-    announced = whole(b"HTTP/1.1 200 OK\r\nContent-Length: 67108865\r\n\r\n[")
-    with WireServer(in_turn(announced)) as server:
-        error = failure(lambda: connect(server).page("s1", 1, 10), http.TooLong)
-    assert error.message == f"the answer of localhost:{server.port} is over 64 MiB"
-    assert (error.kind, error.hint) == ("wire", "ask for fewer messages: --count N")
 
 
 def test_a_body_that_only_turns_out_over_64_mib_is_dropped(connect: Connect) -> None:
@@ -869,8 +851,8 @@ def test_a_body_that_only_turns_out_over_64_mib_is_dropped(connect: Connect) -> 
             line.send(b" " * 2**20)
 
     with WireServer(in_turn(flood)) as server:
-        error = failure(connect(server).sessions, http.TooLong)
-    assert (error.message, error.hint) == (f"the answer of localhost:{server.port} is over 64 MiB", None)
+        error = failure(connect(server).sessions, http.ResponseTooLarge)
+    assert (error.message, error.hint) == (f"the response of localhost:{server.port} is over 64 MiB", None)
 
 
 def packed(body: bytes, encoding: str = "gzip") -> Reply:
@@ -891,25 +873,23 @@ def test_a_packed_answer_of_several_members_is_read_whole(connect: Connect) -> N
 
 def test_a_packed_bomb_is_dropped(connect: Connect) -> None:
     with WireServer(in_turn(packed(gzip.compress(b" " * (65 * 2**20))))) as server:
-        error = failure(connect(server).sessions, http.TooLong)
-    assert error.message == f"the answer of localhost:{server.port} is over 64 MiB"
+        error = failure(connect(server).sessions, http.ResponseTooLarge)
+    assert error.message == f"the response of localhost:{server.port} is over 64 MiB"
 
 
-@pytest.mark.parametrize(
-    ("reply", "kind", "why"),
-    [
-        (packed(gzip.compress(b"[]")[:-4]), Unreachable, "was cut short"),
-        (packed(b"not gzip at all"), WireError, "can't be unpacked"),
-        (packed(zlib.compress(b"[]"), "deflate"), WireError, "is packed in a way nobody asked for"),
-        (packed(gzip.compress(b"[]"), "gzip, gzip"), WireError, "is packed in a way nobody asked for"),
-    ],
-)
-def test_a_badly_packed_answer_is_refused(
-    connect: Connect, reply: Reply, kind: type[SmscliError], why: str
-) -> None:
-    with WireServer(in_turn(reply)) as server:
-        error = failure(lambda: connect(server).sessions(retries=0), kind)
-    assert error.message == f"the answer of localhost:{server.port} {why}"
+@pytest.mark.parametrize("encoding", ["gzip", "gzip, gzip"])
+def test_a_badly_packed_answer_is_refused(connect: Connect, encoding: str) -> None:
+    with WireServer(in_turn(packed(b"not gzip at all", encoding))) as server:
+        error = failure(connect(server).sessions, WireError)
+        assert len(server.requests) == 1
+    assert error.message == f"the response of localhost:{server.port} can't be decompressed"
+
+
+def test_a_packed_answer_cut_before_its_end_is_read_again(connect: Connect) -> None:
+    whole = gzip.compress(json.dumps([{"id": f"s{number}"} for number in range(1000)]).encode())
+    with WireServer(in_turn(packed(whole[:1000]), packed(whole))) as server:
+        assert len(connect(server).sessions().sessions) == 1000
+        assert len(server.requests) == 2
 
 
 @pytest.mark.parametrize(
@@ -925,7 +905,7 @@ def test_a_badly_packed_answer_is_refused(
 def test_what_is_no_sound_http_is_refused(connect: Connect, head: bytes) -> None:
     with WireServer(in_turn(cut_after(head))) as server:
         error = failure(connect(server).sessions, WireError)
-    assert error.message == f"localhost:{server.port} does not answer in HTTP"
+    assert error.message == f"the response of localhost:{server.port} is not valid HTTP"
     assert len(server.requests) == 1
 
 
@@ -934,7 +914,7 @@ def test_an_answer_of_two_lengths_is_refused(connect: Connect) -> None:
     """urllib3 leaves the connection of such an answer to the garbage collector, which warns of it."""
     with WireServer(in_turn(cut_after(b"HTTP/1.1 200 OK\r\nContent-Length: 2, 3\r\n\r\n[]"))) as server:
         error = failure(connect(server).sessions, WireError)
-    assert error.message == f"localhost:{server.port} does not answer in HTTP"
+    assert error.message == f"the response of localhost:{server.port} is not valid HTTP"
     del error
     gc.collect()
 
@@ -944,7 +924,7 @@ def test_a_body_that_drips_for_ever_is_given_up(connect: Connect) -> None:
     dripping = drip(b"HTTP/1.1 200 OK\r\n\r\n", b" ", 0.01)
     with WireServer(in_turn(dripping)) as server:
         error = failure(lambda: connect(server, clock=lambda: next(times)).sessions(retries=0), TimedOut)
-    assert error.message == f"the answer of localhost:{server.port} was not whole in time"
+    assert error.message == f"localhost:{server.port} did not send the whole response in time"
 
 
 # --- no answer ---
@@ -982,17 +962,17 @@ def test_what_no_library_can_make_an_address_of_is_told(connect: Connect) -> Non
         (
             cut_after(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n["),
             Unreachable,
-            "the answer of {host} was cut short",
+            "the response of {host} was cut short",
         ),
         (
             cut_after(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n["),
             Unreachable,
-            "the answer of {host} was cut short",
+            "the response of {host} was cut short",
         ),
         (
             cut_after(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n["),
             Unreachable,
-            "the answer of {host} was cut short",
+            "the response of {host} was cut short",
         ),
     ],
 )
@@ -1062,7 +1042,7 @@ def test_the_bundle_that_requests_brings_is_not_trusted(
     with WireServer(in_turn(EMPTY_LIST), served_by(ours)) as server:
         error = failure(connect(server, wait=waits.append).sessions, Untrusted)
     assert error.message.startswith(f"the certificate of localhost:{server.port} is not trusted: ")
-    assert error.hint == "if its authority is your own, name it: --ca-bundle FILE"
+    assert error.hint == "if it was issued by your own CA, name that: --ca-bundle FILE"
     assert (error.exit_code, waits, server.requests) == (3, [], [])
 
 
@@ -1127,7 +1107,7 @@ def test_an_encrypted_key_is_a_clear_error_and_asks_nobody(
 )
 @pytest.mark.parametrize(
     ("content", "why"),
-    [(None, "can't be read: No such file or directory"), ("nothing\n", "is no PEM file of that kind")],
+    [(None, "can't be read: No such file or directory"), ("nothing\n", "is not a PEM file of that kind")],
 )
 def test_a_file_that_cannot_be_used_is_named(
     connect: Connect, tmp_path: Path, option: str, what: str, content: str | None, why: str
@@ -1144,7 +1124,7 @@ def test_a_file_that_cannot_be_used_is_named(
 )
 def test_a_name_that_no_file_can_have_is_refused(connect: Connect, option: str, what: str) -> None:
     error = failure(lambda: connect("https://localhost/api/v2", **{option: "a\0b"}), LocalError)
-    assert error.message == f"the {what} a\0b can't be read: no file has such a name"
+    assert error.message == f"the {what} a\0b can't be read: not a valid file name"
 
 
 # --- proxies ---
@@ -1250,7 +1230,7 @@ def test_a_debug_line_tells_a_request_without_an_answer(connect: Connect) -> Non
     with WireServer(in_turn(reset)) as server:
         client = connect(server, debug=lines.append, clock=lambda: next(times))
         failure(lambda: client.sessions(retries=0), Unreachable)
-    assert lines == ["GET /api/v2/me/smsessions fields=* no answer 100 ms"]
+    assert lines == ["GET /api/v2/me/smsessions fields=* no response 100 ms"]
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from smscli.errors import ServerError, SignInRefused, SmscliError, Throttled, Unreachable, WireError
-from smscli.gws.cometd import TOPICS, Advice, Channel, Forgotten, NoPush
-from smscli.gws.http import Answer, Server, Transport
+from smscli.errors import NotFound, ServerError, SignInRefused, SmscliError, Throttled, Unreachable, WireError
+from smscli.gws.cometd import TOPICS, Advice, BayeuxClient, ClientUnknown, PushUnavailable
+from smscli.gws.http import HttpResponse, Server, Transport
 from smscli.model import Wake, WakeKind
 from tests.support.cometd_script import NEWS, UNKNOWN, CometdScript, connected
 from tests.support.wire_server import WireServer, answer, cut_after
@@ -18,15 +18,15 @@ S1 = Wake(WakeKind.MESSAGES, "s1")
 
 
 class Heard(list[Wake]):
-    """The wake-ups of a channel."""
+    """The wake-ups of a client."""
 
 
 @contextmanager
-def channel_to(script: CometdScript) -> Iterator[tuple[Channel, Heard]]:
+def client_of(script: CometdScript) -> Iterator[tuple[BayeuxClient, Heard]]:
     heard = Heard()
     with WireServer(script) as server:
         transport = Transport(Server(server.base_url), lambda: "Bearer s3cret", {}, clock=lambda: 0.0)
-        yield Channel(transport, heard.append), heard
+        yield BayeuxClient(transport, heard.append), heard
         transport.close()
 
 
@@ -34,13 +34,13 @@ def refused(kind: str, error: str = "403::denied", **more: object) -> dict[str, 
     return {"channel": f"/meta/{kind}", "successful": False, "error": error, **more}
 
 
-def open_channel(channel: Channel) -> None:
-    channel.open()
+def open_client(client: BayeuxClient) -> None:
+    client.open()
 
 
-def connect(channel: Channel) -> None:
-    channel.open()
-    channel.connect(at_once=True)
+def connect(client: BayeuxClient) -> None:
+    client.open()
+    client.connect(immediate=True)
 
 
 # --- what is said ---
@@ -48,9 +48,9 @@ def connect(channel: Channel) -> None:
 
 def test_a_channel_opens_with_a_handshake_and_four_subscriptions_in_one_request() -> None:
     script = CometdScript()
-    with channel_to(script) as (channel, _):
-        channel.open()
-        assert channel.is_open
+    with client_of(script) as (client, _):
+        client.open()
+        assert client.is_open
     assert script.kinds == ["handshake", "subscribe"]
     assert script.sent("handshake") == [
         {
@@ -70,21 +70,21 @@ def test_a_channel_opens_with_a_handshake_and_four_subscriptions_in_one_request(
 
 def test_a_connect_asks_not_to_be_held_only_when_told_so() -> None:
     script = CometdScript(connect=[connected(), connected()])
-    with channel_to(script) as (channel, _):
-        channel.open()
-        assert channel.connect(at_once=True) is False
-        assert channel.connect(at_once=False) is False
+    with client_of(script) as (client, _):
+        client.open()
+        assert client.connect(immediate=True) is False
+        assert client.connect(immediate=False) is False
     usual = {"channel": "/meta/connect", "clientId": "c1", "connectionType": "long-polling"}
     assert script.sent("connect") == [usual | {"advice": {"timeout": 0}}, usual]
 
 
 def test_a_channel_takes_leave_once_it_is_open() -> None:
     script = CometdScript()
-    with channel_to(script) as (channel, _), WireServer(script) as server:
+    with client_of(script) as (client, _), WireServer(script) as server:
         second = Transport(Server(server.base_url), lambda: "Bearer s3cret", {}, clock=lambda: 0.0)
-        channel.leave(second, 1.0)
-        channel.open()
-        channel.leave(second, 1.0)
+        client.disconnect(second, 1.0)
+        client.open()
+        client.disconnect(second, 1.0)
         second.close()
     assert script.sent("disconnect") == [{"channel": "/meta/disconnect", "clientId": "c1"}]
 
@@ -92,10 +92,10 @@ def test_a_channel_takes_leave_once_it_is_open() -> None:
 def test_each_handshake_drops_the_browser_s_cookie_and_keeps_the_session_s() -> None:
     cookies = answer([UNKNOWN], headers={"Set-Cookie": "JSESSIONID=n1; Path=/"})
     script = CometdScript(connect=[cookies])
-    with channel_to(script) as (channel, _):
-        with pytest.raises(Forgotten):
-            connect(channel)
-        channel.open()
+    with client_of(script) as (client, _):
+        with pytest.raises(ClientUnknown):
+            connect(client)
+        client.open()
     assert script.headers("subscribe", "cookie") == ["BAYEUX_BROWSER=b1", "JSESSIONID=n1; BAYEUX_BROWSER=b2"]
     assert script.headers("handshake", "cookie") == [None, "JSESSIONID=n1"]
 
@@ -103,8 +103,8 @@ def test_each_handshake_drops_the_browser_s_cookie_and_keeps_the_session_s() -> 
 def test_a_403_that_names_the_csrf_token_renews_it_once() -> None:
     forged = answer(b"Missing or invalid Csrf token", 403)
     script = CometdScript(handshake=[forged])
-    with channel_to(script) as (channel, _):
-        channel.open()
+    with client_of(script) as (client, _):
+        client.open()
     assert script.kinds == ["handshake", "me", "handshake", "subscribe"]
     assert script.headers("handshake", "x-csrf-token") == [None, "t0k3n"]
 
@@ -112,8 +112,8 @@ def test_a_403_that_names_the_csrf_token_renews_it_once() -> None:
 def test_a_403_that_the_new_csrf_token_does_not_help_is_final() -> None:
     forged = answer(b"Missing or invalid Csrf token", 403)
     script = CometdScript(handshake=[forged, forged])
-    with channel_to(script) as (channel, _), pytest.raises(NoPush, match="the server answers HTTP 403"):
-        channel.open()
+    with client_of(script) as (client, _), pytest.raises(PushUnavailable, match=r"forbidden \(HTTP 403\)"):
+        client.open()
     assert script.kinds == ["handshake", "me", "handshake"]
 
 
@@ -124,10 +124,10 @@ def test_news_come_with_any_answer_and_in_any_order() -> None:
     state = {"channel": "/v2/me/smssession", "data": {"smssession": {"id": "s2"}}}
     subscribed = {"channel": "/meta/subscribe", "successful": True}
     script = CometdScript(subscribe=[[NEWS, subscribed]], connect=[[NEWS, GOOD, state], [GOOD, NEWS]])
-    with channel_to(script) as (channel, heard):
-        channel.open()
-        assert channel.connect(at_once=True) is True
-        assert channel.connect(at_once=True) is True
+    with client_of(script) as (client, heard):
+        client.open()
+        assert client.connect(immediate=True) is True
+        assert client.connect(immediate=True) is True
     assert heard == [S1, S1, Wake(WakeKind.LIST), S1]
 
 
@@ -135,15 +135,15 @@ def test_elements_that_are_no_messages_are_ignored_and_the_others_heard() -> Non
     odd = [17, None, "junk", [[]], {}, {"channel": "/v2/me/calls"}, {"channel": 5, "data": NEWS["data"]}]
     foreign = {"channel": "/meta/elsewhere", "successful": False, "advice": "none"}
     script = CometdScript(connect=[[*odd, foreign, GOOD, {"data": None}]])
-    with channel_to(script) as (channel, heard):
-        channel.open()
-        channel.connect(at_once=True)
+    with client_of(script) as (client, heard):
+        client.open()
+        client.connect(immediate=True)
     assert heard == [S1]
 
 
 def test_a_single_message_need_not_stand_in_a_list() -> None:
-    with channel_to(CometdScript(connect=[GOOD])) as (channel, _):
-        connect(channel)
+    with client_of(CometdScript(connect=[GOOD])) as (client, _):
+        connect(client)
 
 
 @pytest.mark.parametrize("accepted", TOPICS)
@@ -152,9 +152,9 @@ def test_one_subscription_accepted_is_enough(accepted: str) -> None:
         refused("subscribe", subscription=topic) | ({"successful": True} if topic == accepted else {})
         for topic in TOPICS
     ]
-    with channel_to(CometdScript(subscribe=[replies])) as (channel, _):
-        channel.open()
-        assert channel.is_open
+    with client_of(CometdScript(subscribe=[replies])) as (client, _):
+        client.open()
+        assert client.is_open
 
 
 @pytest.mark.parametrize(
@@ -177,26 +177,26 @@ def test_advice_holds_until_it_is_changed(sent: object, expected: Advice) -> Non
 
 def test_a_handshake_begins_with_the_usual_advice() -> None:
     script = CometdScript(connect=[connected(interval=2000, reconnect="retry", **{"multiple-clients": True})])
-    with channel_to(script) as (channel, _):
-        connect(channel)
-        assert channel.advice == Advice(2.0, 30.0)
-        channel.open()
-        assert channel.advice == Advice(0.0, 30.0)
+    with client_of(script) as (client, _):
+        connect(client)
+        assert client.advice == Advice(2.0, 30.0)
+        client.open()
+        assert client.advice == Advice(0.0, 30.0)
 
 
 def test_a_connect_is_given_up_ten_seconds_after_the_time_that_it_is_held() -> None:
     times: list[float | None] = []
 
     class Timed(Transport):
-        def post(self, path: str, body: bytes, timeout: float | None = None) -> Answer:
+        def post(self, path: str, body: bytes, timeout: float | None = None) -> HttpResponse:
             times.append(timeout)
             return super().post(path, body, timeout)
 
     with WireServer(CometdScript(connect=[connected(timeout=5000), connected()])) as server:
         transport = Timed(Server(server.base_url), lambda: "Bearer s3cret", {}, clock=lambda: 0.0)
-        channel = Channel(transport, Heard().append)
-        connect(channel)
-        channel.connect(at_once=True)
+        client = BayeuxClient(transport, Heard().append)
+        connect(client)
+        client.connect(immediate=True)
         transport.close()
     assert times == [None, None, 40.0, 15.0]
 
@@ -204,11 +204,11 @@ def test_a_connect_is_given_up_ten_seconds_after_the_time_that_it_is_held() -> N
 # --- refusals ---
 
 
-def failure(script: CometdScript, act: Callable[[Channel], None]) -> Exception:
-    with channel_to(script) as (channel, _):
+def failure(script: CometdScript, act: Callable[[BayeuxClient], None]) -> Exception:
+    with client_of(script) as (client, _):
         try:
-            act(channel)
-        except (NoPush, Forgotten, SmscliError) as error:
+            act(client)
+        except (PushUnavailable, ClientUnknown, SmscliError) as error:
             return error
     pytest.fail("nothing was raised")
 
@@ -216,42 +216,50 @@ def failure(script: CometdScript, act: Callable[[Channel], None]) -> Exception:
 @pytest.mark.parametrize(
     ("handshake", "kind", "said"),
     [
-        (answer({"statusCode": 6}, 404), NoPush, "the server answers HTTP 404"),
-        (answer(b"<html>", 404), NoPush, "the server answers HTTP 404"),
-        (answer(b"", 405), NoPush, "the server answers HTTP 405"),
-        (answer(b"", 501), NoPush, "the server answers HTTP 501"),
-        (answer(b"", 302, {"Location": "/login"}), NoPush, "the server answers HTTP 302"),
-        (answer({"statusCode": 6}), NoPush, "the server answers HTTP 200, statusCode 6"),
-        (answer({"statusCode": 20}), SignInRefused, "the server answers HTTP 200, statusCode 20"),
-        (answer({"statusCode": 4}), ServerError, "the server answers HTTP 200, statusCode 4"),
-        (answer({"statusCode": 20}, 401), SignInRefused, "the server answers HTTP 401"),
-        (answer(b"", 502), ServerError, "the server answers HTTP 502"),
-        (answer(b"", 503, {"Retry-After": "7"}), Throttled, "the server answers HTTP 503"),
-        (answer(b"", 429), Throttled, "the server answers HTTP 429"),
-        (answer(b""), WireError, "the server's answer is empty"),
-        (answer(b"<html>login"), WireError, "the server's answer is a web page, not JSON"),
-        (answer(b"[" * 100_000), WireError, "the server's answer is nested too deeply"),
+        (
+            answer({"statusCode": 6}, 404),
+            PushUnavailable,
+            "no such resource (statusCode 6, HTTP 404), at http",
+        ),
+        (answer(b"<html>", 404), PushUnavailable, "the server answers: not found (HTTP 404), at http"),
+        (answer(b"", 405), PushUnavailable, "method not allowed (HTTP 405)"),
+        (answer(b"", 501), PushUnavailable, "not implemented (HTTP 501)"),
+        (
+            answer(b"", 302, {"Location": "/login"}),
+            PushUnavailable,
+            "the server redirects to http://localhost",
+        ),
+        (answer({"statusCode": 6}), PushUnavailable, "no such resource (statusCode 6), at http"),
+        (answer({"statusCode": 20}), SignInRefused, "not signed in (statusCode 20), at http"),
+        (answer({"statusCode": 4}), ServerError, "internal error (statusCode 4), at http"),
+        (answer({"statusCode": 20}, 401), SignInRefused, "not signed in (statusCode 20, HTTP 401)"),
+        (answer(b"", 502), ServerError, "bad gateway (HTTP 502)"),
+        (answer(b"", 503, {"Retry-After": "7"}), Throttled, "service unavailable (HTTP 503)"),
+        (answer(b"", 429), Throttled, "too many requests (HTTP 429)"),
+        (answer(b""), WireError, "the server's response is empty"),
+        (answer(b"<html>login"), WireError, "the server's response is a web page, not JSON"),
+        (answer(b"[" * 100_000), WireError, "the server's response is nested too deeply"),
         (answer(b"[]"), WireError, "the server does not reply to a handshake"),
-        (answer(b"7"), WireError, "the answer holds no Bayeux messages"),
-        (answer({"statusCode": 0}), WireError, "the answer holds no Bayeux messages"),
+        (answer(b"7"), WireError, "the response has no Bayeux messages"),
+        (answer({"statusCode": 0}), WireError, "the response has no Bayeux messages"),
         ([GOOD], WireError, "the server does not reply to a handshake"),
         ([{"channel": "/meta/handshake", "successful": True}], WireError, "names no client"),
         ([{"channel": "/meta/handshake", "successful": True, "clientId": 7}], WireError, "names no client"),
         (
             [{"channel": "/meta/handshake", "successful": "yes"}],
-            NoPush,
+            PushUnavailable,
             "the handshake is refused: no reason given",
         ),
-        ([refused("handshake")], NoPush, "the handshake is refused: 403::denied"),
-        ([refused("handshake", "a\nb\x1b[2J")], NoPush, "the handshake is refused: a b\x1b[2J"),
-        ([refused("handshake", advice={"reconnect": "none"})], NoPush, "the handshake is refused"),
+        ([refused("handshake")], PushUnavailable, "the handshake is refused: 403::denied"),
+        ([refused("handshake", "a\nb\x1b[2J")], PushUnavailable, "the handshake is refused: a b\x1b[2J"),
+        ([refused("handshake", advice={"reconnect": "none"})], PushUnavailable, "the handshake is refused"),
         ([refused("handshake", advice={"reconnect": "retry"})], ServerError, "the handshake is refused"),
         ([refused("handshake", advice={"reconnect": "handshake"})], ServerError, "the handshake is refused"),
         (cut_after(b""), Unreachable, "closed the connection"),
     ],
 )
 def test_a_handshake_that_fails_is_told_apart(handshake: object, kind: type[Exception], said: str) -> None:
-    error = failure(CometdScript(handshake=[handshake]), open_channel)
+    error = failure(CometdScript(handshake=[handshake]), open_client)
     assert type(error) is kind
     assert said in str(error)
 
@@ -259,17 +267,17 @@ def test_a_handshake_that_fails_is_told_apart(handshake: object, kind: type[Exce
 @pytest.mark.parametrize(
     ("replies", "kind", "said"),
     [
-        ([refused("subscribe")] * 4, NoPush, "the subscription is refused: 403::denied"),
-        ([refused("subscribe", "402::Unknown client")] * 4, Forgotten, ""),
+        ([refused("subscribe")] * 4, PushUnavailable, "the subscription is refused: 403::denied"),
+        ([refused("subscribe", "402::Unknown client")] * 4, ClientUnknown, ""),
         ([], WireError, "the server does not reply to a subscription"),
     ],
 )
 def test_a_subscription_that_fails_is_told_apart(replies: object, kind: type[Exception], said: str) -> None:
-    def subscribe(channel: Channel) -> None:
+    def subscribe(client: BayeuxClient) -> None:
         try:
-            channel.open()
+            client.open()
         finally:
-            assert not channel.is_open
+            assert not client.is_open
 
     error = failure(CometdScript(subscribe=[replies]), subscribe)
     assert type(error) is kind
@@ -279,14 +287,14 @@ def test_a_subscription_that_fails_is_told_apart(replies: object, kind: type[Exc
 @pytest.mark.parametrize(
     ("reply", "kind", "is_open"),
     [
-        ([UNKNOWN], Forgotten, False),
-        ([refused("connect", "402::Unknown client")], Forgotten, False),
-        (connected(reconnect="handshake"), Forgotten, False),
-        (connected(reconnect="none"), NoPush, True),
-        ([refused("connect", advice={"reconnect": "none", "multiple-clients": True})], NoPush, True),
+        ([UNKNOWN], ClientUnknown, False),
+        ([refused("connect", "402::Unknown client")], ClientUnknown, False),
+        (connected(reconnect="handshake"), ClientUnknown, False),
+        (connected(reconnect="none"), PushUnavailable, True),
+        ([refused("connect", advice={"reconnect": "none", "multiple-clients": True})], PushUnavailable, True),
         ([refused("connect", advice={"reconnect": "retry"})], ServerError, True),
         ([refused("connect")], ServerError, False),
-        (answer(b"", 404), ServerError, True),
+        (answer(b"", 404), NotFound, True),
         (answer(b"", 408), ServerError, True),
         (answer(b"nothing"), WireError, True),
         ([NEWS], WireError, True),
@@ -294,19 +302,19 @@ def test_a_subscription_that_fails_is_told_apart(replies: object, kind: type[Exc
     ],
 )
 def test_a_connect_that_fails_is_told_apart(reply: object, kind: type[Exception], is_open: bool) -> None:
-    with channel_to(CometdScript(connect=[reply])) as (channel, _):
-        channel.open()
+    with client_of(CometdScript(connect=[reply])) as (client, _):
+        client.open()
         with pytest.raises(kind) as caught:
-            channel.connect(at_once=True)
-        assert (type(caught.value), channel.is_open) == (kind, is_open)
+            client.connect(immediate=True)
+        assert (type(caught.value), client.is_open) == (kind, is_open)
 
 
 def test_what_has_worked_once_may_work_again() -> None:
     script = CometdScript(handshake=[None, answer(b"", 404), [refused("handshake")], None])
-    with channel_to(script) as (channel, _):
-        channel.open()
+    with client_of(script) as (client, _):
+        client.open()
         for _ in range(2):
-            with pytest.raises(ServerError):
-                channel.open()
-        channel.open()
-        assert channel.is_open
+            with pytest.raises((NotFound, ServerError)):
+                client.open()
+        client.open()
+        assert client.is_open

@@ -26,7 +26,7 @@ def make() -> Iterator[Make]:
 
     def transport(to: WireServer | Transport, timeout: float = 10, **options: Any) -> Transport:
         if isinstance(to, Transport):
-            one = to.beside(**options)
+            one = to.clone(**options)
         else:
             usual: dict[str, Any] = {"authorization": lambda: SECRET, "environ": {}, "clock": lambda: 0.0}
             one = Transport(Server(to.base_url, timeout), **(usual | options))
@@ -79,7 +79,7 @@ def test_an_answer_that_drips_does_not_outlive_the_time_of_its_post(make: Make) 
     head = b"HTTP/1.1 200 Said\r\nContent-Length: 1000\r\n\r\n"
     with WireServer(in_turn(drip(head, b" ", 0.005))) as server:
         transport = make(server, clock=lambda: float(next(ticks)))
-        with pytest.raises(TimedOut, match="was not whole in time"):
+        with pytest.raises(TimedOut, match="did not send the whole response in time"):
             transport.post("notifications", b"[]", timeout=5)
 
 

@@ -1,4 +1,4 @@
-"""Reading ahead: what is foreseen is fetched meanwhile, never more of it than is good, and nothing else."""
+"""Prefetching: scheduled keys are fetched in the background, as many as the depth allows and no others."""
 
 import threading
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ import pytest
 
 from smscli.gws.client import GwsClient
 from smscli.gws.client import Server as Address
-from smscli.gws.prefetch import Ahead
+from smscli.gws.prefetch import Prefetcher
 from tests.support.wire_server import Reply, Request, WireServer, answer
 
 
@@ -49,63 +49,63 @@ def idle() -> None:
 
 def test_what_was_not_foreseen_is_not_there() -> None:
     server = Server()
-    ahead = Ahead(server.open, 3, idle)
-    assert ahead.take(1) is None
+    prefetcher = Prefetcher(server.open, 3, idle)
+    assert prefetcher.result(1) is None
     assert server.opened == 0
 
 
 def test_it_looks_one_further_after_each_answer_that_was_foreseen() -> None:
     server = Server()
-    ahead = Ahead(server.open, 3, idle)
+    prefetcher = Prefetcher(server.open, 3, idle)
     for first, asked in ((1, {1}), (2, {2, 3}), (3, {4, 5}), (4, {6}), (5, {7})):
-        ahead.foresee(range(first, first + 5))
+        prefetcher.schedule(range(first, first + 5))
         assert server.next_asked(len(asked)) == asked
-        assert ahead.take(first) == first * first
+        assert prefetcher.result(first) == first * first
     assert server.opened == 3
     assert server.asked.empty()
 
 
 def test_several_are_on_their_way_at_once_and_each_is_waited_for() -> None:
     server = Server()
-    ahead = Ahead(server.open, 3, idle)
-    ahead.foresee([1])
-    assert ahead.take(1) == 1
+    prefetcher = Prefetcher(server.open, 3, idle)
+    prefetcher.schedule([1])
+    assert prefetcher.result(1) == 1
     held = Server(held=True)
-    ahead = Ahead(held.open, 2, idle)
-    ahead.foresee([5])
+    prefetcher = Prefetcher(held.open, 2, idle)
+    prefetcher.schedule([5])
     held.let_go()
-    assert ahead.take(5) == 25
-    ahead.foresee([6, 7, 8])
+    assert prefetcher.result(5) == 25
+    prefetcher.schedule([6, 7, 8])
     assert held.next_asked(3) == {5, 6, 7}
     held.let_go(2)
-    assert (ahead.take(6), ahead.take(7)) == (36, 49)
+    assert (prefetcher.result(6), prefetcher.result(7)) == (36, 49)
 
 
 def test_after_a_wrong_look_ahead_it_never_looks_further_than_one_again() -> None:
     server = Server()
-    ahead = Ahead(server.open, 3, idle)
-    ahead.foresee([1, 2, 3])
-    assert ahead.take(1) == 1
-    ahead.foresee([2, 3])
-    assert ahead.take(2) == 4
+    prefetcher = Prefetcher(server.open, 3, idle)
+    prefetcher.schedule([1, 2, 3])
+    assert prefetcher.result(1) == 1
+    prefetcher.schedule([2, 3])
+    assert prefetcher.result(2) == 4
     assert server.next_asked(3) == {1, 2, 3}
-    ahead.foresee([10, 11, 12])
-    assert ahead.take(10) == 100
-    ahead.foresee([11, 12, 13])
-    assert ahead.take(11) == 121
-    assert ahead.take(12) is None
+    prefetcher.schedule([10, 11, 12])
+    assert prefetcher.result(10) == 100
+    prefetcher.schedule([11, 12, 13])
+    assert prefetcher.result(11) == 121
+    assert prefetcher.result(12) is None
     assert server.next_asked(2) == {10, 11}
     assert server.asked.empty()
 
 
 def test_what_cannot_be_fetched_is_told_to_whoever_needs_it() -> None:
     server = Server()
-    ahead = Ahead(server.open, 3, idle)
-    ahead.foresee([-1])
+    prefetcher = Prefetcher(server.open, 3, idle)
+    prefetcher.schedule([-1])
     with pytest.raises(OSError, match="no such number"):
-        ahead.take(-1)
-    ahead.foresee([2, 3])
-    assert ahead.take(2) == 4
+        prefetcher.result(-1)
+    prefetcher.schedule([2, 3])
+    assert prefetcher.result(2) == 4
     assert server.next_asked(2) == {-1, 2}
     assert server.asked.empty()
 
@@ -116,42 +116,42 @@ def test_whoever_waits_looks_round_meanwhile_and_may_end_the_wait() -> None:
     def look_round() -> None:
         raise EOFError
 
-    ahead = Ahead(server.open, 3, look_round)
-    ahead.foresee([1])
+    prefetcher = Prefetcher(server.open, 3, look_round)
+    prefetcher.schedule([1])
     server.next_asked(1)
     with pytest.raises(EOFError):
-        ahead.take(1)
-    assert ahead.close() == [1]
+        prefetcher.result(1)
+    assert prefetcher.close() == [1]
     server.let_go()
 
 
 def test_at_the_end_it_tells_what_is_still_under_way() -> None:
     server = Server(held=True)
-    ahead = Ahead(server.open, 3, idle)
-    ahead.foresee([1])
+    prefetcher = Prefetcher(server.open, 3, idle)
+    prefetcher.schedule([1])
     server.next_asked(1)
     server.let_go()
-    assert ahead.take(1) == 1
-    ahead.foresee([2, 3])
+    assert prefetcher.result(1) == 1
+    prefetcher.schedule([2, 3])
     assert server.next_asked(2) == {2, 3}
-    assert ahead.close() == [2, 3]
+    assert prefetcher.close() == [2, 3]
     server.let_go(2)
 
 
 @pytest.mark.parametrize("held", [False, True])
 def test_at_the_end_every_thread_closes_what_it_opened(held: bool) -> None:
     server = Server(held)
-    ahead = Ahead(server.open, 3, idle)
-    ahead.foresee([1])
+    prefetcher = Prefetcher(server.open, 3, idle)
+    prefetcher.schedule([1])
     server.next_asked(1)
-    ahead.close()
+    prefetcher.close()
     server.let_go()
     server.closed.get(timeout=10)
-    assert ahead.take(1) is None
+    assert prefetcher.result(1) is None
     assert server.asked.empty()
 
 
-# --- a session's log, read ahead ---
+# --- a session's log, read prefetcher ---
 
 LONG = 10_000
 
@@ -189,7 +189,7 @@ def test_the_threads_of_a_log_end_with_its_reading(client: GwsClient, more: int)
     others = set(threading.enumerate())
     log = client.messages("s1")
     assert len(list(islice(log, 5))) == 5
-    threads = [one for one in set(threading.enumerate()) - others if one.name == "ahead"]
+    threads = [one for one in set(threading.enumerate()) - others if one.name == "prefetch"]
     _ = list(islice(log, more))
     log.close()
     for thread in threads:

@@ -14,7 +14,7 @@ import trustme
 from smscli.demo.cometd import SMS_TOPICS
 from smscli.gws import cometd, push
 from smscli.gws.http import Server, Transport
-from smscli.gws.push import Inbox, Push
+from smscli.gws.push import Push, WakeQueue
 from smscli.model import Wake, WakeKind
 from tests.server.options import Options
 from tests.server.server import FakeServer
@@ -51,7 +51,7 @@ class Ear:
     def __init__(self, transport: Transport, **options: Any) -> None:
         self.rests: list[float] = []
         self.transport = transport
-        usual: dict[str, Any] = {"jitter": lambda: 0.0, "rest": self.rests.append}
+        usual: dict[str, Any] = {"jitter": lambda: 0.0, "pause": self.rests.append}
         self.push = Push(transport, **(usual | options))
         self.push.start()
 
@@ -67,6 +67,17 @@ class Ear:
         while wake not in came:
             came += self.next()
         return came
+
+    def until_off(self) -> list[Wake]:
+        """All wake-ups up to the last one, which says that there is no push."""
+        came: list[Wake] = []
+        while not came or came[-1].kind is not WakeKind.OFF:
+            came += self.next()
+        return came
+
+    @property
+    def url(self) -> str:
+        return self.transport.url("notifications")
 
 
 @contextmanager
@@ -166,7 +177,7 @@ def test_repeated_swapped_foreign_and_malformed_notifications_do_no_harm() -> No
 
 
 def test_a_flood_coalesces() -> None:
-    with demo(rest=None) as (server, ear):
+    with demo(pause=None) as (server, ear):
         session = server.store.add_session()
         server.store.say(session, "again and again")
         ear.until(messages(session))
@@ -226,7 +237,7 @@ def test_a_connect_that_is_never_answered_is_cut_and_everything_is_read(
 
 def test_back_off_grows_to_half_a_minute_while_the_channel_stays_broken() -> None:
     script = CometdScript(handshake=[reset] * 7, connect=[connected(), connected(reconnect="none")])
-    with scripted(script) as ear:
+    with scripted(script, clock=lambda: 0.0) as ear:
         ear.until(off("the server wants no more connects"))
     assert ear.rests[:7] == [1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0]
 
@@ -246,7 +257,7 @@ def test_a_plea_for_patience_is_obeyed() -> None:
 
 def test_a_client_forgotten_again_and_again_is_not_renewed_in_a_rage() -> None:
     script = CometdScript(connect=[[UNKNOWN]] * 5 + [connected(), connected(reconnect="none")])
-    with scripted(script) as ear:
+    with scripted(script, clock=lambda: 0.0) as ear:
         ear.until(off("the server wants no more connects"))
     assert ear.rests[:5] == [0.0, 2.0, 4.0, 8.0, 16.0]
 
@@ -328,16 +339,23 @@ def test_a_clock_that_jumps_makes_no_pause_long(step: float) -> None:
 @pytest.mark.parametrize(
     ("options", "reason"),
     [
-        ({"push": "off"}, "the server answers HTTP 404"),
-        ({"push": "off", "unknown_path": "404html"}, "the server answers HTTP 404"),
-        ({"push": "off", "unknown_path": "200"}, "the server answers HTTP 200, statusCode 6"),
+        (
+            {"push": "off"},
+            "the server answers: no such resource (statusCode 6, HTTP 404): Resource not found, at URL",
+        ),
+        ({"push": "off", "unknown_path": "404html"}, "the server answers: not found (HTTP 404), at URL"),
+        (
+            {"push": "off", "unknown_path": "200"},
+            "the server answers: no such resource (statusCode 6): Resource not found, at URL",
+        ),
         ({"push_refuse": "handshake"}, "the handshake is refused: 403::Handshake denied"),
         ({"push_refuse": "subscribe"}, "the subscription is refused: 403:/v2/me/*:subscribe_denied"),
     ],
 )
 def test_without_push_there_is_one_last_word_that_says_why(options: dict[str, str], reason: str) -> None:
     with demo(listen=False, **options) as (server, ear):
-        assert ear.next() == [off(reason)]
+        url = f"{server.url}/api/v2/notifications"
+        assert ear.next() == [off(reason.replace("URL", url))]
         asked = len(server.requests)
         assert ear.push.wait(0.02) == []
         assert len(server.requests) == asked
@@ -357,8 +375,10 @@ def test_a_server_that_advises_no_connect_gets_none() -> None:
 def test_answers_that_are_none_end_it_where_there_never_was_a_good_one() -> None:
     page = answer(b"<html>Sign in</html>")
     with scripted(CometdScript(handshake=[page] * 3)) as ear:
-        reason = off("the server's answer is a web page, not JSON")
-        assert ear.until(reason) == [BROKEN, reason]
+        assert ear.until_off() == [
+            BROKEN,
+            off("the server's response is a web page, not JSON, at " + ear.url),
+        ]
     with scripted(CometdScript(handshake=[page, page])) as ear:
         assert ear.until(EVERYTHING) == [BROKEN, EVERYTHING]
 
@@ -389,7 +409,7 @@ def test_a_fault_of_our_own_does_not_look_like_a_quiet_server() -> None:
     def fail(seconds: float) -> None:
         raise ZeroDivisionError
 
-    with scripted(CometdScript(handshake=[reset]), rest=fail) as ear:
+    with scripted(CometdScript(handshake=[reset]), pause=fail) as ear:
         reason = off("internal error: ZeroDivisionError")
         assert ear.until(reason) == [BROKEN, reason]
 
@@ -399,8 +419,8 @@ def test_a_fault_of_our_own_does_not_look_like_a_quiet_server() -> None:
 
 def test_a_sign_in_refused_twice_ends_it_and_the_list_is_asked_for_between() -> None:
     with scripted(CometdScript(handshake=[REFUSED, REFUSED])) as ear:
-        reason = off("the server answers HTTP 401")
-        assert ear.until(reason) == [LIST, BROKEN, reason]
+        reason = f"the server answers: not signed in (statusCode 20, HTTP 401), at {ear.url}"
+        assert ear.until_off() == [LIST, BROKEN, off(reason)]
         assert ear.rests == [5.0]
 
 
@@ -409,7 +429,7 @@ def test_a_sign_in_renewed_meanwhile_is_used() -> None:
     with WireServer(script := CometdScript(connect=[connected(), REFUSED])) as server:
         renewed = threading.Event()
         with listening(
-            server.base_url, authorization=lambda: next(secrets), rest=lambda s: s < 5 or renewed.wait(SOON)
+            server.base_url, authorization=lambda: next(secrets), pause=lambda s: s < 5 or renewed.wait(SOON)
         ) as ear:
             ear.until(LIST)
             ear.transport.renew()
@@ -449,7 +469,7 @@ def test_the_server_is_told_when_it_ends_and_nothing_else_was_ever_said() -> Non
 def test_a_server_that_says_nothing_to_a_goodbye_gets_a_second_for_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(push, "_FAREWELL", 0.05)
+    monkeypatch.setattr(push, "_DISCONNECT_TIMEOUT", 0.05)
     with scripted(CometdScript(disconnect=[hang])) as ear:
         ear.next()
         before = time.monotonic()
@@ -477,33 +497,33 @@ def test_requests_are_told_to_whoever_waits_and_without_what_they_say() -> None:
     assert told[:4] == [(here, "POST /api/v2/notifications 200 ")] * 4
 
 
-# --- the inbox ---
+# --- the queue ---
 
 
 def test_wake_ups_come_in_order_and_each_once() -> None:
-    inbox = Inbox()
+    queue = WakeQueue()
     for wake in (messages("s2"), LIST, messages("s1"), LIST, messages("s2")):
-        inbox.put(wake)
-    assert inbox.take(0) == [messages("s2"), LIST, messages("s1")]
-    assert inbox.take(0) == []
-    inbox.put(LIST)
-    assert inbox.take(0) == [LIST]
+        queue.put(wake)
+    assert queue.get(0) == [messages("s2"), LIST, messages("s1")]
+    assert queue.get(0) == []
+    queue.put(LIST)
+    assert queue.get(0) == [LIST]
 
 
 def test_more_wake_ups_than_anyone_can_use_become_one_and_the_last_word_stays() -> None:
-    inbox = Inbox()
+    queue = WakeQueue()
     for number in range(100_000):
-        inbox.put(messages(f"s{number}"))
-    inbox.put(off("that is all"))
-    taken = inbox.take(0)
+        queue.put(messages(f"s{number}"))
+    queue.put(off("that is all"))
+    taken = queue.get(0)
     assert len(taken) <= 1001
     assert taken[0] == EVERYTHING
     assert taken[-1] == off("that is all")
 
 
 def test_a_waiting_reader_is_woken() -> None:
-    inbox = Inbox()
-    timer = threading.Timer(0.01, inbox.put, [LIST])
+    queue = WakeQueue()
+    timer = threading.Timer(0.01, queue.put, [LIST])
     timer.start()
-    assert inbox.take(SOON) == [LIST]
+    assert queue.get(SOON) == [LIST]
     timer.join()

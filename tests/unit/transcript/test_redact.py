@@ -386,7 +386,7 @@ class RecordedReads:
         return Page((self.message,), NOON)
 
     def messages(
-        self, session_id: str, start: int = 1, *, meanwhile: Callable[[], None] = lambda: None
+        self, session_id: str, start: int = 1, *, on_wait: Callable[[], None] = lambda: None
     ) -> Iterator[Page]:
         self.asked.append(("messages", session_id, start))
         yield Page((self.message,), NOON)
