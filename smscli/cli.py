@@ -1,5 +1,4 @@
-"""The command line as a whole: the tree of commands, the options that stand in any place, and the one edge
-where an error becomes a line of text and an exit code."""
+"""The command tree, the global options, and the translation of errors into exit codes."""
 
 import inspect
 import os
@@ -20,38 +19,38 @@ from smscli.output.terminal import Terminal
 from smscli.settings.config import CliOptions
 from smscli.signals import StopSignal, stop_signals_raised
 
-_MACHINE_FLAGS = frozenset({"--json", "--jsonl"})
+_JSON_FLAGS = frozenset({"--json", "--jsonl"})
 _READER_GONE = 141
 
 
 def _write_help(command: Any, ctx: Any, formatter: Any) -> None:
-    """The parameters of a command, those that every command takes apart at the end."""
+    """Write the arguments and options of a command, global options last."""
     sections: dict[str, list[tuple[str, str]]] = {
         "Arguments": [],
         "Options": [],
-        "Options of every command": [],
+        "Global options": [],
     }
     for parameter in command.get_params(ctx):
         record = parameter.get_help_record(ctx)
         is_argument = parameter.param_type_name == "argument"
         title = "Arguments" if is_argument else "Options"
         if record is not None:
-            sections["Options of every command" if parameter.name in _EVERYWHERE else title].append(record)
+            sections["Global options" if parameter.name in _GLOBAL_NAMES else title].append(record)
     for title, records in sections.items():
         if records:
             with formatter.section(title):
                 formatter.write_dl(records)
 
 
-class Verb(TyperCommand):
-    """A command whose own options come first in its help."""
+class LeafCommand(TyperCommand):
+    """A command; its help shows its own options before the global ones."""
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         _write_help(self, ctx, formatter)
 
 
-class Group(TyperGroup):
-    """A group whose commands come first in its help."""
+class CommandGroup(TyperGroup):
+    """A group of commands; its help shows the commands first."""
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         self.format_commands(ctx, formatter)
@@ -63,8 +62,7 @@ class Group(TyperGroup):
 
 
 def _summaries(group: Sequence[str]) -> list[tuple[str, str]]:
-    """What each command of a group is for, from the table of completion: to ask the commands themselves would
-    load all that they are made of."""
+    """Names and short helps of a group's commands, from the completion table: it loads no command."""
     import json
 
     table = json.loads(Path(__file__).with_name("completion.json").read_bytes())
@@ -73,24 +71,24 @@ def _summaries(group: Sequence[str]) -> list[tuple[str, str]]:
     return [(name, one["help"]) for name, one in table["commands"].items()]
 
 
-class Commands(Mapping[str, Any]):
-    """A group's commands, each made when it is first asked for: most command lines are about one."""
+class LazyCommands(Mapping[str, Any]):
+    """A group's commands by name, each imported on first access."""
 
-    def __init__(self, made_by: Mapping[str, Callable[[], Any]]) -> None:
-        self._made_by = {name: cache(make) for name, make in made_by.items()}
+    def __init__(self, factories: Mapping[str, Callable[[], Any]]) -> None:
+        self._factories = {name: cache(factory) for name, factory in factories.items()}
 
     def __getitem__(self, name: str) -> Any:
-        return self._made_by[name]()
+        return self._factories[name]()
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._made_by)
+        return iter(self._factories)
 
     def __len__(self) -> int:
-        return len(self._made_by)
+        return len(self._factories)
 
 
-def _show_version(wanted: bool) -> None:
-    if wanted:
+def _show_version(requested: bool) -> None:
+    if requested:
         from smscli import __version__
 
         typer.echo(f"smscli {__version__}")
@@ -102,7 +100,7 @@ VersionOption = Annotated[
 ]
 
 
-def _everywhere(
+def _global_options(
     profile: options.ProfileOption = None,
     url: options.UrlOption = None,
     user: options.UserOption = None,
@@ -114,77 +112,78 @@ def _everywhere(
     debug: options.DebugOption = None,
     version: VersionOption = False,
 ) -> None:
-    """The options that every command and every group takes."""
+    """The options that every command and every group takes, before or after its name."""
 
 
-_GLOBAL = inspect.signature(_everywhere).parameters
+_GLOBAL = inspect.signature(_global_options).parameters
+_GLOBAL_NAMES = {*_GLOBAL, "help"}
 _FILTERS = tuple(inspect.signature(options.Filters).parameters.values())
-_GIVEN = CliOptions._fields
-_EVERYWHERE = {*_GLOBAL, "help"}
 
 
-def with_globals(verb: Callable[..., None]) -> Callable[..., None]:
-    """`verb(app, ...)` as typer is to see it: its own options, those of `Filters` one by one, then those that
-    every command takes."""
-    own = [one for one in inspect.signature(verb).parameters.values() if one.name != "app"]
+def with_global_options(function: Callable[..., None]) -> Callable[..., None]:
+    """`function(app, ...)` with the signature that typer reads: its own options, `Filters` expanded, then the
+    global options."""
+    own = [one for one in inspect.signature(function).parameters.values() if one.name != "app"]
     filters = next((one.name for one in own if one.annotation is options.Filters), None)
     context = inspect.Parameter("ctx", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)
-    said = [single for one in own for single in (_FILTERS if one.name == filters else (one,))]
-    seen = [one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for one in (context, *said, *_GLOBAL.values())]
+    expanded = [single for one in own for single in (_FILTERS if one.name == filters else (one,))]
+    parameters = [
+        one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for one in (context, *expanded, *_GLOBAL.values())
+    ]
 
-    @wraps(verb)
+    @wraps(function)
     def command(ctx: typer.Context, **values: Any) -> None:
         values.pop("version")
-        ctx.obj.add_options(CliOptions(**{name: values.pop(name) for name in _GIVEN}))
+        ctx.obj.add_options(CliOptions(**{name: values.pop(name) for name in CliOptions._fields}))
         if filters:
             values[filters] = options.Filters(**{one.name: values.pop(one.name) for one in _FILTERS})
-        verb(ctx.obj, **values)
-        if isinstance(ctx.command, Group) and ctx.invoked_subcommand is None:
+        function(ctx.obj, **values)
+        if isinstance(ctx.command, CommandGroup) and ctx.invoked_subcommand is None:
             typer.echo(ctx.get_help())
 
     typed: Any = command
-    typed.__signature__ = inspect.Signature(seen)
-    typed.__annotations__ = {one.name: one.annotation for one in seen}
+    typed.__signature__ = inspect.Signature(parameters)
+    typed.__annotations__ = {one.name: one.annotation for one in parameters}
     return command
 
 
 def _smscli(app: AppContext) -> None:
-    """See live SMS sessions on Genesys Web Services: who is in them, what is said, who is typing.
+    """Inspect live SMS sessions on Genesys Web Services: participants, messages, typing.
 
-    It only looks: no session and no agent's state is ever changed.
+    Read-only: no session and no agent's state is ever changed.
 
     \b
     Try it without a server:   smscli --demo tail --all
-    Sign in to a real one:     smscli auth login
+    Sign in to a server:       smscli auth login
     """
 
 
 def _sessions(app: AppContext) -> None:
-    """The same four, under their full names."""
+    """The reading commands under their full names."""
 
 
 def _auth(app: AppContext) -> None:
-    """Sign in to a server, and out.
+    """Sign in to a server, sign out, manage profiles.
 
-    The secret lives in the system's keyring, the rest in the config file.
+    Secrets are stored in the system's keyring, everything else in the config file.
     """
 
 
-# Where each command's function is found: the module in `commands`, and its name there.
-_READING = {
+# Module in `commands` and function of each command.
+_READ_COMMANDS = {
     "list": ("list", "list_"),
     "show": ("show", "show"),
     "messages": ("messages", "messages"),
     "tail": ("tail", "tail"),
 }
-_SIGNING = {
+_AUTH_COMMANDS = {
     "login": ("auth", "login"),
     "logout": ("auth", "logout"),
     "status": ("auth", "status"),
     "list": ("auth", "list_"),
     "use": ("auth", "use"),
 }
-_OTHERS = {"doctor": ("doctor", "doctor"), "demo": ("demo", "demo")}
+_OTHER_COMMANDS = {"doctor": ("doctor", "doctor"), "demo": ("demo", "demo")}
 
 
 def _typer(**settings: Any) -> typer.Typer:
@@ -197,46 +196,46 @@ def _typer(**settings: Any) -> typer.Typer:
     )
 
 
-def _verb(name: str, module: str, function: str) -> Any:
+def _command(name: str, module: str, function: str) -> Any:
     app = _typer()
-    verb = getattr(import_module(f"smscli.commands.{module}"), function)
-    app.command(name, cls=Verb)(with_globals(verb))
+    run_command = getattr(import_module(f"smscli.commands.{module}"), function)
+    app.command(name, cls=LeafCommand)(with_global_options(run_command))
     return typer.main.get_command(app)
 
 
-def _verbs(places: Mapping[str, tuple[str, str]]) -> dict[str, Callable[[], Any]]:
-    return {name: partial(_verb, name, *place) for name, place in places.items()}
+def _factories(places: Mapping[str, tuple[str, str]]) -> dict[str, Callable[[], Any]]:
+    return {name: partial(_command, name, *place) for name, place in places.items()}
 
 
 def _help_width() -> int:
-    """As wide as the terminal, up to what is easy to read; left alone, typer writes no narrower than 50."""
+    """The terminal's width, 78 at most; typer's own default is never below 50."""
     return max(min(shutil.get_terminal_size().columns, 80) - 2, 20)
 
 
 def _group(doc: Callable[..., None], commands: Mapping[str, Callable[[], Any]]) -> Any:
     app = _typer(
-        cls=Group,
+        cls=CommandGroup,
         invoke_without_command=True,
         context_settings={"help_option_names": ["-h", "--help"], "terminal_width": _help_width()},
     )
-    app.callback()(with_globals(doc))
+    app.callback()(with_global_options(doc))
     group: Any = typer.main.get_command(app)
-    group.commands = Commands(commands)
+    group.commands = LazyCommands(commands)
     return group
 
 
-def tree() -> Any:
-    """The whole command line, as typer sees it."""
-    reading = _verbs(_READING)
+def command_tree() -> Any:
+    """The root command, as typer sees it."""
+    reading = _factories(_READ_COMMANDS)
     groups = {
         "sessions": partial(_group, _sessions, reading),
-        "auth": partial(_group, _auth, _verbs(_SIGNING)),
+        "auth": partial(_group, _auth, _factories(_AUTH_COMMANDS)),
     }
-    return _group(_smscli, {**reading, **_verbs(_OTHERS), **groups})
+    return _group(_smscli, {**reading, **_factories(_OTHER_COMMANDS), **groups})
 
 
-def _usage(error: typer.TyperException) -> UsageError:
-    """A usage error of typer's own in our words."""
+def _usage_error(error: typer.TyperException) -> UsageError:
+    """One of typer's usage errors in our wording."""
     message = error.format_message().strip().rstrip(".")
     context = getattr(error, "ctx", None)
     hint = f"see `{context.command_path} --help`" if context else None
@@ -244,11 +243,11 @@ def _usage(error: typer.TyperException) -> UsageError:
 
 
 def _translated(error: Exception) -> SmscliError:
-    """Any error as one of ours."""
+    """Any exception as one of our errors."""
     if isinstance(error, SmscliError):
         return error
     if isinstance(error, typer.TyperException):
-        return _usage(error)
+        return _usage_error(error)
     if isinstance(error, OSError):
         why = error.strerror or str(error)
         return LocalError(f"{why}, {error.filename}" if error.filename else f"output can't be written: {why}")
@@ -259,9 +258,9 @@ def _translated(error: Exception) -> SmscliError:
 
 def _run(app: AppContext, arguments: Sequence[str]) -> int:
     try:
-        result = tree().main(list(arguments), prog_name="smscli", standalone_mode=False, obj=app)
+        result = command_tree().main(list(arguments), prog_name="smscli", standalone_mode=False, obj=app)
     except SystemExit as error:
-        # typer ends the process itself only where the reader of its help has gone.
+        # typer exits by itself only when the reader of its help has closed the pipe.
         raise ReaderGone from error
     return result if isinstance(result, int) else 0
 
@@ -271,14 +270,14 @@ def _close(app: AppContext) -> int:
     return 0
 
 
-def _ended(app: AppContext, step: Callable[[], int]) -> int:
-    """The exit code of a step, its error told."""
+def _exit_code(app: AppContext, step: Callable[[], int]) -> int:
+    """Run a step, report its error, return the exit code."""
     try:
         return step()
     except ReaderGone:
         return _READER_GONE
-    except StopSignal as stopped:
-        return stopped.exit_code
+    except StopSignal as signal:
+        return signal.exit_code
     except Exception as error:
         return app.report_error(_translated(error), error)
 
@@ -288,12 +287,12 @@ def run(
     environ: Mapping[str, str] = os.environ,
     terminal: Terminal | None = None,
 ) -> int:
-    """Run one command line and return the exit code; every error has been told on stderr."""
-    app = AppContext(environ, json_stderr=not _MACHINE_FLAGS.isdisjoint(arguments), terminal=terminal)
+    """Run one command line, report errors on stderr, and return the exit code."""
+    app = AppContext(environ, json_stderr=not _JSON_FLAGS.isdisjoint(arguments), terminal=terminal)
     try:
         with stop_signals_raised():
-            code = _ended(app, lambda: _run(app, arguments))
-            closed = _ended(app, lambda: _close(app))
-    except StopSignal as stopped:
-        return stopped.exit_code
-    return code or closed
+            code = _exit_code(app, lambda: _run(app, arguments))
+            closing_code = _exit_code(app, lambda: _close(app))
+    except StopSignal as signal:
+        return signal.exit_code
+    return code or closing_code

@@ -87,7 +87,7 @@ def list_(
     utc: UtcOption = False,
     tz: TzOption = None,
 ) -> None:
-    """List the live sessions: who is in them, since when.
+    """List the live sessions and their participants.
 
     A server shows the sessions of the signed-in user only. With --watch the list stays on the screen, with
     who waits, who is typing and the last message.

@@ -25,9 +25,9 @@ _CHOICES: dict[str, list[str]] = {
 
 def table() -> str:
     """The whole file's text."""
-    from smscli.cli import tree
+    from smscli.cli import command_tree
 
-    root = tree()
+    root = command_tree()
     everywhere = [_option(one) for one in root.params]
     helping = {"names": ["--help", "-h"], "help": "Show this message and exit.", "value": None, "many": False}
     document = {**_command(root), "options": [*everywhere, helping]}

@@ -68,7 +68,7 @@ def test_the_table_is_made_from_the_commands_as_they_are() -> None:
 
 def test_commands_come_with_what_they_do() -> None:
     assert complete(["sessions", ""], {}, no_ids) == [
-        Choice("list", "List the live sessions who is in them since when"),
+        Choice("list", "List the live sessions and their participants"),
         Choice("show", "Show one session participants user data activity"),
         Choice("messages", "Read the messages of one session"),
         Choice("tail", "Follow sessions live message by message"),
