@@ -4,23 +4,25 @@ from collections.abc import Iterator
 
 from tests.bench.figures import Line
 from tests.bench.setting import Setting
-from tests.support.hostile_documents import NAMES, PAYLOADS, Planted
+from tests.support.hostile_check import run_and_check
+from tests.support.hostile_documents import NAMES, HostileText
 from tests.support.hostile_outputs import OUTPUTS, VIEWS
-from tests.support.hostile_walk import Desk, walk
+from tests.support.hostile_payloads import PAYLOADS
+from tests.support.hostile_server import HostileHome
 
-_QUICK = ("C0", "hidden")
+_QUICK_KINDS = ("C0", "hidden")
 
 
 def hostile(setting: Setting) -> Iterator[Line]:
     """How often hostile text was unescaped, lost or evaluated."""
-    kinds = _QUICK if setting.quick else tuple(PAYLOADS)
+    kinds = _QUICK_KINDS if setting.quick else tuple(PAYLOADS)
     runs, faults = 0, list[str]()
     for kind in kinds:
-        with Desk(Planted(PAYLOADS[kind])) as desk:
+        with HostileHome(HostileText(PAYLOADS[kind])) as home:
             for output in OUTPUTS:
-                for _, judged in walk(desk, output, VIEWS[output.form]):
+                for _, result in run_and_check(home, output, VIEWS[output.form]):
                     runs += 1
-                    faults += judged.faults
+                    faults += result.faults
     measure = (
         f"hostile text: {len(kinds)} kinds in {len(NAMES)} fields, {len(OUTPUTS)} outputs, {runs:,} runs"
     )

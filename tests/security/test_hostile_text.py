@@ -18,40 +18,52 @@ from smscli import model
 from smscli.gws import decode
 from smscli.output.terminal import Line, Terminal
 from tests.support import hostile_documents as documents
-from tests.support.hostile_documents import LONG, NAMES, PAYLOADS, SCENES, Planted, after, before, begun
+from tests.support.hostile_check import check, run_and_check, terminal_faults
+from tests.support.hostile_documents import (
+    MESSAGES,
+    NAMES,
+    NEVER_SHOWN,
+    SCENES,
+    HostileText,
+    after,
+    before,
+    beginnings,
+    names_in,
+)
 from tests.support.hostile_outputs import (
-    FOLLOWED,
-    GROUPS,
+    LIVE_OUTPUTS,
     OUTPUTS,
+    OUTPUTS_BY_GROUP,
     VIEWS,
-    Followed,
     Form,
+    LiveOutput,
     Output,
     View,
-    named,
+    names,
 )
-from tests.support.hostile_reader import acts, hides, lines_seen, page_read, turns
-from tests.support.hostile_walk import Desk, Written, harm, judge, walk
+from tests.support.hostile_payloads import LONG, PAYLOADS
+from tests.support.hostile_server import HostileHome, Written
 from tests.support.on_terminal import OnTerminal
+from tests.support.output_reader import (
+    bidi_characters,
+    invisible_characters,
+    read_page,
+    terminal_actions,
+    visible_texts,
+)
 from tests.support.paths import ROOT
 
-# The bench walks each kind by itself, in all views.
+# The bench runs each kind by itself, in all views.
 MIXED = {
     "controls": PAYLOADS["C0"] + PAYLOADS["C1"] + PAYLOADS["sequences"],
     "unseen": PAYLOADS["bidi"] + PAYLOADS["hidden"] + PAYLOADS["surrogates"],
     "markup": PAYLOADS["written"] + PAYLOADS["markup"],
     "shell": PAYLOADS["shell"] + PAYLOADS["lines"],
 }
-# What nobody asks for, what only decides about something else, and what is shown only in part, if it can be.
-NEVER_WHOLE = named(
-    "feature userId userRole userKey userValue serviceId serviceName serviceType otherServiceId otherStatus"
-    " refusalKey refusalValue answerValue channel messageType wakeUri interval adviceKey adviceValue"
-    " envelopeKey envelopeValue garbage origin word"
-)
-EVERY = (*OUTPUTS, *FOLLOWED.values())
+EVERY_OUTPUT = (*OUTPUTS, *LIVE_OUTPUTS.values())
 
 
-@pytest.mark.parametrize("group", GROUPS)
+@pytest.mark.parametrize("group", OUTPUTS_BY_GROUP)
 @pytest.mark.parametrize("kind", MIXED)
 def test_every_field_is_harmless_and_whole_in_every_output(
     kind: str, group: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -59,30 +71,30 @@ def test_every_field_is_harmless_and_whole_in_every_output(
     monkeypatch.chdir(tmp_path)
     number = list(MIXED).index(kind)
     faults = []
-    with Desk(Planted(MIXED[kind])) as desk:
-        for place, output in enumerate(GROUPS[group]):
+    with HostileHome(HostileText(MIXED[kind])) as home:
+        for place, output in enumerate(OUTPUTS_BY_GROUP[group]):
             views = VIEWS[output.form]
             chosen = views[(place + number) % len(views)]
-            for view, judged in walk(desk, output, [chosen]):
-                faults += [f"{output.name}, {view.name}: {fault}" for fault in judged.faults]
+            for view, result in run_and_check(home, output, [chosen]):
+                faults += [f"{output.name}, {view.name}: {fault}" for fault in result.faults]
     assert faults == []
     assert list(tmp_path.iterdir()) == []
 
 
 def records() -> Iterator[Any]:
     """Every record of what a server sends, read from the hostile documents."""
-    planted = Planted("\x1b")
-    session = decode.session_from_json(planted.document(documents.SESSION))
+    hostile = HostileText("\x1b")
+    session = decode.session_from_json(hostile.document(documents.SESSION))
     yield session
     yield from session.participants
-    yield from decode.messages_from_json(planted.document(documents.MESSAGES), planted.text("id"))
-    yield decode.user_from_json(planted.document(documents.USER))
-    yield from decode.services_from_json(planted.document([documents.SERVICE, documents.OTHER_SERVICE]))
-    yield decode.status_from_json(planted.document(documents.REFUSAL))
+    yield from decode.messages_from_json(hostile.document(documents.MESSAGES), hostile.text("id"))
+    yield decode.user_from_json(hostile.document(documents.USER))
+    yield from decode.services_from_json(hostile.document([documents.SERVICE, documents.OTHER_SERVICE]))
+    yield decode.status_from_json(hostile.document(documents.REFUSAL))
 
 
 def can_hold_text(kind: object) -> bool:
-    """Whether a field of this type is or has a text; a record in it is looked at by itself."""
+    """Whether a field of this type is a string or holds one; a record in it is checked by itself."""
     if kind is str or kind == model.Json:
         return True
     return not is_dataclass(kind) and any(can_hold_text(one) for one in get_args(kind))
@@ -92,42 +104,52 @@ KINDS = (model.Session, model.Participant, model.Message, decode.User, decode.Se
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_text_of_a_record_is_hostile_in_the_walk(kind: type) -> None:
+def test_the_documents_have_hostile_text_in_every_string_of_a_record(kind: type) -> None:
     found = [one for one in records() if type(one) is kind]
     hints = get_type_hints(kind)
     texts = [name for name, hint in hints.items() if can_hold_text(hint)]
-    tame = [name for name in texts if not any("\\x1b" in repr(getattr(one, name)) for one in found)]
+    plain = [name for name in texts if not any("\\x1b" in repr(getattr(one, name)) for one in found)]
     assert texts
-    assert tame == [], f"not hostile in hostile_documents: {kind.__name__}.{', '.join(tame)}"
+    assert plain == [], f"no hostile text in hostile_documents: {kind.__name__}.{', '.join(plain)}"
 
 
-def test_every_hostile_field_is_shown_by_some_output() -> None:
-    shown = frozenset[str]().union(*(output.shows for output in EVERY))
-    assert set(NAMES) - shown == NEVER_WHOLE
+def test_every_field_is_shown_by_some_output() -> None:
+    shown = frozenset[str]().union(*(output.shows for output in EVERY_OUTPUT))
+    assert NAMES - shown == NEVER_SHOWN
+    assert (
+        names(
+            "feature userId userRole userKey userValue serviceId serviceName serviceType otherServiceId"
+            " otherStatus refusalKey refusalValue answerValue channel messageType wakeUri interval adviceKey"
+            " adviceValue envelopeKey envelopeValue garbage origin word"
+        )
+        == NEVER_SHOWN
+    )
 
 
-UNKNOWN = named("index timestamp messageKey messageValue originKey hopKey hop fileKey fileValue")
+UNKNOWN = names("index timestamp messageKey messageValue originKey hopKey hop fileKey fileValue")
 
 
 @pytest.mark.parametrize(
     ("form", "left_out"),
     [
-        ("people", UNKNOWN | named("personKey personValue")),
-        ("pipe", UNKNOWN | named("link picture")),
+        ("people", UNKNOWN | names("personKey personValue")),
+        ("pipe", UNKNOWN | names("link picture")),
         ("json", frozenset()),
-        ("html", UNKNOWN | named("personKey personValue presence customerId agentId strangerId")),
+        ("html", UNKNOWN | names("personKey personValue presence customerId agentId strangerId")),
     ],
 )
-def test_each_form_leaves_out_no_more_than_it_may(form: Form, left_out: frozenset[str]) -> None:
+def test_each_form_leaves_out_no_more_fields_of_messages_than_it_may(
+    form: Form, left_out: frozenset[str]
+) -> None:
     shown = frozenset[str]().union(*(output.shows for output in OUTPUTS if output.form == form))
-    assert set(documents.names_in(documents.MESSAGES)) - shown == left_out
+    assert set(names_in(MESSAGES)) - shown == left_out
 
 
-def test_every_command_is_walked() -> None:
+def test_the_table_has_every_command() -> None:
     table = json.loads((ROOT / "smscli" / "completion.json").read_bytes())
-    walked = {word for output in OUTPUTS for word in (output.words[0], " ".join(output.words[:2]))}
-    # The demo tells nothing but where it is.
-    assert set(_leaves(table["commands"], "")) - walked == {"demo"}
+    tested = {word for output in OUTPUTS for word in (output.words[0], " ".join(output.words[:2]))}
+    # `demo` prints nothing but its address.
+    assert set(_leaves(table["commands"], "")) - tested == {"demo"}
 
 
 def _leaves(commands: dict[str, Any], path: str) -> Iterator[str]:
@@ -135,25 +157,26 @@ def _leaves(commands: dict[str, Any], path: str) -> Iterator[str]:
         yield from _leaves(inner["commands"], f"{path}{name} ") if inner["commands"] else [path + name]
 
 
-# They choose or mark what other outputs show whole, say what time it is elsewhere, or are for a secret.
-WITHOUT_TEXT = named(
-    "--since --until --type --from --grep --exclude --highlight --context --utc --tz --password-stdin"
+# They filter or mark what other outputs show whole, choose a time zone, or read a secret.
+WITHOUT_TEXT = names(
+    "--since --until --type --from --grep --exclude --highlight --ignore-case --context --utc --tz"
+    " --password-stdin"
 )
 
 
-def test_every_option_is_walked() -> None:
+def test_the_table_has_every_option() -> None:
     table = json.loads((ROOT / "smscli" / "completion.json").read_bytes())
-    walked = {(command_of(output.words), word) for output in EVERY for word in output.words}
+    tested = {(command_of(output.words), word) for output in EVERY_OUTPUT for word in output.words}
     left_out = {
         f"{command} {names[0]}"
         for command, names in options_of(table["commands"], "")
-        if not walked & {(command, name) for name in names} and WITHOUT_TEXT.isdisjoint(names)
+        if not tested & {(command, name) for name in names} and WITHOUT_TEXT.isdisjoint(names)
     }
     assert left_out == {"demo --port"}
 
 
 def command_of(words: Sequence[str]) -> str:
-    """The command that a line begins with; those of `sessions` have short names too."""
+    """The command at the start of a line; those of `sessions` have short names too."""
     words = words[1:] if words[0] == "sessions" else words
     return " ".join(words[:2]) if words[0] == "auth" else words[0]
 
@@ -164,28 +187,28 @@ def options_of(commands: dict[str, Any], path: str) -> Iterator[tuple[str, list[
         yield from ((command_of([*path.split(), name]), one["names"]) for one in inner["options"])
 
 
-def redraws(way: object) -> bool:
-    """Whether a method of the terminal takes lines that stand where others stood before."""
-    return callable(way) and not {Line | None, Sequence[str]}.isdisjoint(get_type_hints(way).values())
+def redraws(method: object) -> bool:
+    """Whether a method of the terminal takes lines that replace others."""
+    return callable(method) and not {Line | None, Sequence[str]}.isdisjoint(get_type_hints(method).values())
 
 
-def test_everything_that_is_redrawn_is_walked() -> None:
-    ways = "|".join(name for name, way in vars(Terminal).items() if name[0] != "_" and redraws(way))
+def test_the_table_has_everything_that_is_redrawn() -> None:
+    methods = "|".join(name for name, method in vars(Terminal).items() if name[0] != "_" and redraws(method))
     found = {
-        f"{module.stem}.{way}"
+        f"{module.stem}.{method}"
         for module in (ROOT / "smscli").rglob("*.py")
-        for way in re.findall(rf"terminal\.({ways})\(", module.read_text())
+        for method in re.findall(rf"terminal\.({methods})\(", module.read_text())
     }
-    # How far a long read has come is a number.
-    assert found - {output.redraws for output in FOLLOWED.values()} == {"messages.progress"}
+    # The progress of a long read is a number.
+    assert found - {output.redraws for output in LIVE_OUTPUTS.values()} == {"messages.progress"}
 
 
 PLAIN = View("a pipe", tty=False)
 
 
 def faults_of(form: Form, out: str) -> tuple[str, ...]:
-    """What the judge says of an output that was to show one nickname."""
-    return judge(Output(("list",), form), PLAIN, Written(0, out, ""), Planted("a\x1bb\u202ec")).faults
+    """The faults found in an output of one nickname."""
+    return check(Output(("list",), form), PLAIN, Written(0, out, ""), HostileText("a\x1bb\u202ec")).faults
 
 
 @pytest.mark.parametrize(
@@ -211,28 +234,28 @@ def faults_of(form: Form, out: str) -> tuple[str, ...]:
         ("html", "<p>&#8203;</p>"),
     ],
 )
-def test_the_judge_sees_what_is_wrong(form: Form, out: str) -> None:
+def test_the_check_finds_faults(form: Form, out: str) -> None:
     assert faults_of(form, out)
 
 
-def faults_of_picture(out: str) -> tuple[str, ...]:
-    """What the judge says of what a list that is watched was drawn with."""
+def faults_of_full_screen(out: str) -> tuple[str, ...]:
+    """The faults found in what `list --watch` sent to a terminal."""
     output, view = Output(("list", "--watch"), "people"), View("a terminal")
-    return judge(output, view, Written(130, out, ""), Planted("\x1b")).faults
+    return check(output, view, Written(130, out, ""), HostileText("\x1b")).faults
 
 
 @pytest.mark.parametrize("out", ["\x1b[2J", "\x1b[5;1H", "\x1b[?25l", "\x1bc", "\x07", "qcuQ\x1b[KQcuq"])
-def test_the_judge_sees_what_no_picture_is_drawn_with(out: str) -> None:
-    assert faults_of_picture(out)
+def test_the_check_finds_sequences_that_draw_no_full_screen(out: str) -> None:
+    assert faults_of_full_screen(out)
 
 
-def test_the_judge_passes_what_a_picture_is_drawn_with() -> None:
-    assert faults_of_picture("\x1b[?1049h\x1b[HqcuQ\\u{1B}Qcuq\x1b[K\r\nx\x1b[K\x1b[J\x1b[?1049l") == ()
+def test_the_check_accepts_what_draws_the_full_screen() -> None:
+    assert faults_of_full_screen("\x1b[?1049h\x1b[HqcuQ\\u{1B}Qcuq\x1b[K\r\nx\x1b[K\x1b[J\x1b[?1049l") == ()
 
 
-def test_the_judge_sees_a_traceback() -> None:
-    told = Written(1, "", "Traceback (most recent call last)")
-    assert judge(Output(("list",), "people"), PLAIN, told, Planted("")).faults
+def test_the_check_finds_a_traceback() -> None:
+    written = Written(1, "", "Traceback (most recent call last)")
+    assert check(Output(("list",), "people"), PLAIN, written, HostileText("")).faults
 
 
 @pytest.mark.parametrize(
@@ -245,67 +268,71 @@ def test_the_judge_sees_a_traceback() -> None:
         ("html", "<p>qcuQa\\u{1B}b\n\\u{202E}cQcuq</p>"),
     ],
 )
-def test_the_judge_passes_what_is_right(form: Form, out: str) -> None:
+def test_the_check_accepts_whole_fields(form: Form, out: str) -> None:
     assert faults_of(form, out) == ()
 
 
-def test_the_judge_sees_json_that_was_changed() -> None:
-    planted = Planted("\x1b")
-    sent = json.dumps([{"id": planted.text("id"), "userData": {"a": 1}}])
+def test_the_check_finds_changed_json() -> None:
+    hostile = HostileText("\x1b")
+    sent = json.dumps([{"id": hostile.text("id"), "userData": {"a": 1}}])
     output = Output(("list",), "json", holds="sessions")
-    faults = judge(output, PLAIN, Written(0, sent, ""), planted).faults
+    faults = check(output, PLAIN, Written(0, sent, ""), hostile).faults
     assert [fault[:10] for fault in faults] == ["JSON lacks"] * 3 + ["JSON holds"]
 
 
-def until_seen(seen: OnTerminal, words: str, start: int) -> None:
-    """Look until these words, which have no blanks, were written after so many bytes."""
+def wait_for_text(terminal: OnTerminal, text: str, start: int) -> None:
+    """Wait until this text, which has no blanks, was written after so many bytes."""
     end = time.monotonic() + 60
-    while not any(words in text for text in lines_seen(seen.written[start:].decode("utf-8", "replace"))):
-        assert time.monotonic() < end and seen.look(), f"{words} not in {bytes(seen.written[-2000:])!r}"
+    while True:
+        written = terminal.written[start:].decode("utf-8", "replace")
+        if any(text in seen for seen in visible_texts(written)):
+            return
+        assert time.monotonic() < end and terminal.look(), f"{text} not in {written[-2000:]!r}"
 
 
-def play(desk: Desk, output: Followed, columns: int) -> str:
-    """What a terminal is sent while scene after scene comes to be seen."""
-    desk.configure()
-    desk.server.scene = next(iter(SCENES.values()))
-    environ = {**desk.environ, "PATH": os.environ["PATH"]}
-    with OnTerminal(*desk.words(output), environ=environ, columns=columns, lines=400) as seen:
-        for name, desk.server.scene in SCENES.items():
-            start = len(seen.written)
-            if name in output.sees:
-                until_seen(seen, begun(output.sees[name]), start)
+def play_scenes(home: HostileHome, output: LiveOutput, columns: int) -> str:
+    """What a terminal is sent while the server plays one scene after the other."""
+    home.write_config()
+    home.server.scene = next(iter(SCENES.values()))
+    environ = {**home.environ, "PATH": os.environ["PATH"]}
+    with OnTerminal(*home.words(output), environ=environ, columns=columns, lines=400) as terminal:
+        for name, home.server.scene in SCENES.items():
+            start = len(terminal.written)
+            if name in output.awaits:
+                wait_for_text(terminal, beginnings(output.awaits[name]), start)
         # At a Ctrl-C a terminal drops what it has not shown yet.
-        os.kill(seen.pid, signal.SIGINT)
-        assert seen.ended() == 130
-        return seen.written.decode("utf-8")
+        os.kill(terminal.pid, signal.SIGINT)
+        assert terminal.ended() == 130
+        return terminal.written.decode("utf-8")
 
 
 @pytest.mark.parametrize("columns", [120, 40])
 @pytest.mark.parametrize("kind", ["controls", "unseen"])
-@pytest.mark.parametrize("what", FOLLOWED)
-def test_on_a_real_terminal_only_our_own_sequences_arrive(what: str, kind: str, columns: int) -> None:
-    output, planted = FOLLOWED[what], Planted(MIXED[kind])
-    with Desk(planted) as desk:
-        written = Written(130, play(desk, output, columns), "")
-    judged = judge(output, View("a terminal", width=columns), written, planted)
-    assert judged.faults == ()
-    assert output.shows <= judged.shown
+@pytest.mark.parametrize("what", LIVE_OUTPUTS)
+def test_a_real_terminal_gets_no_sequences_but_our_own(what: str, kind: str, columns: int) -> None:
+    output, hostile = LIVE_OUTPUTS[what], HostileText(MIXED[kind])
+    with HostileHome(hostile) as home:
+        written = Written(130, play_scenes(home, output, columns), "")
+    result = check(output, View("a terminal", width=columns), written, hostile)
+    assert result.faults == ()
+    assert output.shows <= result.shown
 
 
-def test_a_shell_is_offered_nothing_but_plain_words() -> None:
+def test_completion_offers_a_shell_nothing_but_plain_words() -> None:
     for payload in MIXED.values():
-        with Desk(Planted(payload)) as desk:
-            command = [sys.executable, "-c", _PATIENT, "__complete", "show", ""]
-            environ = {**desk.environ, "PYTHONPATH": str(ROOT), "LANG": "C.UTF-8"}
+        with HostileHome(HostileText(payload)) as home:
+            command = [sys.executable, "-c", _COMPLETE_SLOWLY, "__complete", "show", ""]
+            environ = {**home.environ, "PYTHONPATH": str(ROOT), "LANG": "C.UTF-8"}
             out = subprocess.run(command, env=environ, capture_output=True, timeout=60, check=True).stdout
         text = out.decode("utf-8")
-        # The hostile ids are not offered, and of the state no more is left than words.
+        # The hostile ids are not offered, and of the state only words are left.
         assert re.fullmatch(r"0000Na9B26EF0001\tqofferedStateQ[\w.+@ -]*\n", text), text
-        assert [*acts(text.replace("\t", ""), paint=False, live=False), *turns(text), *hides(text)] == []
+        actions = terminal_actions(text.replace("\t", ""), color=False, live_line=False)
+        assert [*actions, *bidi_characters(text), *invisible_characters(text)] == []
 
 
-# The machine may be busy; a person would not wait so long.
-_PATIENT = (
+# With a longer timeout than a person would accept: the machine may be busy.
+_COMPLETE_SLOWLY = (
     "import sys; from smscli import completion; completion._PATIENCE = 30; "
     "sys.exit(completion.run(sys.argv[2:]))"
 )
@@ -330,15 +357,15 @@ _PATIENT = (
         ("doctor", "people", "serviceStatus"),
     ],
 )
-def test_a_line_of_a_mebibyte_passes_in_time(kind: str, words: str, form: Form, field: str) -> None:
-    planted = Planted(LONG[kind], frozenset({field}))
+def test_a_line_of_a_mebibyte_takes_seconds_at_most(kind: str, words: str, form: Form, field: str) -> None:
+    hostile = HostileText(LONG[kind], only=frozenset({field}))
     output, view = Output(tuple(words.split()), form), VIEWS[form][0]
-    with Desk(planted) as desk:
+    with HostileHome(hostile) as home:
         started = time.process_time()
-        written = desk.run(output, view)
+        written = home.run(output, view)
         took = time.process_time() - started
-    assert [*harm(output, view, written)] == []
-    texts = page_read(written.out)[1] if form == "html" else lines_seen(written.out)
+    assert [*terminal_faults(output, view, written)] == []
+    texts = read_page(written.out)[1] if form == "html" else visible_texts(written.out)
     assert any(before(field) in one and after(field) in one for one in texts)
-    # A few seconds at most; what takes the square of the length takes hours.
+    # Quadratic time in the length would be hours.
     assert took < 30
