@@ -69,6 +69,10 @@ class Peer:
     def connect(self, **fields: object) -> Any:
         return self.say(self.message("connect", connectionType="long-polling", **fields))
 
+    def send_connect(self, **fields: object) -> None:
+        """Send a connect without waiting for its response."""
+        self.send(_body((self.message("connect", connectionType="long-polling", **fields),)))
+
     def begin(self, *topics: str) -> "Peer":
         """Go as far as a first connect, so that the next one is held."""
         self.handshake()
@@ -78,8 +82,7 @@ class Peer:
 
     def hang(self, **fields: object) -> None:
         """Send a connect and see it held."""
-        held = self.message("connect", connectionType="long-polling", **fields)
-        self.send(_body((held,)))
+        self.send_connect(**fields)
         assert self.server.await_listeners()
 
     def news(self) -> list[Message]:

@@ -1,9 +1,10 @@
-"""Demo servers for a test, closed when it ends."""
+"""Fixtures: a clock set by hand, the demo server, and test servers with options."""
 
 from collections.abc import Callable, Iterator
 
 import pytest
 
+from smscli.demo.server import DemoServer
 from tests.server.options import Options
 from tests.server.server import FakeServer
 from tests.support.demo_peer import Clock
@@ -17,8 +18,15 @@ def clock() -> Clock:
 
 
 @pytest.fixture
+def demo(clock: Clock) -> Iterator[DemoServer]:
+    """The demo server itself."""
+    with DemoServer(clock=clock) as server:
+        yield server
+
+
+@pytest.fixture
 def serve(clock: Clock) -> Iterator[Serve]:
-    """Start a server with these options, by default one without conversations, under the hand-set clock."""
+    """Starts a test server with these options, by default one without sessions."""
     servers: list[FakeServer] = []
 
     def start(**options: object) -> FakeServer:

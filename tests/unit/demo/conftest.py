@@ -1,3 +1,3 @@
-from tests.support.serving import clock, serve
+from tests.support.serving import clock, demo
 
-__all__ = ["clock", "serve"]
+__all__ = ["clock", "demo"]
