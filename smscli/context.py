@@ -203,9 +203,9 @@ class AppContext:
         """The client's reads, masked with `redact`."""
         if not redact:
             return self.client
-        from smscli.transcript.redact import Masked
+        from smscli.transcript.redact import MaskedReads
 
-        return Masked(self.client)
+        return MaskedReads(self.client)
 
     def say(self, text: str) -> None:
         """Print one line on stderr; control characters in it are made visible."""

@@ -99,9 +99,9 @@ def list_(
     if watch:
         if json or jsonl:
             raise UsageError("--watch goes with neither --json nor --jsonl")
-        from smscli.commands.watch import Asked, keep_watch
+        from smscli.commands.watch import WatchOptions, watch_list
 
-        keep_watch(app, Asked(query, waiting, seconds, pushed, redact, zone))
+        watch_list(app, WatchOptions(query, waiting, seconds, pushed, redact, zone))
         return
     _need_watch({"--waiting": waiting, "--interval": interval, "--push": push})
     listing = app.client.sessions()
@@ -110,7 +110,7 @@ def list_(
         from smscli.transcript import redact as masking
 
         # Masked after filtering and sorting: masked values are all alike.
-        sessions = tuple(map(masking.session, sessions))
+        sessions = tuple(map(masking.mask_session, sessions))
     caption = f"SMS sessions of {app.user} at {app.host}"
     app.terminal.write(form.sessions(sessions, query.columns, caption))
     _notice_empty(app, listing, len(sessions))

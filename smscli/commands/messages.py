@@ -169,7 +169,7 @@ def _recorded(app: AppContext, source: str, session_id: str | None, redact: bool
     stdin = sys.stdin.buffer if sys.stdin is not None else None
     found = read(source, session_id, stdin=stdin, notice=lambda line: app.notice("lost", line))
     for page in _pages(found, 1 if source == "-" else _PAGE):
-        yield masking.page(page) if redact else page
+        yield masking.mask_page(page) if redact else page
 
 
 def _pages(found: Iterable[Message], size: int) -> Iterator[Page]:

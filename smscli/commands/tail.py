@@ -28,7 +28,7 @@ from smscli.commands.options import (
     uses_push,
     zone_option,
 )
-from smscli.commands.tail_view import Screen, View
+from smscli.commands.tail_view import TailOptions, TailView
 from smscli.context import AppContext
 from smscli.errors import UsageError
 from smscli.follow.cursor import Cursor
@@ -63,7 +63,7 @@ def tail(
     check_targets(ids, every)
     zone, pushed = zone_option(utc, tz), uses_push(push)
     form = output_format(app.terminal, jsonl=json, zone=zone)
-    view = View(
+    view = TailOptions(
         typing_mode(typing, form.typing),
         parse_entry_filter(app, filters, zone, since=since),
         # --since takes the place of the default number of entries.
@@ -73,7 +73,7 @@ def tail(
     )
     seconds, file = interval_seconds(interval), record_file(record)
     writer = form.entries(view.typing, many=every or len(ids or ()) > 1)
-    screen = Screen(app, writer, nap(app, pushed), view)
+    screen = TailView(app, writer, nap(app, pushed), view)
     recorder = Recorder(app, file, redact) if file is not None else None
     app.terminal.heed_ctrl_z()
     app.notice("whose", f"following the SMS sessions of {app.user} at {app.host}")

@@ -21,11 +21,11 @@ from smscli.model import (
 )
 from smscli.transcript.activity import Activity
 from smscli.transcript.filters import EntryFilter, LastEntries, SelectedEntry
-from smscli.transcript.fold import Typing
+from smscli.transcript.fold import ActiveTyping
 
 
 @dataclass(frozen=True, slots=True)
-class View:
+class TailOptions:
     """How sessions are seen: how typing is shown, which entries are wanted, how many of those said before,
     and for how many seconds a customer may wait before that is told."""
 
@@ -36,11 +36,11 @@ class View:
     bell: bool = False
 
 
-class Seen:
+class SessionView:
     """One session on the screen: its log, the end of its history until that has been read, and who waits,
     whatever is shown of it."""
 
-    def __init__(self, view: View, keep: int | None, activity: Activity) -> None:
+    def __init__(self, view: TailOptions, keep: int | None, activity: Activity) -> None:
         self.activity = activity
         self._log = SessionLog(view.typing, view.entry_filter)
         self._history: LastEntries | None = LastEntries(keep, view.entry_filter.context)
@@ -72,20 +72,20 @@ class Seen:
         """The drafts given up with the session."""
         return self._log.end(now)
 
-    def typing(self, now: datetime | None) -> Iterable[Typing]:
+    def typing(self, now: datetime | None) -> Iterable[ActiveTyping]:
         """Who types now."""
         return self._log.typing(now)
 
 
-class Screen:
+class TailView:
     """Takes a feed's events and shows what a person wants to know of them."""
 
-    def __init__(self, app: AppContext, writer: EntryWriter, nap: Nap, view: View) -> None:
+    def __init__(self, app: AppContext, writer: EntryWriter, nap: Nap, view: TailOptions) -> None:
         self._app = app
         self._writer = writer
         self._nap = nap
         self._view = view
-        self._followed: dict[str, Seen] = {}
+        self._followed: dict[str, SessionView] = {}
         # Also of those that have ended: one that comes back is read on from where it was.
         self._activities: defaultdict[str, Activity] = defaultdict(Activity)
         self._reporter = StatusReporter(app)
@@ -122,8 +122,8 @@ class Screen:
         if self._view.bell and is_news and any(_calls(one.entry.message) for one in chosen):
             self._app.terminal.ring()
 
-    def _follow(self, session_id: str, keep: int | None) -> Seen:
-        self._followed[session_id] = Seen(self._view, keep, self._activities[session_id])
+    def _follow(self, session_id: str, keep: int | None) -> SessionView:
+        self._followed[session_id] = SessionView(self._view, keep, self._activities[session_id])
         return self._followed[session_id]
 
     def _end(self, session_id: str) -> None:
@@ -148,7 +148,7 @@ class Screen:
         if self._app.terminal.lively and not self._app.json_stderr:
             self._app.terminal.live(self._live_line)
 
-    def _typing(self) -> list[Typing]:
+    def _typing(self) -> list[ActiveTyping]:
         now = self._server_clock.now()
         typing = [one for followed in self._followed.values() for one in followed.typing(now)]
         # What a customer is writing is what one waits for.

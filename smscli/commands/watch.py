@@ -32,7 +32,7 @@ from smscli.model import (
     Wake,
 )
 from smscli.output.columns import WAITING
-from smscli.output.render.watch import Going, LiveList, Row
+from smscli.output.render.watch import FollowStatus, LiveList, LiveRow
 from smscli.transcript.activity import Activity
 from smscli.transcript.fold import transcript_for
 
@@ -45,7 +45,7 @@ Mask = Callable[[Session], Session]
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class WatchOptions:
     """Which sessions to watch and how; `waiting` is for how long a customer may wait."""
 
     query: ListQuery
@@ -56,19 +56,19 @@ class Asked:
     zone: tzinfo | None
 
 
-def keep_watch(app: AppContext, asked: Asked) -> None:
+def watch_list(app: AppContext, asked: WatchOptions) -> None:
     """Keep the list on the screen until Ctrl-C."""
     if not app.terminal.lively:
         raise UsageError("--watch needs a terminal", hint="in a pipe: `smscli tail --all`")
     app.terminal.heed_ctrl_z()
-    screen = Watch(app, asked)
+    screen = ListWatcher(app, asked)
     reads = FollowReads(app, asked.redact, lists_masked=False)
     happening = events(app, reads, None, wait=screen.wait, interval=asked.interval, pushed=asked.pushed)
     for event in happening:
         screen.take(event)
 
 
-class Watched:
+class WatchedSession:
     """One session: what the list says of it, `shown` is how that may be seen, and what its log tells.
 
     Times are the local clock's.
@@ -106,10 +106,10 @@ class Watched:
         """Whether it is known who waits, and somebody can still be answered."""
         return self._is_read and self.gone_at == inf and not self.session.ended
 
-    def row(self, now: float, at: datetime | None, overdue: bool) -> Row:
+    def row(self, now: float, at: datetime | None, overdue: bool) -> LiveRow:
         """As it is now; `at` is the server's clock."""
         self._drafts.expire(at)
-        return Row(
+        return LiveRow(
             self.shown,
             self.activity.waiting(at) if self.may_wait else None,
             overdue,
@@ -120,18 +120,18 @@ class Watched:
         )
 
 
-class Watch:
+class ListWatcher:
     """Takes a feed's events and keeps the picture true.
 
     Of a session that has gone all is kept: should it come back, its log is read on from where it was.
     """
 
-    def __init__(self, app: AppContext, asked: Asked) -> None:
+    def __init__(self, app: AppContext, asked: WatchOptions) -> None:
         self._app = app
         self._query = asked.query
         self._mask = _mask(asked.redact)
         self._nap = nap(app, asked.pushed)
-        self._sessions: dict[str, Watched] = {}
+        self._sessions: dict[str, WatchedSession] = {}
         self._reporter = StatusReporter(app)
         self._server_clock = ServerClock(app.clock)
         self._alert = WaitAlert(app, waiting_limit(asked.waiting))
@@ -167,7 +167,7 @@ class Watch:
         self._server_clock.set(listing.at)
         for session in listing.sessions:
             if session.id not in self._sessions:
-                self._sessions[session.id] = Watched(session, self._mask)
+                self._sessions[session.id] = WatchedSession(session, self._mask)
             self._sessions[session.id].listed(session, now)
         # At once: no log may have been read yet, and what is said from now on stands below the picture.
         self._paint()
@@ -186,7 +186,7 @@ class Watch:
         self._painted = painted
         rows = self._rows(now, at)
         below = self._below(now)
-        going = Going(self._reporter.status, self._reporter.is_live, at)
+        going = FollowStatus(self._reporter.status, self._reporter.is_live, at)
         lines = max(terminal.height - len(below), 1)
         terminal.show(self._draw(going, rows, lines, self._empty()), below)
 
@@ -202,7 +202,7 @@ class Watch:
             self._said = (asides[-1], now)
         return self._draw.below(asides, self._app.terminal.height) if now - self._said[1] < _TOLD else []
 
-    def _rows(self, now: float, at: datetime | None) -> list[Row]:
+    def _rows(self, now: float, at: datetime | None) -> list[LiveRow]:
         """The sessions that are asked for, in the order that is."""
         there = [seen.session for seen in self._sessions.values() if now - seen.gone_at < _NEWS]
         # Chosen and sorted by what is masked, or all would be alike.
@@ -210,7 +210,7 @@ class Watch:
         order = self._query.order
         return _by_waiting(rows, order.descending) if order and order.column is WAITING else rows
 
-    def _row(self, seen: Watched, now: float, at: datetime | None) -> Row:
+    def _row(self, seen: WatchedSession, now: float, at: datetime | None) -> LiveRow:
         overdue = seen.may_wait and self._alert.exceeded(seen.session.id, seen.activity, at)
         return seen.row(now, at, bool(overdue))
 
@@ -221,10 +221,10 @@ def _mask(redact: bool) -> Mask:
         return lambda session: session
     from smscli.transcript import redact as masking
 
-    return masking.session
+    return masking.mask_session
 
 
-def _by_waiting(rows: Sequence[Row], descending: bool) -> list[Row]:
+def _by_waiting(rows: Sequence[LiveRow], descending: bool) -> list[LiveRow]:
     """By when they began to wait, which has whom it takes longest first; those who don't as they came."""
     waiting = [row for row in rows if row.waiting is not None]
     waiting.sort(key=lambda row: row.waiting or 0.0, reverse=not descending)

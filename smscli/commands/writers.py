@@ -7,7 +7,7 @@ from typing import Protocol, Self
 
 from smscli.model import Message
 from smscli.transcript.filters import EntryFilter, SelectedEntry, Selection
-from smscli.transcript.fold import Entry, Transcript, Typing, transcript_for
+from smscli.transcript.fold import ActiveTyping, Entry, Transcript, transcript_for
 
 
 class EntryWriter(Protocol):
@@ -47,7 +47,7 @@ class SessionLog:
         """The drafts given up because the session ended."""
         return self._select(self._transcript.end(now))
 
-    def typing(self, now: datetime | None) -> Sequence[Typing]:
+    def typing(self, now: datetime | None) -> Sequence[ActiveTyping]:
         """Who is typing now."""
         return self._transcript.typing(now)
 

@@ -13,7 +13,7 @@ from smscli.records import MESSAGE_KEYS, compact_json, json_number, message_json
 from smscli.sanitize import pipe_joined, pipe_value
 
 if TYPE_CHECKING:
-    from smscli.transcript.activity import Summary
+    from smscli.transcript.activity import ActivitySummary
     from smscli.transcript.fold import Entry
 
 # activity.participants.0.nickname is as deep as we go; what a server sends may be nested without end.
@@ -44,7 +44,7 @@ def entry_row(entry: "Entry") -> str:
     )
 
 
-def session_with_activity(session: Session, summary: "Summary") -> dict[str, object]:
+def session_with_activity(session: Session, summary: "ActivitySummary") -> dict[str, object]:
     """A session as a JSON object with its `activity`."""
     return {**session_object(session), "activity": _activity(summary)}
 
@@ -60,7 +60,7 @@ def pair_rows(value: Json) -> list[str]:
     return [f"{pipe_value(key)}\t{shown}" for key, shown in _leaves(value, "", 0)]
 
 
-def _activity(summary: "Summary") -> Json:
+def _activity(summary: "ActivitySummary") -> Json:
     return {
         "messages": summary.messages,
         "participants": [

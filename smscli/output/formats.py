@@ -15,7 +15,7 @@ from smscli.records import json_text, message_json, session_json
 from smscli.sanitize import pipe_value
 
 if TYPE_CHECKING:
-    from smscli.transcript.activity import Summary
+    from smscli.transcript.activity import ActivitySummary
     from smscli.transcript.filters import SelectedEntry
 
 Record = TypeVar("Record")
@@ -90,7 +90,9 @@ class OutputFormat(ABC):
         """The session list."""
 
     @abstractmethod
-    def session(self, session: Session, summary: "Summary", timeline: Callable[[], Sequence[str]]) -> str:
+    def session(
+        self, session: Session, summary: "ActivitySummary", timeline: Callable[[], Sequence[str]]
+    ) -> str:
         """One session with its activity; `timeline` draws lines for a terminal."""
 
     @abstractmethod
@@ -120,7 +122,9 @@ class TerminalFormat(OutputFormat):
             return ""
         return sessions_table(sessions, caption, self._terminal, columns=columns, zone=self._zone)
 
-    def session(self, session: Session, summary: "Summary", timeline: Callable[[], Sequence[str]]) -> str:
+    def session(
+        self, session: Session, summary: "ActivitySummary", timeline: Callable[[], Sequence[str]]
+    ) -> str:
         from smscli.output.render.tables import session_card
 
         return session_card(session, summary, self._terminal, zone=self._zone, timeline=timeline())
@@ -136,18 +140,18 @@ class TerminalFormat(OutputFormat):
         return pairs_table(pairs, self._terminal)
 
     def entries(self, typing: str, *, many: bool = False) -> "RecordWriter[SelectedEntry]":
-        from smscli.output.render.transcript import Lines
+        from smscli.output.render.transcript import TranscriptLines
 
-        lines = Lines(self._terminal, zone=self._zone, many=many)
+        lines = TranscriptLines(self._terminal, zone=self._zone, many=many)
         return RecordWriter(
             self._terminal,
             lambda one: (lines.gap() if one.gap else "") + lines(one.entry, one.marks),
         )
 
     def checks(self, names: Iterable[str]) -> RecordWriter[Pairs]:
-        from smscli.output.render.checks import Checks
+        from smscli.output.render.checks import CheckLines
 
-        lines = Checks(self._terminal, max(map(len, names)))
+        lines = CheckLines(self._terminal, max(map(len, names)))
         return RecordWriter(self._terminal, lambda one: lines(*_texts(one)))
 
 
@@ -157,7 +161,9 @@ class TsvFormat(OutputFormat):
     def sessions(self, sessions: Sequence[Session], columns: Sequence[Column], caption: str) -> str:
         return "".join(f"{session_row(session, columns)}\n" for session in sessions)
 
-    def session(self, session: Session, summary: "Summary", timeline: Callable[[], Sequence[str]]) -> str:
+    def session(
+        self, session: Session, summary: "ActivitySummary", timeline: Callable[[], Sequence[str]]
+    ) -> str:
         return self.pairs(session_with_activity(session, summary))
 
     def profiles(self, profiles: Sequence[Pairs]) -> str:
@@ -183,7 +189,9 @@ class JsonFormat(OutputFormat):
     def sessions(self, sessions: Sequence[Session], columns: Sequence[Column], caption: str) -> str:
         return self._joined(map(session_json, sessions))
 
-    def session(self, session: Session, summary: "Summary", timeline: Callable[[], Sequence[str]]) -> str:
+    def session(
+        self, session: Session, summary: "ActivitySummary", timeline: Callable[[], Sequence[str]]
+    ) -> str:
         return json_text(session_with_activity(session, summary)) + "\n"
 
     def profiles(self, profiles: Sequence[Pairs]) -> str:

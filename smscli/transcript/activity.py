@@ -29,7 +29,7 @@ class PersonActivity:
 
 
 @dataclass(frozen=True, slots=True)
-class Summary:
+class ActivitySummary:
     """The figures of a session so far. Seconds are to the millisecond; None means nothing to tell."""
 
     messages: int
@@ -76,9 +76,9 @@ class Activity:
 
     def summary(
         self, now: datetime | None = None, ended: bool = False, typing: Iterable[Participant] = ()
-    ) -> Summary:
+    ) -> ActivitySummary:
         """The figures by the server's clock (None in a recording); `typing` are those who type now."""
-        return Summary(
+        return ActivitySummary(
             messages=self._messages,
             participants=tuple(person.activity() for person in self._people.values()),
             first_message_at=self._first_at,

@@ -45,7 +45,7 @@ class Entry(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Typing:
+class ActiveTyping:
     """Somebody who types now: the latest wording (None without a preview), and since when."""
 
     participant: Participant
@@ -72,19 +72,19 @@ class Transcript:
         """The drafts given up because the session has ended, by `now` where that is known."""
         return ()
 
-    def typing(self, now: datetime | None) -> Sequence[Typing]:
+    def typing(self, now: datetime | None) -> Sequence[ActiveTyping]:
         """Who types now, in the order in which they began."""
         return ()
 
 
-class Hidden(Transcript):
+class TypingHidden(Transcript):
     """Every message but those about typing (`hide`)."""
 
     def add(self, message: Message) -> Sequence[Entry]:
         return () if message.type in TYPING_TYPES else (Entry(message),)
 
 
-class Fold(Transcript):
+class TypingFold(Transcript):
     """Typing folded by participantId: a message carries its composing time, an unsent draft is one entry."""
 
     def __init__(self) -> None:
@@ -130,7 +130,7 @@ class Fold(Transcript):
         self._forget()
         return entries
 
-    def typing(self, now: datetime | None) -> Sequence[Typing]:
+    def typing(self, now: datetime | None) -> Sequence[ActiveTyping]:
         moment = _milliseconds(now)
         return [draft.as_typing() for draft in self._drafts.values() if draft.is_fresh(moment)]
 
@@ -244,8 +244,8 @@ class _Draft:
             return False
         return abs(moment - self._refreshed) <= FRESH
 
-    def as_typing(self) -> Typing:
-        return Typing(self._participant, self._wording or None, self._since)
+    def as_typing(self) -> ActiveTyping:
+        return ActiveTyping(self._participant, self._wording or None, self._since)
 
 
 def _milliseconds(at: datetime | None) -> int | None:
@@ -257,7 +257,7 @@ def _stood_before(late: Message, draft: Message) -> bool:
     return late.late and late.order is not None and draft.order is not None and late.order < draft.order
 
 
-_WAYS: dict[str, type[Transcript]] = {"fold": Fold, "show": Transcript, "hide": Hidden}
+_WAYS: dict[str, type[Transcript]] = {"fold": TypingFold, "show": Transcript, "hide": TypingHidden}
 
 
 def transcript_for(typing: str) -> type[Transcript]:

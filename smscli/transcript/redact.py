@@ -12,7 +12,7 @@ from operator import is_
 
 from smscli.model import READ_RETRIES, Json, Listing, Message, Page, Participant, Reads, Session
 
-HIDDEN = "***"
+MASK = "***"
 """What stands in place of a value that is masked whole."""
 
 _ADDRESS = "***@***"
@@ -73,7 +73,7 @@ _DEEPEST = 50
 _LONGEST_REMEMBERED = 200
 
 
-def text(value: str) -> str:
+def mask_text(value: str) -> str:
     """`value` without e-mail addresses, and with no more than the last two digits of a long number."""
     masked = _remembered(value) if len(value) <= _LONGEST_REMEMBERED else _masked(value)
     return value if masked == value else masked
@@ -104,9 +104,9 @@ def _number(match: re.Match[str]) -> str:
     return _DIGIT.sub("*", match[0], digits - _SHOWN) if digits >= _SHORTEST else match[0]
 
 
-def message(one: Message) -> Message:
+def mask_message(one: Message) -> Message:
     """The message without what identifies a person but ids; what the server sent likewise."""
-    sender = participant(one.sender) if one.sender else None
+    sender = mask_participant(one.sender) if one.sender else None
     said = (_optional(one.text), _optional(one.url), _optional(one.notice))
     attachment = _record(one.attachment) if one.attachment else one.attachment
     sent = _record(one.sent)
@@ -119,7 +119,7 @@ def message(one: Message) -> Message:
     )
 
 
-def participant(one: Participant) -> Participant:
+def mask_participant(one: Participant) -> Participant:
     """The participant with the nickname masked."""
     nickname, sent = _optional(one.nickname), _record(one.sent)
     if nickname == one.nickname and sent is one.sent:
@@ -127,9 +127,9 @@ def participant(one: Participant) -> Participant:
     return Participant(one.type, nickname, one.participant_id, one.visibility, sent)
 
 
-def session(one: Session) -> Session:
+def mask_session(one: Session) -> Session:
     """The session without what identifies a person but ids, and without any value of its user data."""
-    people = tuple(map(participant, one.participants))
+    people = tuple(map(mask_participant, one.participants))
     user_data, comment, sent = _hidden_values(one.user_data), _optional(one.comment), _record(one.sent)
     same = sent is one.sent and user_data is one.user_data and comment == one.comment
     if same and all(map(is_, people, one.participants)):
@@ -137,17 +137,17 @@ def session(one: Session) -> Session:
     return replace(one, participants=people, user_data=user_data, comment=comment, sent=sent)
 
 
-def page(one: Page) -> Page:
+def mask_page(one: Page) -> Page:
     """The page with its messages masked."""
-    return one._replace(messages=tuple(map(message, one.messages)))
+    return one._replace(messages=tuple(map(mask_message, one.messages)))
 
 
-def listing(one: Listing) -> Listing:
+def mask_listing(one: Listing) -> Listing:
     """The list with its sessions masked."""
-    return one._replace(sessions=tuple(map(session, one.sessions)))
+    return one._replace(sessions=tuple(map(mask_session, one.sessions)))
 
 
-class Masked:
+class MaskedReads:
     """The same reads with every answer masked, so that whoever reads here never holds what was masked."""
 
     def __init__(self, reads: Reads) -> None:
@@ -155,7 +155,7 @@ class Masked:
         self.renew = reads.renew
 
     def sessions(self, *, retries: int = READ_RETRIES) -> Listing:
-        return listing(self._reads.sessions(retries=retries))
+        return mask_listing(self._reads.sessions(retries=retries))
 
     def page(
         self,
@@ -165,19 +165,19 @@ class Masked:
         *,
         retries: int = READ_RETRIES,
     ) -> Page:
-        return page(self._reads.page(session_id, start, count, retries=retries))
+        return mask_page(self._reads.page(session_id, start, count, retries=retries))
 
     def window(self, session_id: str, start: int | None = None, count: int | None = None) -> Page:
-        return page(self._reads.window(session_id, start, count))
+        return mask_page(self._reads.window(session_id, start, count))
 
     def messages(
         self, session_id: str, start: int = 1, *, on_wait: Callable[[], None] = lambda: None
     ) -> Iterator[Page]:
-        return map(page, self._reads.messages(session_id, start, on_wait=on_wait))
+        return map(mask_page, self._reads.messages(session_id, start, on_wait=on_wait))
 
 
 def _optional(value: str | None) -> str | None:
-    return text(value) if value else value
+    return mask_text(value) if value else value
 
 
 def _record(sent: Json) -> Json:
@@ -199,9 +199,9 @@ def _object(sent: Json, depth: int, *, known: bool) -> Json:
 
 def _value(key: str, value: object, depth: int, known: bool) -> object:
     if isinstance(value, str):
-        return text(value)
+        return mask_text(value)
     if isinstance(value, dict | list) and depth >= _DEEPEST:
-        return HIDDEN
+        return MASK
     if isinstance(value, dict):
         return _object(value, depth + 1, known=known and key in _RECORDS)
     if isinstance(value, list):
@@ -219,16 +219,16 @@ def _items(key: str, values: list[object], depth: int, known: bool) -> list[obje
 def _number_sent(value: float) -> object:
     """A number where a text belongs is shown as one, and so masked as one."""
     literal = str(value)
-    masked = text(literal)
+    masked = mask_text(literal)
     return value if masked == literal else masked
 
 
 def _user_data(value: object) -> object:
     if isinstance(value, dict):
         return _hidden_values(value)
-    return value if value is None or value == HIDDEN else HIDDEN
+    return value if value is None or value == MASK else MASK
 
 
 def _hidden_values(values: Json) -> Json:
     """Every value masked; the keys stay."""
-    return values if all(one == HIDDEN for one in values.values()) else dict.fromkeys(values, HIDDEN)
+    return values if all(one == MASK for one in values.values()) else dict.fromkeys(values, MASK)

@@ -1,6 +1,6 @@
 """Checks for people: what was looked at, how it is, and the next step where there is one."""
 
-from smscli.output.render.layout import PLAIN, Look, cells, fold, paint
+from smscli.output.render.layout import PLAIN, Display, cells, fold, paint
 from smscli.sanitize import clean
 
 _STYLES = {"ok": "green", "warn": "yellow", "fail": "bold red"}
@@ -9,25 +9,25 @@ _RESULT_CELLS = max(map(len, _STYLES))
 _LEAST_CELLS = 30
 
 
-class Checks:
+class CheckLines:
     """Writes one check after the other, before the next one is known; the longest name has `widest` cells."""
 
-    def __init__(self, look: Look, widest: int) -> None:
-        self._look = look
+    def __init__(self, display: Display, widest: int) -> None:
+        self._display = display
         self._widest = widest
 
     def __call__(self, check: str, result: str, finding: str, hint: str | None) -> str:
-        colour = self._look.colour
+        colour = self._display.colour
         before = f"{paint(_STYLES.get(result, ''), colour)(result)}{' ' * (_RESULT_CELLS - len(result))}  "
         indent = _RESULT_CELLS + 2
         beside = indent + self._widest + 2
         lines = [clean(finding), *([clean(f"hint: {hint}")] if hint else [])]
-        if self._look.width - beside >= _LEAST_CELLS:
+        if self._display.width - beside >= _LEAST_CELLS:
             first = f"{before}{check}{' ' * (self._widest - cells(check) + 2)}"
             folded = self._folded(lines, beside)
             return first + f"\n{' ' * beside}".join(folded) + "\n"
         return before + f"\n{' ' * indent}".join([check, *self._folded(lines, indent)]) + "\n"
 
     def _folded(self, lines: list[str], indent: int) -> list[str]:
-        room = max(self._look.width - indent, 1)
+        room = max(self._display.width - indent, 1)
         return [part for line in lines for part in fold([(line, PLAIN)], room, room)]

@@ -16,7 +16,7 @@ _EMOJI_STYLE = "\ufe0f"
 _SHAPES = {Role.CUSTOMER.value: "▶>", Role.AGENT.value: "◆*"}
 
 
-class Look(Protocol):
+class Display(Protocol):
     """What there is to write for: cells in a line, whether colour is wanted, whether shapes must be ASCII."""
 
     @property
@@ -37,7 +37,7 @@ class Paint(NamedTuple):
         return f"{self.before}{text}{self.after}" if text else ""
 
 
-class Solid(str):
+class NoWrap(str):
     """A text that is not broken at its blanks."""
 
     __slots__ = ()
@@ -121,7 +121,7 @@ def wrap(text: str, first: int, width: int) -> list[str] | None:
 
 def _words(pieces: Sequence[Piece]) -> Iterator[str]:
     """The words, and the blanks between them; solid pieces are one word with those beside them."""
-    for solid, alike in groupby(pieces, lambda piece: isinstance(piece[0], Solid)):
+    for solid, alike in groupby(pieces, lambda piece: isinstance(piece[0], NoWrap)):
         text = "".join(text for text, _ in alike)
         yield from [text] if solid else _WORDS.findall(text)
 

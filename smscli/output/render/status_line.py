@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from smscli.output.render.layout import cut
 from smscli.output.render.wording import counted, lamp
 from smscli.sanitize import clean
-from smscli.transcript.fold import Typing
+from smscli.transcript.fold import ActiveTyping
 
 # In a shorter line the words about following leave no room for who is typing.
 _NARROW = 40
@@ -14,7 +14,7 @@ _NARROW = 40
 def live_line(
     status: str,
     sessions: int,
-    typing: Sequence[Typing],
+    typing: Sequence[ActiveTyping],
     width: int,
     *,
     waiting: Sequence[str] = (),
@@ -35,6 +35,6 @@ def live_line(
     return cut(f"{shape} " + (" - " if ascii else " · ").join(parts), width, "..." if ascii else "…")
 
 
-def _typing(one: Typing) -> str:
+def _typing(one: ActiveTyping) -> str:
     who = clean(one.participant.name)
     return f"{who} is typing: {clean(one.wording)}" if one.wording else f"{who} is typing"

@@ -8,8 +8,8 @@ from smscli.model import VISIBLE_TO_ALL, Participant, Role, Session
 from smscli.output.columns import DEFAULT_COLUMNS, Column
 from smscli.output.render.layout import (
     PLAIN,
-    Look,
-    Solid,
+    Display,
+    NoWrap,
     cells,
     duration,
     fold,
@@ -21,7 +21,7 @@ from smscli.output.render.layout import (
 )
 from smscli.output.render.wording import shown
 from smscli.sanitize import clean, clean_lines
-from smscli.transcript.activity import PersonActivity, Summary
+from smscli.transcript.activity import ActivitySummary, PersonActivity
 
 Pair = tuple[str, str]
 """A name and a value, as strangers may have written them; a Solid value is copied by people: never folded."""
@@ -40,62 +40,62 @@ _ON_THE_CARD = frozenset(
 def sessions_table(
     sessions: Sequence[Session],
     caption: str,
-    look: Look,
+    display: Display,
     *,
     columns: Sequence[Column] = DEFAULT_COLUMNS,
     zone: tzinfo | None = None,
 ) -> str:
     """The chosen columns of each session, `caption` below."""
-    times = Times((session.received for session in sessions), zone)
+    times = TimeFormatter((session.received for session in sessions), zone)
     titles = [column_title(column, times) for column in columns]
     rows = [[column_text(session, column, times) for column in columns] for session in sessions]
     whole = [place for place, column in enumerate(columns) if column.is_id]
-    below = fold([(clean(caption), paint("dim", look.colour))], look.width, look.width)
+    below = fold([(clean(caption), paint("dim", display.colour))], display.width, display.width)
     styles = [column_style(column) for column in columns]
-    return _table(titles, rows, look, whole, styles) + "".join(f"{line}\n" for line in below)
+    return _table(titles, rows, display, whole, styles) + "".join(f"{line}\n" for line in below)
 
 
 def session_card(
     session: Session,
-    summary: Summary,
-    look: Look,
+    summary: ActivitySummary,
+    display: Display,
     *,
     zone: tzinfo | None = None,
     timeline: Sequence[str] = (),
 ) -> str:
     """Everything known of one session; `timeline` are the lines of its picture."""
-    times = Times((session.received, summary.first_message_at, summary.last_message_at), zone)
-    people = _people(session.participants, summary.participants, look)
+    times = TimeFormatter((session.received, summary.first_message_at, summary.last_message_at), zone)
+    people = _people(session.participants, summary.participants, display)
     parts = [
-        _card_heading(session, times, look),
-        _pairs(_card(session, times), look),
-        _heading("participants", look),
-        _table(("who", "type", "id", "messages", "typed"), people, look, [2]) if people else "  none\n",
-        _heading("capabilities", look),
-        _paragraph(", ".join(session.capabilities) or "none", look),
-        _heading("user data", look),
-        _pairs([(key, shown(value)) for key, value in session.user_data.items()], look) or "  none\n",
-        _heading("activity", look),
-        _pairs(_activity(summary, times), look),
+        _card_heading(session, times, display),
+        _pairs(_card(session, times), display),
+        _heading("participants", display),
+        _table(("who", "type", "id", "messages", "typed"), people, display, [2]) if people else "  none\n",
+        _heading("capabilities", display),
+        _paragraph(", ".join(session.capabilities) or "none", display),
+        _heading("user data", display),
+        _pairs([(key, shown(value)) for key, value in session.user_data.items()], display) or "  none\n",
+        _heading("activity", display),
+        _pairs(_activity(summary, times), display),
     ]
     if timeline:
-        parts += [_heading("timeline", look), *(f"{line}\n" for line in timeline)]
+        parts += [_heading("timeline", display), *(f"{line}\n" for line in timeline)]
     return "".join(parts)
 
 
-def profiles_table(profiles: Sequence[Sequence[str]], look: Look) -> str:
+def profiles_table(profiles: Sequence[Sequence[str]], display: Display) -> str:
     """Name, URL and user of each profile, and what marks the default one."""
     rows = [[clean(value) for value in profile] for profile in profiles]
-    return _table(("name", "url", "user", "default"), rows, look, [0])
+    return _table(("name", "url", "user", "default"), rows, display, [0])
 
 
-def pairs_table(pairs: Mapping[str, object], look: Look) -> str:
+def pairs_table(pairs: Mapping[str, object], display: Display) -> str:
     """A name and a value on each line; `yes`, `no` and `-` for true, false and null."""
-    return _pairs([(key, shown(value)) for key, value in pairs.items()], look)
+    return _pairs([(key, shown(value)) for key, value in pairs.items()], display)
 
 
-class Times:
-    """Times as a person reads them; `offset` says once how far they are from UTC."""
+class TimeFormatter:
+    """TimeFormatter as a person reads them; `offset` says once how far they are from UTC."""
 
     def __init__(self, times: Iterable[datetime | None], zone: tzinfo | None) -> None:
         self._zone = zone
@@ -111,7 +111,7 @@ class Times:
         return text if offset_words(local) == self.offset else f"{text} {offset_words(local)}"
 
 
-def column_title(column: Column, times: Times) -> str:
+def column_title(column: Column, times: TimeFormatter) -> str:
     """What stands above a column of the list."""
     return f"{column.title} ({times.offset})" if column.is_time and times.offset else column.title
 
@@ -121,7 +121,7 @@ def column_style(column: Column) -> str:
     return "bold" if column.is_id else _STYLES[column.role] if column.role else ""
 
 
-def column_text(session: Session, column: Column, times: Times) -> str:
+def column_text(session: Session, column: Column, times: TimeFormatter) -> str:
     """What a session has in a column of the list, not yet cleaned."""
     value = column.value(session)
     if value is None or isinstance(value, datetime):
@@ -137,15 +137,17 @@ def _some(nicknames: Sequence[str]) -> str:
     return ", ".join(nicknames[:_MOST_NAMES]) + (f" and {more} more" if more > 0 else "")
 
 
-def _card_heading(session: Session, times: Times, look: Look) -> str:
+def _card_heading(session: Session, times: TimeFormatter, display: Display) -> str:
     """Which session, and how far its times are from UTC: on one line where there is room."""
-    words = session_lines(clean(session.id), look.width)
+    words = session_lines(clean(session.id), display.width)
     words += [f"times are {times.offset}"] if times.offset else []
     together = ", ".join(words)
-    return "".join(_heading(line, look) for line in ([together] if cells(together) <= look.width else words))
+    return "".join(
+        _heading(line, display) for line in ([together] if cells(together) <= display.width else words)
+    )
 
 
-def _card(session: Session, times: Times) -> list[Pair]:
+def _card(session: Session, times: TimeFormatter) -> list[Pair]:
     """The session's own fields, those too that we don't know."""
     received = times.words(session.received) or shown(session.sent.get("receivedDate"))
     known = [
@@ -158,17 +160,17 @@ def _card(session: Session, times: Times) -> list[Pair]:
 
 
 def _people(
-    present: Sequence[Participant], counted: Sequence[PersonActivity], look: Look
+    present: Sequence[Participant], counted: Sequence[PersonActivity], display: Display
 ) -> list[Sequence[str]]:
     """Who is in the session, then who was."""
     figures = {_key(one): one for one in counted}
     rows = [
-        _person(one.type, one.nickname, one.participant_id, one.visibility, figures.get(_key(one)), look)
+        _person(one.type, one.nickname, one.participant_id, one.visibility, figures.get(_key(one)), display)
         for one in present
     ]
     here = {_key(one) for one in present}
     gone = [one for one in counted if _key(one) not in here]
-    return rows + [_person(one.type, one.nickname, one.participant_id, "left", one, look) for one in gone]
+    return rows + [_person(one.type, one.nickname, one.participant_id, "left", one, display) for one in gone]
 
 
 def _key(one: Participant | PersonActivity) -> object:
@@ -182,12 +184,12 @@ def _person(
     participant_id: str | None,
     remark: str | None,
     figure: PersonActivity | None,
-    look: Look,
+    display: Display,
 ) -> Sequence[str]:
     remark = f" ({remark})" if remark and remark != VISIBLE_TO_ALL else ""
     composing = figure.composing_seconds if figure else None
     return (
-        f"{shape(role, look.ascii)} {nickname or _NOTHING}{remark}",
+        f"{shape(role, display.ascii)} {nickname or _NOTHING}{remark}",
         role or _NOTHING,
         participant_id or _NOTHING,
         str(figure.messages) if figure else "0",
@@ -195,7 +197,7 @@ def _person(
     )
 
 
-def _activity(summary: Summary, times: Times) -> list[Pair]:
+def _activity(summary: ActivitySummary, times: TimeFormatter) -> list[Pair]:
     return [
         ("messages", str(summary.messages)),
         ("first message", times.words(summary.first_message_at) or _NOTHING),
@@ -210,28 +212,28 @@ def _seconds(value: float | None) -> str:
     return _NOTHING if value is None else duration(value)
 
 
-def _heading(text: str, look: Look) -> str:
-    return paint("bold", look.colour)(clean(text)) + "\n"
+def _heading(text: str, display: Display) -> str:
+    return paint("bold", display.colour)(clean(text)) + "\n"
 
 
-def _paragraph(text: str, look: Look) -> str:
-    room = look.width - 2
+def _paragraph(text: str, display: Display) -> str:
+    room = display.width - 2
     return "".join(f"  {line}\n" for line in fold([(clean(text), PLAIN)], room, room))
 
 
-def _pairs(pairs: Sequence[Pair], look: Look) -> str:
+def _pairs(pairs: Sequence[Pair], display: Display) -> str:
     """Names in a column, values beside it; a name too long for the column has a line to itself."""
     names = [clean(name) for name, _ in pairs]
-    most = min(look.width * 2 // 5, look.width - 4 - _LEAST_CELLS)
-    column = max((size for size in map(cells, names) if size <= most), default=max(look.width // 4, 0))
-    quiet, room = paint("dim", look.colour), max(look.width - column - 4, _LEAST_CELLS)
+    most = min(display.width * 2 // 5, display.width - 4 - _LEAST_CELLS)
+    column = max((size for size in map(cells, names) if size <= most), default=max(display.width // 4, 0))
+    quiet, room = paint("dim", display.colour), max(display.width - column - 4, _LEAST_CELLS)
     text = ""
     for name, (_, value) in zip(names, pairs, strict=True):
-        lines = [clean(value)] if isinstance(value, Solid) else _folded(value, room)
+        lines = [clean(value)] if isinstance(value, NoWrap) else _folded(value, room)
         wide = cells(lines[0]) > room
         beside = cells(name) <= column and not wide
         first = " " * (column - cells(name) + 2) + lines.pop(0) if beside else ""
-        title = "\n  ".join(fold([(name, quiet)], look.width - 2, look.width - 2))
+        title = "\n  ".join(fold([(name, quiet)], display.width - 2, display.width - 2))
         text += f"  {title}{first}\n"
         text += "".join(f"{' ' * (4 if wide else column + 4)}{line}\n" for line in lines)
     return text
@@ -244,7 +246,7 @@ def _folded(value: str, room: int) -> list[str]:
 def _table(
     titles: Sequence[str],
     rows: Sequence[Sequence[str]],
-    look: Look,
+    display: Display,
     whole: Sequence[int],
     styles: Sequence[str] = (),
 ) -> str:
@@ -255,15 +257,15 @@ def _table(
     rows = [[clean(value) for value in row] for row in rows]
     longest = [max(map(cells, (title, *column))) for title, *column in zip(titles, *rows, strict=True)]
     least = [size if place in whole else min(size, _LEAST_CELLS) for place, size in enumerate(longest)]
-    if sum(least) + 3 * len(titles) + 1 > look.width:
-        return _stack(titles, rows, look, whole)
-    return _grid(titles, rows, look, whole, least, styles or [""] * len(titles))
+    if sum(least) + 3 * len(titles) + 1 > display.width:
+        return _stack(titles, rows, display, whole)
+    return _grid(titles, rows, display, whole, least, styles or [""] * len(titles))
 
 
 def _grid(
     titles: Sequence[str],
     rows: Sequence[Sequence[str]],
-    look: Look,
+    display: Display,
     whole: Sequence[int],
     least: Sequence[int],
     styles: Sequence[str],
@@ -274,7 +276,7 @@ def _grid(
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=box.ASCII if look.ascii else box.ROUNDED, header_style="bold", border_style="dim")
+    table = Table(box=box.ASCII if display.ascii else box.ROUNDED, header_style="bold", border_style="dim")
     for place, title in enumerate(titles):
         table.add_column(
             Text(clean(title)),
@@ -289,22 +291,24 @@ def _grid(
     # Whatever is left unsaid here, rich would take from the environment.
     console = Console(
         file=out,
-        width=look.width,
+        width=display.width,
         height=25,
         no_color=False,
-        color_system="256" if look.colour else None,
-        force_terminal=look.colour,
+        color_system="256" if display.colour else None,
+        force_terminal=display.colour,
         legacy_windows=False,
     )
     console.print(table)
     return out.getvalue()
 
 
-def _stack(titles: Sequence[str], rows: Sequence[Sequence[str]], look: Look, whole: Sequence[int]) -> str:
+def _stack(
+    titles: Sequence[str], rows: Sequence[Sequence[str]], display: Display, whole: Sequence[int]
+) -> str:
     """Each row as its first value and, below, the others that have one."""
     text = ""
     for row in rows:
-        values = [Solid(value) if place in whole else value for place, value in enumerate(row)]
+        values = [NoWrap(value) if place in whole else value for place, value in enumerate(row)]
         named = [(title, value) for title, value in zip(titles[1:], values[1:], strict=True) if value]
-        text += _heading(row[0] or _NOTHING, look) + _pairs(named, look)
+        text += _heading(row[0] or _NOTHING, display) + _pairs(named, display)
     return text

@@ -12,10 +12,10 @@ from typing import NamedTuple
 from smscli.model import Message, Role
 from smscli.output.render.layout import (
     PLAIN,
-    Look,
+    Display,
+    NoWrap,
     Paint,
     Piece,
-    Solid,
     cells,
     duration,
     fold,
@@ -139,19 +139,23 @@ class Timeline:
         shown = tuple(side for side in sides if side.role or any(side.said) or any(side.typed))
         return Drawing(_time(within.begin), _time(within.end), shown)
 
-    def picture(self, look: Look, *, zone: tzinfo | None = None, now: datetime | None = None) -> list[str]:
+    def picture(
+        self, display: Display, *, zone: tzinfo | None = None, now: datetime | None = None
+    ) -> list[str]:
         """A line for each side, their times below, and what the signs mean; no lines where none has a time.
 
         `now` is the server's clock while the session lives: a customer who waits has waited until then.
         """
-        wide = look.width >= _NARROW
+        wide = display.width >= _NARROW
         indent = 14 if wide else 4
-        drawing = self.draw(max(look.width - indent, 1), now)
+        drawing = self.draw(max(display.width - indent, 1), now)
         if drawing is None:
             return []
         most = max(max(side.said) for side in drawing.sides)
-        lines = [(_label(side.role, look, wide) + _row(side, most, look)).rstrip() for side in drawing.sides]
-        return [*lines, *_below(drawing, look, indent, zone)]
+        lines = [
+            (_label(side.role, display, wide) + _row(side, most, display)).rstrip() for side in drawing.sides
+        ]
+        return [*lines, *_below(drawing, display, indent, zone)]
 
     def _slot(self, moment: int) -> _Slot:
         """The slot of that time; all are made longer where there would be too many."""
@@ -228,38 +232,38 @@ def _time(milliseconds: int) -> datetime:
     return _EPOCH + timedelta(milliseconds=milliseconds)
 
 
-def _ink(role: str | None, look: Look) -> Paint:
-    return paint(_STYLES.get(role or "", "color(98)"), look.colour)
+def _ink(role: str | None, display: Display) -> Paint:
+    return paint(_STYLES.get(role or "", "color(98)"), display.colour)
 
 
-def _label(role: str | None, look: Look, wide: bool) -> str:
-    label = shape(role, look.ascii) + (f" {_NAMES.get(role or '', 'others')}" if wide else "")
-    return f"  {_ink(role, look)(label)}{' ' * ((12 if wide else 2) - cells(label))}"
+def _label(role: str | None, display: Display, wide: bool) -> str:
+    label = shape(role, display.ascii) + (f" {_NAMES.get(role or '', 'others')}" if wide else "")
+    return f"  {_ink(role, display)(label)}{' ' * ((12 if wide else 2) - cells(label))}"
 
 
-def _row(side: Side, most: int, look: Look) -> str:
+def _row(side: Side, most: int, display: Display) -> str:
     """One side's line; neighbours of one kind are painted together."""
-    heights, ink, quiet = _HEIGHTS[look.ascii], _ink(side.role, look), paint("dim", look.colour)
+    heights, ink, quiet = _HEIGHTS[display.ascii], _ink(side.role, display), paint("dim", display.colour)
     signs: list[Piece] = []
     for said, typed, waited in zip(side.said, side.typed, side.waited, strict=True):
         if said:
             signs.append((heights[(said * len(heights) - 1) // most], ink))
         elif typed:
-            signs.append((_TYPED[look.ascii], ink))
+            signs.append((_TYPED[display.ascii], ink))
         else:
-            signs.append((_WAITED[look.ascii], quiet) if waited else (" ", PLAIN))
+            signs.append((_WAITED[display.ascii], quiet) if waited else (" ", PLAIN))
     runs = groupby(signs, lambda sign: sign[1])
     return "".join(ink("".join(sign for sign, _ in run)) for ink, run in runs)
 
 
-def _below(drawing: Drawing, look: Look, indent: int, zone: tzinfo | None) -> Iterator[str]:
+def _below(drawing: Drawing, display: Display, indent: int, zone: tzinfo | None) -> Iterator[str]:
     """From when to when, and what the signs mean."""
-    room, quiet = max(look.width - indent, 1), paint("dim", look.colour)
+    room, quiet = max(display.width - indent, 1), paint("dim", display.colour)
     first, last = (f"{local_time(at, zone):%H:%M:%S}" for at in (drawing.begin, drawing.end))
     between = room - len(first) - len(last)
     lasted = duration((drawing.end - drawing.begin).total_seconds())
     times = first + (lasted.center(between) if between > len(lasted) + 1 else " " * max(between, 1)) + last
-    signs = _HEIGHTS[look.ascii][-1], _TYPED[look.ascii], _WAITED[look.ascii]
+    signs = _HEIGHTS[display.ascii][-1], _TYPED[display.ascii], _WAITED[display.ascii]
     meant = [f"{sign} {word}" for sign, word in zip(signs, ("said", "typed", "waiting"), strict=True)]
     for pieces in ([(times, quiet)], _solid(meant, quiet)):
         for line in fold(pieces, room, room):
@@ -270,5 +274,5 @@ def _solid(words: Iterable[str], ink: Paint) -> list[Piece]:
     """Words that lines do not divide, with blanks between them."""
     pieces: list[Piece] = []
     for word in words:
-        pieces += [("  ", ink), (Solid(word), ink)]
+        pieces += [("  ", ink), (NoWrap(word), ink)]
     return pieces[1:]

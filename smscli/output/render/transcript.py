@@ -12,10 +12,10 @@ from zlib import crc32
 from smscli.model import VISIBLE_TO_ALL, Message, MessageType, Participant, Role
 from smscli.output.render.layout import (
     PLAIN,
-    Look,
+    Display,
+    NoWrap,
     Paint,
     Piece,
-    Solid,
     Span,
     cells,
     cut,
@@ -78,20 +78,20 @@ class _Label(NamedTuple):
     cells: int
 
 
-class Lines:
+class TranscriptLines:
     """Turns entries into lines, in the order in which they are to be shown.
 
     The width is asked for each entry, so that a terminal may change its size; `zone` None is the machine's
     own; `many` says of each line which session it belongs to.
     """
 
-    def __init__(self, look: Look, *, zone: tzinfo | None = None, many: bool = False) -> None:
-        self._look = look
-        self._colour = colour = look.colour
-        self._ascii = look.ascii
+    def __init__(self, display: Display, *, zone: tzinfo | None = None, many: bool = False) -> None:
+        self._display = display
+        self._colour = colour = display.colour
+        self._ascii = display.ascii
         self._zone = zone
         self._many = many
-        self._asked = look.width
+        self._asked = display.width
         self._layout = _layout(self._asked, many)
         self._indent = " " * self._layout.indent
         self._labels: dict[Person | None, _Label] = {}
@@ -108,7 +108,7 @@ class Lines:
         self._link = paint("underline", colour)
         self._notice = paint("italic", colour)
         self._marked = paint(_MARKED, colour)
-        self._signs = ("", "") if colour else _SIGNS[look.ascii]
+        self._signs = ("", "") if colour else _SIGNS[display.ascii]
 
     def __call__(self, entry: Entry, marks: Sequence[Span] = ()) -> str:
         """The lines of one entry, each ending in a newline; above them the day or session if it changed.
@@ -117,7 +117,7 @@ class Lines:
         apart from each other. They are shown bold, underlined and coloured; without colour as `⟦marked⟧`, in
         ASCII `[[marked]]`. Nothing else changes but, for the room that signs take, where lines end.
         """
-        if self._look.width != self._asked:
+        if self._display.width != self._asked:
             self._measure()
         message = entry.message
         clock, above = self._clock(message.at)
@@ -215,9 +215,9 @@ class Lines:
         if isinstance(name, str):
             is_body = not entry.draft_text and not said(message)
             named = self._cleaned(name, marks if is_body else (), self._quiet)
-            yield [(Solid(text), ink) for text, ink in (("[file ", self._quiet), *named, ("]", self._quiet))]
+            yield [(NoWrap(text), ink) for text, ink in (("[file ", self._quiet), *named, ("]", self._quiet))]
         if composing := typed(entry):
-            yield [(Solid(composing), self._quiet)]
+            yield [(NoWrap(composing), self._quiet)]
 
     def _cleaned(self, text: str, marks: Sequence[Span], ink: Paint) -> list[Piece]:
         """`text` on one line."""
@@ -261,7 +261,7 @@ class Lines:
         self._offset_told = self._offset_words
         rule = "-" if self._ascii else "─"
         words, _, last = f"{rule} {day_words(day)}{told}".rpartition(" ")
-        pieces = [(f"{words} ", self._strong), (Solid(f"{last} {rule}"), self._strong)]
+        pieces = [(f"{words} ", self._strong), (NoWrap(f"{last} {rule}"), self._strong)]
         return "".join(f"{line}\n" for line in fold(pieces, self._layout.width, self._layout.width))
 
     def _turn_to(self, session_id: str) -> str:
@@ -277,7 +277,7 @@ class Lines:
 
     def _measure(self) -> None:
         """Divide the lines anew."""
-        self._asked = self._look.width
+        self._asked = self._display.width
         self._layout = _layout(self._asked, self._many)
         self._indent = " " * self._layout.indent
         self._labels.clear()

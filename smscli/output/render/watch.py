@@ -8,10 +8,10 @@ from smscli.model import Message, Session
 from smscli.output.columns import Column
 from smscli.output.render.layout import (
     PLAIN,
-    Look,
+    Display,
+    NoWrap,
     Paint,
     Piece,
-    Solid,
     cells,
     cut,
     duration,
@@ -21,7 +21,7 @@ from smscli.output.render.layout import (
     paint,
     shape,
 )
-from smscli.output.render.tables import Times, column_style, column_text, column_title
+from smscli.output.render.tables import TimeFormatter, column_style, column_text, column_title
 from smscli.output.render.wording import NO_TIME, counted, lamp, remarks, said
 from smscli.sanitize import clean
 
@@ -36,7 +36,7 @@ _OVERDUE = "bold color(162)"
 _CHANGED = "bold color(136)"
 
 
-class Row(NamedTuple):
+class LiveRow(NamedTuple):
     """One session as it is now.
 
     `waiting` is in seconds, `overdue` when that is too long; `typing` are nicknames; `changed` a moment ago,
@@ -52,7 +52,7 @@ class Row(NamedTuple):
     gone: bool = False
 
 
-class Going(NamedTuple):
+class FollowStatus(NamedTuple):
     """How following goes: in plain words, whether the server answers, and its clock."""
 
     status: str
@@ -63,8 +63,8 @@ class Going(NamedTuple):
 class LiveList:
     """Draws rows; waiting, typing and the last message follow `columns`; `zone` None is the machine's own."""
 
-    def __init__(self, look: Look, whose: str, columns: Sequence[Column], zone: tzinfo | None) -> None:
-        self._look = look
+    def __init__(self, display: Display, whose: str, columns: Sequence[Column], zone: tzinfo | None) -> None:
+        self._display = display
         self._whose = whose
         self._columns = columns
         self._zone = zone
@@ -72,14 +72,16 @@ class LiveList:
     def below(self, said: Sequence[str], lines: int) -> list[str]:
         """The last of what was said, on a few of so many lines."""
         most = min(_MOST_BELOW, lines // 4)
-        return [self._cut(one, max(self._look.width - 1, 1)) for one in said[len(said) - most :] if most]
+        return [self._cut(one, max(self._display.width - 1, 1)) for one in said[len(said) - most :] if most]
 
-    def __call__(self, going: Going, rows: Sequence[Row], lines: int, empty: str = "") -> list[str]:
+    def __call__(
+        self, going: FollowStatus, rows: Sequence[LiveRow], lines: int, empty: str = ""
+    ) -> list[str]:
         """The picture in so many lines; of the sessions that have no room it says how many they are.
 
         `empty` says why there are none.
         """
-        width = max(self._look.width - 1, 1)
+        width = max(self._display.width - 1, 1)
         head, *blocks = self._drawn(rows, width) if rows else [self._empty(empty, width)]
         picture = [self._heading(going, len(rows), width), *head]
         for place, block in enumerate(blocks):
@@ -88,7 +90,7 @@ class LiveList:
             picture += block
         return picture[:lines]
 
-    def _more(self, hidden: Sequence[Row], width: int) -> str:
+    def _more(self, hidden: Sequence[LiveRow], width: int) -> str:
         """How many sessions have no room, and how many wait there for too long."""
         overdue = sum(row.overdue for row in hidden)
         told = f", {overdue} waiting for too long" if overdue else ""
@@ -98,18 +100,18 @@ class LiveList:
     def _empty(self, why: str, width: int) -> list[str]:
         return fold([(clean(why), self._ink("dim"))], width, width)
 
-    def _heading(self, going: Going, rows: int, width: int) -> str:
+    def _heading(self, going: FollowStatus, rows: int, width: int) -> str:
         """How following goes, when that was, and whose sessions these are."""
         local = local_time(going.at, self._zone) if going.at else None
         clock = [f"{local:%H:%M:%S} {offset_words(local)}"] if local else []
         words = [going.status, *clock, f"{counted(rows, 'SMS session')} {self._whose}"]
-        between = " - " if self._look.ascii else " · "
-        text = f"{lamp(going.connected, self._look.ascii)} {between.join(map(clean, words))}"
+        between = " - " if self._display.ascii else " · "
+        text = f"{lamp(going.connected, self._display.ascii)} {between.join(map(clean, words))}"
         return self._ink("bold")(self._cut(text, width))
 
-    def _drawn(self, rows: Sequence[Row], width: int) -> list[list[str]]:
+    def _drawn(self, rows: Sequence[LiveRow], width: int) -> list[list[str]]:
         """The titles' lines, then the lines of each row."""
-        times = Times((row.session.received for row in rows), self._zone)
+        times = TimeFormatter((row.session.received for row in rows), self._zone)
         titles = [" ", *(clean(column_title(one, times)) for one in self._columns), "waiting", "typing"]
         values = [self._values(row, times) for row in rows]
         widths = [max(map(cells, column)) for column in zip(titles, *values, strict=True)]
@@ -124,24 +126,24 @@ class LiveList:
         head = [self._ink("bold")(self._titles(titles, widths).rstrip())]
         return [head, *(self._above(*one, widths, width) for one in zip(rows, values, strict=True))]
 
-    def _values(self, row: Row, times: Times) -> list[str]:
-        mark = ("*" if self._look.ascii else "●") if row.changed else ""
+    def _values(self, row: LiveRow, times: TimeFormatter) -> list[str]:
+        mark = ("*" if self._display.ascii else "●") if row.changed else ""
         chosen = [clean(self._column(row, one, times)) for one in self._columns]
         waiting = "" if row.waiting is None else duration(row.waiting)
         typing = ", ".join(map(clean, row.typing))
         return [mark, *chosen, f"! {waiting}" if row.overdue else waiting, typing]
 
-    def _column(self, row: Row, column: Column, times: Times) -> str:
+    def _column(self, row: LiveRow, column: Column, times: TimeFormatter) -> str:
         if column.name == "state" and row.gone and not row.session.ended:
             return "gone"
         return column_text(row.session, column, times)
 
-    def _beside(self, row: Row, values: Sequence[str], widths: Sequence[int], room: int) -> list[str]:
+    def _beside(self, row: LiveRow, values: Sequence[str], widths: Sequence[int], room: int) -> list[str]:
         """One line, the last message at its end."""
         line = self._line(values, widths, self._inks(row))
         return [line + self._ink("dim")(self._cut(self._said(row), room))]
 
-    def _above(self, row: Row, values: Sequence[str], widths: Sequence[int], width: int) -> list[str]:
+    def _above(self, row: LiveRow, values: Sequence[str], widths: Sequence[int], width: int) -> list[str]:
         """Two lines, the last message below."""
         words = self._cut(f"{_GAP * 2}{self._said(row)}", width) if row.last else ""
         line = self._line(values, widths, self._inks(row)).rstrip()
@@ -155,13 +157,13 @@ class LiveList:
             f"{ink(value)}{blank}{_GAP}" for value, blank, ink in zip(shown, blanks, inks, strict=True)
         )
 
-    def _inks(self, row: Row) -> list[Paint]:
+    def _inks(self, row: LiveRow) -> list[Paint]:
         if row.gone:
             return [self._ink("dim")] * (len(self._columns) + 3)
         chosen = [self._ink(column_style(one)) for one in self._columns]
         return [self._ink(_CHANGED), *chosen, self._ink(_OVERDUE if row.overdue else ""), PLAIN]
 
-    def _stacked(self, row: Row, values: Sequence[str], titles: Sequence[str], width: int) -> list[str]:
+    def _stacked(self, row: LiveRow, values: Sequence[str], titles: Sequence[str], width: int) -> list[str]:
         """A small card: where there is no room for columns."""
         mark, first, *others = values
         inks = self._inks(row)
@@ -180,13 +182,13 @@ class LiveList:
         if not value:
             return
         if column and column.role:
-            value = f"{shape(column.role, self._look.ascii)} {value}"
+            value = f"{shape(column.role, self._display.ascii)} {value}"
         elif column is None or column.name != "state":
             value = f"{title} {value}"
-        yield Solid(value), ink
+        yield NoWrap(value), ink
         yield _GAP, PLAIN
 
-    def _said(self, row: Row) -> str:
+    def _said(self, row: LiveRow) -> str:
         """When, who and what, on one line."""
         message = row.last
         if message is None:
@@ -199,14 +201,14 @@ class LiveList:
         return self._line(titles, widths, [PLAIN] * len(titles))
 
     def _ink(self, style: str) -> Paint:
-        return paint(style, self._look.colour)
+        return paint(style, self._display.colour)
 
     def _cut(self, text: str, width: int) -> str:
         return cut(text, width, self._ellipsis)
 
     @property
     def _ellipsis(self) -> str:
-        return ".." if self._look.ascii else "…"
+        return ".." if self._display.ascii else "…"
 
 
 def _shrunk(widths: list[int], whole: Sequence[bool], width: int) -> bool:

@@ -23,7 +23,7 @@ _JOINED = {MessageType.JOINED.value: "joined", MessageType.REJOINED.value: "rejo
 _NOTICES = frozenset({MessageType.NOTICE.value, MessageType.CUSTOM_NOTICE.value})
 
 
-class Happened(NamedTuple):
+class EventText(NamedTuple):
     """What is going on: in our words, then `said` as it came, then in ours again."""
 
     before: str
@@ -42,22 +42,22 @@ def said(message: Message) -> str:
     return message.text or message.url or message.notice or ""
 
 
-def happened(entry: Entry) -> Happened:
+def happened(entry: Entry) -> EventText:
     """What an entry tells that is not `is_spoken`."""
     message = entry.message
     if entry.draft:
         return _quoted(_draft(entry), entry.draft_text)
     if message.type in _DONE:
-        return Happened(_DONE[message.type])
+        return EventText(_DONE[message.type])
     if message.type in _JOINED:
         role = message.sender.type if message.sender else None
-        return Happened(_JOINED[message.type] + (f" ({clean(role)})" if role else ""))
+        return EventText(_JOINED[message.type] + (f" ({clean(role)})" if role else ""))
     words = said(message)
     if message.type == MessageType.TYPING_STARTED:
         return _quoted("typing", words)
     known = message.type in _NOTICES
     what, colon = ("notice", ": ") if known else (f"[{clean(message.type) or 'no type'}]", " ")
-    return Happened(what + (colon if words else ""), words, notice=True)
+    return EventText(what + (colon if words else ""), words, notice=True)
 
 
 def remarks(message: Message) -> Iterator[str]:
@@ -112,8 +112,8 @@ def shown(value: object) -> str:
     return value if isinstance(value, str) else dumps(value, ensure_ascii=False)
 
 
-def _quoted(what: str, words: str | None) -> Happened:
-    return Happened(f'{what}: "', words, '"') if words else Happened(what)
+def _quoted(what: str, words: str | None) -> EventText:
+    return EventText(f'{what}: "', words, '"') if words else EventText(what)
 
 
 def _draft(entry: Entry) -> str:

@@ -20,7 +20,7 @@ from smscli.output.export import (
     session_with_activity,
 )
 from smscli.records import message_json
-from smscli.transcript.activity import PersonActivity, Summary
+from smscli.transcript.activity import ActivitySummary, PersonActivity
 from smscli.transcript.fold import Entry
 
 CUSTOMER = {"type": "Customer", "nickname": "PersonP", "participantId": "009052BDEE39003C"}
@@ -144,7 +144,7 @@ SESSION = {
     "capabilities": ["Leave", "Transfer"],
     "userData": {"DispositionCode": "Sold", "n": 7, "nothing": None},
 }
-SUMMARY = Summary(
+SUMMARY = ActivitySummary(
     3,
     (PersonActivity("009052BDEE39003C", "PersonP", "Customer", 2, 42.5),),
     datetime(2013, 12, 27, 21, 16, 41, tzinfo=UTC),

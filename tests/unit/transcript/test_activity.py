@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smscli.model import Message, Participant
-from smscli.transcript.activity import Activity, PersonActivity, Summary
+from smscli.transcript.activity import Activity, ActivitySummary, PersonActivity
 
 NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
 KIWI = Participant("Customer", "kiwi", "C1")
@@ -50,7 +50,7 @@ def test_a_session_in_figures() -> None:
     activity.add(said(ANA, 40, "PushUrl"), 0.2)
     activity.add(said(KIWI, 60), None)
     activity.add(said(ANA, 70, "TypingStarted"), 4.1)
-    assert activity.summary(after(90), typing=[ANA, Participant("Agent", None, "A7")]) == Summary(
+    assert activity.summary(after(90), typing=[ANA, Participant("Agent", None, "A7")]) == ActivitySummary(
         messages=4,
         participants=(
             PersonActivity("C1", "kiwi", "Customer", 2, None),
@@ -65,7 +65,7 @@ def test_a_session_in_figures() -> None:
 
 
 def test_a_session_without_messages() -> None:
-    assert Activity().summary(NOON) == Summary(0, (), None, None, None, None, ())
+    assert Activity().summary(NOON) == ActivitySummary(0, (), None, None, None, None, ())
 
 
 def test_a_participant_is_a_participant_id_else_a_type_and_a_nickname() -> None:
@@ -76,7 +76,7 @@ def test_a_participant_is_a_participant_id_else_a_type_and_a_nickname() -> None:
 
 def test_messages_without_a_time_are_counted_and_date_nothing() -> None:
     summary = counted(said(KIWI, None), said(ANA, None)).summary(NOON)
-    assert summary == Summary(
+    assert summary == ActivitySummary(
         2,
         (PersonActivity("C1", "kiwi", "Customer", 1, None), PersonActivity("A1", "ana", "Agent", 1, None)),
         None,

@@ -15,7 +15,7 @@ from smscli.errors import UsageError
 from smscli.model import Json, Message, Participant, Session
 from smscli.transcript import filters
 from smscli.transcript.filters import EntryFilter, LastEntries, SelectedEntry, Selection, SessionFilter
-from smscli.transcript.fold import Entry, Fold
+from smscli.transcript.fold import Entry, TypingFold
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -138,7 +138,7 @@ def test_every_kind_of_body_is_searched() -> None:
 
 
 def test_a_draft_is_judged_by_its_last_wording_as_typing_that_started() -> None:
-    fold = Fold()
+    fold = TypingFold()
     typed = [
         Message("S1", 1, "TypingStarted", KIWI, "All", NOON, "cancel my order"),
         Message("S1", 2, "TypingStarted", KIWI, "All", NOON + timedelta(seconds=5), ""),

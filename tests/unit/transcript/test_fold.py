@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smscli.model import Message, Participant
-from smscli.transcript.fold import Entry, Fold, Typing, transcript_for
+from smscli.transcript.fold import ActiveTyping, Entry, TypingFold, transcript_for
 
 NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
 KIWI = Participant("Customer", "kiwi", "C1")
@@ -52,7 +52,7 @@ def _line(entry: Entry) -> str:
 
 
 def folded(*messages: Message) -> list[str]:
-    fold = Fold()
+    fold = TypingFold()
     return shown(entry for message in messages for entry in fold.add(message))
 
 
@@ -300,7 +300,7 @@ ENDS = {
 def test_a_draft_open_at_the_end_of_a_read(
     messages: list[Message], now: float | None, expected: list[str]
 ) -> None:
-    fold = Fold()
+    fold = TypingFold()
     for message in messages:
         fold.add(message)
     assert shown(fold.at_end(after(now))) == expected
@@ -308,7 +308,7 @@ def test_a_draft_open_at_the_end_of_a_read(
 
 
 def test_a_given_up_draft_is_its_last_typing_started() -> None:
-    fold = Fold()
+    fold = TypingFold()
     last = starts(4, "")
     assert [*fold.add(starts(0, "Hello")), *fold.add(last)] == []
     left = said("ParticipantLeft", 6)
@@ -317,7 +317,7 @@ def test_a_given_up_draft_is_its_last_typing_started() -> None:
 
 @pytest.mark.parametrize(("now", "seconds"), [(7, 7.0), (None, 4.0), (-9, 4.0)])
 def test_drafts_are_given_up_when_the_session_ends(now: float | None, seconds: float) -> None:
-    fold = Fold()
+    fold = TypingFold()
     fold.add(starts(0, "He"))
     fold.add(starts(4, "Hello"))
     assert shown(fold.end(after(now))) == [f"TypingStarted kiwi {seconds} given-up 'Hello'"]
@@ -325,7 +325,7 @@ def test_drafts_are_given_up_when_the_session_ends(now: float | None, seconds: f
 
 
 def test_the_servers_clock_gives_up_a_draft_while_nobody_says_anything() -> None:
-    fold = Fold()
+    fold = TypingFold()
     fold.add(starts(0, "He"))
     fold.add(stops(5))
     assert shown(fold.expire(after(124.999))) == []
@@ -335,7 +335,7 @@ def test_the_servers_clock_gives_up_a_draft_while_nobody_says_anything() -> None
 
 
 def test_a_refresh_puts_off_giving_up() -> None:
-    fold = Fold()
+    fold = TypingFold()
     fold.add(starts(0))
     fold.add(stops(5))
     fold.add(starts(100))
@@ -344,35 +344,35 @@ def test_a_refresh_puts_off_giving_up() -> None:
 
 
 def test_who_types_now_is_told_with_the_latest_wording() -> None:
-    fold = Fold()
+    fold = TypingFold()
     fold.add(starts(0, "He"))
     fold.add(starts(3, by=ANA))
     fold.add(starts(4, "Hello"))
     fold.add(starts(6))
-    assert fold.typing(after(7)) == [Typing(KIWI, "Hello", after(0)), Typing(ANA, None, after(3))]
+    assert fold.typing(after(7)) == [ActiveTyping(KIWI, "Hello", after(0)), ActiveTyping(ANA, None, after(3))]
 
 
 def test_an_emptied_preview_is_no_wording() -> None:
-    fold = Fold()
+    fold = TypingFold()
     fold.add(starts(0, "He"))
     fold.add(starts(3, ""))
-    assert fold.typing(after(4)) == [Typing(KIWI, None, after(0))]
+    assert fold.typing(after(4)) == [ActiveTyping(KIWI, None, after(0))]
 
 
 def test_nobody_types_after_the_message_the_stop_or_15_s_without_a_refresh() -> None:
-    fold = Fold()
+    fold = TypingFold()
     fold.add(starts(0, by=KIWI))
     fold.add(starts(0, by=ANA))
     fold.add(starts(0, by=BEN))
     fold.add(sends(1, by=KIWI))
     fold.add(stops(1, by=ANA))
-    assert fold.typing(after(15)) == [Typing(BEN, None, after(0))]
+    assert fold.typing(after(15)) == [ActiveTyping(BEN, None, after(0))]
     assert fold.typing(after(15.001)) == []
     assert fold.typing(None) == []
 
 
 def test_asking_who_types_changes_nothing() -> None:
-    fold = Fold()
+    fold = TypingFold()
     fold.add(starts(0, "He"))
     for now in (0, 10, 500):
         fold.typing(after(now))
@@ -406,11 +406,11 @@ def test_hide_drops_typing_and_what_comes_of_it() -> None:
 
 
 def test_fold_is_a_way_of_its_own() -> None:
-    assert isinstance(transcript_for("fold")(), Fold)
+    assert isinstance(transcript_for("fold")(), TypingFold)
 
 
 def test_a_crowd_that_types_is_bounded_and_loses_nothing() -> None:
-    fold = Fold()
+    fold = TypingFold()
     crowd = [starts(0, str(n), Participant("Customer", None, f"P{n}")) for n in range(1000)]
     crowded_out = [entry for message in crowd for entry in fold.add(message)]
     assert crowded_out == [Entry(message, 0.0, "given-up", message.text) for message in crowd[:900]]
@@ -418,7 +418,7 @@ def test_a_crowd_that_types_is_bounded_and_loses_nothing() -> None:
 
 
 def test_a_crowd_that_is_full_still_lets_its_people_go_on() -> None:
-    fold = Fold()
+    fold = TypingFold()
     crowd = [Participant("Customer", None, f"P{n}") for n in range(100)]
     for one in crowd:
         fold.add(starts(0, by=one))
@@ -431,7 +431,7 @@ def test_memory_does_not_grow_with_the_log() -> None:
 
 
 def _peak(count: int) -> int:
-    fold = Fold()
+    fold = TypingFold()
     tracemalloc.start()
     for n in range(count):
         fold.add((starts, stops, sends, starts)[n % 4](n, by=(KIWI, ANA)[n % 2]))
@@ -565,14 +565,14 @@ def logs(draw: st.DrawFn) -> list[Message]:
 
 @given(logs())
 def test_folding_one_by_one_and_all_at_once_agree(log: list[Message]) -> None:
-    fold = Fold()
+    fold = TypingFold()
     one_by_one = [entry for message in log for entry in fold.add(message)]
     assert [*one_by_one, *fold.at_end(None)] == folded_at_once(log)
 
 
 @given(logs(), st.sets(st.integers(0, 24)))
 def test_looking_at_the_clock_in_between_changes_nothing(log: list[Message], looks: set[int]) -> None:
-    fold, watched = Fold(), Fold()
+    fold, watched = TypingFold(), TypingFold()
     entries = [entry for message in log for entry in fold.add(message)]
     seen: list[Entry] = []
     for place, message in enumerate(log):
@@ -599,7 +599,7 @@ ANYTHING = st.builds(
 
 @given(st.lists(ANYTHING), st.none() | st.datetimes(timezones=st.just(UTC)))
 def test_no_message_is_lost_whatever_the_server_sends(log: list[Message], now: datetime | None) -> None:
-    fold = Fold()
+    fold = TypingFold()
     entries = [entry for message in log for entry in fold.add(message)]
     assert [entry.message for entry in entries if not entry.draft] == [
         message for message in log if message.type not in ("TypingStarted", "TypingStopped")
@@ -611,7 +611,7 @@ def test_no_message_is_lost_whatever_the_server_sends(log: list[Message], now: d
 def test_nobody_composes_for_less_than_no_time_or_longer_than_the_pauses_allow(
     log: list[Message], now: datetime | None
 ) -> None:
-    fold = Fold()
+    fold = TypingFold()
     entries = [entry for message in log for entry in fold.add(message)] + [*fold.at_end(now)]
     steps = sum(message.type in ("TypingStarted", "TypingStopped") for message in log)
     for entry in entries:

@@ -62,14 +62,14 @@ OBJECTS = st.recursive(
     ],
 )
 def test_a_long_number_keeps_its_last_two_digits(sent: str, masked: str) -> None:
-    assert redact.text(sent) == masked
+    assert redact.mask_text(sent) == masked
 
 
 @pytest.mark.parametrize(
     "between", list(".-()[]{} \t\n\u00a0\u2007\u202f\u3000\u2010\u2011\u2013\u2014\u2212\uff0d")
 )
 def test_blanks_dots_dashes_and_brackets_of_every_kind_hold_a_number_together(between: str) -> None:
-    assert redact.text(f"555{between}01{between}23") == f"***{between}**{between}23"
+    assert redact.mask_text(f"555{between}01{between}23") == f"***{between}**{between}23"
 
 
 @pytest.mark.parametrize(
@@ -88,17 +88,17 @@ def test_blanks_dots_dashes_and_brackets_of_every_kind_hold_a_number_together(be
     ],
 )
 def test_what_cannot_be_seen_does_not_split_a_number(unseen: str) -> None:
-    assert redact.text(f"555{unseen}01{unseen}23") == f"***{unseen}**{unseen}23"
+    assert redact.mask_text(f"555{unseen}01{unseen}23") == f"***{unseen}**{unseen}23"
 
 
 @pytest.mark.parametrize("other", [",", "/", ":", ";", "_", "x", "+", "%", "#", "<", "é", "你"])
 def test_anything_else_between_ends_a_number(other: str) -> None:
-    assert redact.text(f"555012{other}3") == f"555012{other}3"
+    assert redact.mask_text(f"555012{other}3") == f"555012{other}3"
 
 
 @pytest.mark.parametrize("digits", ["٥٥٥٠١٢٣", "۵۵۵۰۱۲۳", "５５５０１２３", "५५५०१२३"])
 def test_digits_of_every_script_are_masked(digits: str) -> None:
-    assert redact.text(f"kiwi: {digits}!") == f"kiwi: *****{digits[-2:]}!"
+    assert redact.mask_text(f"kiwi: {digits}!") == f"kiwi: *****{digits[-2:]}!"
 
 
 @pytest.mark.parametrize(
@@ -113,7 +113,7 @@ def test_digits_of_every_script_are_masked(digits: str) -> None:
     ],
 )
 def test_a_link_may_write_its_blanks_otherwise(sent: str, masked: str) -> None:
-    assert redact.text(sent) == masked
+    assert redact.mask_text(sent) == masked
 
 
 # Addresses
@@ -139,7 +139,7 @@ def test_a_link_may_write_its_blanks_otherwise(sent: str, masked: str) -> None:
     ],
 )
 def test_an_address_is_masked_whole(sent: str, masked: str) -> None:
-    assert redact.text(sent) == masked
+    assert redact.mask_text(sent) == masked
 
 
 # Whole records
@@ -213,7 +213,7 @@ MASKED: Json = {
 
 
 def test_a_message_is_masked_in_its_fields_and_in_what_was_sent() -> None:
-    masked = redact.message(message_from_json(SENT, "S5550123"))
+    masked = redact.mask_message(message_from_json(SENT, "S5550123"))
     assert masked == message_from_json(MASKED, "S5550123")
     assert masked.sent == MASKED
     assert masked.sender is not None
@@ -222,24 +222,24 @@ def test_a_message_is_masked_in_its_fields_and_in_what_was_sent() -> None:
 
 
 def test_a_masked_recording_reads_back_with_the_same_identity() -> None:
-    masked = redact.message(message_from_json(SENT, "S1"))
+    masked = redact.mask_message(message_from_json(SENT, "S1"))
     read = message_from_json(json.loads(message_json(masked)), "S1")
-    assert redact.message(read) is read
+    assert redact.mask_message(read) is read
     assert read.identity == masked.identity
 
 
 def test_what_a_recording_adds_to_a_message_stays_as_it_is() -> None:
     one = message_from_json({"index": 1, "type": "Text", "timestamp": "20260302120000"}, "S5550123")
     line = message_json(one)
-    assert redact.message(one) is one
+    assert redact.mask_message(one) is one
     assert '"sessionId":"S5550123"' in line
     assert '"timestampRaw":"20260302120000"' in line
     read = message_from_json(json.loads(line), "S5550123")
-    assert redact.message(read) is read
+    assert redact.mask_message(read) is read
 
 
 def test_what_was_sent_as_a_number_in_place_of_a_text_is_masked_too() -> None:
-    masked = redact.message(
+    masked = redact.mask_message(
         message_from_json({"index": 1, "type": "Text", "text": 5550123, "queue": 5550123}, "S1")
     )
     assert (masked.text, masked.sent) == (
@@ -256,7 +256,7 @@ def test_an_id_that_is_no_plain_value_is_no_id() -> None:
         "attachment": ["5550123"],
         "id": {"id": "5550123"},
     }
-    assert redact.message(message_from_json(sent, "S1")).sent == {
+    assert redact.mask_message(message_from_json(sent, "S1")).sent == {
         "index": ["*****23"],
         "type": "Text",
         "from": "*****23",
@@ -270,7 +270,7 @@ def test_a_message_made_without_what_was_sent_is_masked() -> None:
     message = Message(
         "S1", 1, "Text", sender, "All", NOON, "5550123", "a@b.example", "5550124", {"name": "5550125"}
     )
-    assert redact.message(message) == Message(
+    assert redact.mask_message(message) == Message(
         "S1",
         1,
         "Text",
@@ -292,8 +292,8 @@ def test_a_message_with_nothing_to_mask_is_the_same_object() -> None:
         "from": {"nickname": "kiwi", "participantId": "C1"},
     }
     once, again = (message_from_json(json.loads(json.dumps(sent)), "S1") for _ in "12")
-    assert redact.message(once) is once
-    assert redact.message(again) is again  # equal to one seen before, and yet another object
+    assert redact.mask_message(once) is once
+    assert redact.mask_message(again) is again  # equal to one seen before, and yet another object
 
 
 def test_a_session_loses_its_user_data_its_comment_and_its_peoples_numbers() -> None:
@@ -322,7 +322,7 @@ def test_a_session_loses_its_user_data_its_comment_and_its_peoples_numbers() -> 
         "comment": "called from *****23",
         "queue": "***@***",
     }
-    masked = redact.session(session_from_json(sent))
+    masked = redact.mask_session(session_from_json(sent))
     assert masked == session_from_json(expected)
     assert masked.sent == expected
     assert [one.sent for one in masked.participants] == expected["participants"]
@@ -334,31 +334,31 @@ def test_a_session_loses_its_user_data_its_comment_and_its_peoples_numbers() -> 
     [("5", "***"), (7, "***"), ("", "***"), (0, "***"), (["peel"], "***"), ({}, {}), (None, None)],
 )
 def test_user_data_that_is_no_object_is_masked_whole(sent: object, masked: object) -> None:
-    one = redact.session(session_from_json({"id": "S1", "userData": sent}))
+    one = redact.mask_session(session_from_json({"id": "S1", "userData": sent}))
     assert one.sent["userData"] == masked
     read = session_from_json(json.loads(json.dumps(one.sent)))
-    assert redact.session(read) is read
+    assert redact.mask_session(read) is read
 
 
 def test_a_number_in_a_participant_alone_is_enough_to_mask_a_session() -> None:
     one = Session("S1", participants=(Participant("Customer", "kiwi", sent={"phone": "5550123"}),))
-    assert redact.session(one).participants[0].sent == {"phone": "*****23"}
+    assert redact.mask_session(one).participants[0].sent == {"phone": "*****23"}
 
 
 def test_a_session_with_nothing_to_mask_is_the_same_object() -> None:
     one = session_from_json({"id": "1234567", "participants": [{"nickname": "kiwi"}], "userData": {}})
-    assert redact.session(one) is one
+    assert redact.mask_session(one) is one
 
 
 def test_what_is_nested_without_end_is_masked_at_some_depth() -> None:
     deep: object = "5550123"
     for _ in range(900):
         deep = [{"inner": deep}]
-    masked = redact.message(message_from_json({"index": 1, "type": "Text", "deep": deep}, "S1"))
+    masked = redact.mask_message(message_from_json({"index": 1, "type": "Text", "deep": deep}, "S1"))
     text = json.dumps(masked.sent)
     assert text.count("inner") == 25
     assert re.findall(r'"[^"]*\*[^"]*"', text) == ['"***"']
-    assert redact.message(masked) is masked
+    assert redact.mask_message(masked) is masked
 
 
 # Reads
@@ -398,7 +398,7 @@ class RecordedReads:
 
 def test_every_read_comes_back_masked() -> None:
     reads = RecordedReads()
-    masked = redact.Masked(reads)
+    masked = redact.MaskedReads(reads)
     page = Page((Message("S1", 1, "Text", text="*****23"),), NOON)
     assert masked.sessions(retries=1) == Listing((Session("S1", comment="*****23"),), NOON, uris_only=True)
     assert masked.page("S1", 7, 5, retries=0) == page
@@ -430,15 +430,15 @@ def long_numbers(text: str) -> list[str]:
 
 @given(TEXTS)
 def test_no_long_number_and_no_address_is_left_of_any_text(text: str) -> None:
-    masked = redact.text(text)
+    masked = redact.mask_text(text)
     assert long_numbers(masked) == []
     assert "kiwi@peel.example" not in masked
-    assert redact.text(masked) == masked
+    assert redact.mask_text(masked) == masked
 
 
 @given(TEXTS.filter(lambda text: not re.search(r"\d|@|%40|\uff20|\ufe6b", text)))
 def test_a_text_without_digits_and_addresses_stays_as_it_is(text: str) -> None:
-    assert redact.text(text) is text
+    assert redact.mask_text(text) is text
 
 
 # What cli.md, section 4 says is never masked: ids, times, indices, types, states, uri.
@@ -461,8 +461,8 @@ def readable(value: object, known: bool = True) -> Iterator[str]:
 
 @given(OBJECTS)
 def test_no_long_number_and_no_address_is_left_anywhere(sent: Json) -> None:
-    message = redact.message(message_from_json(sent, "S5550123"))
-    session = redact.session(session_from_json({**sent, "id": "S5550123"}))
+    message = redact.mask_message(message_from_json(sent, "S5550123"))
+    session = redact.mask_session(session_from_json({**sent, "id": "S5550123"}))
     for text in [*readable(message.sent), *readable(session.sent)]:
         assert long_numbers(text) == []
         assert "kiwi@peel.example" not in text
@@ -473,32 +473,32 @@ def test_no_long_number_and_no_address_is_left_anywhere(sent: Json) -> None:
 @given(OBJECTS)
 def test_ids_times_and_places_are_never_masked(sent: Json) -> None:
     before = message_from_json(sent, "S5550123")
-    masked = redact.message(before)
+    masked = redact.mask_message(before)
     for key in NEVER & sent.keys():
         assert isinstance(sent[key], dict | list) or masked.sent[key] == sent[key], key
     for name in ("session_id", "index", "type", "visibility", "at", "late", "participant_id", "order"):
         assert getattr(masked, name) == getattr(before, name), name
     session = session_from_json({**sent, "id": "S5550123"})
-    masked_session = redact.session(session)
+    masked_session = redact.mask_session(session)
     for name in ("id", "state", "uri", "received", "capabilities"):
         assert getattr(masked_session, name) == getattr(session, name), name
     assert set(masked_session.user_data) == set(session.user_data)
-    assert set(masked_session.user_data.values()) <= {redact.HIDDEN}
+    assert set(masked_session.user_data.values()) <= {redact.MASK}
     for one, other in zip(masked_session.participants, session.participants, strict=True):
         assert (one.type, one.participant_id) == (other.type, other.participant_id)
 
 
 @given(OBJECTS)
 def test_masking_a_masked_message_changes_nothing(sent: Json) -> None:
-    masked = redact.message(message_from_json(sent, "S1"))
-    assert redact.message(masked) is masked
+    masked = redact.mask_message(message_from_json(sent, "S1"))
+    assert redact.mask_message(masked) is masked
     assert masked == message_from_json(masked.sent, "S1")
 
 
 @given(OBJECTS)
 def test_masking_a_masked_session_changes_nothing(sent: Json) -> None:
-    masked = redact.session(session_from_json({**sent, "id": "S1"}))
-    assert redact.session(masked) is masked
+    masked = redact.mask_session(session_from_json({**sent, "id": "S1"}))
+    assert redact.mask_session(masked) is masked
 
 
 @pytest.mark.parametrize(
@@ -516,5 +516,5 @@ def test_masking_a_masked_session_changes_nothing(sent: Json) -> None:
 )
 def test_a_text_of_a_megabyte_is_masked_in_no_time(long: str) -> None:
     began = time.process_time()
-    redact.text(long)
+    redact.mask_text(long)
     assert time.process_time() - began < 5

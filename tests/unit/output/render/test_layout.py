@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from smscli.output.render.layout import (
     PLAIN,
+    NoWrap,
     Paint,
-    Solid,
     cells,
     chop,
     cut,
@@ -82,7 +82,7 @@ def test_lines_end_between_words(text: str, first: int, width: int, lines: list[
 
 
 def test_a_solid_text_is_not_broken_at_its_blanks() -> None:
-    assert fold([("one two ", PLAIN), (Solid("(a b)"), PLAIN)], 10, 10) == ["one two", "(a b)"]
+    assert fold([("one two ", PLAIN), (NoWrap("(a b)"), PLAIN)], 10, 10) == ["one two", "(a b)"]
 
 
 def test_each_line_is_painted_by_itself_and_neighbours_together() -> None:

@@ -5,18 +5,18 @@ import pytest
 from smscli.model import Participant
 from smscli.output.render.layout import cells
 from smscli.output.render.status_line import live_line
-from smscli.transcript.fold import Typing
+from smscli.transcript.fold import ActiveTyping
 
 PERSON = Participant("Customer", "PersonP", "009052BDEE39003C")
 AGENT = Participant("Agent", None, "A1")
 HOSTILE = Participant("Agent", "a\tb")
 
 
-def typing(wording: str | None = None, who: Participant = PERSON) -> Typing:
-    return Typing(who, wording, None)
+def typing(wording: str | None = None, who: Participant = PERSON) -> ActiveTyping:
+    return ActiveTyping(who, wording, None)
 
 
-def line(*who: Typing, width: int = 79, ascii: bool = False) -> str:
+def line(*who: ActiveTyping, width: int = 79, ascii: bool = False) -> str:
     return live_line("live", 2, who, width, ascii=ascii)
 
 
@@ -38,7 +38,7 @@ def test_how_it_goes_and_how_many_are_followed() -> None:
         ([typing("\x1b[2J\u202e", HOSTILE)], "a\\tb is typing: \\u{1B}[2J\\u{202E}"),
     ],
 )
-def test_who_is_typing_what(who: list[Typing], seen: str) -> None:
+def test_who_is_typing_what(who: list[ActiveTyping], seen: str) -> None:
     assert line(*who) == f"● live · 2 sessions · {seen}"
 
 

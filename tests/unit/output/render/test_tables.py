@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from smscli.model import Participant, Session
 from smscli.output.columns import COLUMNS, parse_columns, user_data_column
 from smscli.output.render.tables import pairs_table, session_card, sessions_table
-from smscli.transcript.activity import PersonActivity, Summary
+from smscli.transcript.activity import ActivitySummary, PersonActivity
 
 CUSTOMER = Participant("Customer", "PersonP", "009052BDEE39003C", "All")
 AGENT = Participant("Agent", "Agent1", "009052BDEE4A003E", "All")
@@ -271,7 +271,7 @@ FULL = Session(
     "first line\nsecond line",
     {"id": "0000Na9B26EF002G", "chatType": "Inbound"},
 )
-SUMMARY = Summary(
+SUMMARY = ActivitySummary(
     12,
     (
         PersonActivity("009052BDEE39003C", "PersonP", "Customer", 7, 42.5),
@@ -357,7 +357,7 @@ def test_the_card_at_40_columns_in_ascii() -> None:
 
 def test_the_card_at_20_columns() -> None:
     session = Session("0000Na9B26EF002G", "Chatting", participants=(CUSTOMER,), received=RECEIVED)
-    summary = Summary(1, (), RECEIVED, None, None, None, ())
+    summary = ActivitySummary(1, (), RECEIVED, None, None, None, ())
     assert session_card(session, summary, Paper(20), zone=PACIFIC) == (
         "session\n"
         "0000Na9B26EF002G\n"
@@ -398,7 +398,7 @@ def test_the_card_at_20_columns() -> None:
 
 
 def test_the_card_of_a_session_of_which_nothing_is_known() -> None:
-    nothing = Summary(0, (), None, None, None, None, ())
+    nothing = ActivitySummary(0, (), None, None, None, None, ())
     session = Session("17", sent={"id": "17", "receivedDate": "soon"})
     assert session_card(session, nothing, Paper(), zone=PACIFIC) == (
         "session 17\n"

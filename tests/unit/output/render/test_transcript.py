@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from smscli.model import Message, Participant
 from smscli.output.render import transcript
 from smscli.output.render.layout import cells
-from smscli.output.render.transcript import Lines
+from smscli.output.render.transcript import TranscriptLines
 from smscli.sanitize import clean
 from smscli.transcript.filters import searched_text
 from smscli.transcript.fold import Entry
@@ -22,7 +22,7 @@ from tests.support.entries import AGENT, CHAT, CUSTOMER, PACIFIC, START, Paper, 
 LORD_HOWE, EUCLA = ZoneInfo("Australia/Lord_Howe"), ZoneInfo("Australia/Eucla")
 
 
-class Slow(Lines):
+class Slow(TranscriptLines):
     """Without the short cut."""
 
     def _quick(self, entry: Entry, label: object) -> None:
@@ -30,7 +30,7 @@ class Slow(Lines):
 
 
 def written(entries: list[Entry], paper: Paper, zone: tzinfo = PACIFIC, many: bool = False) -> str:
-    return "".join(map(Lines(paper, zone=zone, many=many), entries))
+    return "".join(map(TranscriptLines(paper, zone=zone, many=many), entries))
 
 
 def body(one: Entry, width: int = 80) -> str:
@@ -269,14 +269,14 @@ def marked(one: Entry, word: str) -> str:
     """The entry without date, time and name, every `word` of its wording marked."""
     marks = [found.span() for found in re.finditer(word, searched_text(one))]
     assert marks
-    text = Lines(Paper(), zone=PACIFIC)(one, marks)
+    text = TranscriptLines(Paper(), zone=PACIFIC)(one, marks)
     return text.partition("\n")[2][28:].rstrip("\n")
 
 
 def test_a_marked_word_is_bold_underlined_and_coloured() -> None:
     end, bold, dim, found = "\x1b[0m", "\x1b[1m", "\x1b[2m", "\x1b[1;4;38;5;162m"
     person, agent = f"\x1b[38;5;32m▶ PersonP{end}", f"\x1b[38;5;166m◆ Agent1{end}"
-    lines = Lines(Paper(colour=True), zone=PACIFIC)
+    lines = TranscriptLines(Paper(colour=True), zone=PACIFIC)
     lines(CHAT[0])
     assert lines(CHAT[2], [(7, 17), (46, 52)]) == (
         f"{dim}13:16:55{end}  {person}         "
@@ -293,7 +293,7 @@ def test_a_marked_word_is_bold_underlined_and_coloured() -> None:
 
 
 def test_without_colour_signs_stand_around_a_marked_word() -> None:
-    lines = Lines(Paper(), zone=PACIFIC)
+    lines = TranscriptLines(Paper(), zone=PACIFIC)
     lines(CHAT[0])
     assert lines(CHAT[2], [(7, 17), (46, 52)]) == (
         "13:16:55  ▶ PersonP         Hello, ⟦the router⟧ has been blinking red since\n"
@@ -302,7 +302,7 @@ def test_without_colour_signs_stand_around_a_marked_word() -> None:
 
 
 def test_signs_can_be_ascii() -> None:
-    lines = Lines(Paper(40, ascii=True), zone=PACIFIC)
+    lines = TranscriptLines(Paper(40, ascii=True), zone=PACIFIC)
     lines(CHAT[0])
     assert lines(CHAT[2], [(7, 17)]) == (
         "13:16:55 > PersonP   Hello, [[the\n"
@@ -361,12 +361,14 @@ def test_a_mark_on_a_link_is_not_on_the_words_beside_it_and_not_the_other_way_ro
 
 def test_a_mark_on_what_is_not_shown_changes_nothing() -> None:
     joined = entry("ParticipantJoined", AGENT, "words")
-    assert Lines(Paper(), zone=PACIFIC)(joined, [(0, 5)]) == Lines(Paper(), zone=PACIFIC)(joined)
+    assert TranscriptLines(Paper(), zone=PACIFIC)(joined, [(0, 5)]) == TranscriptLines(Paper(), zone=PACIFIC)(
+        joined
+    )
 
 
 def test_a_line_stands_for_entries_left_out() -> None:
-    assert Lines(Paper(), zone=PACIFIC).gap() == "--\n"
-    assert Lines(Paper(colour=True), zone=PACIFIC).gap() == "\x1b[2m--\x1b[0m\n"
+    assert TranscriptLines(Paper(), zone=PACIFIC).gap() == "--\n"
+    assert TranscriptLines(Paper(colour=True), zone=PACIFIC).gap() == "\x1b[2m--\x1b[0m\n"
 
 
 def test_no_message_can_pass_for_something_that_happened() -> None:
@@ -417,20 +419,20 @@ def test_a_time_that_only_its_neighbour_has_in_this_zone_is_shown() -> None:
 
 def test_a_narrower_terminal_is_noticed() -> None:
     paper = Paper()
-    lines = Lines(paper, zone=PACIFIC)
+    lines = TranscriptLines(paper, zone=PACIFIC)
     lines(entry("Text", AGENT, "Hi"))
     paper.width = 40
     assert lines(entry("Text", AGENT, "Hi")) == "13:16:41 ◆ Agent1   Hi\n"
 
 
-def colour_of(lines: Lines, who: Participant) -> str:
+def colour_of(lines: TranscriptLines, who: Participant) -> str:
     found = re.findall(r"\x1b\[38;5;(\d+)m", lines(entry("Text", who, "hi")))
     assert len(found) == 1
     return str(found[0])
 
 
 def test_a_person_keeps_a_colour_and_others_get_another_one_of_the_family() -> None:
-    lines = Lines(Paper(colour=True), zone=PACIFIC)
+    lines = TranscriptLines(Paper(colour=True), zone=PACIFIC)
     agents = [Participant("Agent", f"Agent{n}", str(n)) for n in range(6)]
     customers = [Participant("Customer", f"Person{n}", str(n)) for n in range(6)]
     first = [colour_of(lines, one) for one in (*agents, *customers)]
@@ -440,7 +442,7 @@ def test_a_person_keeps_a_colour_and_others_get_another_one_of_the_family() -> N
 
 
 def test_a_crowd_of_strangers_does_not_fill_the_memory_and_keeps_its_colours() -> None:
-    lines = Lines(Paper(colour=True), zone=PACIFIC)
+    lines = TranscriptLines(Paper(colour=True), zone=PACIFIC)
     crowd = [Participant("Customer", f"Person{n}") for n in range(5000)]
     first = [colour_of(lines, one) for one in crowd]
     assert [colour_of(lines, one) for one in crowd] == first
@@ -526,7 +528,7 @@ PAPERS = st.builds(Paper, st.integers(0, 130), st.booleans(), st.booleans())
 
 @given(st.lists(ENTRIES, max_size=6), PAPERS, st.booleans())
 def test_the_short_cut_writes_what_the_long_way_does(entries: list[Entry], paper: Paper, many: bool) -> None:
-    short, long = Lines(paper, zone=PACIFIC, many=many), Slow(paper, zone=PACIFIC, many=many)
+    short, long = TranscriptLines(paper, zone=PACIFIC, many=many), Slow(paper, zone=PACIFIC, many=many)
     for one in entries:
         assert short(one) == long(one)
 
@@ -546,13 +548,13 @@ def test_the_clock_is_the_zones_own_however_times_jump(
 ) -> None:
     zone, at = change
     times = [at + timedelta(seconds=one) for one in seconds]
-    lines = Lines(Paper(), zone=zone)
+    lines = TranscriptLines(Paper(), zone=zone)
     shown = [lines(entry("Text", AGENT, "Hi", at=one)).splitlines()[-1] for one in times]
     assert shown == [f"{one.astimezone(zone):%H:%M:%S}  ◆ Agent1          Hi" for one in times]
 
 
 def test_the_short_cut_is_taken() -> None:
-    lines = Lines(Paper(), zone=PACIFIC)
+    lines = TranscriptLines(Paper(), zone=PACIFIC)
     plain = entry("Text", AGENT, "x" * 52)
     assert lines._quick(plain, lines._label(AGENT)) == "  ◆ Agent1          " + "x" * 52 + "\n"
     assert lines._quick(entry("Text", AGENT, "x" * 53), lines._label(AGENT)) is None
@@ -574,7 +576,7 @@ def test_long_texts_are_the_same_on_the_short_cut(
     text: str, composing: float | None, paper: Paper, many: bool
 ) -> None:
     one = entry("Text", CUSTOMER, text)._replace(composing=composing)
-    quick = Lines(paper, zone=PACIFIC, many=many)(one)
+    quick = TranscriptLines(paper, zone=PACIFIC, many=many)(one)
     assert quick == Slow(paper, zone=PACIFIC, many=many)(one)
 
 
@@ -588,7 +590,10 @@ def marked_entries(draw: st.DrawFn, entries: st.SearchStrategy[Entry] = ENTRIES)
 @given(st.lists(marked_entries(), max_size=6), PAPERS, st.booleans())
 def test_marks_in_colour_change_no_word_and_no_line(entries: list[Marked], paper: Paper, many: bool) -> None:
     paper.colour = True
-    with_marks, without = Lines(paper, zone=PACIFIC, many=many), Lines(paper, zone=PACIFIC, many=many)
+    with_marks, without = (
+        TranscriptLines(paper, zone=PACIFIC, many=many),
+        TranscriptLines(paper, zone=PACIFIC, many=many),
+    )
     for one, marks in entries:
         assert ESCAPES.sub("", with_marks(one, marks)) == ESCAPES.sub("", without(one))
 
@@ -596,7 +601,10 @@ def test_marks_in_colour_change_no_word_and_no_line(entries: list[Marked], paper
 @given(st.lists(marked_entries(), max_size=6), PAPERS, st.booleans())
 def test_signs_change_no_word(entries: list[Marked], paper: Paper, many: bool) -> None:
     paper.colour = False
-    with_marks, without = Lines(paper, zone=PACIFIC, many=many), Lines(paper, zone=PACIFIC, many=many)
+    with_marks, without = (
+        TranscriptLines(paper, zone=PACIFIC, many=many),
+        TranscriptLines(paper, zone=PACIFIC, many=many),
+    )
     for one, marks in entries:
         assert NO_WORDS.sub("", with_marks(one, marks)) == NO_WORDS.sub("", without(one))
 
@@ -607,7 +615,7 @@ TEXTS = PLAIN_TEXTS | MESSAGES.map(lambda one: replace(one, type="Text", late=Fa
 @given(marked_entries(TEXTS.map(Entry)), st.integers(20, 130))
 def test_all_of_a_mark_and_nothing_else_is_painted(entry_and_marks: Marked, width: int) -> None:
     one, marks = entry_and_marks
-    shown = Lines(Paper(width, colour=True), zone=PACIFIC)(one, marks)
+    shown = TranscriptLines(Paper(width, colour=True), zone=PACIFIC)(one, marks)
     painted = "".join(re.findall(r"\x1b\[1;4;38;5;162m(.*?)\x1b\[0m", shown))
     asked = "".join(searched_text(one)[begin:end] for begin, end in marks)
     assert bare(painted) == bare(clean(asked))
@@ -617,7 +625,7 @@ def test_all_of_a_mark_and_nothing_else_is_painted(entry_and_marks: Marked, widt
 def test_nothing_but_our_own_codes_and_no_line_too_long(
     entries: list[Marked], paper: Paper, many: bool
 ) -> None:
-    lines = Lines(paper, zone=PACIFIC, many=many)
+    lines = TranscriptLines(paper, zone=PACIFIC, many=many)
     for text in (lines(*one) for one in entries):
         assert text.endswith("\n")
         if not paper.colour:

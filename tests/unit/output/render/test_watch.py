@@ -8,19 +8,19 @@ import pytest
 from smscli.model import Message, Participant, Session
 from smscli.output.columns import LIVE_COLUMNS
 from smscli.output.render.layout import cells
-from smscli.output.render.watch import Going, LiveList, Row
+from smscli.output.render.watch import FollowStatus, LiveList, LiveRow
 from tests.support.paths import README
 
 AT = datetime(2026, 3, 2, 10, 5, 30, tzinfo=UTC)
 MIKA = Participant("Customer", "Mika", "C1")
 ROBIN = Participant("Agent", "Robin", "A1")
-LIVE = Going("live", True, AT)
+LIVE = FollowStatus("live", True, AT)
 ASKED = Message("0000Na9B26EF0001", 7, "Text", MIKA, "All", AT.replace(minute=3), "is anybody\nthere?")
 TOLD = Message("0000Na9B26EF0002", 9, "Text", ROBIN, "Agents", AT.replace(minute=4), "line 3 is down")
 
 
 @dataclass
-class Look:
+class Display:
     width: int = 80
     colour: bool = False
     ascii: bool = False
@@ -31,16 +31,21 @@ def session(number: int, *people: Participant, state: str = "Chatting") -> Sessi
 
 
 ROWS = (
-    Row(session(1, MIKA, ROBIN), 150.0, True, (), ASKED, changed=True),
-    Row(session(2, Participant("Customer", "Noor"), ROBIN), 12.0, False, ("Noor", "Robin"), TOLD),
-    Row(session(3, state="Invited")),
+    LiveRow(session(1, MIKA, ROBIN), 150.0, True, (), ASKED, changed=True),
+    LiveRow(session(2, Participant("Customer", "Noor"), ROBIN), 12.0, False, ("Noor", "Robin"), TOLD),
+    LiveRow(session(3, state="Invited")),
 )
 
 
 def drawn(
-    width: int, rows: tuple[Row, ...] = ROWS, *, lines: int = 24, ascii: bool = False, colour: bool = False
+    width: int,
+    rows: tuple[LiveRow, ...] = ROWS,
+    *,
+    lines: int = 24,
+    ascii: bool = False,
+    colour: bool = False,
 ) -> list[str]:
-    live = LiveList(Look(width, colour, ascii), "of demo at 127.0.0.1", LIVE_COLUMNS, UTC)
+    live = LiveList(Display(width, colour, ascii), "of demo at 127.0.0.1", LIVE_COLUMNS, UTC)
     return [line.rstrip() for line in live(LIVE, rows, lines, "nobody is here")]
 
 
@@ -113,7 +118,7 @@ def test_what_has_no_room_is_counted() -> None:
 
 
 def test_a_session_that_has_gone_says_so_and_one_that_ended_how() -> None:
-    gone, ended = Row(session(1), gone=True), Row(session(2, state="Completed"), gone=True)
+    gone, ended = LiveRow(session(1), gone=True), LiveRow(session(2, state="Completed"), gone=True)
     assert [line.split() for line in drawn(80, (gone, ended))[2:]] == [
         ["0000Na9B26EF0001", "gone"],
         ["0000Na9B26EF0002", "Completed"],
@@ -133,7 +138,9 @@ def test_who_waits_too_long_is_marked_in_colour_too() -> None:
 def test_strangers_words_are_shown_and_not_executed() -> None:
     hostile = Participant("Customer", "a\x1b[2J\u202eb", "C2")
     message = Message("s", 1, "Text", hostile, "All", AT, "x\x07\r\x9by")
-    row = Row(Session("id\x1b]0;t\x07", "st\nate", participants=(hostile,)), 1.0, False, ("t\x1bt",), message)
+    row = LiveRow(
+        Session("id\x1b]0;t\x07", "st\nate", participants=(hostile,)), 1.0, False, ("t\x1bt",), message
+    )
     for width in (40, 80, 160):
         text = "".join(drawn(width, (row,)))
         assert text.isprintable()
@@ -146,14 +153,14 @@ def test_the_readme_shows_what_is_drawn() -> None:
     before = datetime(2026, 11, 25, 9, 57, 10, tzinfo=UTC)
     pump = "that was me, the pump failed twice. please unblock it, people are queueing"
     rows = (
-        Row(
+        LiveRow(
             Session("0000Na9C009E6UOL", "Chatting", participants=(toni, ROBIN)),
             325.0,
             True,
             (),
             Message("0000Na9C009E6UOL", 9, "Text", toni, "All", before, pump),
         ),
-        Row(
+        LiveRow(
             Session("0000Na9C00RNNF4Z", "Chatting", participants=(ines, ROBIN)),
             7.0,
             False,
@@ -161,10 +168,10 @@ def test_the_readme_shows_what_is_drawn() -> None:
             Message("0000Na9C00RNNF4Z", 5, "Text", ines, "All", at.replace(second=28), "it's off"),
             changed=True,
         ),
-        Row(Session("0000Na9C000IX4WS", "Invited", participants=(yuki,))),
+        LiveRow(Session("0000Na9C000IX4WS", "Invited", participants=(yuki,))),
     )
-    live = LiveList(Look(80), "of demo at 127.0.0.1", LIVE_COLUMNS, UTC)
+    live = LiveList(Display(80), "of demo at 127.0.0.1", LIVE_COLUMNS, UTC)
     said = live.below(["Toni has been waiting for 5 min in session 0000Na9C009E6UOL"], 24)
-    picture = [*live(Going("live", True, at), rows, 24), *said]
+    picture = [*live(FollowStatus("live", True, at), rows, 24), *said]
     readme = README.read_text(encoding="utf-8")
     assert "\n".join(line.rstrip() for line in picture) in readme
