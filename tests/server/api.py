@@ -15,7 +15,7 @@ from tests.server.cometd import FakeChannel
 from tests.server.faults import Faults
 from tests.server.options import Options
 from tests.server.resources import KEYS, FakeResourceFormat
-from tests.server.responses import FaultyResponse
+from tests.server.responses import FaultyResponse, compressed
 from tests.server.store import FakeLog, FakeStore
 
 _COLLECTIONS = {"single": ("smsessions",), "double": ("smssessions",), "both": ("smsessions", "smssessions")}
@@ -62,8 +62,10 @@ class FakeApi(Api):
         self.requests.append((request.method, request.target, user))
         fault = self._faults.draw(request.target, options)
         response = FaultyResponse.of(self.answer(request, user))
-        response.headers += (("Date", http_date(self._clock())),)
-        response.delay = options.delay_ms / 1000
+        response.headers += self._date()
+        response.delay = options.delay_ms / 1000 + self._slowness(request)
+        if options.encoding != "identity" and "gzip" in request.headers.get("accept-encoding", ""):
+            response = compressed(response, padding=8 if options.encoding == "gzip-padded" else 0)
         if fault:
             return self._faults.apply(fault, response)
         if response.left_out:
@@ -76,6 +78,13 @@ class FakeApi(Api):
         if scheme.lower() == "bearer":
             return options.tokens.get(credentials)
         return basic_user(request, USERS | options.users)
+
+    def answer(self, request: HttpRequest, user: str | None) -> HttpResponse:
+        options = self._options()
+        me = request.method == "GET" and self.segments(request) == ["me"]
+        if options.sso_url and {"me": me, "unauthenticated": user is None, "all": True}[options.sso_for]:
+            return HttpResponse(302, type="text/html", headers=(("Location", options.sso_url),))
+        return super().answer(request, user)
 
     def http_session(self, request: HttpRequest) -> HttpSession:
         return self.http_sessions.enter(request)
@@ -129,7 +138,8 @@ class FakeApi(Api):
         return super().sessions(user, key, query)
 
     def session_list(self, key: str, resources: list[Json]) -> HttpResponse:
-        """The list in every envelope that the pages print or allow (sections on Return Values)."""
+        """The list in every envelope that the pages print or leave open (Return Values, SMSResources)."""
+        resources = list(self.resources.with_odd_entries("sessions", resources))
         first = resources[0] if resources else {}
         match self._options().envelope:
             case "bare-array":
@@ -192,6 +202,21 @@ class FakeApi(Api):
                 return error_response(error, status=200)
         return super().refuse(error)
 
+    def _date(self) -> tuple[tuple[str, str], ...]:
+        match self._options().date:
+            case "sent":
+                return (("Date", http_date(self._clock())),)
+            case "unreadable":
+                return (("Date", "a little after nine"),)
+        return ()
+
+    def _slowness(self, request: HttpRequest) -> float:
+        """The delay of the session whose messages are read."""
+        match self.segments(request):
+            case ["me", _, session_id, "messages"]:
+                return self._options().slow.get(session_id, 0.0)
+        return 0.0
+
     def _enclosed(self, pieces: Iterator[bytes] | list[bytes]) -> Iterator[bytes]:
         """The messages in their envelope."""
         options = self._options()
@@ -207,9 +232,9 @@ class FakeApi(Api):
             yield from log.head.encoded(begin, computed)
             begin = max(begin, computed)
         now = self._clock()
-        for stored in log.between(begin, end):
-            if not log.is_withheld(stored, now):
-                yield json_bytes(self.resources.message(stored))
+        stored = (one for one in log.between(begin, end) if not log.is_withheld(one, now))
+        messages = map(self.resources.message, stored)
+        yield from map(json_bytes, self.resources.with_odd_entries("messages", messages))
         if self._options().index_minus_one:
             yield json_bytes(self.resources.service_message(session))
 

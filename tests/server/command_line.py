@@ -19,8 +19,10 @@ def parse(arguments: Sequence[str] | None = None) -> Options:
     for option in fields(Options):
         parser.add_argument(f"--{option.name.replace('_', '-')}", **_reading(hints[option.name]))
     given = {name: value for name, value in vars(parser.parse_args(arguments)).items() if value is not None}
-    for name in {"users", "tokens"} & given.keys():
+    for name in {"users", "tokens", "slow"} & given.keys():
         given[name] = dict(given[name])
+    if "slow" in given:
+        given["slow"] = {session: float(seconds) for session, seconds in given["slow"].items()}
     unknown = {kind.partition(":")[0] for kind in given.get("fault", ())} - KINDS.keys()
     if unknown:
         parser.error(f"no such fault: {', '.join(sorted(unknown))}")

@@ -5,9 +5,11 @@ A fault is written `kind` or `kind:value`; the docstring of its function explain
 
 import json
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from tests.server.options import Options
 from tests.server.responses import FaultyResponse
@@ -24,6 +26,17 @@ class Fault:
     queued: bool = True
 
 
+class Outage(NamedTuple):
+    """A fault of every request until `end` (monotonic seconds) whose path and query contain `path_part`."""
+
+    kind: str
+    path_part: str
+    end: float
+
+    def hits(self, target: str) -> bool:
+        return self.path_part in target and time.monotonic() < self.end
+
+
 class Faults:
     """Chooses the requests that fail: first the queued faults, then at random as the switches say.
 
@@ -35,6 +48,7 @@ class Faults:
         self._queue: list[Fault] = []
         self._lock = threading.Lock()
         self._random: Iterator[float] | None = None
+        self._outage: Outage | None = None
 
     def fail_next(self, kind: str, path_part: str = "", times: int = 1) -> None:
         """Let the next `times` requests fail whose path and query contain `path_part`.
@@ -50,13 +64,24 @@ class Faults:
         with self._lock:
             self.counts[kind] += times
 
+    def start_outage(self, kind: str, path_part: str, seconds: float) -> None:
+        """Let every request fail for so many seconds whose path and query contain `path_part`.
+
+        ValueError if there is no such kind.
+        """
+        _known(kind)
+        self._outage = Outage(kind, path_part, time.monotonic() + seconds)
+
     def cancel(self) -> None:
-        """Drop the queued faults."""
+        """Drop the queued faults and end an outage."""
         with self._lock:
             self._queue.clear()
+        self._outage = None
 
     def draw(self, target: str, options: Options) -> Fault | None:
         """The fault for a request with this path and query, None if it has none."""
+        if (outage := self._outage) and outage.hits(target):
+            return Fault(outage.kind, queued=False)
         if not self._queue and not options.fault:
             return None
         with self._lock:

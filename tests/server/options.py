@@ -31,8 +31,17 @@ class Options:
     """Passwords by user, in addition to `demo` and `sample`."""
     tokens: dict[str, str] = field(default_factory=lambda: {"demo-token": "demo"})
     """The user of each Bearer token."""
+    clock_offset: float = 0.0
+    """How far the server's clock is ahead: its timestamps and its Date header."""
+    date: Literal["sent", "absent", "unreadable"] = "sent"
+    """The Date header, which HTTP leaves to servers without a reliable clock."""
+
     refuse: Literal["401", "200"] = "401"
     """The HTTP status that goes with `statusCode` 20."""
+    sso_url: str = ""
+    """The sign-in page of a SAML identity provider, to which requests are redirected."""
+    sso_for: Literal["me", "unauthenticated", "all"] = "me"
+    """Which requests: `GET me` whatever its credentials, every request without valid ones, or every one."""
     csrf: bool = False
     features: tuple[str, ...] = ("api-multimedia-chat", "api-multimedia", "api-voice")
     feature_form: Literal["objects", "names", "uris"] = "objects"
@@ -71,6 +80,15 @@ class Options:
     """The messages of a session that has left the list."""
     index_minus_one: bool = False
     """Each page of messages ends with the service message, whatever its window."""
+
+    encoding: Literal["identity", "gzip", "gzip-padded"] = "identity"
+    """How bodies are encoded for clients that accept gzip; padded has zero bytes after the gzip member."""
+    odd_entries: tuple[str, ...] = ()
+    """JSON values that are no objects, as in `null` or `[]`: one follows each entry of a list, in turn."""
+    odd_entries_in: tuple[str, ...] = ("messages", "sessions", "participants", "notifications")
+    """The lists that have them; `notifications` stands for the messages of one."""
+    attachment_uris: Literal["stable", "signed-query", "signed-path"] = "stable"
+    """Whether the `uri` of an attachment is signed anew at each read, in its query or in its path."""
 
     minimal: bool = False
     """Sessions have `state`, `id` and `uri` only."""
@@ -124,6 +142,8 @@ class Options:
 
     delay_ms: float = 0.0
     """Delay of each response."""
+    slow: dict[str, float] = field(default_factory=dict)
+    """Delay of each read of these sessions' messages, by session id."""
     fault: tuple[str, ...] = ()
     """Kinds of fault (`tests.server.faults`), one of which is chosen for a response."""
     fault_rate: float = 1.0

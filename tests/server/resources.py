@@ -1,11 +1,14 @@
 """Sessions, messages and notifications in every form that the pages print or leave open."""
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import count, cycle, islice
+from typing import Any
 
 from smscli.demo.notifications import NotificationFormat
 from smscli.demo.resources import ResourceFormat
-from smscli.demo.store import Json, StoredSession
+from smscli.demo.store import Change, Json, StoredSession
 from tests.server.options import Options
 
 _LAYOUTS = {
@@ -26,6 +29,7 @@ class FakeResourceFormat(ResourceFormat):
     def __init__(self, base_url: str, options: Callable[[], Options]) -> None:
         super().__init__(base_url)
         self._options = options
+        self._signatures = count(1)
 
     def url(self, path: str) -> str:
         base = self._options().uri_base
@@ -33,6 +37,9 @@ class FakeResourceFormat(ResourceFormat):
 
     def session(self, session: StoredSession, key: str) -> Json:
         options, resource = self._options(), super().session(session, key)
+        if resource.get("participants"):
+            participants = self.with_odd_entries("participants", resource["participants"])
+            resource["participants"] = list(participants)
         if options.minimal:
             return {name: resource[name] for name in ("state", "id", "uri")}
         if session.received is not None and options.timestamps == "absent":
@@ -47,13 +54,15 @@ class FakeResourceFormat(ResourceFormat):
         return resource
 
     def is_plain(self) -> bool:
-        """Whether no switch changes messages."""
+        """Whether no switch changes messages that have no attachment."""
         options = self._options()
         changed = options.timestamp_seconds or options.utc_offset or options.from_extra or options.unknown
         return not (changed or options.null_fields or options.timestamps != "iso")
 
     def message(self, stored: Json) -> Json:
         options, message = self._options(), super().message(stored)
+        if options.attachment_uris != "stable" and "attachment" in message:
+            message["attachment"] = self._signed(message["attachment"])
         if self.is_plain():
             return message
         ms = stored.get("timestampSeconds")
@@ -77,6 +86,23 @@ class FakeResourceFormat(ResourceFormat):
         stored = {"index": -1, "type": "TranscriptSaveDone", "visibility": "All"}
         return self.message({**stored, "timestamp": timestamp(received, "iso"), "timestampSeconds": received})
 
+    def with_odd_entries(self, place: str, entries: Iterable[Any]) -> Iterator[Any]:
+        """The entries of a list, each followed by the next of the odd ones."""
+        options = self._options()
+        odd = options.odd_entries if place in options.odd_entries_in else ()
+        following = cycle(json.loads(text) for text in odd)
+        for entry in entries:
+            yield entry
+            yield from islice(following, 1)
+
+    def _signed(self, attachment: Json) -> Json:
+        """The attachment with a uri that no other read gets."""
+        signature, uri = next(self._signatures), attachment["uri"]
+        if self._options().attachment_uris == "signed-query":
+            return attachment | {"uri": f"{uri}?sig={signature}"}
+        folder, _, name = uri.rpartition("/")
+        return attachment | {"uri": f"{folder}/sig-{signature}/{name}"}
+
     def _with_extras(self, sender: Json) -> Json:
         """The participant in the form of SMSSendCustomNotice."""
         person = sender["participantId"]
@@ -87,12 +113,20 @@ class FakeResourceFormat(ResourceFormat):
 class FakeNotificationFormat(NotificationFormat):
     """Writes notifications as the switches say."""
 
-    def __init__(self, resources: ResourceFormat, options: Callable[[], Options]) -> None:
+    resources: FakeResourceFormat
+
+    def __init__(self, resources: FakeResourceFormat, options: Callable[[], Options]) -> None:
         super().__init__(resources)
         self._options = options
 
     def key(self) -> str:
         return KEYS[self._options().push_keys]
+
+    def data(self, change: Change, session: StoredSession) -> Json | None:
+        data = super().data(change, session)
+        if data and "messages" in data:
+            data["messages"] = list(self.resources.with_odd_entries("notifications", data["messages"]))
+        return data
 
     def address(self, session: StoredSession) -> Json:
         address, path = self._options().push_address, {f"{self.key()}Path": f"/{self.key()}s/{session.id}"}

@@ -1,10 +1,11 @@
 """Responses that travel badly: delayed, streamed, cut, or ended by a reset."""
 
+import gzip
 import socket
 import struct
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Literal, Self
 
 from smscli.demo.http_server import Disconnected, HttpResponse
@@ -83,6 +84,13 @@ class FaultyResponse(HttpResponse):
                     return
         if self.framing == "chunked":
             yield b"0\r\n\r\n"
+
+
+def compressed(response: FaultyResponse, padding: int) -> FaultyResponse:
+    """The response as one gzip member, followed by so many zero bytes."""
+    body = gzip.compress(response.content(), compresslevel=1) + bytes(padding)
+    headers = (*response.headers, ("Content-Encoding", "gzip"))
+    return replace(response, body=body, headers=headers, framing="length", length=None)
 
 
 def _wait(connection: socket.socket, seconds: float) -> None:

@@ -28,7 +28,7 @@ class FakeServer(DemoServer):
     def __init__(self, options: Options | None = None, clock: Callable[[], float] = time.time) -> None:
         self.options = options or Options()
         self._faults = Faults()
-        super().__init__(self.options.port, clock)
+        super().__init__(self.options.port, lambda: clock() + self.options.clock_offset)
 
     def build_api(self, base_url: str, clock: Callable[[], float]) -> FakeApi:
         def options() -> Options:
@@ -64,8 +64,12 @@ class FakeServer(DemoServer):
         """Let the next `times` requests fail whose path and query contain `path_part`; kinds in `faults`."""
         self._faults.fail_next(kind, path_part, times)
 
+    def start_outage(self, seconds: float, kind: str = "500", path_part: str = "sessions") -> None:
+        """Let every request fail for so many seconds whose path and query contain `path_part`."""
+        self._faults.start_outage(kind, path_part, seconds)
+
     def cancel_faults(self) -> None:
-        """Cancel the faults and losses that have not taken effect yet."""
+        """Cancel the faults and losses that have not taken effect yet, and end an outage."""
         self._faults.cancel()
         self.api.channel.lose(0)
 

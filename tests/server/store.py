@@ -112,6 +112,7 @@ class FakeStore(SessionStore):
         self._gaps = gaps
         self._removed: dict[str, StoredSession] = {}
         self._numbers = count()
+        self._joined = count()
 
     def new_log(self, head: Head | None = None) -> FakeLog:
         return FakeLog(self._first_index, self._gaps, head)
@@ -137,9 +138,14 @@ class FakeStore(SessionStore):
         user_data: Mapping[str, object] | None = None,
         owner: str | None = None,
         head: Head | None = None,
+        age: float = 0.0,
         **fields: object,
     ) -> str:
-        """Open a session and return its id; `fields` are set in its resource as they are."""
+        """Open a session, received `age` seconds ago, and return its id.
+
+        `fields` are set in its resource as they are. An invitation that no agent has accepted has the state
+        `Invited` and no agents.
+        """
         self.advance()
         with self.lock:
             number = next(self._numbers)
@@ -155,7 +161,7 @@ class FakeStore(SessionStore):
                 "userData": dict(user_data or {}),
                 **fields,
             }
-            session = StoredSession(session_id, resource, owner, int(self._clock() * 1000))
+            session = StoredSession(session_id, resource, owner, int((self._clock() - age) * 1000))
             self.open_session(session, self.new_log(head))
         return session_id
 
@@ -194,6 +200,48 @@ class FakeStore(SessionStore):
         self.advance()
         with self.lock:
             self.set_fields(session_id, fields)
+
+    def join(self, session_id: str, nickname: str, kind: str = "Agent") -> Json:
+        """Let another participant join: `participants`, then the message."""
+        with self.lock:
+            others = self.sessions[session_id].resource["participants"]
+            participant = {
+                "type": kind,
+                "nickname": nickname,
+                "participantId": f"00A0{next(self._joined):08X}0000",
+            }
+            self.update(session_id, participants=[participant, *others])
+            return self.append(session_id, {"type": "ParticipantJoined", "from": participant})
+
+    def leave(self, session_id: str, by: str = "Customer", *, listed: bool = False) -> Json:
+        """Let a participant leave (nickname, participant id or type); the session's state stays.
+
+        With `listed`, `participants` still lists who has left, as a server that is late may do.
+        """
+        with self.lock:
+            participant = self.participant(session_id, by)
+            if not listed:
+                others = self.sessions[session_id].resource["participants"]
+                remaining = [one for one in others if one["participantId"] != participant["participantId"]]
+                self.update(session_id, participants=remaining)
+            return self.append(session_id, {"type": "ParticipantLeft", "from": participant})
+
+    def rejoin(self, session_id: str, participant: Json) -> Json:
+        """Let a participant (the `from` of its ParticipantLeft) come back."""
+        with self.lock:
+            others = self.sessions[session_id].resource["participants"]
+            if participant not in others:
+                self.update(session_id, participants=[*others, participant])
+            return self.append(session_id, {"type": "ParticipantRejoined", "from": participant})
+
+    def end_for_inactivity(self, session_id: str, *, listed: bool = False) -> None:
+        """End the chat as Chat Server does after a silence (page ChatInactivity); the state stays.
+
+        Its notice, then the customer's ParticipantLeft.
+        """
+        text = "Chat session closed due to inactivity of chat participants."
+        self.append(session_id, {"type": "Notice", "text": text})
+        self.leave(session_id, listed=listed)
 
     def set_state(self, session_id: str, state: str) -> None:
         self.update(session_id, state=state)
