@@ -313,6 +313,8 @@ class IdCache:
 
     def read(self, now: float) -> list[Choice] | None:
         """This owner's ids, None where they are too old or unreadable; `now` in seconds since 1970."""
+        if self._path is None:
+            return None
         try:
             entry = json.loads(self._path.read_bytes())
             if entry["owner"] == self._owner and 0 <= now - entry["at"] < _CACHE_SECONDS:
@@ -323,6 +325,8 @@ class IdCache:
 
     def write(self, found: Iterable[Choice], now: float) -> None:
         """Replace the cached ids; a cache that can't be written is no error."""
+        if self._path is None:
+            return
         from smscli.settings.files import replace_file
 
         entry = {"owner": self._owner, "at": now, "sessions": list(found)}
@@ -333,11 +337,14 @@ class IdCache:
 
 def clear_cache(environ: Mapping[str, str]) -> None:
     """Delete the cached ids."""
-    with suppress(OSError):
-        _cache_path(environ).unlink()
+    path = _cache_path(environ)
+    if path is not None:
+        with suppress(OSError):
+            path.unlink()
 
 
-def _cache_path(environ: Mapping[str, str]) -> Path:
+def _cache_path(environ: Mapping[str, str]) -> Path | None:
     from smscli.settings.files import app_folder
 
-    return app_folder(environ, "XDG_CACHE_HOME", ".cache") / "sessions.json"
+    folder = app_folder(environ, "XDG_CACHE_HOME", ".cache")
+    return folder and folder / "sessions.json"

@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from smscli.errors import NotConfigured, SmscliError
+from smscli.errors import AuthError, NotConfigured, NotPermitted, SmscliError
 from smscli.output.terminal import Terminal
 from smscli.sanitize import clean
 from smscli.settings.config import CliOptions, Config, Settings, resolve, uses_demo
@@ -36,6 +36,7 @@ class AppContext:
         self._time_limit: float | None = None
         self._new_profile_allowed = False
         self._is_warned = False
+        self._signing_in: Credential | None = None
         self._closing = ExitStack()
         self._closing.callback(lambda: self.terminal.close())
         if terminal is not None:
@@ -152,12 +153,18 @@ class AppContext:
         if self.settings.origin:
             self.server_cache.update(self.settings.origin, spelling=spelling, trusted=trusted)
 
+    def file(self, name: str) -> str:
+        """A file name of an option, with `~` expanded. UsageError without a home."""
+        from smscli.settings.files import expand_home
+
+        return expand_home(name, self.environ)
+
     def connect(self, credential: "Credential | None" = None) -> "GwsClient":
         """A client that signs in with `credential`, else with the one found, which is read again when the
         server asks to sign in again."""
         from smscli.gws.client import GwsClient, Server
 
-        settings = self.settings
+        self._signing_in, settings = credential, self.settings
         timeout = settings.timeout if self._time_limit is None else self._time_limit
         server = Server(self.base_url, timeout, settings.ca_bundle, settings.client_cert)
         first = [credential or self.credential]
@@ -229,6 +236,7 @@ class AppContext:
         if error.kind == "internal" and (self.options.debug or self._setting(lambda one: one.debug)):
             for line in "".join(traceback.format_exception(cause)).splitlines():
                 self.debug(line)
+        self.explain(error)
         if self.json_stderr:
             self._say_json("error", _error_object(error))
             return error.exit_code
@@ -236,6 +244,14 @@ class AppContext:
         if error.hint:
             self.say(f"hint: {self._hint(error.hint)}")
         return error.exit_code
+
+    def explain(self, error: SmscliError) -> None:
+        """Name user and source of the secret in a server's refusal of it."""
+        credential: Credential | None = self._signing_in or self.__dict__.get("credential")
+        if credential is None or not isinstance(error, AuthError) or isinstance(error, NotPermitted):
+            return
+        if error.http_status is not None:
+            credential.explain_refusal(error, self.settings.profile)
 
     def _hint(self, hint: str) -> str:
         """The hint; the commands it names get `--demo` where the demo server was used."""

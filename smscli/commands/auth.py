@@ -1,6 +1,7 @@
 """`smscli auth`: sign in to a server, sign out, and show the state of both."""
 
 import sys
+from contextlib import suppress
 
 from smscli.commands.options import (
     EveryProfileOption,
@@ -14,7 +15,7 @@ from smscli.errors import AuthError, LocalError, SmscliError, UsageError
 from smscli.output.formats import output_format
 from smscli.settings.auth_schemes import BASIC, TOKEN, AuthScheme
 from smscli.settings.config import CliOptions, Profile, profile_to_save
-from smscli.settings.credentials import Credential
+from smscli.settings.credentials import Credential, decode_secret
 
 # A secret is one line; no more than this is read from standard input.
 _MAX_SECRET = 65536
@@ -30,6 +31,7 @@ def login(
     config file, with the options given.
     """
     from_stdin = _only_one({BASIC: password_stdin, TOKEN: token_stdin})
+    _ = app.config.writable_path  # raises ConfigError before anything is asked for
     credential = _login_credential(app, from_stdin)
     name = app.connect(credential).me().name or credential.user or "the token's user"
     _store(app, credential)
@@ -110,19 +112,37 @@ def _secret_from_stdin() -> str:
     """The first line of standard input, in any encoding."""
     if sys.stdin is None:
         raise LocalError("standard input can't be read: it is closed")
-    line = sys.stdin.buffer.readline(_MAX_SECRET)
-    return line.rstrip(b"\r\n").decode("utf-8", "surrogateescape")
+    return decode_secret(sys.stdin.buffer.readline(_MAX_SECRET))
 
 
 def _store(app: AppContext, credential: Credential) -> None:
-    """Store the secret first: a profile without one would look signed in."""
+    """Store secret and profile, or neither of them."""
     name = app.settings.profile or "default"
     previous = app.config.profiles.get(name, Profile(name))
     account = credential.scheme.account(credential.user, name, app.settings.origin)
-    app.keyring.set(account or "", credential.secret)
-    app.config.save(
-        profile_to_save(app.options, previous, url=app.base_url, user=credential.user, auth=credential.scheme)
+    profile = profile_to_save(
+        app.options,
+        app.environ,
+        previous,
+        url=app.base_url,
+        user=credential.user,
+        auth=credential.scheme,
     )
+    old_secret = app.keyring.get(account or "")
+    try:
+        app.keyring.set(account or "", credential.secret)
+        app.config.save(profile)
+    except BaseException:
+        _restore(app, account or "", old_secret)
+        raise
+
+
+def _restore(app: AppContext, account: str, secret: str | None) -> None:
+    with suppress(AuthError):
+        if secret is None:
+            app.keyring.delete(account)
+        else:
+            app.keyring.set(account, secret)
 
 
 def logout(app: AppContext, every: EveryProfileOption = False) -> None:

@@ -119,6 +119,7 @@ class Checkup:
             return check.look(self)
         except SmscliError as error:
             self._blocked[check.name] = check.name
+            self._app.explain(error)
             error.hint = _own_hint(error) or check.hint
             self.problem = self.problem or error
             return Finding(error.message, error.hint, "fail")

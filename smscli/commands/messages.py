@@ -83,10 +83,11 @@ def messages(
     mode = typing_mode(typing, form.typing)
     entry_filter = parse_entry_filter(app, filters, zone, since=since, until=until)
     source = _source((session_id, recorded_id), from_file, last, start_index, count)
+    page_file = app.file(html) if html is not None else None
     reader = TranscriptReader(app, mode, entry_filter, last_entries(last))
     with (
-        source.page_writer(app, html, redact, zone)
-        if html is not None
+        source.page_writer(app, page_file, redact, zone)
+        if page_file is not None
         else form.entries(mode, many=source.is_many)
     ) as writer:
         reader.write(source.pages(app, redact, writer.check), writer)
@@ -167,7 +168,7 @@ def _recorded(app: AppContext, source: str, session_id: str | None, redact: bool
     from smscli.transcript import redact as masking
 
     stdin = sys.stdin.buffer if sys.stdin is not None else None
-    found = read(source, session_id, stdin=stdin, notice=lambda line: app.notice("lost", line))
+    found = read(app.file(source), session_id, stdin=stdin, notice=lambda line: app.notice("lost", line))
     for page in _pages(found, 1 if source == "-" else _PAGE):
         yield masking.mask_page(page) if redact else page
 

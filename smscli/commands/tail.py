@@ -74,7 +74,7 @@ def tail(
     seconds, file = interval_seconds(interval), record_file(record)
     writer = form.entries(view.typing, many=every or len(ids or ()) > 1)
     screen = TailView(app, writer, nap(app, pushed), view)
-    recorder = Recorder(app, file, redact) if file is not None else None
+    recorder = Recorder(app, app.file(file), redact) if file is not None else None
     app.terminal.heed_ctrl_z()
     app.notice("whose", f"following the SMS sessions of {app.user} at {app.host}")
     reads, resume = FollowReads(app, redact), recorder.cursors if recorder else None

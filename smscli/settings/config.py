@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from smscli.errors import ConfigError, UsageError
 from smscli.settings.auth_schemes import BASIC, SCHEMES, AuthScheme
-from smscli.settings.files import app_folder, locked, replace_file
+from smscli.settings.files import app_folder, expand_home, locked, replace_file
 from smscli.settings.urls import normalize_url, origin_of
 
 _DEFAULT_TIMEOUT = 10.0
@@ -90,9 +90,12 @@ class Settings:
 
 
 class Config(NamedTuple):
-    """The content of the config file. Methods that change it write the file and return the new content."""
+    """The content of the config file. Methods that change it write the file and return the new content.
 
-    path: Path
+    `path` is None where there is no home folder for it.
+    """
+
+    path: Path | None
     profiles: Mapping[str, Profile]
     default: str | None
 
@@ -100,6 +103,8 @@ class Config(NamedTuple):
     def load(cls, environ: Mapping[str, str]) -> "Config":
         """Read the config file; a missing one is empty. ConfigError: unreadable, not TOML, wrong types."""
         path = _path(environ)
+        if path is None:
+            return cls(None, {}, None)
         try:
             return _parsed(path, _text(path))
         except OSError as error:
@@ -109,6 +114,16 @@ class Config(NamedTuple):
     def empty(cls, environ: Mapping[str, str]) -> "Config":
         """An empty configuration, without reading the file."""
         return cls(_path(environ), {}, None)
+
+    @property
+    def writable_path(self) -> Path:
+        """The path to save to. ConfigError without a home folder."""
+        if self.path is None:
+            raise ConfigError(
+                "there is no home folder to save the config file in",
+                hint="set HOME or SMSCLI_CONFIG_DIR to an absolute path",
+            )
+        return self.path
 
     def profile(self, name: str) -> Profile:
         """The profile of that name. UsageError suggests the closest name."""
@@ -137,17 +152,19 @@ class Config(NamedTuple):
             if now.default is None:
                 document["default"] = profile.name
 
-        return _edited(self.path, change)
+        return _edited(self.writable_path, change)
 
     def use(self, name: str) -> "Config":
         """Make a profile the default. UsageError where there is no such profile; ConfigError."""
-        return _edited(self.path, lambda document, now: document.update(default=now.profile(name).name))
+        return _edited(
+            self.writable_path, lambda document, now: document.update(default=now.profile(name).name)
+        )
 
 
-def _path(environ: Mapping[str, str]) -> Path:
+def _path(environ: Mapping[str, str]) -> Path | None:
     own = environ.get("SMSCLI_CONFIG_DIR")
-    folder = Path(os.path.expanduser(own)) if own else app_folder(environ, "XDG_CONFIG_HOME", ".config")
-    return folder / "config.toml"
+    folder = Path(expand_home(own, environ)) if own else app_folder(environ, "XDG_CONFIG_HOME", ".config")
+    return folder / "config.toml" if folder and folder.is_absolute() else None
 
 
 def resolve(
@@ -164,11 +181,12 @@ def resolve(
     origin = origin_of(base_url) if base_url else None
     scheme, secret = (BASIC, None) if demo else _environment_secret(environ)
     auth = scheme or profile.scheme
-    user = options.user or environ.get("SMSCLI_USERNAME") or None
+    user = options.user or (None if demo else environ.get("SMSCLI_USERNAME")) or None
     # The saved user does not own a token or cookie that the environment holds.
     if auth.needs_user or not profile.scheme.needs_user:
         user = user or profile.user
-    own, folder = profile.limited_to(origin, user), config.path.parent
+    own = profile.limited_to(origin, user)
+    files = _Files(environ, config.path)
     return Settings(
         profile=profile.name or None,
         base_url=base_url,
@@ -176,8 +194,8 @@ def resolve(
         user=user,
         auth=auth,
         timeout=_timeout(options, environ, profile),
-        ca_bundle=_file(options.ca_bundle, environ.get("SMSCLI_CA_BUNDLE"), own.ca_bundle, folder),
-        client_cert=_file(options.client_cert, environ.get("SMSCLI_CLIENT_CERT"), own.client_cert, folder),
+        ca_bundle=files.chosen(options.ca_bundle, environ.get("SMSCLI_CA_BUNDLE"), own.ca_bundle),
+        client_cert=files.chosen(options.client_cert, environ.get("SMSCLI_CLIENT_CERT"), own.client_cert),
         password_command=own.password_command,
         color=_color(options),
         debug=_is_true(environ.get("SMSCLI_DEBUG")) if options.debug is None else options.debug,
@@ -194,10 +212,17 @@ def _environment_secret(environ: Mapping[str, str]) -> tuple[AuthScheme | None, 
 
 
 def profile_to_save(
-    options: CliOptions, previous: Profile, *, url: str, user: str | None, auth: AuthScheme
+    options: CliOptions,
+    environ: Mapping[str, str],
+    previous: Profile,
+    *,
+    url: str,
+    user: str | None,
+    auth: AuthScheme,
 ) -> Profile:
     """The profile to save after signing in: the options, else the values of `previous` for the same server.
 
+    File names of options are saved as absolute paths; `environ` says where the home is.
     `previous` is the saved profile, or `Profile(name)` for a new one; `url` is a base URL.
     """
     limited = previous.limited_to(origin_of(url), user)
@@ -205,8 +230,8 @@ def profile_to_save(
         url=url,
         user=user,
         auth=auth.name,
-        ca_bundle=_absolute(options.ca_bundle) or limited.ca_bundle,
-        client_cert=_absolute(options.client_cert) or limited.client_cert,
+        ca_bundle=_absolute(options.ca_bundle, environ) or limited.ca_bundle,
+        client_cert=_absolute(options.client_cert, environ) or limited.client_cert,
         timeout=limited.timeout if options.timeout is None else options.timeout,
         password_command=limited.password_command if auth is previous.scheme else (),
     )
@@ -253,7 +278,7 @@ def _edited(path: Path, change: Callable[[MutableMapping[str, Any], Config], Non
 def _text(path: Path) -> str:
     try:
         content = path.read_bytes()
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):  # HOME=/dev/null
         return ""
     try:
         return content.decode("utf-8-sig")
@@ -393,11 +418,19 @@ def _color(options: CliOptions) -> str:
     return options.color or "auto"
 
 
-def _file(option: str | None, variable: str | None, saved: str | None, folder: Path) -> str | None:
-    if named := option or variable:
-        return os.path.expanduser(named)
-    return os.path.join(folder, os.path.expanduser(saved)) if saved else None
+class _Files(NamedTuple):
+    """File names of one environment; those of a profile are relative to the config file's folder."""
+
+    environ: Mapping[str, str]
+    config: Path | None
+
+    def chosen(self, option: str | None, variable: str | None, saved: str | None) -> str | None:
+        if named := option or variable:
+            return expand_home(named, self.environ)
+        if not saved or self.config is None:
+            return None
+        return os.path.join(self.config.parent, expand_home(saved, self.environ))
 
 
-def _absolute(path: str | None) -> str | None:
-    return os.path.abspath(os.path.expanduser(path)) if path else None
+def _absolute(name: str | None, environ: Mapping[str, str]) -> str | None:
+    return os.path.abspath(expand_home(name, environ)) if name else None

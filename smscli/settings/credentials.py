@@ -18,6 +18,8 @@ from smscli.settings.config import Settings
 from smscli.signals import signals_deferred
 
 _SERVICE = "smscli"
+# The statusCode for a password that has to be changed (Return Values page).
+_EXPIRED = 8
 _COMMAND_SECONDS = 10.0
 _KEYRING_SECONDS = 5.0
 # The user may have to find and type the keyring's own password.
@@ -27,6 +29,8 @@ _PIPE_SECONDS = 0.5
 # On Windows Ctrl-C does not interrupt a wait.
 _POLL_SECONDS = 0.1
 _MAX_LINE = 65536
+# Windows' Credential Manager stores 1,280 characters, and has no error of its own for more.
+_LONG_SECRET = 1000
 _WITHOUT_KEYRING = f"set {VARIABLES}, or give the profile a password_command"
 
 _T = TypeVar("_T")
@@ -51,6 +55,24 @@ class Credential:
     def header(self) -> str:
         """The value of the `Authorization` header."""
         return self.scheme.header(self.user, self.secret)
+
+    def explain_refusal(self, error: AuthError, profile: str | None) -> None:
+        """Add to a server's refusal the user, the source of the secret, and a hint for that source."""
+        variable, command = self.scheme.variable, f"password_command of profile {profile}"
+        place, hint = {
+            "environment": (variable, f"set {variable} anew"),
+            "command": (command, f"see {command}"),
+            "keyring": ("the keyring", f"sign in again: `{_login(profile)}`"),
+            "demo": ("the demo server", "leave out --user"),
+        }.get(self.source, ("the sign-in", f"check the user and the {self.scheme.secret_name}"))
+        owner = f" of {self.user}" if self.user else ""
+        used = f"; used the {self.scheme.secret_name}{owner} from {place}"
+        if error.message.endswith(used):
+            return
+        error.message += used
+        if error.status_code == _EXPIRED:
+            hint = f"change the password in the agent's desktop, then {hint}"
+        error.hint = hint
 
 
 class Backend(Protocol):
@@ -136,8 +158,8 @@ class Keyring:
 
         # An unusable keyring shows here, where the text of its error can't contain the secret.
         self.get(account)
-        if not self._call(store, with_secret=True):
-            raise AuthError("the keyring does not store secrets", hint=_WITHOUT_KEYRING)
+        if not self._call(store, secret=secret):
+            raise _not_stored(secret)
 
     def delete(self, account: str) -> bool:
         """Delete the account's secret; False where there was none."""
@@ -150,7 +172,7 @@ class Keyring:
 
         return self._call(delete)
 
-    def _call(self, function: Callable[[Backend], _T], *, with_secret: bool = False) -> _T:
+    def _call(self, function: Callable[[Backend], _T], *, secret: str | None = None) -> _T:
         results: list[_T] = []
         failures: list[BaseException] = []
         done = threading.Event()
@@ -167,7 +189,7 @@ class Keyring:
         threading.Thread(target=call, name="keyring", daemon=True).start()
         self._wait(done)
         if failures:
-            raise _as_auth_error(failures[0], with_secret=with_secret)
+            raise _as_auth_error(failures[0], secret)
         return results[0]
 
     def _wait(self, done: threading.Event) -> None:
@@ -199,21 +221,31 @@ def _system_keyring() -> Backend:
     return backend
 
 
-def _as_auth_error(error: BaseException, *, with_secret: bool) -> AuthError:
-    """An error of a back end as ours. `with_secret`: the back end had the secret, and its text may repeat it
-    in any form, so the text is left out."""
+def _not_stored(secret: str) -> AuthError:
+    if len(secret) < _LONG_SECRET:
+        return AuthError("the keyring does not store secrets", hint=_WITHOUT_KEYRING)
+    return AuthError(
+        f"the secret of {len(secret)} characters is too long for this keyring", hint=_WITHOUT_KEYRING
+    )
+
+
+def _as_auth_error(error: BaseException, secret: str | None) -> AuthError:
+    """An error of a back end as ours. A back end that had the `secret` may repeat it in any form in the text
+    of its error, which is left out then."""
     from keyring import errors
 
     if isinstance(error, AuthError):
         return error
-    text = "" if with_secret else " ".join(str(error).split())[:200]
+    text = " ".join(str(error).split())[:200] if secret is None else ""
     if isinstance(error, errors.NoKeyringError):
         ours = AuthError("there is no keyring on this machine", hint=_WITHOUT_KEYRING)
     elif isinstance(error, errors.KeyringLocked):
         ours = AuthError("the keyring is locked", hint=f"unlock it; or {_WITHOUT_KEYRING}")
+    elif secret is not None and len(secret) >= _LONG_SECRET:
+        ours = _not_stored(secret)
     else:
         ours = AuthError(f"the keyring can't be used: {text or type(error).__name__}", hint=_WITHOUT_KEYRING)
-    ours.__cause__ = None if with_secret else error
+    ours.__cause__ = error if secret is None else None
     return ours
 
 
@@ -239,10 +271,18 @@ def run_password_command(command: Sequence[str], limit: float = _COMMAND_SECONDS
         raise _unusable(command, f"did not end within {limit:g} seconds")
     if process.returncode != 0:
         raise _unusable(command, f"failed with exit code {process.returncode}")
-    line = lines[0].rstrip(b"\r\n")
-    if not 0 < len(line) < _MAX_LINE:
+    secret = decode_secret(lines[0])
+    if not secret or len(lines[0]) >= _MAX_LINE:
         raise _unusable(command, "printed no first line, or one that is too long")
-    return line.decode("utf-8", "surrogateescape")
+    return secret
+
+
+def decode_secret(line: bytes) -> str:
+    """A secret from a line of bytes, in any encoding, without line end and byte order mark.
+
+    PowerShell writes the mark before what it pipes into a program.
+    """
+    return line.removeprefix(b"\xef\xbb\xbf").rstrip(b"\r\n").decode("utf-8", "surrogateescape")
 
 
 def _started(command: Sequence[str]) -> subprocess.Popen[bytes]:

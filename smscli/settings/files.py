@@ -6,14 +6,49 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from smscli.errors import UsageError
 
-def app_folder(environ: Mapping[str, str], variable: str, fallback: str) -> Path:
-    """The `smscli` folder in that of an XDG variable, else in `fallback` of the home; it may not exist."""
+
+def home_folder(environ: Mapping[str, str]) -> str | None:
+    """The user's home, from the environment or else the system; None where that is not an absolute path."""
+    home = environ.get("HOME") or _system_home()
+    # A relative one would mean another folder in each working directory.
+    return home if os.path.isabs(home) else None
+
+
+def _system_home() -> str:
+    if sys.platform == "win32":
+        return os.path.expanduser("~")
+    import pwd
+
+    try:
+        return pwd.getpwuid(os.getuid()).pw_dir
+    except KeyError:  # a container may run under a user id that has no entry
+        return ""
+
+
+def app_folder(environ: Mapping[str, str], variable: str, fallback: str) -> Path | None:
+    """The `smscli` folder in that of an XDG variable, else in `fallback` of the home; it may not exist.
+
+    None without a home: the working directory is never used in its place.
+    """
     shared = environ.get(variable, "")
     # The XDG specification says to ignore relative paths.
     if os.path.isabs(shared):
         return Path(shared, "smscli")
-    return Path(environ.get("HOME") or os.path.expanduser("~"), fallback, "smscli")
+    home = home_folder(environ)
+    return Path(home, fallback, "smscli") if home else None
+
+
+def expand_home(name: str, environ: Mapping[str, str]) -> str:
+    """A file name with `~` and `~USER` at its beginning expanded. UsageError where there is no such home."""
+    if not name.startswith("~"):
+        return name
+    first, slash, rest = name.partition("/")
+    home = home_folder(environ) if first == "~" else os.path.expanduser(first)
+    if not home or home == first:
+        raise UsageError(f"there is no home folder {first} for {name}", hint="write the absolute path")
+    return f"{home.rstrip('/')}{slash}{rest}"
 
 
 @contextmanager

@@ -20,13 +20,13 @@ class ServerInfo(NamedTuple):
 
 
 class ServerCache:
-    """The cached facts, read on first use; no method raises an OSError.
+    """The cached facts, read on first use; no method raises an OSError. Without a `path` nothing is kept.
 
     `debug` gets one line per problem. `timeout` in seconds limits the wait for another process's lock, which
     is held for milliseconds; a command that follows sessions stands still meanwhile.
     """
 
-    def __init__(self, path: Path, debug: Callable[[str], None], timeout: float = 2.0) -> None:
+    def __init__(self, path: Path | None, debug: Callable[[str], None], timeout: float = 2.0) -> None:
         self._path = path
         self._debug = debug
         self._timeout = timeout
@@ -35,7 +35,8 @@ class ServerCache:
     @classmethod
     def load(cls, environ: Mapping[str, str], debug: Callable[[str], None]) -> "ServerCache":
         """The cache in the state folder of this environment."""
-        return cls(app_folder(environ, "XDG_STATE_HOME", ".local/state") / "state.json", debug)
+        folder = app_folder(environ, "XDG_STATE_HOME", ".local/state")
+        return cls(folder and folder / "state.json", debug)
 
     def get(self, origin: str) -> ServerInfo:
         """What is known about a server; `origin` as in `https://gws.example.com:443`."""
@@ -64,7 +65,7 @@ class ServerCache:
     def _document(self) -> _Document:
         if self._loaded is None:
             try:
-                self._loaded = self._read()
+                self._loaded = self._read(self._path) if self._path else {}
             except OSError as error:
                 self._debug(f"{self._path} is ignored: {error.strerror}")
                 self._loaded = {}
@@ -75,19 +76,21 @@ class ServerCache:
         import json
 
         self._loaded = change(self._document())
+        if self._path is None:
+            return
         try:
             with locked(self._path, self._timeout):
-                changed = change(self._read())
+                changed = change(self._read(self._path))
                 replace_file(self._path, json.dumps(changed, indent=2) + "\n")
         except OSError as error:
             self._debug(f"{self._path} can't be written: {error}")
         else:
             self._loaded = changed
 
-    def _read(self) -> _Document:
+    def _read(self, path: Path) -> _Document:
         """The file's JSON object, empty where there is none. OSError."""
         try:
-            content = self._path.read_bytes()
+            content = path.read_bytes()
         except FileNotFoundError:
             return {}
         import json
@@ -97,7 +100,7 @@ class ServerCache:
         except ValueError:
             document = None
         if not isinstance(document, dict):
-            self._debug(f"{self._path} is ignored: not a JSON object")
+            self._debug(f"{path} is ignored: not a JSON object")
             return {}
         return document
 

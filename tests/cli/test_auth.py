@@ -2,6 +2,7 @@
 
 import io
 import json
+import signal
 import sys
 import tomllib
 from collections.abc import Iterator
@@ -10,9 +11,10 @@ from pathlib import Path
 import pytest
 from keyring.errors import KeyringLocked
 
+from smscli.settings.config import Config, Profile
 from tests.server.options import Options
 from tests.server.server import FakeServer
-from tests.support.command import Smscli
+from tests.support.command import Outcome, Smscli
 from tests.support.memory_keyring import Memory
 from tests.support.wire_server import WireServer, answer
 
@@ -223,3 +225,246 @@ def test_status_of_the_demo_is_the_demos_own(smscli: Smscli) -> None:
         "secretSource": "demo",
         "accepted": True,
     }
+
+
+# A refused secret: whose it was, where it came from, and a hint for that source.
+
+REFUSAL = "the server answers: not signed in (statusCode 20, HTTP 401): Authentication required, at"
+
+
+def refused(user: str, source: str, hint: str, url: str) -> str:
+    return f"error: {REFUSAL} {url}; used the {user} from {source}\nhint: {hint}\n"
+
+
+def configure(home: dict[str, str], profile: str, text: str) -> None:
+    config(home).parent.mkdir(parents=True)
+    config(home).write_text(f'default = "{profile}"\n[profiles.{profile}]\n{text}\n')
+
+
+@pytest.mark.parametrize(
+    ("environ", "used"),
+    [
+        ({"SMSCLI_USERNAME": "anna", "SMSCLI_PASSWORD": "wrong"}, ("password of anna", "SMSCLI_PASSWORD")),
+        ({"SMSCLI_TOKEN": "wrong"}, ("token", "SMSCLI_TOKEN")),
+        ({"SMSCLI_USERNAME": "anna", "SMSCLI_TOKEN": "wrong"}, ("token of anna", "SMSCLI_TOKEN")),
+    ],
+    ids=["password", "token", "token of a user"],
+)
+@pytest.mark.parametrize(
+    "command", [["list"], ["show", "S1"], ["messages", "S1"], ["tail", "--all"]], ids=" ".join
+)
+def test_a_refused_secret_of_the_environment_names_the_variable(
+    smscli: Smscli, server: FakeServer, command: list[str], environ: dict[str, str], used: tuple[str, str]
+) -> None:
+    outcome = smscli(*command, "--url", server.url, **environ)
+    assert outcome.code == 4
+    error, hint = outcome.err.splitlines()[-2:]
+    assert error.startswith(f"error: {REFUSAL} {server.url}/api/v2/")
+    assert error.endswith(f"; used the {used[0]} from {used[1]}")
+    assert hint == f"hint: set {used[1]} anew"
+
+
+def test_a_refused_secret_of_a_password_command_names_the_profile(
+    smscli: Smscli, home: dict[str, str], server: FakeServer
+) -> None:
+    configure(home, "work", f'url = "{server.url}"\nuser = "demo"\npassword_command = ["echo", "wrong"]')
+    outcome = smscli("list")
+    command, url = "password_command of profile work", f"{server.url}/api/v2/me/smsessions"
+    assert (outcome.code, outcome.err) == (4, refused("password of demo", command, f"see {command}", url))
+
+
+def test_a_refused_secret_of_the_keyring_names_the_sign_in(
+    smscli: Smscli, home: dict[str, str], server: FakeServer, stored: dict[tuple[str, str], str]
+) -> None:
+    configure(home, "work", f'url = "{server.url}"\nuser = "demo"')
+    stored["smscli", f"demo@{server.url}"] = "wrong"
+    outcome = smscli("list")
+    hint, url = "sign in again: `smscli auth login --profile work`", f"{server.url}/api/v2/me/smsessions"
+    assert (outcome.code, outcome.err) == (4, refused("password of demo", "the keyring", hint, url))
+
+
+def test_a_refused_login_says_what_to_check(
+    smscli: Smscli, server: FakeServer, stored: dict[tuple[str, str], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipe_in(monkeypatch, "wrong\n")
+    outcome = smscli("auth", "login", "--password-stdin", "--url", server.url, "--user", "demo")
+    hint, url = "check the user and the password", f"{server.url}/api/v2/me"
+    assert outcome.err == refused("password of demo", "the sign-in", hint, url)
+
+
+def test_doctor_and_status_name_the_variable_too(smscli: Smscli, server: FakeServer) -> None:
+    for command in (["doctor"], ["auth", "status"]):
+        outcome = smscli(*command, "--json", server=server, SMSCLI_PASSWORD="wrong")
+        error = json.loads(outcome.err.splitlines()[-1])["error"]
+        assert error["hint"] == "set SMSCLI_PASSWORD anew"
+        assert error["message"].endswith("; used the password of demo from SMSCLI_PASSWORD")
+        assert error["message"].count("; used") == 1
+
+
+@pytest.mark.parametrize(
+    ("code", "hint"),
+    [
+        (20, "set SMSCLI_PASSWORD anew"),
+        (8, "change the password in the agent's desktop, then set SMSCLI_PASSWORD anew"),
+    ],
+)
+def test_a_refusal_by_status_code_has_the_same_hint(smscli: Smscli, code: int, hint: str) -> None:
+    with WireServer(lambda request: answer({"statusCode": code})) as server:
+        outcome = smscli("list", "--json", "--url", server.base_url, "--user", "a", SMSCLI_PASSWORD="b")
+    error = json.loads(outcome.err)["error"]
+    assert (outcome.code, error["hint"]) == (4, hint)
+
+
+def test_a_missing_permission_does_not_blame_the_secret(smscli: Smscli) -> None:
+    with WireServer(lambda request: answer({"statusCode": 5})) as server:
+        outcome = smscli("list", "--url", server.base_url, "--user", "a", SMSCLI_PASSWORD="b")
+    assert (outcome.code, "; used" in outcome.err) == (4, False)
+
+
+# Secret and profile are stored together or not at all.
+
+
+def login(
+    smscli: Smscli, server: FakeServer, monkeypatch: pytest.MonkeyPatch, *more: str, **environ: str
+) -> Outcome:
+    pipe_in(monkeypatch, "demo\n")
+    return smscli(
+        "auth", "login", "--password-stdin", "--url", server.url, "--user", "demo", *more, **environ
+    )
+
+
+def test_a_config_folder_that_cannot_be_written_stores_no_secret(
+    smscli: Smscli,
+    home: dict[str, str],
+    server: FakeServer,
+    stored: dict[tuple[str, str], str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    Path(home["HOME"], ".config").write_text("a file in the way")
+    outcome = login(smscli, server, monkeypatch)
+    path = config(home)
+    assert (outcome.code, outcome.err) == (1, f"error: {path} can't be written: Not a directory\n")
+    assert stored == {}
+
+
+def test_a_config_that_cannot_be_changed_keeps_the_old_secret(
+    smscli: Smscli,
+    home: dict[str, str],
+    server: FakeServer,
+    stored: dict[tuple[str, str], str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    config(home).parent.mkdir(parents=True)
+    # tomlkit would put the new table before `theme`, and so `theme` into it.
+    layout = "profiles.lab.url = 'http://lab.example'\ntheme = { dark = 1 }\n"
+    config(home).write_text(layout)
+    stored["smscli", f"demo@{server.url}"] = "old"
+    outcome = login(smscli, server, monkeypatch, "--profile", "work")
+    assert (outcome.code, outcome.err) == (
+        1,
+        f"error: {config(home)} can't be changed by smscli\nhint: change it with an editor\n",
+    )
+    assert stored == {("smscli", f"demo@{server.url}"): "old"}
+    assert config(home).read_text() == layout
+
+
+def test_an_interrupted_login_stores_no_secret(
+    smscli: Smscli,
+    home: dict[str, str],
+    server: FakeServer,
+    stored: dict[tuple[str, str], str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def interrupted(config: Config, profile: Profile) -> Config:
+        assert stored == {("smscli", f"demo@{server.url}"): "demo"}
+        signal.raise_signal(signal.SIGINT)
+        raise AssertionError
+
+    monkeypatch.setattr(Config, "save", interrupted)
+    assert (login(smscli, server, monkeypatch).code, stored) == (130, {})
+
+
+def test_a_keyring_that_cuts_a_long_secret_keeps_none_of_it(
+    smscli: Smscli,
+    home: dict[str, str],
+    stored: dict[tuple[str, str], str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def cut(keyring: Memory, service: str, username: str, password: str) -> None:
+        stored[service, username] = password[:1280]
+
+    monkeypatch.setattr(Memory, "set_password", cut)
+    pipe_in(monkeypatch, "t" * 2561)
+    with WireServer(lambda request: answer({"statusCode": 0, "user": {"userName": "demo"}})) as server:
+        outcome = smscli("auth", "login", "--token-stdin", "--url", server.base_url)
+    assert (outcome.code, outcome.err) == (
+        4,
+        "error: the secret of 2561 characters is too long for this keyring\n"
+        "hint: set SMSCLI_PASSWORD or SMSCLI_TOKEN, or give the profile a password_command\n",
+    )
+    assert (stored, config(home).exists()) == ({}, False)
+
+
+# A byte order mark.
+
+
+@pytest.mark.parametrize("end", ["", "\n", "\r\n"])
+@pytest.mark.parametrize(
+    ("option", "secret"), [("--password-stdin", "demo"), ("--token-stdin", "demo-token")]
+)
+def test_a_byte_order_mark_is_no_part_of_the_secret(
+    smscli: Smscli,
+    server: FakeServer,
+    stored: dict[tuple[str, str], str],
+    monkeypatch: pytest.MonkeyPatch,
+    option: str,
+    secret: str,
+    end: str,
+) -> None:
+    pipe_in(monkeypatch, f"\ufeff{secret}{end}")
+    outcome = smscli("auth", "login", option, "--url", server.url, "--user", "demo")
+    assert (outcome.code, list(stored.values())) == (0, [secret])
+
+
+def test_blanks_are_part_of_the_secret(
+    smscli: Smscli, stored: dict[tuple[str, str], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipe_in(monkeypatch, "\ufeff \t pass\ufeff word \n")
+    with WireServer(lambda request: answer({"statusCode": 0, "user": {"userName": "demo"}})) as server:
+        assert smscli("auth", "login", "--password-stdin", "--url", server.base_url, "--user", "a").code == 0
+    assert list(stored.values()) == [" \t pass\ufeff word "]
+
+
+# The demo.
+
+
+@pytest.mark.parametrize(
+    "environ",
+    [
+        {"SMSCLI_USERNAME": "anna"},
+        {"SMSCLI_PASSWORD": "wrong"},
+        {"SMSCLI_TOKEN": "wrong"},
+        {"SMSCLI_USERNAME": "anna", "SMSCLI_PASSWORD": "wrong", "SMSCLI_TOKEN": "wrong"},
+        {"SMSCLI_CLIENT_CERT": "/missing.pem", "SMSCLI_CA_BUNDLE": "/missing.pem"},
+    ],
+    ids=" ".join,
+)
+def test_the_demo_takes_no_user_or_secret_from_the_environment(
+    smscli: Smscli, environ: dict[str, str]
+) -> None:
+    for outcome in (
+        smscli("auth", "status", "--json", "--demo", **environ),
+        smscli("auth", "status", "--json", SMSCLI_DEMO="1", **environ),
+    ):
+        found = json.loads(outcome.out)
+        assert (outcome.code, found["user"], found["secretSource"]) == (0, "demo", "demo")
+
+
+def test_an_option_chooses_the_demos_user(smscli: Smscli) -> None:
+    found = json.loads(
+        smscli("auth", "status", "--json", "--demo", "--user", "sample", SMSCLI_USERNAME="anna").out
+    )
+    assert (found["user"], found["accepted"]) == ("sample", True)
+    unknown = smscli("list", "--demo", "--user", "anna")
+    assert unknown.code == 4
+    assert unknown.err.endswith("; used the password of anna from the demo server\nhint: leave out --user\n")

@@ -151,8 +151,10 @@ def test_empty_variables_and_options_count_as_not_set() -> None:
 
 
 def test_a_tilde_in_a_file_name_is_the_home() -> None:
-    settings = resolve(CliOptions(ca_bundle="~/ca.pem"), {}, CONFIG._replace(profiles={"work": WORK}))
-    assert settings.ca_bundle == os.path.expanduser("~/ca.pem")
+    settings = resolve(
+        CliOptions(ca_bundle="~/ca.pem"), {"HOME": "/h"}, CONFIG._replace(profiles={"work": WORK})
+    )
+    assert settings.ca_bundle == "/h/ca.pem"
 
 
 # Secrets.
@@ -384,7 +386,7 @@ def test_an_unknown_colour_rule_is_refused() -> None:
 def test_a_first_sign_in_saves_the_options() -> None:
     options = CliOptions(ca_bundle="/etc/ca.pem", client_cert="/etc/theo.pem", timeout=20)
     assert profile_to_save(
-        options, Profile("new"), url="https://gws.example.com/api/v2", user="theo", auth=BASIC
+        options, {}, Profile("new"), url="https://gws.example.com/api/v2", user="theo", auth=BASIC
     ) == Profile(
         name="new",
         url="https://gws.example.com/api/v2",
@@ -398,28 +400,35 @@ def test_a_first_sign_in_saves_the_options() -> None:
 def test_a_file_name_is_saved_as_an_absolute_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     saved = profile_to_save(
-        CliOptions(ca_bundle="ca.pem"), Profile("new"), url="https://gws.example.com", user="t", auth=BASIC
+        CliOptions(ca_bundle="ca.pem"),
+        {},
+        Profile("new"),
+        url="https://gws.example.com",
+        user="t",
+        auth=BASIC,
     )
     assert saved.ca_bundle == str(tmp_path / "ca.pem")
 
 
 def test_signing_in_again_keeps_the_profiles_values() -> None:
     url = "https://gws.example.com/gws/api/v2"
-    assert profile_to_save(CliOptions(), WORK, url=url, user="maja", auth=BASIC) == WORK._replace(url=url)
+    assert profile_to_save(CliOptions(), {}, WORK, url=url, user="maja", auth=BASIC) == WORK._replace(url=url)
 
 
 def test_signing_in_elsewhere_drops_what_belongs_to_the_old_server() -> None:
-    saved = profile_to_save(CliOptions(), WORK, url="https://other.example/api/v2", user="maja", auth=BASIC)
+    saved = profile_to_save(
+        CliOptions(), {}, WORK, url="https://other.example/api/v2", user="maja", auth=BASIC
+    )
     assert saved == WORK._replace(url="https://other.example/api/v2", client_cert=None, password_command=())
 
 
 def test_signing_in_as_another_user_drops_the_password_command() -> None:
-    saved = profile_to_save(CliOptions(), WORK, url=WORK.url or "", user="theo", auth=BASIC)
+    saved = profile_to_save(CliOptions(), {}, WORK, url=WORK.url or "", user="theo", auth=BASIC)
     assert saved == WORK._replace(user="theo", password_command=())
 
 
 def test_signing_in_with_a_token_drops_a_command_that_prints_a_password() -> None:
-    saved = profile_to_save(CliOptions(), WORK, url=WORK.url or "", user="maja", auth=TOKEN)
+    saved = profile_to_save(CliOptions(), {}, WORK, url=WORK.url or "", user="maja", auth=TOKEN)
     assert saved == WORK._replace(auth="token", password_command=())
 
 
@@ -441,6 +450,27 @@ def test_a_missing_file_is_an_empty_configuration(tmp_path: Path) -> None:
 )
 def test_the_file_is_found_where_the_environment_says(environ: dict[str, str], path: str) -> None:
     assert Config.load(environ).path == Path(path)
+
+
+@pytest.mark.parametrize(
+    "home", [{"HOME": "rel"}, {"HOME": "~", "XDG_CONFIG_HOME": "rel"}, {"SMSCLI_CONFIG_DIR": "rel"}]
+)
+def test_a_relative_folder_is_no_folder(home: dict[str, str]) -> None:
+    config = Config.load(home)
+    assert config == Config(None, {}, None)
+    with pytest.raises(ConfigError, match="there is no home folder to save the config file in"):
+        config.save(WORK)
+
+
+def test_a_tilde_in_a_saved_file_name_is_the_home() -> None:
+    work = WORK._replace(ca_bundle="~/ca.pem", client_cert="~/maja.pem")
+    resolved = resolve(CliOptions(), {"HOME": "/h"}, CONFIG._replace(profiles={"work": work}))
+    assert (resolved.ca_bundle, resolved.client_cert) == ("/h/ca.pem", "/h/maja.pem")
+    options = CliOptions(ca_bundle="~/new.pem")
+    saved = profile_to_save(
+        options, {"HOME": "/h"}, Profile("new"), url="https://a.example", user="t", auth=BASIC
+    )
+    assert saved.ca_bundle == "/h/new.pem"
 
 
 WHOLE = """

@@ -289,6 +289,33 @@ class Full(MemoryBackend):
         raise ValueError(self.words)
 
 
+@pytest.mark.parametrize("length", [1281, 2561, 100_000])
+def test_a_secret_that_the_back_end_refuses_for_its_length_is_too_long(length: int) -> None:
+    # The Credential Manager's error has nothing but a number and `CredWrite`.
+    store = store_of(Full("(1783, 'CredWrite', 'The stub received bad data')"))
+    assert error_of(lambda: store.set(MAJA, "x" * length)) == (
+        f"the secret of {length} characters is too long for this keyring",
+        WITHOUT_KEYRING,
+    )
+
+
+def test_a_short_secret_is_not_called_too_long() -> None:
+    assert error_of(lambda: store_of(Full("full")).set(MAJA, "x" * 999)) == (
+        "the keyring can't be used: ValueError",
+        WITHOUT_KEYRING,
+    )
+
+
+@pytest.mark.parametrize("error", [NoKeyringError(), KeyringLocked()])
+def test_another_failure_with_a_long_secret_is_not_called_too_long(error: Exception) -> None:
+    class LockedForWriting(MemoryBackend):
+        def set_password(self, service: str, username: str, password: str) -> None:
+            raise error
+
+    message, _ = error_of(lambda: store_of(LockedForWriting()).set(MAJA, "x" * 3000))
+    assert message in ("there is no keyring on this machine", "the keyring is locked")
+
+
 @pytest.mark.parametrize("words", ["no room for hunter2", "no room for HUNTER2", "no room for hunt..."])
 def test_the_text_of_an_error_that_may_contain_the_secret_is_left_out(words: str) -> None:
     with pytest.raises(AuthError) as caught:
@@ -492,6 +519,7 @@ def test_a_back_end_that_is_not_installed_is_named(tmp_path: Path, monkeypatch: 
         ("print('hunter2', end='')", "hunter2"),
         ("print(' two words ', 'user: maja', sep='\\n')", " two words "),
         ("print('hunter2', end='\\r\\n')", "hunter2"),
+        ("import sys; sys.stdout.buffer.write(b'\\xef\\xbb\\xbfhunter2\\r\\n')", "hunter2"),
         ("import sys; sys.stdout.buffer.write('gr\\u00fcn'.encode())", "grün"),
         ("import sys; sys.stdout.buffer.write(b'gr\\xfcn')", "gr\udcfcn"),
         ("print('hunter2'); print('x' * 1_000_000)", "hunter2"),

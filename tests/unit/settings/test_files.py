@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from smscli.settings.files import app_folder, locked, replace_file
+from smscli.errors import UsageError
+from smscli.settings.files import app_folder, expand_home, home_folder, locked, replace_file
 from tests.support.paths import ROOT
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="file modes and links of POSIX")
@@ -25,6 +26,41 @@ def test_an_xdg_variable_names_the_folder() -> None:
 def test_an_empty_or_relative_xdg_variable_is_ignored(value: str) -> None:
     folder = app_folder({"XDG_STATE_HOME": value, "HOME": "/home/maja"}, "XDG_STATE_HOME", ".local/state")
     assert folder == Path("/home/maja/.local/state/smscli")
+
+
+@pytest.mark.parametrize(
+    ("environ", "folder"),
+    [({"HOME": "/h"}, "/h"), ({"HOME": "h"}, None), ({"HOME": "~"}, None), ({"HOME": "./h"}, None)],
+)
+def test_a_relative_home_is_no_home(environ: dict[str, str], folder: str | None) -> None:
+    assert home_folder(environ) == folder
+    assert app_folder(environ, "XDG_STATE_HOME", "s") == (Path(folder, "s/smscli") if folder else None)
+
+
+@pytest.mark.parametrize(
+    ("name", "expanded"),
+    [
+        ("~/rec.jsonl", "/h/rec.jsonl"),
+        ("~", "/h"),
+        ("./~/x", "./~/x"),
+        ("a~b", "a~b"),
+        ("-", "-"),
+        ("", ""),
+        ("/x/~", "/x/~"),
+    ],
+)
+def test_a_tilde_at_the_beginning_is_expanded(name: str, expanded: str) -> None:
+    assert expand_home(name, {"HOME": "/h"}) == expanded
+
+
+@posix
+def test_a_tilde_of_another_user_is_expanded() -> None:
+    import pwd
+
+    entry = pwd.getpwall()[0]
+    assert expand_home(f"~{entry.pw_name}/x", {}) == f"{entry.pw_dir}/x"
+    with pytest.raises(UsageError, match="there is no home folder ~no-such-user for ~no-such-user/x"):
+        expand_home("~no-such-user/x", {"HOME": "/h"})
 
 
 @posix
