@@ -56,7 +56,7 @@ class AppContext:
         self.options = self.options._replace(**given)
         self.__dict__.pop("settings", None)
         if self.options.color:
-            self.terminal.color = self.options.color
+            self.terminal.color_choice = self.options.color
 
     def allow_new_profile(self) -> None:
         """From now on the profile may be one that is not saved yet (signing in)."""

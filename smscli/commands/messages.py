@@ -222,7 +222,7 @@ class ReadProgress:
 
     def __init__(self, terminal: Terminal, *, streams: bool) -> None:
         self._terminal = terminal
-        self._shows = terminal.err_tty and not (streams and terminal.lively)
+        self._shows = terminal.err_tty and not (streams and terminal.has_live_line)
         self._since = time.monotonic()
         self._read = 0
 

@@ -75,7 +75,7 @@ def tail(
     writer = form.entries(view.typing, many=every or len(ids or ()) > 1)
     screen = TailView(app, writer, nap(app, pushed), view)
     recorder = Recorder(app, app.file(file), redact) if file is not None else None
-    app.terminal.heed_ctrl_z()
+    app.terminal.handle_ctrl_z()
     app.notice("whose", f"following the SMS sessions of {app.user} at {app.host}")
     reads, resume = FollowReads(app, redact), recorder.cursors if recorder else None
     for event in events(app, reads, ids, wait=screen.wait, interval=seconds, pushed=pushed, resume=resume):

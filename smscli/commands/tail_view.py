@@ -145,7 +145,7 @@ class TailView:
             live = ((one, seen.activity) for one, seen in self._followed.items() if seen.is_live)
             overdue = (self._alert.exceeded(one, activity, now) for one, activity in live)
             self._waiting = [words for words in overdue if words]
-        if self._app.terminal.lively and not self._app.json_stderr:
+        if self._app.terminal.has_live_line and not self._app.json_stderr:
             self._app.terminal.live(self._live_line)
 
     def _typing(self) -> list[ActiveTyping]:

@@ -58,9 +58,9 @@ class WatchOptions:
 
 def watch_list(app: AppContext, asked: WatchOptions) -> None:
     """Keep the list on the screen until Ctrl-C."""
-    if not app.terminal.lively:
+    if not app.terminal.has_live_line:
         raise UsageError("--watch needs a terminal", hint="in a pipe: `smscli tail --all`")
-    app.terminal.heed_ctrl_z()
+    app.terminal.handle_ctrl_z()
     screen = ListWatcher(app, asked)
     reads = FollowReads(app, asked.redact, lists_masked=False)
     happening = events(app, reads, None, wait=screen.wait, interval=asked.interval, pushed=asked.pushed)
@@ -180,7 +180,7 @@ class ListWatcher:
     def _paint(self) -> None:
         """Draw the picture, where anything in it can be another than before."""
         terminal, at, now = self._app.terminal, self._server_clock.now(), self._app.clock()
-        painted = (self._changes, terminal.width, terminal.height, int(now), len(terminal.asides))
+        painted = (self._changes, terminal.width, terminal.height, int(now), len(terminal.held_lines))
         if painted == self._painted:
             return
         self._painted = painted
@@ -197,7 +197,7 @@ class ListWatcher:
 
     def _below(self, now: float) -> list[str]:
         """What was said a moment ago."""
-        asides = [*self._app.terminal.asides]
+        asides = [*self._app.terminal.held_lines]
         if asides and asides[-1] is not self._said[0]:
             self._said = (asides[-1], now)
         return self._draw.below(asides, self._app.terminal.height) if now - self._said[1] < _TOLD else []

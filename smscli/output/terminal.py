@@ -1,11 +1,10 @@
-"""Where a command writes: what stdout and stderr can show, and writes that fail as errors of ours.
+"""stdout and stderr of a command: buffering, colour, the live line and the full-screen picture.
 
-On a terminal a live line can stand under everything that was written. It is shorter than the terminal is
-wide and the cursor waits at its first column, so that one erase removes it even after the terminal was made
-narrower and broke it in two; it never gets into the scrollback.
+The live line is the last line on the terminal. It is narrower than the terminal and the cursor stays in its
+first column, so that one erase removes it even after a resize has wrapped it; it never enters the scrollback.
 
-A picture takes a screen of its own, which is left at the end: terminals don't break its lines anew when
-they are resized. What is said meanwhile stands below the picture, and in the scrollback afterwards.
+A picture uses the alternate screen, which terminals don't rewrap on a resize. Lines for stderr meanwhile are
+held: the caller shows them below the picture, and they are written to the scrollback at the end.
 """
 
 import os
@@ -22,7 +21,7 @@ from smscli.output.writer import Stream
 from smscli.signals import raise_again, shutdown_time_left, signals_deferred
 
 Line = Callable[[int], str]
-"""A live line: the most cells it may fill -> one line of text without control characters."""
+"""Draws a live line: the number of cells available -> one line without control characters."""
 
 _CHUNK = 64 * 1024
 _WIDTH, _HEIGHT = 80, 24
@@ -31,41 +30,41 @@ _ERASE = "\r\x1b[J"
 _DIM, _PLAIN = "\x1b[2m", "\x1b[0m"
 _OWN_SCREEN, _MAIN_SCREEN = "\x1b[?1049h", "\x1b[?1049l"
 _HOME, _TO_LINE_END, _TO_SCREEN_END = "\x1b[H", "\x1b[K", "\x1b[J"
-# So much of what is said while there is a picture is kept for afterwards.
-_MOST_ASIDES = 100
+# Bounds the lines held while there is a picture.
+_MAX_HELD_LINES = 100
 _CTRL_Z: int | None = getattr(signal, "SIGTSTP", None)
 
 
 class Terminal:
-    """stdout and stderr as one command sees them.
+    """stdout and stderr of one command.
 
-    `color` is the user's choice, `auto`, `always` or `never`, and may be set until the first write.
+    `color_choice` is `auto`, `always` or `never`, and may be set until the first write.
     """
 
     def __init__(self, out: Stream, err: Stream, environ: Mapping[str, str], *, color: str = "auto") -> None:
-        self.color = color
+        self.color_choice = color
         self._out = out
         self._err = err
-        self._environment_color = _environment_color(environ)
+        self._color_of_environment = _color_of_environment(environ)
         self._dumb = environ.get("TERM") == "dumb"
         self._columns = _columns(environ)
-        self._waiting: list[str] = []
-        self._size = 0
+        self._buffer: list[str] = []
+        self._buffered = 0
         self._failure: ReaderGone | LocalError | None = None
         self._bottom = out
         self._line: Line | None = None
-        self._painted = ""
-        self._within_line = False
+        self._drawn_line = ""
+        self._is_mid_line = False
         self._picture: tuple[str, ...] | None = None
-        self.asides: deque[str] = deque(maxlen=_MOST_ASIDES)
-        self._forgotten = 0
-        self._resting: int | None = None
-        self._heeds_ctrl_z = False
-        self._parts: deque[tuple[Stream, str]] = deque()
+        self.held_lines: deque[str] = deque(maxlen=_MAX_HELD_LINES)
+        self._dropped_lines = 0
+        self._suspend_signal: int | None = None
+        self._handles_ctrl_z = False
+        self._queued: deque[tuple[Stream, str]] = deque()
 
     @classmethod
     def of_process(cls, environ: Mapping[str, str], *, json: bool = False) -> "Terminal":
-        """The terminal of this process's own stdout and stderr; `json`: both get nothing but JSON."""
+        """The terminal of this process's stdout and stderr; `json`: both get JSON only."""
         return cls(Stream.of(sys.stdout, json=json), Stream.of(sys.stderr, json=json), environ)
 
     @staticmethod
@@ -78,93 +77,92 @@ class Terminal:
         encoding: str = "utf-8",
         environ: Mapping[str, str] | None = None,
     ) -> "CapturedTerminal":
-        """One that keeps what is written; `err_tty` is as `tty` where it isn't given."""
+        """A terminal that captures what is written; `err_tty` defaults to `tty`."""
         return CapturedTerminal(
             width, tty, tty if err_tty is None else err_tty, encoding, environ or {}, color=color
         )
 
     @property
     def pipe(self) -> bool:
-        """Whether stdout gets the form for programs."""
-        return not self._out.tty and self._choice() != "always"
+        """Whether stdout gets the output for programs."""
+        return not self._out.tty and self._effective_choice() != "always"
 
     @property
-    def colour(self) -> bool:
-        """Whether stdout gets colour."""
-        return self._coloured(self._out)
+    def color(self) -> bool:
+        """Whether stdout is coloured."""
+        return self._uses_color(self._out)
 
     @property
-    def err_colour(self) -> bool:
-        """Whether stderr gets colour."""
-        return self._coloured(self._err)
+    def err_color(self) -> bool:
+        """Whether stderr is coloured."""
+        return self._uses_color(self._err)
 
     @property
     def ascii(self) -> bool:
-        """Whether shapes and box lines have to be ASCII."""
+        """Whether stdout's encoding lacks our shapes and box lines."""
         return not self._out.shows(_SHAPES)
 
     @property
-    def lively(self) -> bool:
-        """Whether stdout can have a live line, or a picture."""
+    def has_live_line(self) -> bool:
+        """Whether stdout can show a live line and a picture."""
         return self._out.tty and not self._dumb
 
     @property
     def err_tty(self) -> bool:
-        """Whether somebody is looking at stderr."""
+        """Whether stderr is a terminal."""
         return self._err.tty
 
     @property
     def width(self) -> int:
-        """Cells in a line of stdout, asked for anew each time."""
+        """Cells in a line of stdout; queried each time."""
         return self._cells(self._out)
 
     def _cells(self, stream: Stream) -> int:
-        # The terminal first: COLUMNS in the environment stays as it was when the window's size changes.
+        # The terminal first: COLUMNS in the environment doesn't follow a resize.
         return stream.size()[0] or self._columns or _WIDTH
 
     @property
     def height(self) -> int:
-        """Lines of stdout's terminal, asked for anew each time."""
+        """Lines of stdout's terminal; queried each time."""
         return self._out.size()[1] or _HEIGHT
 
     def write(self, text: str) -> None:
-        """Add data to stdout; it goes out in chunks and on `flush`."""
-        self._waiting.append(text)
-        self._size += len(text)
-        if self._size >= _CHUNK:
+        """Buffer data for stdout; written in chunks and on `flush`."""
+        self._buffer.append(text)
+        self._buffered += len(text)
+        if self._buffered >= _CHUNK:
             self.flush()
 
     def flush(self) -> None:
-        """Write out what waits. `ReaderGone`: nobody reads it; `LocalError`: it can't be written."""
+        """Write out the buffer. Raises ReaderGone when the pipe is closed, LocalError when a write fails."""
         if self._failure is not None:
             failure, self._failure = self._failure, None
             raise failure
         with signals_deferred():
-            self._send(self._out, "".join(self._waiting))
-            self._waiting.clear()
-            self._size = 0
+            self._queue(self._out, "".join(self._buffer))
+            self._buffer.clear()
+            self._buffered = 0
         self._drain()
 
     def check(self) -> None:
-        """For one who waits and does not write: end where a signal asked for it, raise `ReaderGone` where
-        nobody reads stdout any more, and stop where Ctrl-Z asked for it."""
+        """Handle pending stop signals and Ctrl-Z while waiting; raises ReaderGone when the pipe is closed."""
         raise_again()
         self._out.check()
-        if self._resting is not None:
-            number, self._resting = self._resting, None
-            self._rest(number)
+        if self._suspend_signal is not None:
+            number, self._suspend_signal = self._suspend_signal, None
+            self._suspend(number)
 
-    def heed_ctrl_z(self) -> None:
-        """From now on let Ctrl-Z stop the program at the next `check`, with the screen left to the shell."""
-        if self.lively and _CTRL_Z is not None and signal.getsignal(_CTRL_Z) == signal.SIG_DFL:
-            signal.signal(_CTRL_Z, self._ask_to_rest)
-            self._heeds_ctrl_z = True
+    def handle_ctrl_z(self) -> None:
+        """From now on Ctrl-Z suspends the program at the next `check`, with the screen restored."""
+        if self.has_live_line and _CTRL_Z is not None and signal.getsignal(_CTRL_Z) == signal.SIG_DFL:
+            signal.signal(_CTRL_Z, self._on_ctrl_z)
+            self._handles_ctrl_z = True
 
-    def _ask_to_rest(self, number: int, frame: FrameType | None) -> None:
-        self._resting = number
+    def _on_ctrl_z(self, number: int, frame: FrameType | None) -> None:
+        self._suspend_signal = number
 
-    def _rest(self, number: int) -> None:
-        """Leave the screen as a program does that has ended, and come back when it goes on."""
+    def _suspend(self, number: int) -> None:
+        """Restore the screen, suspend the process, and draw again when it is resumed."""
         line, self._line = self._line, None
         if self._picture is not None:
             self._picture = None
@@ -172,43 +170,42 @@ class Terminal:
         self.flush()
         signal.signal(number, signal.SIG_DFL)
         os.kill(os.getpid(), number)
-        signal.signal(number, self._ask_to_rest)
+        signal.signal(number, self._on_ctrl_z)
         self._line = line
 
     def say(self, text: str) -> None:
-        """Write a line to stderr, after all data before it. Never fails: a failure of stdout keeps until the
-        next `flush`, and for one of stderr there is nobody to tell. While there is a picture it is kept in
-        `asides` for a person, who sees it with the next picture and at the end."""
+        """Write a line to stderr, after all data before it. Never fails: a failure of stdout is raised by the
+        next `flush`, one of stderr is ignored. While there is a picture on a terminal the line is added to
+        `held_lines` instead."""
         if self._picture is not None and self._err.tty:
-            self._forgotten += len(self.asides) == _MOST_ASIDES
-            self.asides.append(text)
+            self._dropped_lines += len(self.held_lines) == _MAX_HELD_LINES
+            self.held_lines.append(text)
         else:
             self._say(f"{text}\n")
 
     def ask(self, prompt: str) -> None:
-        """Write a prompt to stderr and leave the cursor behind it."""
+        """Write a prompt to stderr, without a newline."""
         self._say(prompt)
 
     def ring(self) -> None:
-        """Ring the terminal's bell, where stdout is one."""
+        """Ring the bell if stdout is a terminal."""
         if self._out.tty:
             self.write("\a")
 
     def live(self, line: Line | None) -> None:
-        """Let `line` stand under everything that is written to stdout from now on; None takes it away."""
-        if self.lively:
-            self._stand(self._out, line)
+        """Show `line` below all output to stdout from now on; None removes it."""
+        if self.has_live_line:
+            self._set_line(self._out, line)
 
     def progress(self, line: Line | None) -> None:
-        """The same on stderr, for a person who waits; nothing where stderr is no terminal."""
+        """The same on stderr; ignored when stderr is no terminal."""
         if self._err.tty and not self._dumb:
-            self._stand(self._err, line)
+            self._set_line(self._err, line)
 
     def show(self, picture: Sequence[str], below: Sequence[str] = ()) -> None:
-        """Let these lines, which fit, stand alone on the screen, in place of the picture before.
+        """Show these lines on the alternate screen, in place of the picture before.
 
-        Each is shorter than the terminal is wide. `picture` stays in the scrollback at the end, without what
-        was `below` it.
+        Each must be narrower than the terminal. At the end `picture` is left in the scrollback.
         """
         begin = _HOME if self._picture is not None else f"{_OWN_SCREEN}{_HOME}"
         self._picture = tuple(picture)
@@ -217,33 +214,33 @@ class Terminal:
         self.flush()
 
     def close(self) -> None:
-        """Take picture and live line away and write out what waits; fails as `flush` does. After a signal
-        what comes next on the terminal stands on a line of its own."""
+        """Remove picture and live line and write out the buffer; raises what `flush` raises. After a signal
+        the shell's prompt begins on a line of its own."""
         self._line = None
-        if self._heeds_ctrl_z and _CTRL_Z is not None:
+        if self._handles_ctrl_z and _CTRL_Z is not None:
             signal.signal(_CTRL_Z, signal.SIG_DFL)
         try:
-            self._take_picture_away()
+            self._leave_screen()
             self.flush()
         finally:
             if shutdown_time_left() is not None:
                 self._end_line()
-        if self._forgotten:
-            self.say(f"{self._forgotten} more was said before:")
-        while self.asides:
-            self.say(self.asides.popleft())
+        if self._dropped_lines:
+            self.say(f"{self._dropped_lines} earlier lines were dropped:")
+        while self.held_lines:
+            self.say(self.held_lines.popleft())
 
-    def _take_picture_away(self) -> None:
+    def _leave_screen(self) -> None:
         if self._picture is not None:
             last, self._picture = self._picture, None
             self.write(_MAIN_SCREEN + "".join(f"{line}\n" for line in last))
 
     def _end_line(self) -> None:
-        """Take away the `^C` that the terminal has put there, but not the prompt that it answers."""
+        """Erase the `^C` that the terminal has echoed, but not a prompt before it."""
         screen = self._err if self._err.tty else self._out
         if screen.tty:
             with suppress(ReaderGone, LocalError):
-                self._send(screen, "\n" if self._within_line or self._dumb else _ERASE)
+                self._queue(screen, "\n" if self._is_mid_line or self._dumb else _ERASE)
                 self._drain()
 
     def _say(self, text: str) -> None:
@@ -252,54 +249,54 @@ class Terminal:
         except (ReaderGone, LocalError) as failure:
             self._failure = failure
         with suppress(ReaderGone, LocalError):
-            self._send(self._err, text)
+            self._queue(self._err, text)
             self._drain()
 
-    def _stand(self, bottom: Stream, line: Line | None) -> None:
+    def _set_line(self, bottom: Stream, line: Line | None) -> None:
         if bottom is not self._bottom:
             self._line = None
             self.flush()
         self._bottom, self._line = bottom, line
         self.flush()
 
-    def _send(self, stream: Stream, text: str) -> None:
-        """Take text on for one stream, with the live line taken away before and painted again below."""
+    def _queue(self, stream: Stream, text: str) -> None:
+        """Queue text for a stream, erasing the live line before it and drawing it again below."""
         if stream.tty and text:
-            self._within_line = not text.endswith("\n")
-        shown = self._paint()
-        if not (text and stream.tty) and shown == self._painted:
-            self._parts.append((stream, text))
+            self._is_mid_line = not text.endswith("\n")
+        shown = self._draw_line()
+        if not (text and stream.tty) and shown == self._drawn_line:
+            self._queued.append((stream, text))
             return
-        erase = _ERASE if self._painted else ""
-        self._painted = shown
-        self._parts += [(self._bottom, erase), (stream, text), (self._bottom, f"{shown}\r" if shown else "")]
+        erase = _ERASE if self._drawn_line else ""
+        self._drawn_line = shown
+        self._queued += [(self._bottom, erase), (stream, text), (self._bottom, f"{shown}\r" if shown else "")]
 
     def _drain(self) -> None:
-        """Write all that was taken on, in its order."""
-        while self._parts:
-            stream, text = self._parts[0]
+        """Write the queue, in order."""
+        while self._queued:
+            stream, text = self._queued[0]
             with signals_deferred():
                 stream.add(text)
-                self._parts.popleft()
+                self._queued.popleft()
             stream.drain()
 
-    def _paint(self) -> str:
-        """The live line as it should stand now; none below a line that isn't finished."""
-        if self._line is None or self._within_line:
+    def _draw_line(self) -> str:
+        """The live line's current text; empty while the line above it is unfinished."""
+        if self._line is None or self._is_mid_line:
             return ""
         shown = self._line(self._cells(self._bottom) - 1)
-        return f"{_DIM}{shown}{_PLAIN}" if shown and self._coloured(self._bottom) else shown
+        return f"{_DIM}{shown}{_PLAIN}" if shown and self._uses_color(self._bottom) else shown
 
-    def _choice(self) -> str:
-        return self._environment_color if self.color == "auto" else self.color
+    def _effective_choice(self) -> str:
+        return self._color_of_environment if self.color_choice == "auto" else self.color_choice
 
-    def _coloured(self, stream: Stream) -> bool:
-        choice = self._choice()
+    def _uses_color(self, stream: Stream) -> bool:
+        choice = self._effective_choice()
         return choice == "always" or (choice == "auto" and stream.tty)
 
 
 class CapturedTerminal(Terminal):
-    """A terminal for tests, with what was written to it."""
+    """A terminal for tests that captures what is written."""
 
     def __init__(
         self,
@@ -328,16 +325,16 @@ class CapturedTerminal(Terminal):
 
     @property
     def err_text(self) -> str:
-        """Everything said so far."""
+        """Everything written to stderr so far."""
         return self._err_bytes.getvalue().decode(self._err.encoding)
 
     def resize(self, width: int) -> None:
-        """Make it wider or narrower."""
+        """Change its width."""
         self._columns = width
 
 
-def _environment_color(environ: Mapping[str, str]) -> str:
-    """What the environment chooses: `NO_COLOR` before `CLICOLOR_FORCE`, as both conventions ask."""
+def _color_of_environment(environ: Mapping[str, str]) -> str:
+    """The choice of the environment; `NO_COLOR` wins over `CLICOLOR_FORCE`, as both conventions ask."""
     if environ.get("NO_COLOR"):
         return "never"
     if environ.get("CLICOLOR_FORCE", "0") not in ("", "0"):
@@ -346,6 +343,6 @@ def _environment_color(environ: Mapping[str, str]) -> str:
 
 
 def _columns(environ: Mapping[str, str]) -> int:
-    """`COLUMNS` where it makes sense, else 0."""
+    """`COLUMNS` where it is a sensible number, else 0."""
     value = environ.get("COLUMNS", "")
     return int(value) if value.isascii() and value.isdigit() and len(value) < 5 else 0

@@ -1,4 +1,4 @@
-"""One way out, stdout or stderr: text in, bytes written whole, failures as errors of ours."""
+"""An output stream: encodes text, writes all of it, raises our errors."""
 
 import codecs
 import errno
@@ -12,23 +12,23 @@ from typing import Protocol, Self, TextIO
 from smscli.errors import LocalError, ReaderGone
 from smscli.signals import shutdown_time_left, signals_deferred
 
-# What a terminal or a pipe that has room has room for.
+# What can be written without blocking when a terminal or a pipe is writable.
 _AT_ONCE = getattr(select, "PIPE_BUF", 512)
-# Room in a pipe that has been emptied; and a file never makes anybody wait.
+# An empty pipe has this much room, and files don't block.
 _CHUNK = 64 * 1024
 _GONE = frozenset({errno.EPIPE, errno.ECONNRESET, errno.ESHUTDOWN})
 
 
 def _visible(error: UnicodeError) -> tuple[str, int]:
-    """Write what an encoding lacks as `\\u{HEX}`."""
+    """Encoding error handler: missing characters become `\\u{HEX}`."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
-    lacking = error.object[error.start : error.end]
-    return "".join(f"\\u{{{ord(one):X}}}" for one in lacking), error.end
+    missing = error.object[error.start : error.end]
+    return "".join(f"\\u{{{ord(one):X}}}" for one in missing), error.end
 
 
 def _escaped(error: UnicodeError) -> tuple[str, int]:
-    """Write what an encoding lacks as JSON does, in a string of which alone it can be a part."""
+    """Encoding error handler for JSON: missing characters become JSON escapes."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
     from json import dumps
@@ -41,31 +41,31 @@ codecs.register_error("smscli.escaped", _escaped)
 
 
 class Raw(Protocol):
-    """The part of an unbuffered binary file that a stream needs."""
+    """What a stream needs of an unbuffered binary file."""
 
     def write(self, data: bytes, /) -> int | None: ...
     def fileno(self) -> int: ...
 
 
 class Stream:
-    """One way out: text in, bytes written whole. `raw` is None where the process was started without it;
-    `json`: all the text is JSON."""
+    """Writes text to a file descriptor. `raw` is None if the process was started without it; `json`: all the
+    text is JSON."""
 
     def __init__(self, raw: Raw | None, *, tty: bool, encoding: str = "utf-8", json: bool = False) -> None:
         self.tty = tty
         self.encoding = encoding
-        self._lacking = "smscli.escaped" if json else "smscli.visible"
+        self._error_handler = "smscli.escaped" if json else "smscli.visible"
         self._raw = raw
         self._fd = _selectable(raw)
-        mode = _mode(self._fd)
+        mode = _file_mode(self._fd)
         self._is_pipe = stat.S_ISFIFO(mode)
         self._is_file = not tty and (stat.S_ISREG(mode) or stat.S_ISCHR(mode))
-        self._rest = b""
+        self._buffer = b""
         self._failed = False
 
     @classmethod
     def of(cls, file: TextIO | None, *, json: bool = False) -> Self:
-        """The stream under one of `sys`'s text files. A pipe is UTF-8 whatever the locale says."""
+        """The stream of `sys.stdout` or `sys.stderr`. A pipe is UTF-8 regardless of the locale."""
         if file is None:
             return cls(None, tty=False)
         raw: Raw = getattr(file.buffer, "raw", file.buffer)
@@ -73,7 +73,7 @@ class Stream:
         return cls(raw, tty=tty, encoding=_terminal_encoding(file) if tty else "utf-8", json=json)
 
     def shows(self, characters: str) -> bool:
-        """Whether its encoding has all of these."""
+        """Whether its encoding has all of these characters."""
         try:
             characters.encode(self.encoding)
         except UnicodeEncodeError:
@@ -81,7 +81,7 @@ class Stream:
         return True
 
     def size(self) -> tuple[int, int]:
-        """Cells in a line, and lines, as the terminal says now; 0 where none says so."""
+        """Columns and lines of the terminal; 0 where unknown."""
         if self._raw is None or not self.tty:
             return 0, 0
         try:
@@ -90,23 +90,22 @@ class Stream:
             return 0, 0
 
     def add(self, text: str) -> None:
-        """Take `text` on; `drain` writes it. After a failure, what follows is dropped."""
+        """Buffer `text` for `drain`; dropped after a failure."""
         if not self._failed:
-            self._rest += text.encode(self.encoding, self._lacking)
+            self._buffer += text.encode(self.encoding, self._error_handler)
 
     def drain(self) -> None:
-        """Write what was taken on. A signal may end it; what it leaves is written by the next call, where
-        somebody reads in time."""
-        while self._rest:
+        """Write the buffer. A signal may interrupt it; the next call writes the rest if there is time."""
+        while self._buffer:
             room = self._await_room()
             if not room:
-                self._failed, self._rest = True, b""
+                self._failed, self._buffer = True, b""
                 return
             with signals_deferred():
-                self._rest = self._rest[self._write_some(room) :]
+                self._buffer = self._buffer[self._write_some(room) :]
 
     def check(self) -> None:
-        """Raise `ReaderGone` where a pipe has no reader any more, without having to write to it."""
+        """Raise ReaderGone if the pipe has no reader any more."""
         if self._fd is None or self.tty:
             return
         poll = select.poll()
@@ -115,10 +114,9 @@ class Stream:
             raise ReaderGone
 
     def _await_room(self) -> int:
-        """Wait, open to signals, until a write won't: then what is written is noted as written.
+        """Wait until a write doesn't block; signals may interrupt the wait, never the write.
 
-        Returns how many bytes can be written without waiting: none where the program was asked to end, and
-        that takes too long.
+        Returns how many bytes can be written; 0 when the shutdown time is over.
         """
         if self._fd is None:
             return _AT_ONCE
@@ -127,7 +125,7 @@ class Stream:
         return _CHUNK if self._has_much_room(self._fd) else _AT_ONCE
 
     def _has_much_room(self, fd: int) -> bool:
-        """Whether a whole chunk can be written without waiting."""
+        """Whether a whole chunk can be written without blocking."""
         if not self._is_pipe:
             return self._is_file
         import fcntl
@@ -136,31 +134,31 @@ class Stream:
         try:
             unread = fcntl.ioctl(fd, termios.FIONREAD, bytes(4))
             return not any(unread) and fcntl.fcntl(fd, fcntl.F_GETPIPE_SZ) >= _CHUNK
-        except (OSError, AttributeError):  # not every system tells a pipe's size
+        except (OSError, AttributeError):  # not every system has these calls
             return False
 
     def _write_some(self, room: int) -> int:
         try:
             if self._raw is None:
                 raise OSError(errno.EBADF, "it is closed")
-            return self._raw.write(self._rest[:room]) or 0
+            return self._raw.write(self._buffer[:room]) or 0
         except OSError as error:
-            self._failed, self._rest = True, b""
+            self._failed, self._buffer = True, b""
             if error.errno in _GONE:
                 raise ReaderGone from error
             raise LocalError(f"output can't be written: {error.strerror or error}") from error
 
 
 def _selectable(raw: Raw | None) -> int | None:
-    """The number under which the system tells whether a write would wait; None where it can't."""
+    """The file descriptor for `select`; None where that is not possible."""
     try:
         return raw.fileno() if raw is not None and sys.platform != "win32" else None
     except (OSError, ValueError):
         return None
 
 
-def _mode(fd: int | None) -> int:
-    """What kind of file that is; 0 where nobody knows."""
+def _file_mode(fd: int | None) -> int:
+    """The file's mode; 0 where unknown."""
     try:
         return 0 if fd is None else os.fstat(fd).st_mode
     except OSError:
@@ -168,7 +166,7 @@ def _mode(fd: int | None) -> int:
 
 
 def _terminal_encoding(file: TextIO) -> str:
-    """What the terminal takes. Python itself writes UTF-8 in the C locale, which promises ASCII only."""
+    """The terminal's encoding. In the C locale that is ASCII, although Python would write UTF-8."""
     if file.encoding.lower().replace("_", "-") != "utf-8" or sys.platform == "win32":
         return file.encoding
     named = locale.getencoding()

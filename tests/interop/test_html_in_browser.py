@@ -209,9 +209,9 @@ def screenshot(browse: Browse, folder: Path, flags: list[str], width: int) -> li
     return pixels(picture.read_bytes())
 
 
-def middles(rows: list[list[Pixel]], colour: Pixel) -> list[float]:
+def middles(rows: list[list[Pixel]], color: Pixel) -> list[float]:
     """The middle of each line of pixels that has a bubble of that colour."""
-    wide = ([place for place, pixel in enumerate(row) if pixel == colour] for row in rows)
+    wide = ([place for place, pixel in enumerate(row) if pixel == color] for row in rows)
     return [(places[0] + places[-1]) / 2 for places in wide if len(places) > 50]
 
 

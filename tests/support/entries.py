@@ -15,7 +15,7 @@ PACIFIC = timezone(timedelta(hours=-8))
 @dataclass
 class Paper:
     width: int = 80
-    colour: bool = False
+    color: bool = False
     ascii: bool = False
 
 

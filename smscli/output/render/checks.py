@@ -17,8 +17,8 @@ class CheckLines:
         self._widest = widest
 
     def __call__(self, check: str, result: str, finding: str, hint: str | None) -> str:
-        colour = self._display.colour
-        before = f"{paint(_STYLES.get(result, ''), colour)(result)}{' ' * (_RESULT_CELLS - len(result))}  "
+        color = self._display.color
+        before = f"{paint(_STYLES.get(result, ''), color)(result)}{' ' * (_RESULT_CELLS - len(result))}  "
         indent = _RESULT_CELLS + 2
         beside = indent + self._widest + 2
         lines = [clean(finding), *([clean(f"hint: {hint}")] if hint else [])]

@@ -22,7 +22,7 @@ class Display(Protocol):
     @property
     def width(self) -> int: ...
     @property
-    def colour(self) -> bool: ...
+    def color(self) -> bool: ...
     @property
     def ascii(self) -> bool: ...
 
@@ -52,9 +52,9 @@ Span = tuple[int, int]
 
 
 @lru_cache(maxsize=256)
-def paint(style: str, colour: bool) -> Paint:
+def paint(style: str, color: bool) -> Paint:
     """The paint of one of rich's styles, such as `bold red`."""
-    if not colour or not style:
+    if not color or not style:
         return PLAIN
     from rich.color import ColorSystem
     from rich.style import Style

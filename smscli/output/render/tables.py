@@ -50,7 +50,7 @@ def sessions_table(
     titles = [column_title(column, times) for column in columns]
     rows = [[column_text(session, column, times) for column in columns] for session in sessions]
     whole = [place for place, column in enumerate(columns) if column.is_id]
-    below = fold([(clean(caption), paint("dim", display.colour))], display.width, display.width)
+    below = fold([(clean(caption), paint("dim", display.color))], display.width, display.width)
     styles = [column_style(column) for column in columns]
     return _table(titles, rows, display, whole, styles) + "".join(f"{line}\n" for line in below)
 
@@ -213,7 +213,7 @@ def _seconds(value: float | None) -> str:
 
 
 def _heading(text: str, display: Display) -> str:
-    return paint("bold", display.colour)(clean(text)) + "\n"
+    return paint("bold", display.color)(clean(text)) + "\n"
 
 
 def _paragraph(text: str, display: Display) -> str:
@@ -226,7 +226,7 @@ def _pairs(pairs: Sequence[Pair], display: Display) -> str:
     names = [clean(name) for name, _ in pairs]
     most = min(display.width * 2 // 5, display.width - 4 - _LEAST_CELLS)
     column = max((size for size in map(cells, names) if size <= most), default=max(display.width // 4, 0))
-    quiet, room = paint("dim", display.colour), max(display.width - column - 4, _LEAST_CELLS)
+    quiet, room = paint("dim", display.color), max(display.width - column - 4, _LEAST_CELLS)
     text = ""
     for name, (_, value) in zip(names, pairs, strict=True):
         lines = [clean(value)] if isinstance(value, NoWrap) else _folded(value, room)
@@ -294,8 +294,8 @@ def _grid(
         width=display.width,
         height=25,
         no_color=False,
-        color_system="256" if display.colour else None,
-        force_terminal=display.colour,
+        color_system="256" if display.color else None,
+        force_terminal=display.color,
         legacy_windows=False,
     )
     console.print(table)

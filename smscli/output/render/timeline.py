@@ -233,7 +233,7 @@ def _time(milliseconds: int) -> datetime:
 
 
 def _ink(role: str | None, display: Display) -> Paint:
-    return paint(_STYLES.get(role or "", "color(98)"), display.colour)
+    return paint(_STYLES.get(role or "", "color(98)"), display.color)
 
 
 def _label(role: str | None, display: Display, wide: bool) -> str:
@@ -243,7 +243,7 @@ def _label(role: str | None, display: Display, wide: bool) -> str:
 
 def _row(side: Side, most: int, display: Display) -> str:
     """One side's line; neighbours of one kind are painted together."""
-    heights, ink, quiet = _HEIGHTS[display.ascii], _ink(side.role, display), paint("dim", display.colour)
+    heights, ink, quiet = _HEIGHTS[display.ascii], _ink(side.role, display), paint("dim", display.color)
     signs: list[Piece] = []
     for said, typed, waited in zip(side.said, side.typed, side.waited, strict=True):
         if said:
@@ -258,7 +258,7 @@ def _row(side: Side, most: int, display: Display) -> str:
 
 def _below(drawing: Drawing, display: Display, indent: int, zone: tzinfo | None) -> Iterator[str]:
     """From when to when, and what the signs mean."""
-    room, quiet = max(display.width - indent, 1), paint("dim", display.colour)
+    room, quiet = max(display.width - indent, 1), paint("dim", display.color)
     first, last = (f"{local_time(at, zone):%H:%M:%S}" for at in (drawing.begin, drawing.end))
     between = room - len(first) - len(last)
     lasted = duration((drawing.end - drawing.begin).total_seconds())

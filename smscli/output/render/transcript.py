@@ -87,7 +87,7 @@ class TranscriptLines:
 
     def __init__(self, display: Display, *, zone: tzinfo | None = None, many: bool = False) -> None:
         self._display = display
-        self._colour = colour = display.colour
+        self._color = color = display.color
         self._ascii = display.ascii
         self._zone = zone
         self._many = many
@@ -103,12 +103,12 @@ class TranscriptLines:
         self._offset = timedelta()
         self._offset_from = self._offset_until = datetime.min.replace(tzinfo=UTC)
         self._offset_words = self._offset_told = ""
-        self._quiet = paint("dim", colour)
-        self._strong = paint("bold", colour)
-        self._link = paint("underline", colour)
-        self._notice = paint("italic", colour)
-        self._marked = paint(_MARKED, colour)
-        self._signs = ("", "") if colour else _SIGNS[display.ascii]
+        self._quiet = paint("dim", color)
+        self._strong = paint("bold", color)
+        self._link = paint("underline", color)
+        self._notice = paint("italic", color)
+        self._marked = paint(_MARKED, color)
+        self._signs = ("", "") if color else _SIGNS[display.ascii]
 
     def __call__(self, entry: Entry, marks: Sequence[Span] = ()) -> str:
         """The lines of one entry, each ending in a newline; above them the day or session if it changed.
@@ -290,7 +290,7 @@ class TranscriptLines:
         mark = dot
         if sender:
             mark, name = shape(sender.type, self._ascii), clean(sender.person[1] or "unknown")
-            ink = paint(f"color({self._hue(sender.person)})", self._colour)
+            ink = paint(f"color({self._hue(sender.person)})", self._color)
         label = f"{mark} {cut(name, layout.name, '..' if self._ascii else '…')}"
         blanks = layout.name + 2 - cells(label) if layout.padded else 0
         shown = f"{layout.gap}{ink(label)}{' ' * blanks}"

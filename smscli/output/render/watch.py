@@ -201,7 +201,7 @@ class LiveList:
         return self._line(titles, widths, [PLAIN] * len(titles))
 
     def _ink(self, style: str) -> Paint:
-        return paint(style, self._display.colour)
+        return paint(style, self._display.color)
 
     def _cut(self, text: str, width: int) -> str:
         return cut(text, width, self._ellipsis)

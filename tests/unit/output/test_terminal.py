@@ -96,10 +96,10 @@ def test_what_is_said_during_a_picture_is_kept_for_a_person_and_not_for_a_pipe()
         for number in range(150):
             terminal.say(f"notice {number}")
     assert seen.err_text == "first\n"
-    assert list(seen.asides)[-1] == "notice 149"
+    assert list(seen.held_lines)[-1] == "notice 149"
     assert piped.err_text == "first\n" + "".join(f"notice {number}\n" for number in range(150))
     seen.close()
-    assert seen.err_text == "first\n50 more was said before:\n" + "".join(
+    assert seen.err_text == "first\n50 earlier lines were dropped:\n" + "".join(
         f"notice {number}\n" for number in range(50, 150)
     )
 
@@ -108,7 +108,7 @@ def test_what_is_said_during_a_picture_is_kept_for_a_person_and_not_for_a_pipe()
 
 
 @pytest.mark.parametrize(
-    ("tty", "color", "environ", "pipe", "colour"),
+    ("tty", "choice", "environ", "pipe", "color"),
     [
         (True, "auto", {}, False, True),
         (False, "auto", {}, True, False),
@@ -125,14 +125,14 @@ def test_what_is_said_during_a_picture_is_kept_for_a_person_and_not_for_a_pipe()
         (True, "auto", {"TERM": "dumb", "CLICOLOR_FORCE": "1"}, False, True),
     ],
 )
-def test_form_and_colour(tty: bool, color: str, environ: dict[str, str], pipe: bool, colour: bool) -> None:
-    terminal = Terminal.for_test(tty=tty, color=color, environ=environ)
-    assert (terminal.pipe, terminal.colour) == (pipe, colour)
+def test_form_and_color(tty: bool, choice: str, environ: dict[str, str], pipe: bool, color: bool) -> None:
+    terminal = Terminal.for_test(tty=tty, color=choice, environ=environ)
+    assert (terminal.pipe, terminal.color) == (pipe, color)
 
 
 def test_colour_is_judged_for_each_stream() -> None:
     terminal = Terminal.for_test(tty=False, err_tty=True)
-    assert (terminal.pipe, terminal.colour, terminal.err_colour, terminal.err_tty) == (
+    assert (terminal.pipe, terminal.color, terminal.err_color, terminal.err_tty) == (
         True,
         False,
         True,
@@ -142,8 +142,8 @@ def test_colour_is_judged_for_each_stream() -> None:
 
 def test_the_choice_of_colour_may_come_after_the_terminal() -> None:
     terminal = Terminal.for_test(tty=False)
-    terminal.color = "always"
-    assert (terminal.pipe, terminal.colour) == (False, True)
+    terminal.color_choice = "always"
+    assert (terminal.pipe, terminal.color) == (False, True)
 
 
 @pytest.mark.parametrize(
@@ -402,7 +402,7 @@ def test_there_is_no_live_line_in_a_pipe_or_on_a_dumb_terminal(tty: bool, enviro
     terminal = Terminal.for_test(tty=tty, environ=environ)
     terminal.live(lambda width: "live")
     terminal.write("one\n")
-    assert (terminal.lively, terminal.out_text) == (False, "one\n")
+    assert (terminal.has_live_line, terminal.out_text) == (False, "one\n")
 
 
 def test_progress_stands_on_stderr_while_data_goes_to_a_pipe() -> None:
@@ -470,7 +470,7 @@ def on_pty(code: str, columns: int = 33, **environ: str) -> bytes:
     return got
 
 
-ASK = "t.write(f'{t.width} {t.pipe} {t.colour} {t.ascii} {t.lively} é●\\n'); t.close()"
+ASK = "t.write(f'{t.width} {t.pipe} {t.color} {t.ascii} {t.has_live_line} é●\\n'); t.close()"
 
 
 def test_a_real_terminal_tells_its_width() -> None:

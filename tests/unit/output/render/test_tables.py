@@ -25,7 +25,7 @@ PACIFIC = timezone(timedelta(hours=-8))
 @dataclass
 class Paper:
     width: int = 80
-    colour: bool = False
+    color: bool = False
     ascii: bool = False
 
 
@@ -223,7 +223,7 @@ def test_an_id_is_never_cut_however_long() -> None:
 
 def test_the_list_in_colour() -> None:
     table = sessions_table(
-        SESSIONS[:1], "caption", Paper(colour=True), columns=parse_columns("id,customer,agents")
+        SESSIONS[:1], "caption", Paper(color=True), columns=parse_columns("id,customer,agents")
     )
     assert "\x1b[1m0000Na9B26EF002G\x1b[0m" in table
     assert "\x1b[38;5;32mPersonP" in table
@@ -232,7 +232,7 @@ def test_the_list_in_colour() -> None:
 
 
 def test_the_environment_changes_no_table(monkeypatch: pytest.MonkeyPatch) -> None:
-    papers = [Paper(72), Paper(72, colour=True)]
+    papers = [Paper(72), Paper(72, color=True)]
     before = [sessions_table(SESSIONS, CAPTION, paper, zone=PACIFIC) for paper in papers]
     for name, value in {"TERM": "dumb", "NO_COLOR": "1", "FORCE_COLOR": "1", "COLUMNS": "200"}.items():
         monkeypatch.setenv(name, value)
@@ -436,7 +436,7 @@ def test_pairs_of_a_name_and_a_value() -> None:
         "  user      -\n"
         "  accepted  yes\n"
     )
-    assert pairs_table({"accepted": False}, Paper(colour=True)) == "  \x1b[2maccepted\x1b[0m  no\n"
+    assert pairs_table({"accepted": False}, Paper(color=True)) == "  \x1b[2maccepted\x1b[0m  no\n"
     assert pairs_table({}, Paper()) == ""
 
 
@@ -458,19 +458,19 @@ SESSIONS_OF_ANY_KIND = st.builds(
 )
 
 
-@pytest.mark.parametrize("colour", [False, True])
+@pytest.mark.parametrize("color", [False, True])
 @given(SESSIONS_OF_ANY_KIND, NASTY, st.integers(0, 120))
 def test_nothing_but_our_own_codes_reaches_the_terminal(
-    colour: bool, session: Session, text: str, width: int
+    color: bool, session: Session, text: str, width: int
 ) -> None:
-    paper = Paper(width, colour)
+    paper = Paper(width, color)
     columns = [*COLUMNS.values(), user_data_column(text)]
     for shown in (
         sessions_table([session], text, paper, columns=columns),
         session_card(session, SUMMARY, paper),
         pairs_table({text: text}, paper),
     ):
-        ours = re.compile(r"\x1b\[[0-9;]+m" if colour else "(?!)")
+        ours = re.compile(r"\x1b\[[0-9;]+m" if color else "(?!)")
         for line in ours.sub("", shown).split("\n"):
             assert not {unicodedata.category(one) for one in line} & {"Cc", "Cs", "Zl", "Zp"}
             assert not re.search("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]", line)

@@ -135,7 +135,7 @@ def test_a_conversation_at_20_columns() -> None:
 def test_a_conversation_in_colour() -> None:
     end, bold, dim, underlined = "\x1b[0m", "\x1b[1m", "\x1b[2m", "\x1b[4m"
     person, agent = f"\x1b[38;5;32m▶ PersonP{end}", f"\x1b[38;5;166m◆ Agent1{end}"
-    assert written(CHAT[2:6], Paper(colour=True)) == (
+    assert written(CHAT[2:6], Paper(color=True)) == (
         f"{bold}─ Fri 2013-12-27, times are UTC-08:00 ─{end}\n"
         f"{dim}13:16:55{end}  {person}         Hello, the router has been blinking red since this\n"
         f"                            morning.{dim} (typed 12 s){end}\n"
@@ -276,7 +276,7 @@ def marked(one: Entry, word: str) -> str:
 def test_a_marked_word_is_bold_underlined_and_coloured() -> None:
     end, bold, dim, found = "\x1b[0m", "\x1b[1m", "\x1b[2m", "\x1b[1;4;38;5;162m"
     person, agent = f"\x1b[38;5;32m▶ PersonP{end}", f"\x1b[38;5;166m◆ Agent1{end}"
-    lines = TranscriptLines(Paper(colour=True), zone=PACIFIC)
+    lines = TranscriptLines(Paper(color=True), zone=PACIFIC)
     lines(CHAT[0])
     assert lines(CHAT[2], [(7, 17), (46, 52)]) == (
         f"{dim}13:16:55{end}  {person}         "
@@ -368,7 +368,7 @@ def test_a_mark_on_what_is_not_shown_changes_nothing() -> None:
 
 def test_a_line_stands_for_entries_left_out() -> None:
     assert TranscriptLines(Paper(), zone=PACIFIC).gap() == "--\n"
-    assert TranscriptLines(Paper(colour=True), zone=PACIFIC).gap() == "\x1b[2m--\x1b[0m\n"
+    assert TranscriptLines(Paper(color=True), zone=PACIFIC).gap() == "\x1b[2m--\x1b[0m\n"
 
 
 def test_no_message_can_pass_for_something_that_happened() -> None:
@@ -425,27 +425,27 @@ def test_a_narrower_terminal_is_noticed() -> None:
     assert lines(entry("Text", AGENT, "Hi")) == "13:16:41 ◆ Agent1   Hi\n"
 
 
-def colour_of(lines: TranscriptLines, who: Participant) -> str:
+def color_of(lines: TranscriptLines, who: Participant) -> str:
     found = re.findall(r"\x1b\[38;5;(\d+)m", lines(entry("Text", who, "hi")))
     assert len(found) == 1
     return str(found[0])
 
 
 def test_a_person_keeps_a_colour_and_others_get_another_one_of_the_family() -> None:
-    lines = TranscriptLines(Paper(colour=True), zone=PACIFIC)
+    lines = TranscriptLines(Paper(color=True), zone=PACIFIC)
     agents = [Participant("Agent", f"Agent{n}", str(n)) for n in range(6)]
     customers = [Participant("Customer", f"Person{n}", str(n)) for n in range(6)]
-    first = [colour_of(lines, one) for one in (*agents, *customers)]
+    first = [color_of(lines, one) for one in (*agents, *customers)]
     assert len(set(first)) == 12
     rejoined = [replace(one, participant_id="another") for one in (*agents, *customers)]
-    assert [colour_of(lines, one) for one in rejoined] == first
+    assert [color_of(lines, one) for one in rejoined] == first
 
 
 def test_a_crowd_of_strangers_does_not_fill_the_memory_and_keeps_its_colours() -> None:
-    lines = TranscriptLines(Paper(colour=True), zone=PACIFIC)
+    lines = TranscriptLines(Paper(color=True), zone=PACIFIC)
     crowd = [Participant("Customer", f"Person{n}") for n in range(5000)]
-    first = [colour_of(lines, one) for one in crowd]
-    assert [colour_of(lines, one) for one in crowd] == first
+    first = [color_of(lines, one) for one in crowd]
+    assert [color_of(lines, one) for one in crowd] == first
     assert len(lines._labels) <= 4096 and len(lines._hues) <= 4096
 
 
@@ -589,7 +589,7 @@ def marked_entries(draw: st.DrawFn, entries: st.SearchStrategy[Entry] = ENTRIES)
 
 @given(st.lists(marked_entries(), max_size=6), PAPERS, st.booleans())
 def test_marks_in_colour_change_no_word_and_no_line(entries: list[Marked], paper: Paper, many: bool) -> None:
-    paper.colour = True
+    paper.color = True
     with_marks, without = (
         TranscriptLines(paper, zone=PACIFIC, many=many),
         TranscriptLines(paper, zone=PACIFIC, many=many),
@@ -600,7 +600,7 @@ def test_marks_in_colour_change_no_word_and_no_line(entries: list[Marked], paper
 
 @given(st.lists(marked_entries(), max_size=6), PAPERS, st.booleans())
 def test_signs_change_no_word(entries: list[Marked], paper: Paper, many: bool) -> None:
-    paper.colour = False
+    paper.color = False
     with_marks, without = (
         TranscriptLines(paper, zone=PACIFIC, many=many),
         TranscriptLines(paper, zone=PACIFIC, many=many),
@@ -615,7 +615,7 @@ TEXTS = PLAIN_TEXTS | MESSAGES.map(lambda one: replace(one, type="Text", late=Fa
 @given(marked_entries(TEXTS.map(Entry)), st.integers(20, 130))
 def test_all_of_a_mark_and_nothing_else_is_painted(entry_and_marks: Marked, width: int) -> None:
     one, marks = entry_and_marks
-    shown = TranscriptLines(Paper(width, colour=True), zone=PACIFIC)(one, marks)
+    shown = TranscriptLines(Paper(width, color=True), zone=PACIFIC)(one, marks)
     painted = "".join(re.findall(r"\x1b\[1;4;38;5;162m(.*?)\x1b\[0m", shown))
     asked = "".join(searched_text(one)[begin:end] for begin, end in marks)
     assert bare(painted) == bare(clean(asked))
@@ -628,7 +628,7 @@ def test_nothing_but_our_own_codes_and_no_line_too_long(
     lines = TranscriptLines(paper, zone=PACIFIC, many=many)
     for text in (lines(*one) for one in entries):
         assert text.endswith("\n")
-        if not paper.colour:
+        if not paper.color:
             assert "\x1b" not in text
         for line in re.sub(r"\x1b\[[0-9;]+m", "", text)[:-1].split("\n"):
             assert not {unicodedata.category(one) for one in line} & {"Cc", "Cs", "Zl", "Zp"}

@@ -22,7 +22,7 @@ TOLD = Message("0000Na9B26EF0002", 9, "Text", ROBIN, "Agents", AT.replace(minute
 @dataclass
 class Display:
     width: int = 80
-    colour: bool = False
+    color: bool = False
     ascii: bool = False
 
 
@@ -43,9 +43,9 @@ def drawn(
     *,
     lines: int = 24,
     ascii: bool = False,
-    colour: bool = False,
+    color: bool = False,
 ) -> list[str]:
-    live = LiveList(Display(width, colour, ascii), "of demo at 127.0.0.1", LIVE_COLUMNS, UTC)
+    live = LiveList(Display(width, color, ascii), "of demo at 127.0.0.1", LIVE_COLUMNS, UTC)
     return [line.rstrip() for line in live(LIVE, rows, lines, "nobody is here")]
 
 
@@ -130,7 +130,7 @@ def test_an_empty_list_says_why() -> None:
 
 
 def test_who_waits_too_long_is_marked_in_colour_too() -> None:
-    line = drawn(120, colour=True)[2]
+    line = drawn(120, color=True)[2]
     assert "\x1b[1;38;5;162m! 2 min 30 s\x1b[0m" in line
     assert "\x1b[1;38;5;136m●\x1b[0m" in line
 
