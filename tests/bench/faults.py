@@ -14,8 +14,9 @@ from typing import NamedTuple
 from tests.bench.children import Failed
 from tests.bench.figures import Line, count_at_least, exactly
 from tests.bench.judge import Verdict, total
-from tests.bench.recorded import Recorder, Troubled, troubled
-from tests.bench.setting import Setting, Switch
+from tests.bench.recorded import Recorder, judge_recording
+from tests.bench.setting import Setting
+from tests.server.process import ServerProcess, Switch
 from tests.server.schedule import CHANNEL, KINDS, FaultSchedule, ScheduledFault
 
 _NAMES = {
@@ -142,8 +143,8 @@ def _followed(setting: Setting, way: Way, number: int, share: Sequence[Scheduled
     seed = Random(f"{setting.seed} {name}").getrandbits(32)
     push = "auto" if _hears(way, number) else "off"
     options = ("--push", push, "--interval", "0.5", "--timeout", str(_TIMEOUT))
-    with troubled(
-        setting, sessions=_SESSIONS, messages=_MESSAGES, **{"fault-seed": seed}, **way.switches(number)
+    with setting.serve(
+        sessions=_SESSIONS, messages=_MESSAGES, **{"fault-seed": seed}, **way.switches(number)
     ) as server:
         recorder = Recorder(setting, server, setting.folder / f"{name}.jsonl", *options)
         recorder.start()
@@ -155,13 +156,13 @@ def _followed(setting: Setting, way: Way, number: int, share: Sequence[Scheduled
             recorder.end()
         finally:
             recorder.abandon()
-        return Outcome(Counter(server.befallen), server.verdict(recorder.file))
+        return Outcome(Counter(server.fault_counts), judge_recording(server, recorder.file))
 
 
 class Soak:
     """One tail and its server, from the first good read to the last fault."""
 
-    def __init__(self, server: Troubled, recorder: Recorder, chance: Random, rate: float) -> None:
+    def __init__(self, server: ServerProcess, recorder: Recorder, chance: Random, rate: float) -> None:
         self._server = server
         self._recorder = recorder
         self._chance = chance
@@ -171,7 +172,7 @@ class Soak:
         """Wait for the first reads: until then `tail` behaves like a one-shot command. Raises Failed."""
         if not self._recorder.await_all(self._server, _START):
             raise Failed(f"after {_START:g} s tail has not read every session")
-        self._server.talk(self._rate)
+        self._server.publish(self._rate)
 
     def endure(self, share: Sequence[ScheduledFault]) -> None:
         """Inject one fault after the other; one that found no request to apply to is tried again later."""
@@ -186,30 +187,30 @@ class Soak:
     def rest(self) -> None:
         """Wait without faults until the recording is complete, or the time is over."""
         time.sleep(_AFTER)
-        self._server.talk(0)
+        self._server.publish(0)
         self._recorder.await_all(self._server, _QUIET)
 
     def _pass(self, reads: float) -> None:
         """Wait for this many good reads."""
-        target = self._server.good + reads
-        self._until(lambda: self._server.good >= target)
+        target = self._server.good_reads + reads
+        self._until(lambda: self._server.good_reads >= target)
 
     def _befalls(self, kind: str) -> bool:
-        before = self._server.befallen[kind]
-        self._server.trouble(kind)
+        before = self._server.fault_counts[kind]
+        self._server.inject(kind)
         timeout = _FAULT_TIMEOUTS.get(kind, _FAULT_TIMEOUT)
-        befell = self._until(lambda: self._server.befallen[kind] > before, timeout)
-        self._server.heal()
+        befell = self._until(lambda: self._server.fault_counts[kind] > before, timeout)
+        self._server.cancel_faults()
         return befell
 
     def _restart(self) -> bool:
         """Restart the server once everything is recorded: what was not read is lost with the log."""
-        self._server.talk(0)
+        self._server.publish(0)
         for session_id in self._server.sessions:
             self._server.say(session_id)
         self._recorder.await_all(self._server, _QUIET)
-        self._server.trouble("restart")
-        self._server.talk(self._rate)
+        self._server.inject("restart")
+        self._server.publish(self._rate)
         return True
 
     def _until(self, condition: Callable[[], bool], timeout: float = _FAULT_TIMEOUT) -> bool:

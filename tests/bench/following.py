@@ -18,8 +18,9 @@ from tests.bench.figures import (
     repeated,
     under,
 )
-from tests.bench.setting import Served, Setting
+from tests.bench.setting import Setting
 from tests.bench.tail import Arrival, Tail, tail, tail_on_terminal
+from tests.server.process import ServerProcess
 
 _RATE = 10
 _INTERVAL = 2.0
@@ -100,22 +101,22 @@ def idle(setting: Setting) -> Iterator[Line]:
     )
 
 
-def _win_trust(running: Tail, server: Served) -> None:
+def _win_trust(running: Tail, server: ServerProcess) -> None:
     """Publish a few messages, so that notifications arrive before polls find anything."""
     running.watch(2.0)
     for session in server.sessions[:3]:
-        server.say(session)
+        server.say(session, _SAID)
         running.watch(1.0)
     running.watch(_SETTLE)
 
 
-def _check_awake(running: Tail, server: Served, asked: Sequence[str]) -> None:
+def _check_awake(running: Tail, server: ServerProcess, asked: Sequence[str]) -> None:
     """Raises Failed unless this tail has polled and still receives messages: one that hangs costs nothing."""
     for what, place in (("the list", "/smsessions?"), ("any messages", "/messages")):
         if not any(place in one for one in asked):
             raise Failed(f"tail has not read {what} while it was idle")
     said = running.count(_SAID)
-    server.say(server.sessions[-1])
+    server.say(server.sessions[-1], _SAID)
     running.wait_until(lambda: running.count(_SAID) > said, _SETTLE, "has not printed what was said to it")
 
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from tests.bench.children import Failed
 from tests.bench.figures import Line, exactly
 from tests.bench.judge import Verdict, total
-from tests.bench.recorded import Recorder, troubled
+from tests.bench.recorded import Recorder, judge_recording
 from tests.bench.setting import Setting
 
 _SESSIONS = 20
@@ -57,13 +57,13 @@ def _killed(setting: Setting, number: int, kills: int) -> Outcome:
     chance = Random(f"{setting.seed} kills-{number}")
     switches = {"fault-seed": chance.getrandbits(32)}
     grown = torn = 0
-    with troubled(setting, sessions=_SESSIONS, messages=_MESSAGES, **switches) as server:
+    with setting.serve(sessions=_SESSIONS, messages=_MESSAGES, **switches) as server:
         recorder = Recorder(setting, server, setting.folder / f"kills-{number}.jsonl", "--interval", "0.5")
-        server.talk(_RATE)
+        server.publish(_RATE)
         try:
             for kill in range(kills):
                 if kill % _GAP_EACH == 0:
-                    server.trouble("late")
+                    server.inject("late")
                 before = _size(recorder.file)
                 recorder.start()
                 if kill % _EARLY_EACH:
@@ -73,12 +73,12 @@ def _killed(setting: Setting, number: int, kills: int) -> Outcome:
                 grown += _size(recorder.file) > before
                 torn += _is_torn(recorder.file)
             recorder.start()
-            server.talk(0)
+            server.publish(0)
             recorder.await_all(server, _QUIET)
             recorder.end()
         finally:
             recorder.abandon()
-        return Outcome(kills, grown, torn, server.verdict(recorder.file))
+        return Outcome(kills, grown, torn, judge_recording(server, recorder.file))
 
 
 def _await_growth(recorder: Recorder, size: int) -> None:

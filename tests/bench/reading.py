@@ -5,7 +5,8 @@ from typing import NamedTuple
 
 from tests.bench.children import Command, Environ, check
 from tests.bench.figures import Line, count_at_most, exactly, ratio
-from tests.bench.setting import Served, Setting
+from tests.bench.setting import Setting
+from tests.server.process import ServerProcess
 
 _PAGE = 500
 _PAGES = 20
@@ -45,12 +46,12 @@ FORMS = {
 }
 
 
-def _messages(setting: Setting, server: Served, form: str) -> tuple[Command, Environ]:
+def _messages(setting: Setting, server: ServerProcess, form: str) -> tuple[Command, Environ]:
     options, environ = FORMS[form].options, setting.environ(server, **FORMS[form].environ)
     return setting.smscli("messages", server.sessions[0], *options), environ
 
 
-def _floor(setting: Setting, server: Served) -> tuple[Command, Environ]:
+def _floor(setting: Setting, server: ServerProcess) -> tuple[Command, Environ]:
     return setting.floor("messages", server.messages_url(server.sessions[0])), setting.environ(server)
 
 

@@ -3,68 +3,27 @@
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from tests.bench.children import Failed
 from tests.bench.judge import Verdict, judge, kept_in
-from tests.bench.setting import Served, Setting, Switch
+from tests.bench.setting import Setting
+from tests.server.process import ServerProcess
 
 _GOODBYE = 10.0
 _PULSE = 0.05
 
 
-class Troubled(Served):
-    """The server that `tests.bench.troubled` runs."""
-
-    def talk(self, rate: float) -> None:
-        self._tell(f"talk {rate}")
-
-    def trouble(self, kind: str) -> None:
-        """Inject this fault now, or into the next read that it applies to."""
-        self._tell(f"trouble {kind}")
-
-    def heal(self) -> None:
-        """Cancel the faults that have not occurred yet."""
-        self._tell("heal")
-
-    @property
-    def befallen(self) -> dict[str, int]:
-        """How often each kind of fault has occurred."""
-        return dict(self._state["befallen"])
-
-    @property
-    def good(self) -> int:
-        """The number of successful reads."""
-        return int(self._state["good"])
-
-    @property
-    def said(self) -> int:
-        """The number of messages in all logs, including those lost in restarts."""
-        return int(self._state["said"])
-
-    def verdict(self, recording: Path) -> Verdict:
-        """The verdict on a finished recording."""
-        with recording.open("rb") as lines:
-            return judge(kept_in(lines), self._tell("logs"))
-
-    @property
-    def _state(self) -> Any:
-        return self._tell("state")
-
-
-@contextmanager
-def troubled(setting: Setting, **switches: Switch) -> Iterator[Troubled]:
-    with setting.served("tests.bench.troubled", **switches) as process:
-        yield Troubled(process)
+def judge_recording(server: ServerProcess, recording: Path) -> Verdict:
+    """The verdict on a finished recording of this server's messages."""
+    with recording.open("rb") as lines:
+        return judge(kept_in(lines), server.logs())
 
 
 class Recorder:
     """A tail that records into `file` and can be restarted; `options` are passed to it."""
 
-    def __init__(self, setting: Setting, server: Troubled, file: Path, *options: str) -> None:
+    def __init__(self, setting: Setting, server: ServerProcess, file: Path, *options: str) -> None:
         self.file = file
         self._command = setting.smscli("tail", "--all", "--json", "--record", str(file), *options)
         self._environ = setting.environ(server)
@@ -122,13 +81,13 @@ class Recorder:
             self._read += whole
         return self._lines
 
-    def await_all(self, server: Troubled, limit: float) -> bool:
+    def await_all(self, server: ServerProcess, limit: float) -> bool:
         """Wait until the file has as many lines as there are messages; False after `limit` seconds.
 
         Messages that were missing then are not waited for the next time.
         """
         end = time.monotonic() + limit
-        while (missing := server.said - self._missed - self.lines) > 0:
+        while (missing := server.message_count - self._missed - self.lines) > 0:
             if time.monotonic() >= end:
                 self._missed += missing
                 return False

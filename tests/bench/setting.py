@@ -1,6 +1,5 @@
 """The environment of the rows: a folder, the servers, and the programs that are compared."""
 
-import json
 import os
 import subprocess
 import sys
@@ -10,64 +9,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 from tests.bench.children import Command, Environ, Failed, NoPeer, Run, run
 from tests.bench.figures import Samples, mebibytes, seconds
+from tests.server.process import ServerEnded, ServerProcess, Switch, server_process
 
 _ROOT = Path(__file__).resolve().parents[2]
 _HERE = Path(__file__).parent
 # The script that pip generates for the entry point.
 _LAUNCHER = "import sys\nfrom smscli.__main__ import main\nif __name__ == '__main__':\n    sys.exit(main())\n"
 _PASSWORD = "demo"
-_READ = "/me/smsessions"
-
-Switch = str | int | float
-
-
-class Served:
-    """A test server in another process, and its log of requests."""
-
-    def __init__(self, process: "subprocess.Popen[str]") -> None:
-        self._process = process
-        greeting = self._answer()
-        self.url: str = greeting["url"]
-        self.sessions: list[str] = greeting["sessions"]
-
-    @property
-    def list_url(self) -> str:
-        return f"{self.url}/api/v2{_READ}?fields=*"
-
-    def messages_url(self, session_id: str) -> str:
-        return f"{self.url}/api/v2{_READ}/{session_id}/messages"
-
-    def requests(self) -> list[str]:
-        """The paths with query requested since the last `forget`."""
-        return [target for _, _, target, _ in self._tell("requests")]
-
-    def reads(self) -> list[float]:
-        """When the list or messages were read since the last `forget`."""
-        return [at for at, _, target, _ in self._tell("requests") if _READ in target]
-
-    def forget(self) -> None:
-        self._tell("forget")
-
-    def say(self, session_id: str) -> None:
-        """Send a message as the customer."""
-        self._tell(f"say {session_id}")
-
-    def _tell(self, command: str) -> Any:
-        assert self._process.stdin
-        self._process.stdin.write(f"{command}\n")
-        self._process.stdin.flush()
-        return self._answer()
-
-    def _answer(self) -> Any:
-        assert self._process.stdout
-        line = self._process.stdout.readline()
-        if not line:
-            raise Failed("the demo server has ended")
-        return json.loads(line)
 
 
 @dataclass(frozen=True)
@@ -82,22 +33,15 @@ class Setting:
     seed: int = 0
 
     @contextmanager
-    def serve(self, **switches: Switch) -> Iterator[Served]:
-        """The server's bulk scene with these switches."""
-        with self.served("tests.bench.served", **switches) as process:
-            yield Served(process)
+    def serve(self, **switches: Switch) -> Iterator[ServerProcess]:
+        """The test server's bulk scene with these switches, in another process."""
+        try:
+            with server_process(self.environ(), **switches) as server:
+                yield server
+        except ServerEnded as error:
+            raise Failed(str(error)) from error
 
-    @contextmanager
-    def served(self, program: str, **switches: Switch) -> Iterator["subprocess.Popen[str]"]:
-        """A server program of this folder with these switches, in its bulk scene."""
-        words = [word for name, value in switches.items() for word in (f"--{name}", str(value))]
-        command = [sys.executable, "-m", program, "--scene", "bulk", *words]
-        with subprocess.Popen(
-            command, env=self.environ(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        ) as process:
-            yield process
-
-    def environ(self, server: Served | None = None, **more: str) -> dict[str, str]:
+    def environ(self, server: ServerProcess | None = None, **more: str) -> dict[str, str]:
         """A child's environment: its own home, this checkout, and the sign-in for `server`."""
         own = {"HOME": str(self.folder), "PATH": os.defpath, "LANG": "C.UTF-8", "TERM": "xterm-256color"}
         own["PYTHONPATH"] = str(_ROOT)
@@ -107,7 +51,7 @@ class Setting:
             own |= {"SMSCLI_URL": server.url, "SMSCLI_USERNAME": "demo", "SMSCLI_PASSWORD": _PASSWORD}
         return own | more
 
-    def with_keyring(self, server: Served) -> dict[str, str]:
+    def with_keyring(self, server: ServerProcess) -> dict[str, str]:
         """The same with a profile in the config file, and the password in a keyring."""
         config = self.folder / "config"
         config.mkdir(exist_ok=True)

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tests.bench.children import Failed, NotMeasured
-from tests.bench.setting import Served, Setting
+from tests.bench.setting import Setting
+from tests.server.process import ServerProcess
 
 _TEXT = re.compile(r"message (\d+) of this run")
 _PROC = Path("/proc")
@@ -128,14 +129,14 @@ class Tail:
 
 
 @contextmanager
-def tail(setting: Setting, server: Served, *options: str) -> Iterator[Tail]:
+def tail(setting: Setting, server: ServerProcess, *options: str) -> Iterator[Tail]:
     """A tail on a pipe."""
     output, inlet = os.pipe()
     yield from _running(setting, server, options, output, inlet, subprocess.DEVNULL)
 
 
 @contextmanager
-def tail_on_terminal(setting: Setting, server: Served, *options: str) -> Iterator[Tail]:
+def tail_on_terminal(setting: Setting, server: ServerProcess, *options: str) -> Iterator[Tail]:
     """A tail on a terminal, with its status line."""
     import pty
 
@@ -144,7 +145,7 @@ def tail_on_terminal(setting: Setting, server: Served, *options: str) -> Iterato
 
 
 def _running(
-    setting: Setting, server: Served, options: tuple[str, ...], output: int, inlet: int, err: int
+    setting: Setting, server: ServerProcess, options: tuple[str, ...], output: int, inlet: int, err: int
 ) -> Iterator[Tail]:
     process = subprocess.Popen(
         setting.smscli("tail", *options),

@@ -13,7 +13,7 @@ from tests.bench.children import Failed
 from tests.bench.faults import POLL, PUSH, dealt, lines
 from tests.bench.figures import Line, falls_short
 from tests.bench.judge import Kept, Verdict, judge, kept_in, total
-from tests.bench.recorded import Recorder, troubled
+from tests.bench.recorded import Recorder, judge_recording
 from tests.bench.setting import Setting
 from tests.server.schedule import KINDS, FaultSchedule
 
@@ -202,7 +202,7 @@ def test_a_tail_without_push_gets_no_faults_of_the_channel() -> None:
 
 def test_a_recorder_that_ends_by_itself_is_a_failure(tmp_path: Path) -> None:
     setting = Setting(tmp_path)
-    with troubled(setting, sessions=1, messages=2) as server:
+    with setting.serve(sessions=1, messages=2) as server:
         recorder = Recorder(setting, server, tmp_path / "log.jsonl", "--interval", "soon")
         recorder.start()
         with pytest.raises(Failed, match=r"^tail ended with 2: .*soon"):
@@ -211,25 +211,25 @@ def test_a_recorder_that_ends_by_itself_is_a_failure(tmp_path: Path) -> None:
 
 def test_a_real_recording_is_judged_by_the_real_log(tmp_path: Path) -> None:
     setting = Setting(tmp_path)
-    with troubled(setting, sessions=2, messages=3) as server:
+    with setting.serve(sessions=2, messages=3) as server:
         recorder = Recorder(setting, server, tmp_path / "log.jsonl", "--interval", "0.1")
         recorder.start()
         try:
             assert recorder.await_all(server, 30)
-            server.trouble("restart")
+            server.inject("restart")
             server.say(server.sessions[0])
             assert recorder.await_all(server, 30)
             recorder.end()
         finally:
             recorder.abandon()
-        assert server.verdict(recorder.file) == Verdict(said=7)
+        assert judge_recording(server, recorder.file) == Verdict(said=7)
         *kept, _ = recorder.file.read_bytes().splitlines(keepends=True)
         recorder.file.write_bytes(b"".join(kept))
-        assert counts(server.verdict(recorder.file)) == (1, 0, 0, 0)
+        assert counts(judge_recording(server, recorder.file)) == (1, 0, 0, 0)
 
 
 def test_missing_messages_are_waited_for_only_once(tmp_path: Path) -> None:
-    with troubled(Setting(tmp_path), sessions=1, messages=3) as server:
+    with Setting(tmp_path).serve(sessions=1, messages=3) as server:
         file = tmp_path / "log.jsonl"
         recorder = Recorder(Setting(tmp_path), server, file)
         file.write_bytes(b"1\n2\n3 is tor")

@@ -229,7 +229,7 @@ URIS = "1 session at me/smsessions; an array under uris, with statusCode; uris s
             messages(f"a bare array; indices from 1; {OBEYED}; {ISO}"),
         ),
         (
-            {"no_status_code": True},
+            {"omit_status_code": True},
             {
                 **sessions(
                     "smsessions", "an array under smsessions, without statusCode; uris say smsessions"

@@ -185,7 +185,7 @@ class FakeApi(Api):
         return begin, min(end, len(log))
 
     def success(self, **fields: object) -> HttpResponse:
-        return json_response(fields) if self._options().no_status_code else super().success(**fields)
+        return json_response(fields) if self._options().omit_status_code else super().success(**fields)
 
     def unauthenticated(self) -> HttpResponse:
         if self._options().refuse == "401":
@@ -222,7 +222,7 @@ class FakeApi(Api):
         options = self._options()
         if options.message_envelope == "bare-array":
             return chain([b"["], pieces, [b"]"])
-        status = b"" if options.no_status_code else b'"statusCode":0,'
+        status = b"" if options.omit_status_code else b'"statusCode":0,'
         return chain([b"{" + status + b'"messages":['], pieces, [b"]}"])
 
     def _pieces(self, session: StoredSession, log: FakeLog, begin: int, end: int) -> Iterator[bytes]:

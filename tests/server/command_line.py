@@ -13,6 +13,11 @@ _DESCRIPTION = "A fake Genesys Web Services on 127.0.0.1; users demo and sample,
 
 def parse(arguments: Sequence[str] | None = None) -> Options:
     """The options of a command line, by default the program's own; a wrong one exits with 2."""
+    return Options(**switches(arguments))
+
+
+def switches(arguments: Sequence[str] | None) -> dict[str, Any]:
+    """The switches that a command line sets, by name; a wrong one exits with 2."""
     parser = argparse.ArgumentParser(prog="python -m tests.server", description=_DESCRIPTION)
     parser.epilog = f"Kinds of fault: {', '.join(KINDS)}; some take a value, as in hang:2."
     hints = get_type_hints(Options)
@@ -27,15 +32,16 @@ def parse(arguments: Sequence[str] | None = None) -> Options:
     if unknown:
         parser.error(f"no such fault: {', '.join(sorted(unknown))}")
     try:
-        return Options(**given)
+        Options(**given)
     except ValueError as error:
         parser.error(str(error))
+    return given
 
 
 def _reading(hint: Any) -> dict[str, Any]:
     """How argparse reads an option of this type."""
     if hint is bool:
-        return {"action": "store_true", "default": None}
+        return {"action": argparse.BooleanOptionalAction, "default": None}
     if get_origin(hint) is Literal:
         choices = get_args(hint)
         return {"type": type(choices[0]), "choices": choices}

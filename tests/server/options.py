@@ -56,7 +56,7 @@ class Options:
     unknown_path: Literal["404", "404html", "200"] = "404"
     envelope: Literal["keyed", "bare-array", "bare-object", "singular", "uris"] = "keyed"
     message_envelope: Literal["keyed", "bare-array"] = "keyed"
-    no_status_code: bool = False
+    omit_status_code: bool = False
     """Successful answers lack `statusCode`, as the printed samples do."""
 
     timestamps: Literal["iso", "blank", "glued", "spaced", "colon", "z", "mixed", "unreadable", "absent"] = (

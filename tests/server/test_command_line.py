@@ -1,5 +1,6 @@
 """The test server as a program: its options and its end."""
 
+import json
 import signal
 import subprocess
 import sys
@@ -8,37 +9,32 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.server.command_line import parse
+from tests.server.command_line import parse, switches
 from tests.server.options import Options
 from tests.support.demo_peer import DEMO
 
 
-def test_the_program_says_where_it_listens_and_ends_on_a_signal() -> None:
-    command = [
-        sys.executable,
-        "-m",
-        "tests.server",
-        "--scene",
-        "bulk",
-        "--sessions",
-        "2",
-        "--messages",
-        "5",
-    ]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as program:
-        assert program.stdout is not None
-        line = program.stdout.readline()
-        assert line.startswith("listening on http://127.0.0.1:")
-        connection = HTTPConnection(urlsplit(line.split()[-1]).netloc, timeout=20)
+def test_the_program_answers_commands_and_ends_on_a_signal() -> None:
+    command = [sys.executable, "-m", "tests.server", "--scene", "bulk", "--sessions", "2", "--messages", "5"]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as program:
+        assert program.stdin and program.stdout
+        greeting = json.loads(program.stdout.readline())
+        assert greeting["sessions"] == ["0000Nb0000000000", "0000Nb0000000001"]
+        connection = HTTPConnection(urlsplit(greeting["url"]).netloc, timeout=20)
         connection.request("GET", "/api/v2/me/smsessions", headers=DEMO)
         assert connection.getresponse().read().count(b"0000Nb") == 2
+        connection.close()
+        program.stdin.write("state\n")
+        program.stdin.flush()
+        assert json.loads(program.stdout.readline())["messages"] == 10
         program.send_signal(signal.SIGTERM)
         out, errors = program.communicate(timeout=20)
-        connection.close()
     assert (program.returncode, out, errors) == (0, "", "")
 
 
-def test_every_option_is_an_argument_of_the_same_name() -> None:
+def test_every_switch_is_an_option_of_the_same_name() -> None:
     assert parse([]) == Options()
     given = "--port 8099 --scene bulk --rate 2.5 --first-index 0 --users a:b:c --users d:e"
     assert parse(f"{given} --fault cut,hang:2 --csrf".split()) == Options(
@@ -52,6 +48,17 @@ def test_every_option_is_an_argument_of_the_same_name() -> None:
     )
 
 
+def test_only_the_given_switches_are_set() -> None:
+    assert switches(
+        ["--fault", "500", "--fault-rate", "0.1", "--no-silence", "--slow", "A:2", "--slow", "B:0.5"]
+    ) == {
+        "fault": ("500",),
+        "fault_rate": 0.1,
+        "silence": False,
+        "slow": {"A": 2.0, "B": 0.5},
+    }
+
+
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
@@ -62,7 +69,7 @@ def test_every_option_is_an_argument_of_the_same_name() -> None:
         ("--sessions many", "invalid int value"),
     ],
 )
-def test_wrong_arguments_end_the_program_with_2(
+def test_wrong_options_end_the_program_with_2(
     arguments: str, complaint: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit, match="2"):

@@ -34,7 +34,7 @@ def test_a_message_has_the_fields_of_the_printed_ones(serve: Serve, clock: Clock
         "timestamp": "2026-03-02T09:00:01.250+0000",
     }
     assert get(server, TARGET).json() == {"statusCode": 0, "messages": [message]}
-    server.options.no_status_code = True
+    server.options.omit_status_code = True
     assert get(server, TARGET).json() == {"messages": [message]}
     server.options.message_envelope = "bare-array"
     assert get(server, TARGET).json() == [message]

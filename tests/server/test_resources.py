@@ -118,7 +118,7 @@ def test_each_envelope_is_served(server: FakeServer) -> None:
     for envelope, body in expected.items():
         server.options.envelope = envelope
         assert get(server, LIST).json() == body
-    server.options.envelope, server.options.no_status_code = "keyed", True
+    server.options.envelope, server.options.omit_status_code = "keyed", True
     assert get(server, LIST).json() == {"smsessions": [first, second]}
 
 

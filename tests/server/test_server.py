@@ -23,7 +23,7 @@ def test_every_request_of_a_connection_is_logged(serve: Serve) -> None:
 
 def test_options_can_be_replaced_while_it_runs(serve: Serve) -> None:
     server = serve()
-    server.options = Options(scene="empty", no_status_code=True)
+    server.options = Options(scene="empty", omit_status_code=True)
     assert get(server, LIST).json() == {"smsessions": []}
 
 

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from tests.server.command_line import parse
 from tests.server.server import FakeServer
 from tests.support.demo_bayeux import Peer
 from tests.support.demo_peer import DEMO, LIST, Clock, basic, get, indices, messages
@@ -257,10 +256,6 @@ def test_an_outage_can_be_ended(server: FakeServer) -> None:
     assert get(server, LIST).status == 200
     with pytest.raises(ValueError, match="no such fault"):
         server.start_outage(1, "rain")
-
-
-def test_the_slow_sessions_are_an_option_of_the_program() -> None:
-    assert parse(["--slow", "A:2", "--slow", "B:0.5"]).slow == {"A": 2.0, "B": 0.5}
 
 
 def test_a_late_clock_does_not_stop_scheduled_messages(serve: Serve, clock: Clock) -> None:

@@ -1,0 +1,131 @@
+"""The commands of the test server, and the process that they are sent to."""
+
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.server.control import ControlledServer
+from tests.server.options import Options
+from tests.server.process import ServerEnded, ServerProcess, server_process
+from tests.support.demo_peer import LIST, get, indices, messages
+from tests.support.paths import TESTS
+
+FIRST, SECOND = "0000Nb0000000000", "0000Nb0000000001"
+
+
+@pytest.fixture
+def server() -> Iterator[ControlledServer]:
+    with ControlledServer(Options(scene="bulk", sessions=2, messages=3)) as server:
+        yield server
+
+
+def test_requests_are_logged_with_their_times_until_they_are_forgotten(server: ControlledServer) -> None:
+    begin = time.monotonic()
+    get(server, LIST)
+    [[at, *request]] = server.obey("requests")
+    assert begin <= at <= time.monotonic()
+    assert request == ["GET", LIST, "demo"]
+    server.obey("forget")
+    assert server.obey("requests") == []
+    assert server.obey("state")["good"] == 1
+
+
+def test_a_message_has_the_given_text_or_a_unique_one(server: ControlledServer) -> None:
+    server.obey(f"say {FIRST} is it me?")
+    for _ in range(2):
+        server.obey(f"say {FIRST}")
+    sent = messages(server, FIRST, "?startIndex=4")
+    assert [message.get("text") for message in sent] == ["is it me?", "message 1", "message 2"]
+    assert sent[0]["from"]["type"] == "Customer"
+
+
+def test_random_messages_are_published_at_their_rate(server: ControlledServer) -> None:
+    server.obey("publish 200")
+    time.sleep(0.5)
+    server.obey("publish 0")
+    published = server.obey("state")["messages"] - 6
+    assert 30 < published < 200
+    time.sleep(0.05)
+    assert server.obey("state")["messages"] == published + 6
+
+
+def test_a_fault_is_injected_or_cancelled(server: ControlledServer) -> None:
+    server.obey("inject 503")
+    assert [get(server, LIST).status for _ in range(2)] == [503, 200]
+    server.obey("inject 500")
+    server.obey("cancel")
+    assert get(server, LIST).status == 200
+    state = server.obey("state")
+    assert (state["faults"]["503"], state["faults"]["500"], state["good"]) == (1, 0, 2)
+
+
+def test_an_outage_lasts_until_it_is_cancelled(server: ControlledServer) -> None:
+    server.obey("outage 60")
+    assert [get(server, LIST).status for _ in range(2)] == [500, 500]
+    server.obey("outage 60 429:7")
+    assert get(server, LIST).headers["Retry-After"] == "7"
+    server.obey("cancel")
+    assert get(server, LIST).status == 200
+
+
+def test_switches_are_changed_and_the_others_stay(server: ControlledServer) -> None:
+    server.obey("set --fault=500 --fault-path=sessions --omit-status-code")
+    assert get(server, LIST).status == 500
+    server.obey("set --fault= --no-omit-status-code")
+    assert get(server, LIST).json()["statusCode"] == 0
+    assert server.options.fault_path == "sessions"
+
+
+def test_the_logs_of_all_lives_are_known(server: ControlledServer) -> None:
+    server.obey("inject restart")
+    server.obey(f"say {SECOND} new")
+    old, new = server.obey("logs")
+    assert [len(old[FIRST]), len(old[SECOND])] == [3, 3]
+    assert (new[FIRST], new[SECOND]) == ([], messages(server, SECOND))
+    assert server.obey("state")["messages"] == 7
+
+
+@pytest.mark.parametrize("command", ["", "dance", "say", "publish", "inject rain", "publish fast"])
+def test_an_unknown_command_is_an_error(server: ControlledServer, command: str) -> None:
+    with pytest.raises(ValueError):
+        server.obey(command)
+
+
+# The process
+
+
+@pytest.fixture
+def process(tmp_path: Path) -> Iterator[ServerProcess]:
+    environ = {"HOME": str(tmp_path), "PATH": os.defpath, "PYTHONPATH": str(TESTS.parent)}
+    with server_process(environ, sessions=2, messages=3, minimal=True) as process:
+        yield process
+
+
+def test_the_process_is_controlled_by_methods(process: ServerProcess) -> None:
+    assert process.sessions == [FIRST, SECOND]
+    assert list(get(process, LIST).json()["smsessions"][0]) == ["state", "id", "uri"]
+    process.set(minimal=False, count_cap=1)
+    assert indices(process, FIRST) == [1]
+    assert process.requests() == [LIST, f"/api/v2/me/smsessions/{FIRST}/messages"]
+    assert len(process.reads()) == 2
+    process.forget()
+    assert process.requests() == []
+    process.inject("500")
+    assert get(process, LIST).status == 500
+    process.start_outage(60)
+    assert get(process, LIST).status == 500
+    process.cancel_faults()
+    assert process.fault_counts["500"] == 2
+    process.say(FIRST, "is it me?")
+    process.say(FIRST)
+    assert (process.message_count, process.good_reads) == (8, 2)
+    assert [message["text"] for message in process.logs()[0][FIRST][3:]] == ["is it me?", "message 1"]
+    process.publish(0)
+
+
+def test_a_process_that_has_ended_answers_nothing(process: ServerProcess) -> None:
+    with pytest.raises(ServerEnded):
+        process.command("dance")
