@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeGuard
 
 Json = Mapping[str, object]
 """A JSON object as the server sent it; nobody changes it."""
@@ -144,23 +144,44 @@ class Message:
         return name if isinstance(name, str) else ""
 
     @property
+    def raw_time(self) -> str | None:
+        """The server's timestamp where it can't be read."""
+        if self.at is not None:
+            return None
+        # The second one is where our own JSON has it.
+        raw = (self.sent.get("timestamp"), self.sent.get("timestampRaw"))
+        return next((one for one in raw if isinstance(one, str)), None)
+
+    @property
+    def attachment_id(self) -> str | int | float | None:
+        """What names the attachment: its address, and the signature in it, may differ at each read."""
+        values = (self.attachment.get(name) for name in _ATTACHMENT_IDS) if self.attachment else ()
+        return next((one for one in values if _is_name(one)), None)
+
+    @property
     def identity(self) -> int:
-        """A 64-bit hash of session, index, type, time, participant and body; for one process only."""
-        timestamp = self.at or self.sent.get("timestamp")
-        attachment = repr(self.attachment) if self.attachment else None
+        """A 64-bit hash of the fields that `key` is computed from (see `records`); for one process only."""
         return hash(
             (
                 self.session_id,
                 self.index,
                 self.type,
-                timestamp if isinstance(timestamp, datetime) else repr(timestamp),
+                self.at or self.raw_time,
                 self.participant_id,
                 self.text,
                 self.url,
                 self.notice,
-                attachment,
+                # 1, 1.0 and true are equal, but not the same JSON.
+                repr(self.attachment_id),
             )
         )
+
+
+_ATTACHMENT_IDS = ("id", "fileId", "documentId", "name")
+
+
+def _is_name(value: object) -> TypeGuard[str | int | float]:
+    return isinstance(value, str | int | float) and not isinstance(value, bool)
 
 
 class Page(NamedTuple):

@@ -8,11 +8,11 @@ import json
 import re
 from datetime import date, datetime
 from functools import lru_cache
-from json.encoder import encode_basestring
+from json.encoder import encode_basestring, encode_basestring_ascii
 
 from smscli.model import Json, Message, Session
 
-MESSAGE_KEYS = frozenset({"sessionId", "type", "timestamp"})
+MESSAGE_KEYS = frozenset({"key", "sessionId", "type", "timestamp"})
 """Keys of a message whose values are never the server's own."""
 
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
@@ -58,7 +58,7 @@ def message_json(message: Message, added: str = "", omitted: frozenset[str] = ME
     `added` are further members, each with a comma before it; keys of the server's in `omitted` are left out.
     """
     sent = message.sent if message.at and not message.late else _annotated(message)
-    text = f'{{"sessionId":{encode_basestring(message.session_id)}'
+    text = f'{{"sessionId":{encode_basestring(message.session_id)},"key":"{message_key(message)}"'
     for key, value in sent.items():
         if key in omitted:
             continue
@@ -74,6 +74,32 @@ def message_json(message: Message, added: str = "", omitted: frozenset[str] = ME
         text += "".join(f"{_KEYS[key]}null" for key in sorted(_ALWAYS - sent.keys()))
     timestamp = f'"{rfc3339(message.at)}"' if message.at else "null"
     return _escape(f'{text},"type":{encode_basestring(message.type)},"timestamp":{timestamp}{added}}}')
+
+
+def message_key(message: Message) -> str:
+    """The message's `key`: 32 hexadecimal digits, the same in every run and on every machine.
+
+    Two messages have the same key exactly when they have the same `identity`.
+    """
+    from hashlib import sha256
+
+    index, attachment = message.index, message.attachment_id
+    fields = (
+        encode_basestring_ascii(message.session_id),
+        "null" if index is None else str(index),
+        encode_basestring_ascii(message.type),
+        f'"{rfc3339(message.at)}"' if message.at else _ascii_json(message.raw_time),
+        _ascii_json(message.participant_id),
+        _ascii_json(message.text),
+        _ascii_json(message.url),
+        _ascii_json(message.notice),
+        "null" if attachment is None else json.dumps(attachment),
+    )
+    return sha256(f"[{','.join(fields)}]".encode()).hexdigest()[:32]
+
+
+def _ascii_json(text: str | None) -> str:
+    return "null" if text is None else encode_basestring_ascii(text)
 
 
 def session_object(session: Session) -> dict[str, object]:

@@ -51,6 +51,8 @@ _KEPT = frozenset(
         "sessionId",
         "participantId",
         "fileId",
+        "documentId",
+        "key",
         "index",
         "type",
         "chatType",

@@ -12,6 +12,7 @@ from tests.support.hostile_documents import HostileText, Json, Names, before
 from tests.support.hostile_outputs import Output, View
 from tests.support.hostile_payloads import OWNED
 from tests.support.hostile_server import HostileHome, Written
+from tests.support.keys import key_of
 from tests.support.output_reader import (
     BIDI,
     INVISIBLE,
@@ -207,9 +208,27 @@ def _message(sent: Json, session_id: str) -> Json:
     sender = {**unknown, **sent["from"]} if "from" in sent else None
     expected = {"visibility": None, **sent, "sessionId": session_id, "from": sender}
     timestamp = sent["timestamp"]
+    time = timestamp.replace("+0000", "Z")
+    expected["key"] = _key(expected, time)
     if timestamp.endswith("+0000"):
-        return {**expected, "timestamp": timestamp.replace("+0000", "Z")}
+        return {**expected, "timestamp": time}
     return {**expected, "timestamp": None, "timestampRaw": timestamp}
+
+
+def _key(message: Json, time: str) -> str:
+    attachment = message.get("attachment") or {}
+    names = (attachment.get(name) for name in ("id", "fileId", "documentId", "name"))
+    return key_of(
+        message["sessionId"],
+        message["index"],
+        message["type"],
+        time,
+        (message["from"] or {}).get("participantId"),
+        message.get("text"),
+        message.get("url"),
+        message.get("noticeText"),
+        next((one for one in names if one is not None), None),
+    )
 
 
 def _messages(hostile: HostileText, session: str) -> list[Json]:

@@ -83,10 +83,10 @@ def test_any_object_is_written_whole_and_harmless(value: dict[str, Any]) -> None
         text.encode("utf-8")
         assert not re.search("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]", text)
         read = json.loads(text)
-        ours = {"sessionId", "type", "timestamp", "timestampRaw", "from", "composingSeconds", "draft"}
+        ours = {"key", "sessionId", "type", "timestamp", "timestampRaw", "from", "composingSeconds", "draft"}
         kept = {key: one for key, one in value.items() if key not in ours}
         assert {key: read[key] for key in kept} == kept
-        assert {"sessionId", "index", "type", "from", "visibility", "timestamp"} <= read.keys()
+        assert {"key", "sessionId", "index", "type", "from", "visibility", "timestamp"} <= read.keys()
 
 
 @given(st.dictionaries(FIELDS, JSON, max_size=8))

@@ -93,13 +93,15 @@ def test_profiles(name: str, text: str) -> None:
         (
             "jsonl",
             "show",
-            '{"sessionId":"S1","index":1,"text":"hello","from":null,"visibility":null,"type":"Text",'
+            '{"sessionId":"S1","key":"a6a07f39e9058d22ed29a7befaf544a4","index":1,"text":"hello",'
+            '"from":null,"visibility":null,"type":"Text",'
             '"timestamp":"2026-03-02T12:00:00.000Z"}\n',
         ),
         (
             "json",
             "fold",
-            '[{"sessionId":"S1","index":1,"text":"hello","from":null,"visibility":null,"type":"Text",'
+            '[{"sessionId":"S1","key":"a6a07f39e9058d22ed29a7befaf544a4","index":1,"text":"hello",'
+            '"from":null,"visibility":null,"type":"Text",'
             '"timestamp":"2026-03-02T12:00:00.000Z","composingSeconds":2.5}]\n',
         ),
     ],

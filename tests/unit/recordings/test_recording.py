@@ -27,20 +27,24 @@ from smscli.output.export import entry_json
 from smscli.recordings.recording import LONGEST_LINE, Recording, read
 from smscli.records import message_json
 from smscli.transcript.fold import Entry
+from tests.support.keys import key_of
 from tests.support.paths import ROOT
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="file modes, devices and signals of POSIX")
 
 HELLO = (
-    '{"sessionId":"0000A","index":1,"from":{"type":"Customer","nickname":"Zoë","participantId":"p1"},'
+    '{"sessionId":"0000A","key":"4d605fb2706799bbcdb7debdde34be48","index":1,'
+    '"from":{"type":"Customer","nickname":"Zoë","participantId":"p1"},'
     '"text":"Grüße 👋","visibility":"All","type":"Text","timestamp":"2026-03-02T10:00:00.123Z"}\n'
 ).encode()
 ANSWER = (
-    b'{"sessionId":"0000A","index":2,"from":{"type":"Agent","nickname":"kim","participantId":"p2"},'
+    b'{"sessionId":"0000A","key":"fcf49b5a78cce2ea32f5e025bd323a19","index":2,'
+    b'"from":{"type":"Agent","nickname":"kim","participantId":"p2"},'
     b'"text":"hello","visibility":"All","type":"Text","timestamp":"2026-03-02T10:00:04.000Z"}\n'
 )
 OTHER = (
-    b'{"sessionId":"0000B","index":1,"from":null,"visibility":null,"type":"Notice","noticeText":"closed",'
+    b'{"sessionId":"0000B","key":"4cfe13de82e204ac5fdb7a54b611c18d","index":1,"from":null,"visibility":null,'
+    b'"type":"Notice","noticeText":"closed",'
     b'"timestamp":null,"timestampRaw":"yesterday"}\n'
 )
 NOTICE = b'{"notice":{"kind":"lost","sessionId":null,"message":"connection lost, retrying"}}\n'
@@ -411,10 +415,11 @@ def test_a_recording_killed_again_and_again_is_exactly_the_log(tmp_path: Path) -
     assert codes == [-signal.SIGKILL] * 40
     end = path.read_bytes().count(b"\n") + 100
     assert written(path, end, None) == 0
+    bodies = [f"{index} {'é' * 900}" for index in range(end)]
     lines = (
-        f'{{"sessionId":"0000A","index":{index},"text":"{index} {"é" * 900}","from":null,"visibility":null,'
-        f'"type":"Text","timestamp":null}}\n'
-        for index in range(end)
+        f'{{"sessionId":"0000A","key":"{key_of("0000A", index, "Text", text=body)}","index":{index},'
+        f'"text":"{body}","from":null,"visibility":null,"type":"Text","timestamp":null}}\n'
+        for index, body in enumerate(bodies)
     )
     assert path.read_bytes() == "".join(lines).encode()
 
@@ -514,7 +519,7 @@ def message(index):
 def limit(size):
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
 
-limit(1000)
+limit(1200)
 try:
     with Recording.open(sys.argv[1]) as recording:
         recording.append(map(message, range(20)))
@@ -533,13 +538,15 @@ def test_a_disk_that_is_really_full_loses_nothing(tmp_path: Path) -> None:
     path = tmp_path / "log.jsonl"
     command = [sys.executable, "-c", LIMITED, str(path)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-    # Each line has 200 to 201 bytes: the fifth does not fit.
+    # Each line has 241 to 242 bytes: the fifth does not fit.
     line = (
-        '{{"sessionId":"0000A","index":{},"text":"{}","from":null,"visibility":null,'
+        '{{"sessionId":"0000A","key":"{}","index":{},"text":"{}","from":null,"visibility":null,'
         '"type":"Text","timestamp":null}}\n'
     )
     assert done.stdout == f"{path} can't be written: File too large\n4\n"
-    assert path.read_text() == "".join(line.format(index, "x" * 100) for index in range(20))
+    said = "x" * 100
+    lines = (line.format(key_of("0000A", one, "Text", text=said), one, said) for one in range(20))
+    assert path.read_text() == "".join(lines)
 
 
 # Syncing
@@ -709,7 +716,8 @@ def test_without_an_id_all_sessions_are_read_in_the_files_order() -> None:
     log = HELLO + OTHER + ANSWER
     assert shown(log) == [
         *as_text(HELLO),
-        '{"sessionId":"0000B","index":1,"from":null,"visibility":null,"noticeText":"closed",'
+        '{"sessionId":"0000B","key":"4cfe13de82e204ac5fdb7a54b611c18d","index":1,"from":null,"visibility":null,'
+        '"noticeText":"closed",'
         '"timestampRaw":"yesterday","type":"Notice","timestamp":null}',
         *as_text(ANSWER),
     ]
