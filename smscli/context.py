@@ -172,6 +172,7 @@ class AppContext:
             server,
             lambda: (first.pop() if first else credential or self.read_credential()).header(),
             spelling=self.server_info.spelling,
+            on_skipped=lambda message, session_id: self.notice("skipped", message, session_id),
             on_spelling=lambda spelling: self.update_server_info(spelling=spelling),
             debug=self.debug if settings.debug else None,
             environ=self.environ,

@@ -58,7 +58,8 @@ class GwsClient:
     """Reads the sessions of the signed-in user.
 
     `authorization` returns the Authorization header's value. `spelling` is the sessions' path segment if it
-    is known; `on_spelling` is called when another one works. `now` is the server's clock at its last
+    is known; `on_spelling` is called when another one works. `on_skipped` is called once for the list, and
+    once for each session, with a notice of entries that are left out. `now` is the server's clock at its last
     response, None if it sent none.
     """
 
@@ -71,6 +72,7 @@ class GwsClient:
         wait: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.monotonic,
         on_spelling: Callable[[str], None] | None = None,
+        on_skipped: Callable[[str, str | None], None] = lambda message, session_id: None,
         debug: Callable[[str], None] | None = None,
         environ: Mapping[str, str] | None = None,
     ) -> None:
@@ -82,6 +84,8 @@ class GwsClient:
         self.now: datetime | None = None
         self._wait = wait
         self._on_spelling = on_spelling
+        self._on_skipped = on_skipped
+        self._skips_reported: set[str | None] = set()
         self._debug = debug
         # Debug lines of the prefetch threads, until this thread writes them.
         self._debug_lines: deque[str] = deque()
@@ -134,7 +138,7 @@ class GwsClient:
     ) -> tuple[tuple[Message, ...], object]:
         """The messages of one page, with the JSON document as the server sent it. Raises like `page`."""
         response = self._messages(self._spellings()[0], session_id, Window(start, count))
-        return response.value, response.document
+        return response.value.messages, response.document
 
     def messages(
         self, session_id: str, start: int = 1, *, on_wait: Callable[[], None] = lambda: None
@@ -251,7 +255,8 @@ class GwsClient:
 
     def _listing(self, spelling: str, retries: int = READ_RETRIES) -> tuple[Listing, object]:
         response = self._get(f"me/{spelling}", {"fields": "*"}, decode.sessions_from_json, retries=retries)
-        sessions, uris_only = response.value
+        sessions, uris_only, skipped = response.value
+        self._report_skipped(skipped, None)
         return Listing(sessions, response.at, uris_only), response.document
 
     def _window(self, session_id: str, window: Window) -> Page:
@@ -272,7 +277,7 @@ class GwsClient:
         prefetched: HttpResponse | SmscliError | None = None,
     ) -> Page:
         response = self._messages(spelling, session_id, window, retries=retries, prefetched=prefetched)
-        return Page(response.value, response.at)
+        return Page(response.value.messages, response.at)
 
     def _messages(
         self,
@@ -282,13 +287,13 @@ class GwsClient:
         *,
         retries: int = READ_RETRIES,
         prefetched: HttpResponse | SmscliError | None = None,
-    ) -> ParsedResponse[tuple[Message, ...]]:
+    ) -> ParsedResponse[decode.MessageList]:
         # None of these three is a path segment: a server or proxy that normalizes paths would read another.
         if session_id in ("", ".", ".."):
             raise self._no_session(session_id)
         path = _messages_path(spelling, session_id)
 
-        def parser(document: object) -> tuple[Message, ...]:
+        def parser(document: object) -> decode.MessageList:
             return decode.messages_from_json(document, session_id)
 
         try:
@@ -298,7 +303,15 @@ class GwsClient:
         except ResponseTooLarge as error:
             raise ResponseTooLarge(error.message, hint="ask for fewer messages: --count N") from error
         self._keep_spelling(spelling)
+        self._report_skipped(response.value.skipped, session_id)
         return response
+
+    def _report_skipped(self, number: int, session_id: str | None) -> None:
+        if number and session_id not in self._skips_reported:
+            self._skips_reported.add(session_id)
+            entries = "1 entry" if number == 1 else f"{number} entries"
+            place = f"the messages of session {session_id}" if session_id else "the session list"
+            self._on_skipped(f"left out {entries} of {place}: not JSON objects", session_id)
 
     def _page_fetcher(self, session_id: str) -> "_PageFetcher":
         transport = self.transport.clone(self._debug_lines.append if self._debug else None)

@@ -54,6 +54,22 @@ class Service(NamedTuple):
     id: str | None = None
 
 
+class SessionList(NamedTuple):
+    """The sessions of a list; `uris_only`: the server sent no more than their uris; `skipped`: the number of
+    entries and participants that are not objects."""
+
+    sessions: tuple[Session, ...]
+    uris_only: bool = False
+    skipped: int = 0
+
+
+class MessageList(NamedTuple):
+    """The messages of a page; `skipped`: the number of entries that are not objects."""
+
+    messages: tuple[Message, ...]
+    skipped: int = 0
+
+
 def decode(body: bytes) -> object:
     """The JSON value in `body`, strict UTF-8. Raises WireError where it is not JSON."""
     if not body or body.isspace():
@@ -110,15 +126,21 @@ def status_from_json(body: object) -> Status | None:
     return Status(code, _text(body.get("statusMessage")))
 
 
-def sessions_from_json(body: object) -> tuple[tuple[Session, ...], bool]:
-    """The sessions of a list, and whether the server sent only their uris.
+def sessions_from_json(body: object) -> SessionList:
+    """The sessions of a list.
 
     Accepts the bare object of SMSResources, a bare array, and the envelopes of Return Values with the name of
     the collection, its singular or `uris`. Raises WireError for anything else.
     """
     entries = _session_entries(body)
-    sessions = tuple(session_from_json(one, f"session {n} of the list") for n, one in enumerate(entries, 1))
-    return sessions, any(isinstance(one, str) for one in entries)
+    skipped = sum(not isinstance(one, dict | str) for one in entries)
+    sessions: list[Session] = []
+    for number, entry in enumerate(entries, 1):
+        if isinstance(entry, dict):
+            skipped += _skipped_participants(entry.get("participants"))
+        if isinstance(entry, dict | str):
+            sessions.append(session_from_json(entry, f"session {number} of the list"))
+    return SessionList(tuple(sessions), any(isinstance(one, str) for one in entries), skipped)
 
 
 def _session_entries(body: object) -> list[object]:
@@ -135,22 +157,22 @@ def _session_entries(body: object) -> list[object]:
     raise WireError(f"the server's response has no session list, but {_description(body)}")
 
 
-def session_from_json(value: object, place: str = "the session") -> Session:
+def session_from_json(value: Json | str, place: str = "the session") -> Session:
     """A session from its object or its uri alone. Raises WireError, naming `place`, if it has no id."""
     if isinstance(value, str):
         value = {"uri": value}
-    if not isinstance(value, dict):
-        raise WireError(f"{place} is not an object, but {_description(value)}")
     uri = _text(value.get("uri"))
     session_id = _text(value.get("id")) or (session_id_from_uri(uri) if uri else "")
     if not session_id:
         raise WireError(f"{place} has no id, but {_description(value)}")
-    user_data = value.get("userData")
+    user_data, participants = value.get("userData"), value.get("participants")
+    if _skipped_participants(participants):
+        value = {**value, "participants": _objects(participants)}
     return Session(
         id=session_id,
         state=_text(value.get("state")),
         uri=uri,
-        participants=_participants(value.get("participants")),
+        participants=tuple(map(_participant, _objects(participants))),
         capabilities=_texts(value.get("capabilities")),
         user_data=user_data if isinstance(user_data, dict) else {},
         received=_time(value.get("receivedDate")),
@@ -190,15 +212,17 @@ def session_id_from_uri(uri: str) -> str:
     return unquote(path.strip().rstrip("/").rpartition("/")[2])
 
 
-def messages_from_json(body: object, session_id: str) -> tuple[Message, ...]:
+def messages_from_json(body: object, session_id: str) -> MessageList:
     """The messages of one session's log, in the order sent.
 
     Accepts `{"messages": [...]}` with or without a status (SMSResources, SMSSendMessage), a bare array and a
-    single bare message. Raises WireError for anything else and for an entry that is not an object.
+    single bare message. Raises WireError for anything else.
     """
     known: dict[str, Participant] = {}
     try:
-        return tuple([message_from_json(one, session_id, known) for one in _message_entries(body)])
+        entries = _message_entries(body)
+        messages = [message_from_json(one, session_id, known) for one in entries if isinstance(one, dict)]
+        return MessageList(tuple(messages), len(entries) - len(messages))
     except RecursionError as error:
         raise WireError("the server's response is nested too deeply") from error
 
@@ -214,13 +238,11 @@ def _message_entries(body: object) -> list[object]:
     raise WireError(f"the server's response has no messages, but {_description(body)}")
 
 
-def message_from_json(value: object, session_id: str, known: dict[str, Participant] | None = None) -> Message:
-    """One message; a field that can't be read is None. Raises WireError when `value` is not an object.
+def message_from_json(value: Json, session_id: str, known: dict[str, Participant] | None = None) -> Message:
+    """One message; a field that can't be read is None.
 
     `known` holds participants by id, so that equal ones share one record.
     """
-    if not isinstance(value, dict):
-        raise WireError(f"a message of session {session_id} is not an object, but {_description(value)}")
     get = value.get
     index, sender, attachment = get("index"), get("from"), get("attachment")
     kind, text, url, notice = get("type"), get("text"), get("url"), get("noticeText")
@@ -263,9 +285,13 @@ def _participant(value: Json) -> Participant:
     )
 
 
-def _participants(value: object) -> tuple[Participant, ...]:
+def _objects(value: object) -> list[Json]:
     entries = value if isinstance(value, list) else [value]
-    return tuple(_participant(one) for one in entries if isinstance(one, dict))
+    return [one for one in entries if isinstance(one, dict)]
+
+
+def _skipped_participants(value: object) -> int:
+    return len(value) - len(_objects(value)) if isinstance(value, list) else 0
 
 
 def parse_time(literal: str) -> datetime | None:

@@ -65,6 +65,11 @@ _HINTS: dict[type[SmscliError], str] = {
     NotPermitted: "the user needs the feature api-multimedia-chat and a role that may read SMS sessions",
     AuthError: "change the password in the agent's desktop, then `smscli auth login`",
 }
+_REDIRECT_HINT = "redirects are not followed; if the Web Services are there, name them with --url"
+_SSO_HINT = (
+    "this looks like single sign-on (SSO), which smscli can't pass; "
+    "if the Web Services are there, name them with --url"
+)
 _INTERNAL_ERROR = 4
 _INVALID_PARAMETER = (2, 10)
 # CometD answers 408 to a connect that a newer one replaces; a server without CometD may answer 501 to a POST.
@@ -169,10 +174,11 @@ def _redirect(response: HttpResponse, location: str, url: str) -> ServerError:
     try:
         target = urlsplit(urljoin(url, location))
         origin = decode.one_line(f"{target.scheme}://{target.netloc.rpartition('@')[2]}")
+        is_other_host = target.hostname != urlsplit(url).hostname
     except ValueError:
-        origin = "an unreadable address"
+        origin, is_other_host = "an unreadable address", False
     return ServerError(
         f"the server redirects to {origin} (HTTP {response.status}), at {url}",
-        hint="redirects are not followed; if the Web Services are there, name them with --url",
+        hint=_SSO_HINT if is_other_host else _REDIRECT_HINT,
         http_status=response.status,
     )

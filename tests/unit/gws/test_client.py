@@ -169,16 +169,25 @@ def test_a_secret_that_no_header_can_carry_is_not_sent_and_not_told(connect: Con
     assert server.requests == []
 
 
+MOVED_HINT = "redirects are not followed; if the Web Services are there, name them with --url"
+SSO_HINT = (
+    "this looks like single sign-on (SSO), which smscli can't pass; "
+    "if the Web Services are there, name them with --url"
+)
+
+
 @pytest.mark.parametrize(
-    ("location", "origin"),
+    ("location", "origin", "hint"),
     [
-        ("https://sso.example/login?to=x", "https://sso.example"),
-        ("https://user:pass@sso.example:444/", "https://sso.example:444"),
-        ("http://[broken", "an unreadable address"),
+        ("https://sso.example/login?to=x", "https://sso.example", SSO_HINT),
+        ("https://user:pass@sso.example:444/", "https://sso.example:444", SSO_HINT),
+        ("//idp.example/saml", "http://idp.example", SSO_HINT),
+        ("https://localhost/api/v2/me/smsessions", "https://localhost", MOVED_HINT),
+        ("http://[broken", "an unreadable address", MOVED_HINT),
     ],
 )
 def test_a_redirect_is_not_followed_and_its_origin_is_named(
-    connect: Connect, location: str, origin: str
+    connect: Connect, location: str, origin: str, hint: str
 ) -> None:
     endless = drip(
         f"HTTP/1.1 302 Found\r\nLocation: {location}\r\nContent-Length: 0\r\n\r\n".encode(), b"", 1
@@ -188,7 +197,7 @@ def test_a_redirect_is_not_followed_and_its_origin_is_named(
     assert error.message == (
         f"the server redirects to {origin} (HTTP 302), at {server.base_url}/me/smsessions"
     )
-    assert (error.http_status, len(server.requests)) == (302, 1)
+    assert (error.http_status, error.hint, len(server.requests)) == (302, hint, 1)
 
 
 def test_a_redirect_to_another_origin_shows_it_nothing(connect: Connect) -> None:
@@ -738,6 +747,49 @@ def test_what_is_no_answer_is_told_with_its_place(connect: Connect, body: bytes,
     assert (error.http_status, len(server.requests)) == (200, 1)
 
 
+# --- entries that are not objects ---
+
+
+def test_entries_that_are_no_objects_are_left_out_and_said_once(connect: Connect) -> None:
+    said: list[tuple[str, str | None]] = []
+    sessions = {"smsessions": [None, {"id": "s1", "participants": [7, {"nickname": "Pat"}]}, [], "/s2"]}
+    log = {"messages": [{"index": 1, "type": "Text"}, None, "text", 7, [], {"index": 2, "type": "Text"}]}
+    replies = by_path(smsessions=answer(sessions), messages=answer(log))
+    with WireServer(replies) as server:
+        client = connect(server, on_skipped=lambda message, session_id: said.append((message, session_id)))
+        for _ in range(2):
+            [first, second] = client.sessions().sessions
+            assert [one.index for one in client.page("s1").messages] == [1, 2]
+        client.page("s2")
+    assert (first.id, first.nicknames(""), second.id) == ("s1", [], "s2")
+    assert first.sent["participants"] == [{"nickname": "Pat"}]
+    assert said == [
+        ("left out 3 entries of the session list: not JSON objects", None),
+        ("left out 4 entries of the messages of session s1: not JSON objects", "s1"),
+        ("left out 4 entries of the messages of session s2: not JSON objects", "s2"),
+    ]
+
+
+@pytest.mark.parametrize("entries", [[None], [7, []], ["text", None]])
+def test_a_log_of_nothing_but_such_entries_is_empty(connect: Connect, entries: list[object]) -> None:
+    said: list[str] = []
+    with WireServer(in_turn(answer({"messages": entries}))) as server:
+        client = connect(server, on_skipped=lambda message, session_id: said.append(message))
+        assert [page.messages for page in client.messages("s1")] == [()]
+    assert len(said) == 1
+
+
+def test_whole_lists_skip_nothing(connect: Connect) -> None:
+    said: list[str] = []
+    sessions = {"smsessions": [{"id": "s1", "participants": [{"nickname": "Pat"}]}, {"id": "s2"}, "/s3"]}
+    replies = by_path(smsessions=answer(sessions), messages=answer({"messages": [{"index": 1}, {}]}))
+    with WireServer(replies) as server:
+        client = connect(server, on_skipped=lambda message, session_id: said.append(message))
+        assert len(client.sessions().sessions) == 3
+        assert len(client.page("s1").messages) == 2
+    assert said == []
+
+
 # --- repeated reads ---
 
 
@@ -875,6 +927,12 @@ def test_a_packed_bomb_is_dropped(connect: Connect) -> None:
     with WireServer(in_turn(packed(gzip.compress(b" " * (65 * 2**20))))) as server:
         error = failure(connect(server).sessions, http.ResponseTooLarge)
     assert error.message == f"the response of localhost:{server.port} is over 64 MiB"
+
+
+@pytest.mark.parametrize("behind", [b"\0", b"\0" * 512, b"\0" * 70_000, b"garbage"])
+def test_bytes_behind_a_packed_answer_are_ignored(connect: Connect, behind: bytes) -> None:
+    with WireServer(in_turn(packed(gzip.compress(b'{"smsessions": [{"id": "s1"}]}') + behind))) as server:
+        assert connect(server).sessions() == Listing((Session("s1"),))
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "gzip, gzip"])
