@@ -81,14 +81,15 @@ def run(words: Sequence[str]) -> int:
     """Print the completions of the last of `words`, the command line without the program's name."""
     deadline = time.monotonic() + _TIME_LIMIT
     with suppress(Exception):
+        # A keyring's back end must not write into the completions: stdout itself may be detached.
+        output, encoding = os.dup(sys.stdout.fileno()), sys.stdout.encoding or "utf-8"
         found = complete(
             words,
             os.environ,
             lambda options: live_ids(options, os.environ, deadline - time.monotonic()),
         )
-        encoding = sys.stdout.encoding or "utf-8"
-        sys.stdout.buffer.write(b"".join(_lines(found, encoding)))
-        sys.stdout.flush()
+        with os.fdopen(output, "wb") as file:
+            file.writelines(_lines(found, encoding))
     return 0
 
 

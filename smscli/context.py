@@ -108,11 +108,14 @@ class AppContext:
         """The system's keyring."""
         from smscli.settings.credentials import Keyring
 
-        return Keyring(
+        keyring = Keyring(
             on_terminal=self.terminal.err_tty,
             notice=lambda message: self.notice("keyring", message),
+            isolate=self.terminal.isolate,
             limit=self._time_limit,
         )
+        self.on_close(keyring.close)
+        return keyring
 
     def read_credential(self) -> "Credential":
         """The credential for this server and user, read from its source at each call. AuthError."""

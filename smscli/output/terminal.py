@@ -67,6 +67,13 @@ class Terminal:
         """The terminal of this process's stdout and stderr; `json`: both get JSON only."""
         return cls(Stream.of(sys.stdout, json=json), Stream.of(sys.stderr, json=json), environ)
 
+    def isolate(self) -> None:
+        """Discard what other code of this process writes to stdout and stderr from now on."""
+        self._out.detach()
+        self._err.detach()
+        # On Windows the console is no file descriptor: there this alone keeps Python code out.
+        sys.stdout = sys.stderr = open(os.devnull, "w")  # noqa: SIM115
+
     @staticmethod
     def for_test(
         *,
@@ -327,6 +334,9 @@ class CapturedTerminal(Terminal):
     def err_text(self) -> str:
         """Everything written to stderr so far."""
         return self._err_bytes.getvalue().decode(self._err.encoding)
+
+    def isolate(self) -> None:
+        """Do nothing: a test writes to memory, and stdout is the test runner's."""
 
     def resize(self, width: int) -> None:
         """Change its width."""

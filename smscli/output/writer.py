@@ -72,6 +72,15 @@ class Stream:
         tty = file.isatty()
         return cls(raw, tty=tty, encoding=_terminal_encoding(file) if tty else "utf-8", json=json)
 
+    def detach(self) -> None:
+        """Write to a duplicate of the file descriptor from now on; the original one discards what it gets."""
+        if self._fd is None:
+            return
+        self._raw = os.fdopen(os.dup(self._fd), "wb", buffering=0)
+        with open(os.devnull, "wb") as discard:
+            os.dup2(discard.fileno(), self._fd)
+        self._fd = self._raw.fileno()
+
     def shows(self, characters: str) -> bool:
         """Whether its encoding has all of these characters."""
         try:

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import IO, Protocol, TypeVar
+from typing import IO, Any, Protocol, TypeVar
 
 from smscli.errors import AuthError
 from smscli.settings.auth_schemes import VARIABLES, AuthScheme
@@ -18,6 +18,8 @@ from smscli.settings.config import Settings
 from smscli.signals import signals_deferred
 
 _SERVICE = "smscli"
+# The place of `lflag` in the list that termios gives.
+_LOCAL_FLAGS = 3
 # The statusCode for a password that has to be changed (Return Values page).
 _EXPIRED = 8
 _COMMAND_SECONDS = 10.0
@@ -125,7 +127,8 @@ class Keyring:
 
     Every method raises AuthError: a keyring that is missing, locked, broken, stores plain text, or does not
     answer within `limit` seconds (default: 60 on a terminal, where somebody can unlock it, else 5). On a
-    terminal `notice` gets one line when a call takes long.
+    terminal `notice` gets one line when a call takes long. `isolate` is called once, before any code of the
+    keyring library or a back end runs; it has to keep them from writing to stdout and stderr.
     """
 
     def __init__(
@@ -133,16 +136,19 @@ class Keyring:
         *,
         on_terminal: bool,
         notice: Callable[[str], None],
+        isolate: Callable[[], None] = lambda: None,
         load: Callable[[], Backend] | None = None,
         limit: float | None = None,
         notice_after: float = _NOTICE_AFTER_SECONDS,
     ) -> None:
         self._on_terminal = on_terminal
         self._notice = notice
+        self._isolate: Callable[[], None] | None = isolate
         self._load = load or _system_keyring
         self._limit = limit or (_KEYRING_SECONDS_ON_TERMINAL if on_terminal else _KEYRING_SECONDS)
         self._notice_after = notice_after
         self._backend: Backend | None = None
+        self._left_echo: TerminalEcho | None = None
 
     def get(self, account: str) -> str | None:
         """The secret of an account, None where there is none."""
@@ -172,6 +178,11 @@ class Keyring:
 
         return self._call(delete)
 
+    def close(self) -> None:
+        """Restore the terminal's echo, which a call that was given up may have turned off meanwhile."""
+        if self._left_echo is not None:
+            self._left_echo.restore()
+
     def _call(self, function: Callable[[Backend], _T], *, secret: str | None = None) -> _T:
         results: list[_T] = []
         failures: list[BaseException] = []
@@ -186,8 +197,19 @@ class Keyring:
             finally:
                 done.set()
 
-        threading.Thread(target=call, name="keyring", daemon=True).start()
-        self._wait(done)
+        if self._isolate is not None:
+            self._isolate()
+            self._isolate = None
+        echo = TerminalEcho()
+        try:
+            threading.Thread(target=call, name="keyring", daemon=True).start()
+            self._wait(done)
+        finally:
+            echo.restore()
+            if done.is_set():
+                echo.close()
+            else:
+                self._left_echo = echo
         if failures:
             raise _as_auth_error(failures[0], secret)
         return results[0]
@@ -203,6 +225,40 @@ class Keyring:
             if waited >= self._notice_after and not noticed:
                 noticed = True
                 self._notice("waiting for the keyring to be unlocked")
+
+
+class TerminalEcho:
+    """The echo of the controlling terminal, if there is one.
+
+    A back end that asks for a password turns it off, and can't turn it on again when the program ends before
+    the answer.
+    """
+
+    def __init__(self) -> None:
+        self._terminal: int | None = None
+        self._mode: list[Any] | None = None
+        with suppress(ImportError, OSError):
+            import termios
+
+            self._terminal = os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY)
+            with suppress(termios.error):
+                mode = termios.tcgetattr(self._terminal)
+                self._mode = mode if mode[_LOCAL_FLAGS] & termios.ECHO else None
+
+    def restore(self) -> None:
+        """Turn the echo on again if it was on, and discard what was typed for the back end."""
+        if self._terminal is None or self._mode is None:
+            return
+        import termios
+
+        with suppress(termios.error):
+            if not termios.tcgetattr(self._terminal)[_LOCAL_FLAGS] & termios.ECHO:
+                termios.tcsetattr(self._terminal, termios.TCSAFLUSH, self._mode)
+
+    def close(self) -> None:
+        if self._terminal is not None:
+            os.close(self._terminal)
+            self._terminal = None
 
 
 def _system_keyring() -> Backend:

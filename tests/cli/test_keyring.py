@@ -19,7 +19,7 @@ from smscli.output.terminal import Terminal
 from smscli.settings.credentials import Keyring
 from tests.server.options import Options
 from tests.server.server import FakeServer
-from tests.support.command import Smscli
+from tests.support.command import Smscli, running
 from tests.support.odd_keyrings import Hanging
 from tests.support.on_terminal import OnTerminal
 
@@ -212,19 +212,103 @@ def test_ctrl_c_ends_the_wait_for_the_keyring(environ: Environ, arguments: list[
 
 
 def test_a_signal_ends_the_wait_in_a_pipe(environ: Environ) -> None:
-    command = [sys.executable, "-X", "importtime", "-m", "smscli", "list"]
-    pipe = subprocess.PIPE
-    with subprocess.Popen(command, env=silent(environ), stdout=pipe, stderr=pipe, text=True) as child:
-        assert child.stderr
-        # The back end's module is loaded just before it is asked.
-        while "tests.support.odd_keyrings" not in child.stderr.readline():
-            pass
+    asked = Path(environ["TEST_UNLOCKED"]).with_name("asked")
+    with running(silent(environ), "list") as child:
+        while not asked.exists():
+            assert child.poll() is None
+            time.sleep(0.01)
         child.send_signal(signal.SIGTERM)
-        told = [line for line in child.stderr if not line.startswith("import time:")]
-        assert (child.wait(20), told) == (143, [])
+        assert (child.wait(20), child.communicate()) == (143, ("", ""))
 
 
 def test_a_word_is_completed_without_a_keyring(environ: Environ, failure: tuple[str, str]) -> None:
     code, out, err, seconds = timed(["__complete", "show", ""], {**os.environ, **environ})
     assert (code, out, err) == (0, "", "")
     assert seconds < 10
+
+
+# A back end must not write to stdout and stderr, nor leave the terminal without echo.
+
+
+def of_kind(environ: Environ, kind: str) -> Environ:
+    return {
+        **environ,
+        "PYTHON_KEYRING_BACKEND": f"tests.support.odd_keyrings.{kind}",
+        "TEST_TALK_AT_IMPORT": "1",
+    }
+
+
+@pytest.mark.parametrize("command", [["list", "--json"], ["messages", ID, "--jsonl"], ["list"]], ids=" ".join)
+def test_a_back_end_that_prints_does_not_write_to_our_output(
+    smscli: Smscli, server: FakeServer, environ: Environ, command: list[str]
+) -> None:
+    code, out, err, _ = timed(command, of_kind(environ, "Talking"))
+    expected = smscli(*command, server=server)
+    assert (code, out, err) == (0, expected.out, expected.err)
+
+
+def test_a_back_end_that_prints_and_fails_leaves_one_json_line(environ: Environ) -> None:
+    code, out, err, _ = timed(["list", "--json"], of_kind(environ, "Failing"))
+    assert (code, out) == (4, "")
+    assert json.loads(err)["error"]["message"] == "the keyring can't be used: no session bus"
+
+
+def test_a_back_end_that_prints_for_ever_leaves_one_line(environ: Environ) -> None:
+    code, out, err, _ = timed(["list"], of_kind(environ, "Stuck"))
+    late = as_lines(("the keyring did not answer within 5 seconds", WITHOUT_KEYRING))
+    assert (code, out, err) == (4, "", late)
+
+
+def test_a_back_end_that_prints_does_not_write_into_completions(server: FakeServer, environ: Environ) -> None:
+    code, out, err, _ = timed(["__complete", "show", ""], of_kind({**os.environ, **environ}, "Talking"))
+    assert (code, out, err) == (0, f"{ID}\tChatting Mika\n", "")
+
+
+def test_a_back_end_that_prints_does_not_write_to_the_terminal(environ: Environ) -> None:
+    with OnTerminal("list", environ=of_kind(environ, "Talking")) as seen:
+        seen.until("SMS sessions of demo at 127.0.0.1")
+        assert seen.ended() == 0
+    assert not [line for line in seen.screen if "talk" in line]
+
+
+def asking(environ: Environ) -> Environ:
+    return {**environ, "PYTHON_KEYRING_BACKEND": "tests.support.odd_keyrings.Asking"}
+
+
+def test_a_back_end_may_ask_on_the_terminal(environ: Environ) -> None:
+    with OnTerminal("list", environ=asking(environ)) as seen:
+        seen.until("keyring password:")
+        assert not seen.echoes
+        seen.press("demo\r")
+        seen.until("SMS sessions of demo at 127.0.0.1")
+        assert (seen.ended(), seen.echoes) == (0, True)
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+)
+@pytest.mark.parametrize("command", [["list"], ["tail", "--all"], ["auth", "logout"]], ids=" ".join)
+def test_a_signal_while_a_back_end_asks_leaves_the_echo_on(
+    environ: Environ, command: list[str], number: int, code: int
+) -> None:
+    with OnTerminal(*command, environ=asking(environ)) as seen:
+        seen.until("keyring password:")
+        assert not seen.echoes
+        os.kill(seen.pid, number)
+        assert (seen.ended(), seen.echoes) == (code, True)
+
+
+def test_ctrl_c_while_a_back_end_asks_leaves_the_echo_on(environ: Environ) -> None:
+    with OnTerminal("list", environ=asking(environ)) as seen:
+        seen.until("keyring password:")
+        seen.press("hunt\x03")
+        assert (seen.ended(), seen.echoes) == (130, True)
+
+
+def test_a_back_end_that_asks_too_long_leaves_the_echo_on(environ: Environ) -> None:
+    # In a pipe the limit is 5 seconds; getpass asks on the terminal nevertheless.
+    program = ["sh", "-c", f"exec {sys.executable} -m smscli list 2>/dev/null"]
+    with OnTerminal(program=program, environ=asking(environ)) as seen:
+        seen.until("keyring password:")
+        assert not seen.echoes
+        assert (seen.ended(), seen.echoes) == (4, True)

@@ -1,7 +1,13 @@
 """Fake keyrings for every failure mode, for `PYTHON_KEYRING_BACKEND`."""
 
+import getpass
+import logging
 import os
+import subprocess
+import sys
+import threading
 import time
+import warnings
 from pathlib import Path
 
 from keyring.backend import KeyringBackend
@@ -54,12 +60,14 @@ class PlaintextKeyring(KeyringBackend):
 
 
 class Hanging(KeyringBackend):
-    """Answers when the file named by TEST_UNLOCKED exists."""
+    """Answers when the file named by TEST_UNLOCKED exists; creates one beside it when it is asked."""
 
     priority = 1
 
     def _wait(self) -> None:
-        while not Path(os.environ["TEST_UNLOCKED"]).exists():
+        unlocked = Path(os.environ["TEST_UNLOCKED"])
+        unlocked.with_name("asked").touch()
+        while not unlocked.exists():
             time.sleep(0.02)
 
     def get_password(self, service: str, username: str) -> str | None:
@@ -71,3 +79,67 @@ class Hanging(KeyringBackend):
 
     def delete_password(self, service: str, username: str) -> None:
         self._wait()
+
+
+class Asking(KeyringBackend):
+    """Asks for its own password on the terminal, with `getpass`."""
+
+    priority = 1
+
+    def get_password(self, service: str, username: str) -> str | None:
+        return getpass.getpass("keyring password: ")
+
+    def set_password(self, service: str, username: str, password: str) -> None:
+        getpass.getpass("keyring password: ")
+
+    def delete_password(self, service: str, username: str) -> None:
+        getpass.getpass("keyring password: ")
+
+
+class Talking(KeyringBackend):
+    """Writes to stdout and stderr in every way there is, and after it has answered too."""
+
+    priority = 1
+
+    def get_password(self, service: str, username: str) -> str | None:
+        talk()
+        threading.Timer(0.1, talk).start()
+        return "demo"
+
+    def set_password(self, service: str, username: str, password: str) -> None:
+        talk()
+
+    def delete_password(self, service: str, username: str) -> None:
+        talk()
+
+
+class Failing(Talking):
+    """Writes, and then fails."""
+
+    def get_password(self, service: str, username: str) -> str | None:
+        talk()
+        raise InitError("no session bus")
+
+
+class Stuck(Talking):
+    """Writes again and again, and never answers."""
+
+    def get_password(self, service: str, username: str) -> str | None:
+        while True:
+            talk()
+            time.sleep(0.05)
+
+
+def talk() -> None:
+    print("talk")
+    print("talk", file=sys.stderr)
+    print("talk", file=sys.__stdout__, flush=True)
+    for number in (1, 2):
+        os.write(number, b"talk\n")
+    subprocess.run(["sh", "-c", "echo talk; echo talk >&2"], check=False)
+    warnings.warn("talk", stacklevel=1)
+    logging.getLogger("talking").warning("talk")
+
+
+if os.environ.get("TEST_TALK_AT_IMPORT"):
+    talk()
