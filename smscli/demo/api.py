@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from smscli.demo.authentication import SESSION_COOKIE, USERS, HttpSession, basic_user, new_cookie
 from smscli.demo.cometd import CometdChannel
-from smscli.demo.http_server import HttpRequest, HttpResponse, json_bytes
+from smscli.demo.http_server import DemoRequest, DemoResponse, json_bytes
 from smscli.demo.resources import ResourceFormat
 from smscli.demo.store import Json, MessageLog, SessionStore
 
@@ -53,23 +53,23 @@ class Api:
         self.channel = channel
         self._clock = clock
 
-    def respond(self, request: HttpRequest) -> HttpResponse:
+    def respond(self, request: DemoRequest) -> DemoResponse:
         """The response to one request; a connect of CometD takes as long as it is held."""
         self.store.advance()
         response = self.answer(request, self.user(request))
         response.headers += (("Date", http_date(self._clock())),)
         return response
 
-    def user(self, request: HttpRequest) -> str | None:
+    def user(self, request: DemoRequest) -> str | None:
         """The authenticated user, None if the request has no valid credentials."""
         return basic_user(request, USERS)
 
-    def http_session(self, request: HttpRequest) -> HttpSession:
+    def http_session(self, request: DemoRequest) -> HttpSession:
         """The HTTP session whose cookie the request carries, otherwise a new one."""
         cookie = request.cookie(SESSION_COOKIE)
         return HttpSession(cookie or new_cookie(), new=not cookie)
 
-    def answer(self, request: HttpRequest, user: str | None) -> HttpResponse:
+    def answer(self, request: DemoRequest, user: str | None) -> DemoResponse:
         """The response to a request of this user, without its Date."""
         if user is None:
             return self.unauthenticated()
@@ -81,17 +81,17 @@ class Api:
         response.headers += self.session_headers(request, session)
         return response
 
-    def session_headers(self, request: HttpRequest, session: HttpSession) -> tuple[tuple[str, str], ...]:
+    def session_headers(self, request: DemoRequest, session: HttpSession) -> tuple[tuple[str, str], ...]:
         """The headers of the HTTP session: the cookie of a new one."""
         cookie = f"{SESSION_COOKIE}={session.cookie};Path=/;HttpOnly"
         return (("Set-Cookie", cookie),) if session.new else ()
 
-    def segments(self, request: HttpRequest) -> list[str]:
+    def segments(self, request: DemoRequest) -> list[str]:
         """The segments of the path below `/api/v2`, empty for any other path."""
         before, _, path = request.path.partition(f"{PREFIX}/")
         return path.rstrip("/").split("/") if not before else []
 
-    def route(self, request: HttpRequest, user: str, session: HttpSession) -> HttpResponse:
+    def route(self, request: DemoRequest, user: str, session: HttpSession) -> DemoResponse:
         """The response of the resource that the path names; ApiError if there is none."""
         segments = self.segments(request)
         if segments[:1] == ["notifications"]:
@@ -136,7 +136,7 @@ class Api:
             for service_id, name, kind in _SERVICES
         ]
 
-    def sessions(self, user: str, key: str, query: dict[str, str]) -> HttpResponse:
+    def sessions(self, user: str, key: str, query: dict[str, str]) -> DemoResponse:
         """The user's sessions (page SMSResources)."""
         with self.store.lock:
             listed = [self.resources.session(session, key) for session in self.store.visible_to(user)]
@@ -145,11 +145,11 @@ class Api:
             return self.success(uris=[resource["uri"] for resource in listed])
         return self.session_list(key, [_selected(resource, query["fields"]) for resource in listed])
 
-    def session_list(self, key: str, resources: list[Json]) -> HttpResponse:
+    def session_list(self, key: str, resources: list[Json]) -> DemoResponse:
         """The list in its envelope, an array named after the collection (page Return Values)."""
         return self.success(**{f"{key}s": resources})
 
-    def messages(self, user: str, session_id: str, query: dict[str, str]) -> HttpResponse:
+    def messages(self, user: str, session_id: str, query: dict[str, str]) -> DemoResponse:
         """The messages of a session (page SMSResources)."""
         session = self.store.find(user, session_id)
         if not session:
@@ -168,17 +168,17 @@ class Api:
         begin = 0 if start is None else log.position(start)
         return begin, len(log) if count is None else begin + count
 
-    def success(self, **fields: object) -> HttpResponse:
+    def success(self, **fields: object) -> DemoResponse:
         """A response with `statusCode` 0."""
         return json_response({"statusCode": 0, **fields})
 
-    def unauthenticated(self) -> HttpResponse:
+    def unauthenticated(self) -> DemoResponse:
         """The refusal of a request without valid credentials."""
         response = error_response(ApiError(20, "Authentication required"), status=401)
         response.headers = (("WWW-Authenticate", 'Basic realm="Genesys Web Services"'),)
         return response
 
-    def refuse(self, error: ApiError) -> HttpResponse:
+    def refuse(self, error: ApiError) -> DemoResponse:
         """The response to a request that is refused."""
         return error_response(error, status=404 if isinstance(error, ResourceNotFound) else 200)
 
@@ -198,13 +198,13 @@ class Api:
                 resource[name] = self.features() if name == "features" else []
         return resource
 
-    def _services(self, query: dict[str, str]) -> HttpResponse:
+    def _services(self, query: dict[str, str]) -> DemoResponse:
         services = self.services()
         if "fields" not in query:
             return self.success(uris=[service["uri"] for service in services])
         return self.success(services=[_selected(service, query["fields"]) for service in services])
 
-    def _service(self, service_id: str) -> HttpResponse:
+    def _service(self, service_id: str) -> DemoResponse:
         for service in self.services():
             if service["id"] == service_id:
                 return self.success(service=service)
@@ -218,15 +218,15 @@ def http_date(seconds: float) -> str:
     return f"{day}, {moment.tm_mday:02d} {month} {moment.tm_year} {time.strftime('%H:%M:%S', moment)} GMT"
 
 
-def json_response(value: object) -> HttpResponse:
+def json_response(value: object) -> DemoResponse:
     """HTTP 200 with this JSON."""
-    return HttpResponse(body=json_bytes(value))
+    return DemoResponse(body=json_bytes(value))
 
 
-def error_response(error: ApiError, status: int) -> HttpResponse:
+def error_response(error: ApiError, status: int) -> DemoResponse:
     """A refusal in the documented envelope (page Return Values)."""
     body = json_bytes({"statusCode": error.code, "statusMessage": error.message})
-    return HttpResponse(status, body)
+    return DemoResponse(status, body)
 
 
 def number(query: dict[str, str], name: str) -> int | None:

@@ -6,7 +6,7 @@ from binascii import Error as Base64Error
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from smscli.demo.http_server import HttpRequest
+from smscli.demo.http_server import DemoRequest
 
 PASSWORD = "demo"
 USERS = {"demo": PASSWORD, "sample": PASSWORD}
@@ -20,7 +20,7 @@ class HttpSession(NamedTuple):
     new: bool
 
 
-def basic_user(request: HttpRequest, passwords: Mapping[str, str]) -> str | None:
+def basic_user(request: DemoRequest, passwords: Mapping[str, str]) -> str | None:
     """The user whose Basic credentials the request carries; None without or with wrong ones."""
     scheme, _, credentials = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "basic":

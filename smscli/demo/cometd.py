@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
-from smscli.demo.http_server import Disconnected, HttpRequest, HttpResponse, json_bytes
+from smscli.demo.http_server import DemoRequest, DemoResponse, Disconnected, json_bytes
 from smscli.demo.notifications import TOPIC, NotificationFormat
 from smscli.demo.store import Change, Json, SessionStore, StoredSession
 
@@ -64,7 +64,7 @@ class Delivery(NamedTuple):
 class ConnectAborted(Exception):
     """A held connect that ends with an HTTP response in place of a Bayeux reply."""
 
-    def __init__(self, response: HttpResponse) -> None:
+    def __init__(self, response: DemoResponse) -> None:
         super().__init__(response.status)
         self.response = response
 
@@ -89,11 +89,11 @@ class CometdChannel:
         self._closed = False
         store.subscribe(self._publish)
 
-    def answer(self, request: HttpRequest, user: str, http_session: str) -> HttpResponse:
+    def answer(self, request: DemoRequest, user: str, http_session: str) -> DemoResponse:
         """The response to one request; takes as long as a connect is held. Disconnected on `close`."""
         messages = _parsed(request)
         if not messages:
-            return HttpResponse(400, type="text/plain")
+            return DemoResponse(400, type="text/plain")
         browser = request.cookie(_COOKIE)
         caller = Caller(user, http_session, browser or os.urandom(20).hex())
         with self.changed:
@@ -102,7 +102,7 @@ class CometdChannel:
                 elements = self.exchange(messages, caller)
             except ConnectAborted as aborted:
                 return aborted.response
-        response = HttpResponse(body=json_bytes(elements))
+        response = DemoResponse(body=json_bytes(elements))
         if not browser and messages[0].get("channel") == "/meta/handshake":
             response.headers = (("Set-Cookie", f"{_COOKIE}={caller.browser};Path=/;HttpOnly"),)
         return response
@@ -263,7 +263,7 @@ class CometdChannel:
                 if self._closed:
                     raise Disconnected
                 if client.connects != number:
-                    raise ConnectAborted(HttpResponse(408, type="text/plain"))
+                    raise ConnectAborted(DemoResponse(408, type="text/plain"))
                 if self.is_due(client, deadline):
                     return
                 self.changed.wait(self.pause(deadline))
@@ -297,7 +297,7 @@ def unknown_client(channel: object) -> Json:
     return reply
 
 
-def _parsed(request: HttpRequest) -> list[Json]:
+def _parsed(request: DemoRequest) -> list[Json]:
     """The Bayeux messages of a request's body, empty if it holds anything else."""
     try:
         body = json.loads(request.body) if request.method == "POST" else None

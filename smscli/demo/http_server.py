@@ -26,7 +26,7 @@ _REASONS = {
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
-class HttpRequest(NamedTuple):
+class DemoRequest(NamedTuple):
     """One request; header names are in lower case, `path` is without query and unquoted."""
 
     method: str
@@ -46,7 +46,7 @@ class HttpRequest(NamedTuple):
 
 
 @dataclass(slots=True)
-class HttpResponse:
+class DemoResponse:
     """One response, sent with its length."""
 
     status: int = 200
@@ -93,7 +93,7 @@ class HttpServer:
         self._closing = False
         self._thread: threading.Thread | None = None
 
-    def start(self, respond: Callable[[HttpRequest], HttpResponse]) -> None:
+    def start(self, respond: Callable[[DemoRequest], DemoResponse]) -> None:
         """Start accepting connections; `respond` is called in the thread of each connection."""
         self._thread = threading.Thread(target=self._accept, args=(respond,), name="demo-accept", daemon=True)
         self._thread.start()
@@ -113,7 +113,7 @@ class HttpServer:
         for thread in open_now.values():
             thread.join(5)
 
-    def _accept(self, respond: Callable[[HttpRequest], HttpResponse]) -> None:
+    def _accept(self, respond: Callable[[DemoRequest], DemoResponse]) -> None:
         while True:
             connection, _ = self._socket.accept()
             if self._closing:
@@ -128,7 +128,7 @@ class HttpServer:
                 self._connections[connection] = thread
             thread.start()
 
-    def _serve(self, connection: socket.socket, respond: Callable[[HttpRequest], HttpResponse]) -> None:
+    def _serve(self, connection: socket.socket, respond: Callable[[DemoRequest], DemoResponse]) -> None:
         try:
             with connection:
                 reader = _RequestReader(connection)
@@ -151,7 +151,7 @@ class _RequestReader:
         self._connection = connection
         self._buffer = b""
 
-    def read(self) -> HttpRequest:
+    def read(self) -> DemoRequest:
         """The next request; Disconnected if there is none."""
         line, *fields = self._until(b"\r\n\r\n").decode("latin-1").split("\r\n")
         headers = {}
@@ -162,11 +162,11 @@ class _RequestReader:
             chunked = headers.get("transfer-encoding", "").lower() == "chunked"
             body = self._chunks() if chunked else self._bytes(int(headers.get("content-length", "0")))
         except ValueError as error:
-            self._connection.sendall(HttpResponse(400).head("Connection: close"))
+            self._connection.sendall(DemoResponse(400).head("Connection: close"))
             raise Disconnected from error
         path, _, query = target.partition("?")
         parameters = dict(parse_qsl(query, keep_blank_values=True)) if query else {}
-        return HttpRequest(method, target, unquote(path), parameters, headers, body)
+        return DemoRequest(method, target, unquote(path), parameters, headers, body)
 
     def _chunks(self) -> bytes:
         """A chunked body: it ends with an empty chunk, optional trailers and an empty line."""

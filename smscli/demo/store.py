@@ -41,7 +41,7 @@ class TimedEvent(NamedTuple):
 
 
 class Change(NamedTuple):
-    """What subscribers are told; `message` is set only if the kind is `message`."""
+    """What subscribers get; `message` is set only if the kind is `message`."""
 
     kind: Literal["message", "state", "participants", "properties", "removed"]
     session_id: str
@@ -160,7 +160,7 @@ class SessionStore:
                 self.notify(Change("removed", event.session_id))
 
     def notify(self, change: Change) -> None:
-        """Tell every subscriber of a change; called under the lock."""
+        """Notify every subscriber of a change; called under the lock."""
         for subscriber in list(self._subscribers):
             subscriber(change)
 

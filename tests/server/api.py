@@ -8,7 +8,7 @@ from itertools import chain, islice
 
 from smscli.demo.api import Api, ApiError, ResourceNotFound, error_response, http_date, json_response, number
 from smscli.demo.authentication import SESSION_COOKIE, USERS, HttpSession, basic_user, new_cookie
-from smscli.demo.http_server import HttpRequest, HttpResponse, json_bytes
+from smscli.demo.http_server import DemoRequest, DemoResponse, json_bytes
 from smscli.demo.sample import MESSAGES
 from smscli.demo.store import Json, StoredSession
 from tests.server.cometd import FakeChannel
@@ -54,7 +54,7 @@ class FakeApi(Api):
         self._options = options
         self._faults = faults
 
-    def respond(self, request: HttpRequest) -> HttpResponse:
+    def respond(self, request: DemoRequest) -> DemoResponse:
         """The response with its delay and its fault."""
         options = self._options()
         self.store.advance()
@@ -72,31 +72,31 @@ class FakeApi(Api):
             self._faults.count("late", response.left_out)
         return response
 
-    def user(self, request: HttpRequest) -> str | None:
+    def user(self, request: DemoRequest) -> str | None:
         options = self._options()
         scheme, _, credentials = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() == "bearer":
             return options.tokens.get(credentials)
         return basic_user(request, USERS | options.users)
 
-    def answer(self, request: HttpRequest, user: str | None) -> HttpResponse:
+    def answer(self, request: DemoRequest, user: str | None) -> DemoResponse:
         options = self._options()
         me = request.method == "GET" and self.segments(request) == ["me"]
         if options.sso_url and {"me": me, "unauthenticated": user is None, "all": True}[options.sso_for]:
-            return HttpResponse(302, type="text/html", headers=(("Location", options.sso_url),))
+            return DemoResponse(302, type="text/html", headers=(("Location", options.sso_url),))
         return super().answer(request, user)
 
-    def http_session(self, request: HttpRequest) -> HttpSession:
+    def http_session(self, request: DemoRequest) -> HttpSession:
         return self.http_sessions.enter(request)
 
-    def session_headers(self, request: HttpRequest, session: HttpSession) -> tuple[tuple[str, str], ...]:
+    def session_headers(self, request: DemoRequest, session: HttpSession) -> tuple[tuple[str, str], ...]:
         """Also the CSRF headers of a GET (page CSRFProtection)."""
         headers = super().session_headers(request, session)
         if self._options().csrf and request.method == "GET":
             headers += (("X-CSRF-HEADER", _CSRF_HEADER), ("X-CSRF-TOKEN", csrf_token(session.cookie)))
         return headers
 
-    def route(self, request: HttpRequest, user: str, session: HttpSession) -> HttpResponse:
+    def route(self, request: DemoRequest, user: str, session: HttpSession) -> DemoResponse:
         options = self._options()
         push = self.segments(request)[:1] == ["notifications"]
         if push and options.push == "off":
@@ -104,7 +104,7 @@ class FakeApi(Api):
         protected = options.csrf_connect == "demanded" if push else request.method != "GET"
         token = request.headers.get(_CSRF_HEADER.lower())
         if options.csrf and protected and token != csrf_token(session.cookie):
-            return HttpResponse(403, b"Missing or invalid Csrf token", "text/plain")
+            return DemoResponse(403, b"Missing or invalid Csrf token", "text/plain")
         return super().route(request, user, session)
 
     def is_collection(self, segment: str) -> bool:
@@ -132,12 +132,12 @@ class FakeApi(Api):
             return [s | {"status": "Unavailable"} if s["type"] == "Media" else s for s in services]
         return services
 
-    def sessions(self, user: str, key: str, query: dict[str, str]) -> HttpResponse:
+    def sessions(self, user: str, key: str, query: dict[str, str]) -> DemoResponse:
         if self._options().envelope == "uris":
             query = {name: value for name, value in query.items() if name != "fields"}
         return super().sessions(user, key, query)
 
-    def session_list(self, key: str, resources: list[Json]) -> HttpResponse:
+    def session_list(self, key: str, resources: list[Json]) -> DemoResponse:
         """The list in every envelope that the pages print or leave open (Return Values, SMSResources)."""
         resources = list(self.resources.with_odd_entries("sessions", resources))
         first = resources[0] if resources else {}
@@ -150,13 +150,13 @@ class FakeApi(Api):
                 return self.success(**{key: first})
         return super().session_list(key, resources)
 
-    def messages(self, user: str, session_id: str, query: dict[str, str]) -> HttpResponse:
+    def messages(self, user: str, session_id: str, query: dict[str, str]) -> DemoResponse:
         options = self._options()
         session = self.store.find(user, session_id, removed=options.gone == "readable")
         if not session or (options.invited_messages == "404" and session.resource["state"] == "Invited"):
             raise ResourceNotFound
         if options.printed_sample:
-            return HttpResponse(body=printed_sample().encode())
+            return DemoResponse(body=printed_sample().encode())
         with self.store.lock:
             log = self.store.logs[session.id]
             begin, end = self.window(log, query)
@@ -184,20 +184,20 @@ class FakeApi(Api):
             end = min(end, begin + options.count_cap)
         return begin, min(end, len(log))
 
-    def success(self, **fields: object) -> HttpResponse:
+    def success(self, **fields: object) -> DemoResponse:
         return json_response(fields) if self._options().omit_status_code else super().success(**fields)
 
-    def unauthenticated(self) -> HttpResponse:
+    def unauthenticated(self) -> DemoResponse:
         if self._options().refuse == "401":
             return super().unauthenticated()
         return error_response(ApiError(20, "Authentication required"), status=200)
 
-    def refuse(self, error: ApiError) -> HttpResponse:
+    def refuse(self, error: ApiError) -> DemoResponse:
         if not isinstance(error, ResourceNotFound):
             return super().refuse(error)
         match self._options().unknown_path:
             case "404html":
-                return HttpResponse(404, b"<html><body><h2>HTTP ERROR 404</h2></body></html>", "text/html")
+                return DemoResponse(404, b"<html><body><h2>HTTP ERROR 404</h2></body></html>", "text/html")
             case "200":
                 return error_response(error, status=200)
         return super().refuse(error)
@@ -210,7 +210,7 @@ class FakeApi(Api):
                 return (("Date", "a little after nine"),)
         return ()
 
-    def _slowness(self, request: HttpRequest) -> float:
+    def _slowness(self, request: DemoRequest) -> float:
         """The delay of the session whose messages are read."""
         match self.segments(request):
             case ["me", _, session_id, "messages"]:
@@ -245,7 +245,7 @@ class HttpSessions:
     def __init__(self) -> None:
         self._cookies: dict[str, None] = {}
 
-    def enter(self, request: HttpRequest) -> HttpSession:
+    def enter(self, request: DemoRequest) -> HttpSession:
         """The session whose cookie the request carries, otherwise a new one."""
         cookie = request.cookie(SESSION_COOKIE)
         if cookie in self._cookies:

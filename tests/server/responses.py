@@ -8,11 +8,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields, replace
 from typing import Literal, Self
 
-from smscli.demo.http_server import Disconnected, HttpResponse
+from smscli.demo.http_server import DemoResponse, Disconnected
 
 
 @dataclass(slots=True)
-class FaultyResponse(HttpResponse):
+class FaultyResponse(DemoResponse):
     """A response and how it is sent.
 
     A body in pieces is streamed. `delay` seconds pass before the first byte and `pause` after each piece.
@@ -30,7 +30,7 @@ class FaultyResponse(HttpResponse):
     left_out: int = 0
 
     @classmethod
-    def of(cls, response: HttpResponse) -> Self:
+    def of(cls, response: DemoResponse) -> Self:
         """The same response, so that it can be made to fail."""
         if isinstance(response, cls):
             return response

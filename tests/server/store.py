@@ -184,7 +184,7 @@ class FakeStore(SessionStore):
         """Add a message with the index, visibility and time that it lacks.
 
         With `late`, it is in the log at once, but readers get it so many seconds later and subscribers
-        are not told.
+        get no notification.
         """
         self.advance()
         with self.lock:

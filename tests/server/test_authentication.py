@@ -1,4 +1,4 @@
-"""Who may read: Basic, Bearer, refusals, the HTTP session's cookie and CSRF."""
+"""Authentication: Basic, Bearer, refusals, the cookie of the HTTP session, and CSRF."""
 
 import re
 
@@ -43,7 +43,7 @@ def test_no_or_wrong_credentials_are_refused_with_code_20(serve: Serve, headers:
     assert list(server.requests) == [("GET", LIST, None)] * 2
 
 
-def test_a_session_cookie_is_given_once_and_kept(serve: Serve) -> None:
+def test_a_session_cookie_is_set_once(serve: Serve) -> None:
     server = serve()
     first = get(server, LIST)
     cookie = first.headers["Set-Cookie"].partition(";")[0]
@@ -53,25 +53,25 @@ def test_a_session_cookie_is_given_once_and_kept(serve: Serve) -> None:
     assert "Set-Cookie" in get(server, LIST, {**DEMO, "Cookie": cookie}).headers
 
 
-def test_with_csrf_a_get_tells_the_token_and_a_post_needs_it(serve: Serve) -> None:
+def test_with_csrf_a_get_returns_the_token_and_a_post_needs_it(serve: Serve) -> None:
     server = serve(csrf=True)
-    told = get(server, "/api/v2/me").headers
-    assert told["X-CSRF-HEADER"] == "X-CSRF-TOKEN"
-    assert re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", told["X-CSRF-TOKEN"])
-    cookie = {**DEMO, "Cookie": told["Set-Cookie"].partition(";")[0]}
+    headers = get(server, "/api/v2/me").headers
+    assert headers["X-CSRF-HEADER"] == "X-CSRF-TOKEN"
+    assert re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", headers["X-CSRF-TOKEN"])
+    cookie = {**DEMO, "Cookie": headers["Set-Cookie"].partition(";")[0]}
     refused = get(server, "/api/v2/me", cookie, "POST")
     assert (refused.status, refused.body) == (403, b"Missing or invalid Csrf token")
-    without_cookie = get(server, "/api/v2/me", {**DEMO, "X-CSRF-TOKEN": told["X-CSRF-TOKEN"]}, "POST")
+    without_cookie = get(server, "/api/v2/me", {**DEMO, "X-CSRF-TOKEN": headers["X-CSRF-TOKEN"]}, "POST")
     assert without_cookie.status == 403
-    passed = get(server, "/api/v2/me", {**cookie, "X-CSRF-TOKEN": told["X-CSRF-TOKEN"]}, "POST")
+    passed = get(server, "/api/v2/me", {**cookie, "X-CSRF-TOKEN": headers["X-CSRF-TOKEN"]}, "POST")
     assert passed.json() == {"statusCode": 3, "statusMessage": "Operation forbidden"}
 
 
-def test_without_csrf_no_get_names_a_token(serve: Serve) -> None:
+def test_without_csrf_no_get_returns_a_token(serve: Serve) -> None:
     assert not {"X-CSRF-HEADER", "X-CSRF-TOKEN"} & get(serve(), "/api/v2/me").headers.keys()
 
 
-def test_an_operation_is_refused_and_on_record(serve: Serve) -> None:
+def test_an_operation_is_refused_and_logged(serve: Serve) -> None:
     server = serve()
     session = server.store.add_session()
     answer = get(server, f"/api/v2/me/smsessions/{session}", DEMO, "POST")

@@ -1,4 +1,4 @@
-"""The bulk scene: large logs made by formula, which must look like any other."""
+"""The bulk scene: large computed logs, which must look like any other."""
 
 import json
 import tracemalloc
@@ -46,7 +46,7 @@ def test_a_bulk_message_reads_like_any_other(serve: Serve) -> None:
     ]
 
 
-def test_with_a_switch_set_the_same_messages_are_worded_anew(serve: Serve) -> None:
+def test_switches_apply_to_computed_messages_too(serve: Serve) -> None:
     server = serve(scene="bulk", sessions=1, messages=40)
     plain = messages(server, FIRST)
     server.options.timestamps = "z"
@@ -57,7 +57,7 @@ def test_with_a_switch_set_the_same_messages_are_worded_anew(serve: Serve) -> No
 
 @pytest.mark.parametrize("first_index", [0, 1])
 @pytest.mark.parametrize("gaps", [0, 2, 3, 10])
-def test_numbering_is_that_of_a_log_kept_one_by_one(first_index: int, gaps: int) -> None:
+def test_numbering_is_that_of_a_stored_log(first_index: int, gaps: int) -> None:
     head = BulkHead(PEOPLE, 50, START, first_index, gaps)
     made, kept = FakeLog(first_index, gaps, head), FakeLog(first_index, gaps)
     for _ in range(60):
@@ -71,7 +71,7 @@ def test_numbering_is_that_of_a_log_kept_one_by_one(first_index: int, gaps: int)
     ]
 
 
-def test_the_fast_bytes_are_the_slow_messages() -> None:
+def test_encoded_messages_equal_the_single_ones() -> None:
     head = BulkHead(PEOPLE, 400, START, 1, 7)
     fast = [json.loads(message) for message in head.encoded(0, 400)]
     slow = [head[place] for place in range(400)]
@@ -82,7 +82,7 @@ def test_the_fast_bytes_are_the_slow_messages() -> None:
     assert slow[399]["timestampSeconds"] == (int(START) - 1) * 1000
 
 
-def test_messages_arrive_at_their_rate_the_sessions_taking_turns(serve: Serve, clock: Clock) -> None:
+def test_messages_arrive_at_their_rate_in_each_session_in_turn(serve: Serve, clock: Clock) -> None:
     server = serve(scene="bulk", sessions=2, messages=3, rate=4.0)
     clock.now += 1.1
     arrived = messages(server, FIRST, "?startIndex=4")
@@ -94,7 +94,7 @@ def test_messages_arrive_at_their_rate_the_sessions_taking_turns(serve: Serve, c
     assert indices(server, SECOND) == [1, 2, 3, 4, 5]
 
 
-def test_a_read_across_what_is_made_and_what_is_kept_is_whole(serve: Serve) -> None:
+def test_a_page_across_computed_and_stored_messages_is_complete(serve: Serve) -> None:
     server = serve(scene="bulk", sessions=1, messages=5)
     server.store.say(FIRST, "live")
     assert [message.get("text") for message in messages(server, FIRST, "?startIndex=5&count=2")] == [

@@ -1,4 +1,4 @@
-"""CometD as a client meets it: Bayeux's messages, long polling, cookies, and what the channel carries."""
+"""The CometD channel as a client sees it: Bayeux messages, long polling, cookies, and failures."""
 
 import json
 import threading
@@ -65,16 +65,16 @@ def test_the_first_connect_is_answered_at_once_and_repeats_the_advice(peer: Peer
     assert peer.connect(id="7") == [{**CONNECTED, "id": "7", "advice": ADVICE}]
 
 
-def test_a_connect_is_held_until_there_is_news(peer: Peer) -> None:
+def test_a_connect_is_held_until_a_notification(peer: Peer) -> None:
     store = peer.server.store
     session = store.add_session()
     peer.begin().hang()
     store.say(session, "hello")
-    [notice] = peer.news()
+    [notice] = peer.notifications()
     assert (notice["channel"], notice["data"]["messages"][0]["text"]) == ("/v2/me/smssession", "hello")
 
 
-def test_a_connect_without_news_is_answered_when_its_time_is_up(serve: Serve) -> None:
+def test_a_connect_without_a_notification_is_answered_at_its_timeout(serve: Serve) -> None:
     with Peer(serve(hold=0.02)) as peer:
         peer.begin()
         begin = time.monotonic()
@@ -93,19 +93,19 @@ def test_what_happens_between_connects_comes_with_the_next_answer(peer: Peer) ->
     peer.begin()
     for text in ("one", "two"):
         store.say(session, text)
-    *news, reply = peer.subscribe("/v2/me/calls")
-    assert texts(news) == ["one", "two"]
+    *notifications, reply = peer.subscribe("/v2/me/calls")
+    assert texts(notifications) == ["one", "two"]
     assert reply == {"channel": "/meta/subscribe", "successful": True, "subscription": "/v2/me/calls"}
 
 
-def test_an_older_connect_gives_way_to_a_newer_one(peer: Peer) -> None:
+def test_a_newer_connect_ends_the_older_one(peer: Peer) -> None:
     peer.begin().hang()
     with Peer(peer.server) as newer:
         newer.cookies, newer.client_id = peer.cookies, peer.client_id
         newer.hang()
         assert peer.receive().status == 408
         newer.server.store.add_session()
-        assert len(newer.news()) == 1
+        assert len(newer.notifications()) == 1
 
 
 def test_a_connect_that_comes_with_other_messages_is_not_held(peer: Peer) -> None:
@@ -129,7 +129,7 @@ def test_a_chunked_request_is_understood(peer: Peer) -> None:
     connection.close()
 
 
-def test_what_clients_sent_is_on_record(peer: Peer) -> None:
+def test_the_messages_of_clients_are_logged(peer: Peer) -> None:
     peer.begin()
     assert [message["channel"] for message in peer.server.bayeux] == [
         "/meta/handshake",
@@ -141,7 +141,7 @@ def test_what_clients_sent_is_on_record(peer: Peer) -> None:
 @pytest.mark.parametrize(
     "body", [b"", b"nonsense", b"[]", b"17", b"[17]", b'["x"]', b"null", b"[" * 50_000, b"\xff"]
 )
-def test_what_is_no_bayeux_message_is_a_bad_request(peer: Peer, body: bytes) -> None:
+def test_a_body_without_bayeux_messages_is_a_bad_request(peer: Peer, body: bytes) -> None:
     assert peer.post(body).status == 400
     assert peer.handshake()["successful"] is True
 
@@ -150,16 +150,16 @@ def test_a_get_is_a_bad_request(peer: Peer) -> None:
     assert peer.post(b"", "GET").status == 400
 
 
-def test_what_only_servers_may_publish_is_refused(peer: Peer) -> None:
+def test_a_client_may_not_publish(peer: Peer) -> None:
     peer.handshake()
-    told = {"channel": "/v2/me/chats", "clientId": peer.client_id, "data": {}}
-    assert peer.say(told) == [
+    published = {"channel": "/v2/me/chats", "clientId": peer.client_id, "data": {}}
+    assert peer.say(published) == [
         {"channel": "/v2/me/chats", "successful": False, "error": "403:/v2/me/chats:publish_denied"}
     ]
 
 
 @pytest.mark.parametrize("odd", [None, 7, [], ["x"], {}])
-def test_odd_fields_are_answered_and_harm_nobody(peer: Peer, odd: object) -> None:
+def test_odd_fields_are_answered(peer: Peer, odd: object) -> None:
     peer.handshake()
     for message in (
         {"channel": odd, "clientId": peer.client_id, "id": odd},
@@ -187,16 +187,16 @@ def test_push_off_is_not_found(serve: Serve) -> None:
 
 
 @pytest.mark.parametrize("topic", ["/**", "/v2/**", "/v2/me/**", "/v2/me/*", "/v2/me/smssession"])
-def test_a_topic_and_its_wildcards_hear_it(serve: Serve, topic: str) -> None:
+def test_a_topic_and_its_wildcards_cover_it(serve: Serve, topic: str) -> None:
     server = serve(topics=(topic,))
     with Peer(server) as peer:
         peer.begin(topic).hang()
         server.store.add_session()
-        assert len(peer.news()) == 1
+        assert len(peer.notifications()) == 1
 
 
 @pytest.mark.parametrize("topic", ["/*", "/v2/*", "/v2/me/smssession/*", "/v2/me/smssessions", "/v2/me"])
-def test_other_topics_do_not(serve: Serve, topic: str) -> None:
+def test_other_topics_do_not_cover_it(serve: Serve, topic: str) -> None:
     server = serve(topics=(topic,), hold=0.01)
     with Peer(server) as peer:
         peer.begin(topic)
@@ -207,7 +207,7 @@ def test_other_topics_do_not(serve: Serve, topic: str) -> None:
 def test_several_topics_bring_each_notification_once(peer: Peer) -> None:
     peer.begin("/v2/me/*", "/v2/me/smssession", "/**").hang()
     peer.server.store.add_session()
-    assert len(peer.news()) == 1
+    assert len(peer.notifications()) == 1
 
 
 def test_one_message_may_subscribe_to_several_topics(peer: Peer) -> None:
@@ -223,10 +223,10 @@ def test_the_topic_is_a_switch(serve: Serve) -> None:
     with Peer(server) as peer:
         peer.begin("/v2/me/smsessions").hang()
         server.store.add_session()
-        assert [notice["channel"] for notice in peer.news()] == ["/v2/me/smsessions"]
+        assert [notice["channel"] for notice in peer.notifications()] == ["/v2/me/smsessions"]
 
 
-def test_an_unsubscribed_topic_falls_silent(serve: Serve) -> None:
+def test_an_unsubscribed_topic_brings_nothing(serve: Serve) -> None:
     server = serve(hold=0.01)
     with Peer(server) as peer:
         peer.begin("/v2/me/*")
@@ -275,7 +275,7 @@ def test_a_refused_handshake_says_not_to_try_again(serve: Serve) -> None:
 # Clients and their cookies
 
 
-def test_an_unknown_client_is_sent_to_handshake(peer: Peer) -> None:
+def test_an_unknown_client_is_advised_to_handshake(peer: Peer) -> None:
     assert peer.connect() == [UNKNOWN]
     assert peer.subscribe("/v2/me/*") == [
         {"channel": "/meta/subscribe", "successful": False, "error": "402::Unknown client"}
@@ -297,7 +297,7 @@ def test_a_lost_http_session_loses_its_clients(peer: Peer) -> None:
     assert peer.connect() == [{**CONNECTED, "advice": ADVICE}]
 
 
-def test_cookies_may_not_matter(serve: Serve) -> None:
+def test_cookies_may_be_ignored(serve: Serve) -> None:
     with Peer(serve(push_cookies="free")) as peer:
         peer.handshake()
         peer.cookies.clear()
@@ -311,7 +311,7 @@ def test_a_client_belongs_to_its_user(serve: Serve) -> None:
         assert peer.connect() == [UNKNOWN]
 
 
-def test_a_second_client_of_one_browser_is_told_to_come_back_later(peer: Peer) -> None:
+def test_a_second_client_of_one_browser_gets_an_interval(peer: Peer) -> None:
     peer.begin().hang()
     with Peer(peer.server) as second:
         second.cookies = dict(peer.cookies)
@@ -344,20 +344,20 @@ def test_more_clients_of_one_browser_may_be_allowed(peer: Peer) -> None:
         assert peer.server.await_listeners(2)
 
 
-def test_a_client_that_stays_away_is_forgotten(serve: Serve) -> None:
+def test_a_client_without_connects_expires(serve: Serve) -> None:
     with Peer(serve(push_expiry=0.01)) as peer:
         peer.handshake()
         time.sleep(0.02)
         assert peer.connect() == [UNKNOWN]
 
 
-def test_a_client_whose_connect_is_held_is_not(serve: Serve) -> None:
+def test_a_client_whose_connect_is_held_does_not_expire(serve: Serve) -> None:
     server = serve(push_expiry=0.01)
     with Peer(server) as peer:
         peer.begin().hang()
         time.sleep(0.02)
         server.store.add_session()
-        assert len(peer.news()) == 1
+        assert len(peer.notifications()) == 1
 
 
 def test_a_disconnect_ends_the_client_and_its_held_connect(peer: Peer) -> None:
@@ -377,9 +377,9 @@ def test_with_csrf_the_channel_needs_the_token_of_the_session(serve: Serve) -> N
     with Peer(server) as peer:
         refused = peer.post(b"[]")
         assert (refused.status, refused.body) == (403, b"Missing or invalid Csrf token")
-        told = get(server, "/api/v2/me").headers
-        peer.cookies["JSESSIONID"] = told["Set-Cookie"].partition(";")[0].partition("=")[2]
-        peer.headers = {**DEMO, told["X-CSRF-HEADER"]: told["X-CSRF-TOKEN"]}
+        headers = get(server, "/api/v2/me").headers
+        peer.cookies["JSESSIONID"] = headers["Set-Cookie"].partition(";")[0].partition("=")[2]
+        peer.headers = {**DEMO, headers["X-CSRF-HEADER"]: headers["X-CSRF-TOKEN"]}
         assert peer.handshake()["successful"] is True
 
 
@@ -388,10 +388,10 @@ def test_the_channel_may_do_without_the_token(serve: Serve) -> None:
         assert peer.handshake()["successful"] is True
 
 
-# Troubles of the channel
+# Failures of the channel
 
 
-def test_a_cut_resets_what_is_held_and_keeps_the_client(peer: Peer) -> None:
+def test_a_cut_resets_held_connects_and_keeps_the_client(peer: Peer) -> None:
     peer.begin().hang()
     peer.server.cut_push()
     with pytest.raises((ConnectionResetError, RemoteDisconnected)):
@@ -400,10 +400,10 @@ def test_a_cut_resets_what_is_held_and_keeps_the_client(peer: Peer) -> None:
         again.cookies, again.client_id = peer.cookies, peer.client_id
         again.hang()
         peer.server.store.add_session()
-        assert len(again.news()) == 1
+        assert len(again.notifications()) == 1
 
 
-def test_dropped_clients_are_told_where_they_wait(peer: Peer) -> None:
+def test_dropped_clients_are_answered_at_once(peer: Peer) -> None:
     peer.begin().hang()
     peer.server.drop_push()
     assert peer.receive().json() == [UNKNOWN]
@@ -424,37 +424,37 @@ def test_a_restart_loses_logs_sessions_and_clients(peer: Peer) -> None:
         assert again.cookies["JSESSIONID"] != peer.cookies["JSESSIONID"]
 
 
-def test_silence_answers_no_connect_until_it_is_over(peer: Peer) -> None:
+def test_no_connect_is_answered_during_silence(peer: Peer) -> None:
     server = peer.server
     session = server.store.add_session()
     peer.begin()
     server.options.silence = True
     peer.hang(advice={"timeout": 0})
-    server.store.say(session, "unheard")
+    server.store.say(session, "unreceived")
     assert server.await_listeners(1, timeout=0)
     server.options.silence = False
-    *news, reply = peer.receive().json()
-    assert texts(news) == ["unheard"]
+    *notifications, reply = peer.receive().json()
+    assert texts(notifications) == ["unreceived"]
     assert reply == {**CONNECTED, "advice": ADVICE}
 
 
-def test_a_flood_repeats_what_was_heard_again_and_again(serve: Serve) -> None:
+def test_a_flood_repeats_the_latest_notifications(serve: Serve) -> None:
     server = serve(flood=1000)
     session = server.store.add_session()
     with Peer(server) as peer:
         begin = time.monotonic()
         peer.begin()
         server.store.say(session, "drop")
-        heard: list[str] = []
-        while len(heard) < 100:
-            heard += texts(peer.connect()[:-1])
+        received: list[str] = []
+        while len(received) < 100:
+            received += texts(peer.connect()[:-1])
         took = time.monotonic() - begin
-    assert set(heard) == {"drop"}
+    assert set(received) == {"drop"}
     assert took < 2
-    assert len(heard) <= 1 + 1000 * took
+    assert len(received) <= 1 + 1000 * took
 
 
-def test_faults_of_answers_strike_the_channel_too(peer: Peer) -> None:
+def test_faults_of_responses_apply_to_the_channel_too(peer: Peer) -> None:
     peer.begin()
     peer.server.fail_next("502html", "notifications")
     assert peer.post(b"[]").status == 502
@@ -476,12 +476,12 @@ def test_closing_ends_held_connects_at_once() -> None:
         peer.__exit__()
 
 
-def test_scripted_conversations_are_heard_without_any_read(serve: Serve, clock: Clock) -> None:
+def test_scheduled_messages_are_published_without_any_read(serve: Serve, clock: Clock) -> None:
     server = serve(scene="bulk", sessions=1, messages=0, rate=50.0)
     with Peer(server) as peer:
         peer.begin().hang()
         clock.now += 0.03
-        assert texts(peer.news()) == ["message 1 of this run"]
+        assert texts(peer.notifications()) == ["message 1 of this run"]
 
 
 def texts(notices: list[dict[str, Any]]) -> list[str]:

@@ -1,4 +1,4 @@
-"""Every kind of fault, seen from the other end of the connection."""
+"""Every kind of fault as a client sees it."""
 
 import gzip
 import json
@@ -23,7 +23,7 @@ def server(serve: Serve) -> FakeServer:
     return server
 
 
-def test_a_queued_fault_strikes_once_and_only_its_path(server: FakeServer) -> None:
+def test_a_queued_fault_occurs_once_and_only_on_its_path(server: FakeServer) -> None:
     server.fail_next("500", "/messages")
     server.fail_next("503:7", "fields", times=2)
     messages = "/api/v2/me/smsessions/A/messages"
@@ -36,7 +36,7 @@ def test_a_queued_fault_strikes_once_and_only_its_path(server: FakeServer) -> No
     ]
 
 
-def test_a_fault_of_the_options_strikes_until_it_is_taken_back(server: FakeServer) -> None:
+def test_a_fault_of_the_options_occurs_until_it_is_switched_off(server: FakeServer) -> None:
     server.options.fault, server.options.fault_path = ("500",), "/messages"
     messages = "/api/v2/me/smsessions/A/messages"
     assert [get(server, target).status for target in (messages, LIST, messages)] == [500, 200, 500]
@@ -44,7 +44,7 @@ def test_a_fault_of_the_options_strikes_until_it_is_taken_back(server: FakeServe
     assert get(server, messages).status == 200
 
 
-def test_a_seeded_share_of_requests_goes_wrong_the_same_way_each_run(serve: Serve) -> None:
+def test_the_same_share_of_requests_fails_for_the_same_seed(serve: Serve) -> None:
     def statuses(seed: int) -> list[int]:
         server = serve(fault=("500", "429"), fault_rate=0.5, fault_seed=seed)
         return [get(server, LIST).status for _ in range(40)]
@@ -96,7 +96,7 @@ def test_a_status_code_comes_with_http_200(server: FakeServer) -> None:
 
 
 @pytest.mark.parametrize(("kind", "status"), [("502html", 502), ("html", 200)])
-def test_pages_come_instead_of_json(server: FakeServer, kind: str, status: int) -> None:
+def test_html_comes_instead_of_json(server: FakeServer, kind: str, status: int) -> None:
     server.fail_next(kind)
     answer = get(server, LIST)
     assert (answer.status, answer.headers["Content-Type"]) == (status, "text/html")
@@ -115,7 +115,7 @@ def test_a_redirect_leads_to_another_origin(server: FakeServer) -> None:
 
 
 @pytest.mark.parametrize("kind", ["truncated-json", "empty"])
-def test_a_body_can_be_no_json_though_http_is_in_order(server: FakeServer, kind: str) -> None:
+def test_a_body_can_be_invalid_json_with_a_valid_http_response(server: FakeServer, kind: str) -> None:
     server.fail_next(kind)
     answer = get(server, LIST)
     assert answer.status == 200
@@ -171,7 +171,7 @@ def test_a_slow_body_is_whole_in_the_end(server: FakeServer) -> None:
     assert get(server, LIST).body == whole
 
 
-def test_a_hanging_answer_outlasts_the_patience_of_the_reader(server: FakeServer) -> None:
+def test_a_hanging_response_outlasts_the_timeout_of_the_client(server: FakeServer) -> None:
     server.fail_next("hang")
     with pytest.raises(TimeoutError):
         get(server, LIST, timeout=0.05)
@@ -212,14 +212,14 @@ def test_pages_are_reordered_and_repeated(server: FakeServer) -> None:
 
 
 @pytest.mark.parametrize("kind", ["reorder", "repeat"])
-def test_what_has_no_messages_is_neither_reordered_nor_repeated(server: FakeServer, kind: str) -> None:
+def test_a_response_without_messages_is_neither_reordered_nor_repeated(server: FakeServer, kind: str) -> None:
     server.options.fault = (kind,)
     assert get(server, LIST).json()["statusCode"] == 0
     server.options.unknown_path = "404html"
     assert get(server, "/nothing").status == 404
 
 
-def test_a_fault_counts_when_it_has_struck(server: FakeServer) -> None:
+def test_a_fault_counts_when_it_has_occurred(server: FakeServer) -> None:
     server.fail_next("503:7", "fields", times=2)
     assert server.fault_counts == {}
     for target in ("/api/v2/me", LIST):
@@ -236,7 +236,7 @@ def test_a_page_that_has_no_other_order_leaves_the_fault_to_the_next(server: Fak
     assert server.fault_counts == {"reorder": 1}
 
 
-def test_a_fault_that_is_to_come_can_be_taken_back(server: FakeServer) -> None:
+def test_a_queued_fault_can_be_cancelled(server: FakeServer) -> None:
     server.fail_next("500")
     server.cancel_faults()
     assert get(server, LIST).status == 200

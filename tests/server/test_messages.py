@@ -1,4 +1,4 @@
-"""The messages resource: its window, its wording and what the documentation leaves open."""
+"""The messages resource: its window, its forms, and what the documentation leaves open."""
 
 import pytest
 
@@ -12,7 +12,7 @@ CUSTOMER = {"type": "Customer", "nickname": "Noor", "participantId": "0090000000
 
 
 def with_session(serve: Serve, length: int = 0, **options: object) -> FakeServer:
-    """A server with one session of so many short messages."""
+    """A server with one session of `length` short messages."""
     server = serve(**options)
     server.store.add_session(ID, customer="Noor")
     for number in range(length):
@@ -20,7 +20,7 @@ def with_session(serve: Serve, length: int = 0, **options: object) -> FakeServer
     return server
 
 
-def test_a_message_has_the_fields_of_the_printed_ones(serve: Serve, clock: Clock) -> None:
+def test_a_message_has_the_documented_fields(serve: Serve, clock: Clock) -> None:
     server = with_session(serve)
     clock.now += 1.25
     server.store.say(ID, "Hello", "Robin", visibility="Agents")
@@ -61,7 +61,7 @@ def test_start_index_is_inclusive_and_count_is_messages(
 
 
 @pytest.mark.parametrize("query", ["?startIndex=x", "?count=-1", "?count="])
-def test_a_window_that_is_none_is_an_input_error(serve: Serve, query: str) -> None:
+def test_an_invalid_window_is_an_input_error(serve: Serve, query: str) -> None:
     answer = get(with_session(serve, 1), TARGET + query)
     assert (answer.status, answer.json()["statusCode"]) == (200, 10)
 
@@ -191,7 +191,7 @@ def test_a_sender_can_have_the_fullest_form(serve: Serve) -> None:
     }
 
 
-def test_unknown_types_and_keys_can_be_had(serve: Serve) -> None:
+def test_types_and_keys_can_be_unknown(serve: Serve) -> None:
     server = with_session(serve, 4, unknown=True)
     assert [message["type"] for message in messages(server, ID)] == ["Text", "Text", "ReactionAdded", "Text"]
     extra = {"origin": "gateway-2", "hops": [1, 2], "retry": None}

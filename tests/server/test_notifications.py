@@ -1,4 +1,4 @@
-"""The notifications themselves: the forms that the pages print, and what befalls them on their way."""
+"""Notifications: the documented forms, and lost, repeated, swapped, foreign and malformed ones."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -29,20 +29,22 @@ CAPABILITIES = [
 
 @pytest.fixture
 def peer(serve: Serve) -> Iterator[Peer]:
-    """A client that hears everything, and is answered at once where there is nothing to hear."""
+    """A client that subscribes to everything and whose connects are hardly held."""
     with Peer(serve(hold=0.001)) as peer:
         yield peer.begin("/**")
 
 
-def heard(peer: Peer) -> list[Any]:
-    """What has come for this client since it last asked."""
-    *news, reply = peer.connect()
+def delivered(peer: Peer) -> list[Any]:
+    """The notifications for this client since the last call."""
+    *elements, reply = peer.connect()
     assert reply == {"channel": "/meta/connect", "successful": True}
-    return [notice["data"] if isinstance(notice, dict) and "data" in notice else notice for notice in news]
+    return [
+        notice["data"] if isinstance(notice, dict) and "data" in notice else notice for notice in elements
+    ]
 
 
-def texts(news: list[Any]) -> list[str]:
-    return [message["text"] for data in news for message in data["messages"]]
+def texts(elements: list[Any]) -> list[str]:
+    return [message["text"] for data in elements for message in data["messages"]]
 
 
 # Forms
@@ -51,7 +53,7 @@ def texts(news: list[Any]) -> list[str]:
 def test_a_message_comes_as_sms_send_message_prints_it(peer: Peer) -> None:
     store = peer.server.store
     session = store.add_session("A")
-    heard(peer)
+    delivered(peer)
     store.say(session, "hello")
     assert peer.connect()[0] == {
         "channel": "/v2/me/smssession",
@@ -88,22 +90,22 @@ def test_which_key_names_the_session_is_a_switch(
     options, store = peer.server.options, peer.server.store
     options.push_keys, options.push_address = keys, address
     session = store.add_session("A")
-    [data] = heard(peer)
+    [data] = delivered(peer)
     key = next(iter(named)).removesuffix("Uri").removesuffix("Path")
     assert data[key]["uri"] == f"{peer.server.url}/api/v2/{key}s/A"
     store.say(session, "hello")
-    [data] = heard(peer)
+    [data] = delivered(peer)
     assert {name: value for name, value in data.items() if key in name} == {
         name: value.replace("URL", peer.server.url) for name, value in named.items()
     }
 
 
-def test_a_message_may_come_without_a_word_of_its_session(peer: Peer) -> None:
+def test_a_message_may_come_without_its_session(peer: Peer) -> None:
     peer.server.options.push_address = "none"
     session = peer.server.store.add_session("A")
-    heard(peer)
+    delivered(peer)
     peer.server.store.say(session, "hello")
-    [data] = heard(peer)
+    [data] = delivered(peer)
     assert data.keys() == {"messages", "notificationType", "messageType"}
 
 
@@ -126,7 +128,7 @@ def test_each_change_comes_with_the_fields_that_its_page_prints(peer: Peer) -> N
     }
     received = {"receivedDate": "2026-03-02T09:00:00.000+0000", "chatType": "Inbound"}
     left = ["Complete", "SetDisposition", "AttachUserData", "UpdateUserData"]
-    assert heard(peer) == [
+    assert delivered(peer) == [
         {
             "messageType": kind,
             "notificationType": "StatusChange",
@@ -168,58 +170,58 @@ def test_minimal_sessions_and_odd_times_reach_notifications_too(peer: Peer) -> N
     options.minimal, options.timestamps = True, "glued"
     session = store.add_session("A")
     store.say(session, "hello")
-    state, log = heard(peer)
+    state, log = delivered(peer)
     uri = f"{peer.server.url}/api/v2/smssessions/A"
     assert state["smssession"] == {"state": "Chatting", "id": "A", "uri": uri}
     assert log["messages"][0]["timestamp"] == "2026-03-0209:00:00.000+0000"
 
 
-def test_users_hear_of_their_own_sessions_only(serve: Serve) -> None:
+def test_users_get_notifications_of_their_own_sessions_only(serve: Serve) -> None:
     server = serve(hold=0.001)
     with Peer(server) as demo, Peer(server, SAMPLE) as sample:
         demo.begin()
         sample.begin()
         server.store.add_session("A")
         server.store.add_session("B", owner="sample")
-        assert [data["smssession"]["id"] for data in heard(demo)] == ["A"]
-        assert [data["smssession"]["id"] for data in heard(sample)] == ["B"]
+        assert [data["smssession"]["id"] for data in delivered(demo)] == ["A"]
+        assert [data["smssession"]["id"] for data in delivered(sample)] == ["B"]
 
 
 def test_a_message_that_comes_late_is_not_notified(peer: Peer) -> None:
     store = peer.server.store
     session = store.add_session()
-    heard(peer)
+    delivered(peer)
     store.append(session, {"type": "Text", "text": "late"}, late=3)
     store.say(session, "next")
-    assert texts(heard(peer)) == ["next"]
+    assert texts(delivered(peer)) == ["next"]
 
 
-# Troubles on the way
+# Failures
 
 
 def say(peer: Peer, count: int) -> list[Any]:
-    """What is heard of so many messages, each a number."""
+    """The notifications of `count` messages, each with its number as text."""
     session = next(iter(peer.server.store.visible_to("demo"))).id
     for number in range(count):
         peer.server.store.say(session, str(number))
-    return heard(peer)
+    return delivered(peer)
 
 
 @pytest.fixture
-def talk(peer: Peer) -> Peer:
-    """The same client, where a session exists."""
+def chatting(peer: Peer) -> Peer:
+    """The same client, with one session."""
     peer.server.store.add_session("A")
-    heard(peer)
+    delivered(peer)
     return peer
 
 
-def test_nothing_goes_wrong_unasked(talk: Peer) -> None:
-    assert texts(say(talk, 20)) == [str(number) for number in range(20)]
+def test_without_switches_nothing_is_lost(chatting: Peer) -> None:
+    assert texts(say(chatting, 20)) == [str(number) for number in range(20)]
 
 
-def test_the_next_notifications_can_be_lost(talk: Peer) -> None:
-    talk.server.lose_notifications(2)
-    assert texts(say(talk, 4)) == ["2", "3"]
+def test_the_next_notifications_can_be_lost(chatting: Peer) -> None:
+    chatting.server.lose_notifications(2)
+    assert texts(say(chatting, 4)) == ["2", "3"]
 
 
 def test_a_share_gets_lost_the_same_one_each_time(serve: Serve) -> None:
@@ -235,22 +237,22 @@ def test_a_share_gets_lost_the_same_one_each_time(serve: Serve) -> None:
     assert left(2) != some
 
 
-def test_every_notification_can_come_twice(talk: Peer) -> None:
-    talk.server.options.push_repeated = 1
-    assert texts(say(talk, 2)) == ["0", "0", "1", "1"]
+def test_every_notification_can_come_twice(chatting: Peer) -> None:
+    chatting.server.options.push_repeated = 1
+    assert texts(say(chatting, 2)) == ["0", "0", "1", "1"]
 
 
-def test_neighbours_can_change_places(talk: Peer) -> None:
-    talk.server.options.push_reordered = 1
-    assert texts(say(talk, 5)) == ["1", "0", "3", "2"]
-    talk.server.options.push_reordered = 0
-    assert texts(say(talk, 1)) == ["0", "4"]
+def test_neighbours_can_change_places(chatting: Peer) -> None:
+    chatting.server.options.push_reordered = 1
+    assert texts(say(chatting, 5)) == ["1", "0", "3", "2"]
+    chatting.server.options.push_reordered = 0
+    assert texts(say(chatting, 1)) == ["0", "4"]
 
 
-def test_foreign_notifications_come_in_between(talk: Peer) -> None:
-    talk.server.options.push_foreign = 1
-    foreign, own = say(talk, 5)[::2], say(talk, 5)[1::2]
-    api = f"{talk.server.url}/api/v2"
+def test_foreign_notifications_come_in_between(chatting: Peer) -> None:
+    chatting.server.options.push_foreign = 1
+    foreign, own = say(chatting, 5)[::2], say(chatting, 5)[1::2]
+    api = f"{chatting.server.url}/api/v2"
     message = {"index": 1, "type": "Text", "text": "elsewhere", "visibility": "All"}
     log = {"messages": [message], "notificationType": "NewMessages", "messageType": "MessageLogUpdated"}
     chat = f"{api}/chats/0000Nc0000000001"
@@ -268,18 +270,18 @@ def test_foreign_notifications_come_in_between(talk: Peer) -> None:
     assert texts(own) == ["0", "1", "2", "3", "4"]
 
 
-def test_chats_are_heard_by_those_who_subscribed_to_them(serve: Serve) -> None:
+def test_notifications_of_chats_need_their_subscription(serve: Serve) -> None:
     server = serve(hold=0.001, push_foreign=1)
     server.store.add_session("A")
     with Peer(server) as peer:
-        news = say(peer.begin("/v2/me/smssession"), 3)
-    assert texts(news) == ["0", "1", "2"]
+        elements = say(peer.begin("/v2/me/smssession"), 3)
+    assert texts(elements) == ["0", "1", "2"]
 
 
-def test_malformed_elements_come_in_between_and_are_json(talk: Peer) -> None:
-    talk.server.options.push_malformed = 1
-    news = say(talk, 20)
-    malformed, own = news[::2], news[1::2]
+def test_malformed_elements_come_in_between_and_are_json(chatting: Peer) -> None:
+    chatting.server.options.push_malformed = 1
+    elements = say(chatting, 20)
+    malformed, own = elements[::2], elements[1::2]
     assert texts(own) == [str(number) for number in range(20)]
     assert malformed[:4] == [17, None, "junk", [[]]]
     assert malformed[17:] == malformed[:3]

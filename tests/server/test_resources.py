@@ -76,7 +76,7 @@ def test_fields_and_filters_select(server: FakeServer) -> None:
     assert selected["smsessions"] == [{"id": "0000Na9C26EF001B", "state": "Invited"}]
 
 
-def test_resources_may_name_another_host_than_the_one_asked(server: FakeServer) -> None:
+def test_resources_may_name_another_host(server: FakeServer) -> None:
     server.options.uri_base = "https://balancer.example/api/v2"
     uri = get(server, LIST).json()["smsessions"][0]["uri"]
     assert uri == "https://balancer.example/api/v2/smsessions/0000Na9C26EF001A"
@@ -85,7 +85,7 @@ def test_resources_may_name_another_host_than_the_one_asked(server: FakeServer) 
 @pytest.mark.parametrize(
     ("spelling", "single", "double"), [("single", 200, 404), ("double", 404, 200), ("both", 200, 200)]
 )
-def test_the_path_has_the_spelling_chosen(
+def test_the_path_has_the_chosen_spelling(
     server: FakeServer, spelling: str, single: int, double: int
 ) -> None:
     server.options.spelling = spelling
@@ -97,7 +97,7 @@ def test_the_path_has_the_spelling_chosen(
     assert get(server, f"{path}/0000Na9C26EF001A/messages").json() == {"statusCode": 0, "messages": []}
 
 
-def test_keys_follow_the_path_unless_told_otherwise(server: FakeServer) -> None:
+def test_keys_follow_the_path_or_have_one_spelling(server: FakeServer) -> None:
     server.options.spelling = "both"
     assert get(server, f"{DOUBLE}?fields=*").json()["smssessions"][0] == first_session(server, "smssessions")
     server.options.keys = "single"
@@ -144,7 +144,7 @@ def test_null_fields_are_all_but_id_and_uri(server: FakeServer) -> None:
     assert first == {**expected, "id": "0000Na9C26EF001A", "uri": first_session(server)["uri"]}
 
 
-def test_unknown_states_and_keys_can_be_had(server: FakeServer) -> None:
+def test_states_and_keys_can_be_unknown(server: FakeServer) -> None:
     server.options.unknown = True
     first, second = get(server, LIST).json()["smsessions"]
     extra = {"priority": 3, "parent": {"kind": "campaign", "ids": [7, None]}}
@@ -236,7 +236,7 @@ def test_one_service_answers_by_its_id(server: FakeServer) -> None:
         "/api/v2/me/smsessions/0000Na9C26EF001A/participants",
     ],
 )
-def test_what_does_not_exist_is_not_found_in_three_ways(server: FakeServer, target: str) -> None:
+def test_not_found_has_three_forms(server: FakeServer, target: str) -> None:
     answer = get(server, target)
     assert (answer.status, answer.json()) == (404, NOT_FOUND)
     server.options.unknown_path = "200"

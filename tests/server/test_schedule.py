@@ -1,4 +1,4 @@
-"""The troubles of a long run: how often each comes, and that each does what it is called."""
+"""The fault schedule of a long run: how often each fault comes, and what it does."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -21,25 +21,25 @@ def server(serve: Serve) -> Iterator[FakeServer]:
 
 def test_each_kind_comes_equally_often_and_in_the_same_order_for_a_seed() -> None:
     first = FaultSchedule(1).schedule(each=60, pause=0.5)
-    assert Counter(trouble.kind for trouble in first) == dict.fromkeys(KINDS, 60)
+    assert Counter(fault.kind for fault in first) == dict.fromkeys(KINDS, 60)
     assert first == FaultSchedule(1).schedule(each=60, pause=0.5)
-    assert [trouble.kind for trouble in first] != [
-        trouble.kind for trouble in FaultSchedule(2).schedule(each=60, pause=0.5)
+    assert [fault.kind for fault in first] != [
+        fault.kind for fault in FaultSchedule(2).schedule(each=60, pause=0.5)
     ]
 
 
-def test_troubles_come_half_a_second_apart_on_the_average() -> None:
-    pauses = [trouble.after for trouble in FaultSchedule(1).schedule(each=60, pause=0.5)]
+def test_pauses_have_the_given_average() -> None:
+    pauses = [fault.after for fault in FaultSchedule(1).schedule(each=60, pause=0.5)]
     assert 0.45 < sum(pauses) / len(pauses) < 0.55
     assert 0 <= min(pauses) < max(pauses) <= 1.0
 
 
-def test_an_unknown_trouble_is_refused(server: FakeServer) -> None:
+def test_an_unknown_fault_is_refused(server: FakeServer) -> None:
     with pytest.raises(ValueError, match="no such fault: 'rain'"):
         FaultSchedule(1).apply(server, "rain")
 
 
-def test_a_trouble_of_reads_strikes_the_next_read_and_no_connect(server: FakeServer) -> None:
+def test_a_fault_of_reads_occurs_at_the_next_read_and_no_connect(server: FakeServer) -> None:
     assert FaultSchedule(1).apply(server, "500") == {}
     with Peer(server) as peer:
         peer.begin()
@@ -55,7 +55,7 @@ def test_a_late_message_leaves_a_gap_for_less_than_eight_seconds(server: FakeSer
     assert indices(server, "A") == [1, 2]
 
 
-def test_a_gap_that_nobody_was_shown_does_not_count(server: FakeServer, clock: Clock) -> None:
+def test_a_gap_in_no_response_does_not_count(server: FakeServer, clock: Clock) -> None:
     FaultSchedule(1).apply(server, "late")
     server.fail_next("500", "/messages")
     assert get(server, "/api/v2/me/smsessions/A/messages").status == 500
@@ -76,18 +76,18 @@ def test_a_late_message_needs_a_session(serve: Serve) -> None:
     assert FaultSchedule(1).apply(serve(), "late") == {}
 
 
-def test_a_lost_notification_is_one(server: FakeServer) -> None:
+def test_exactly_one_notification_is_lost(server: FakeServer) -> None:
     with Peer(server) as peer:
         peer.begin()
         FaultSchedule(1).apply(server, "notification-lost")
         for text in ("one", "two"):
             server.store.say("A", text)
-        news = peer.connect()[:-1]
-    assert [notice["data"]["messages"][0]["text"] for notice in news] == ["two"]
+        notifications = peer.connect()[:-1]
+    assert [notice["data"]["messages"][0]["text"] for notice in notifications] == ["two"]
     assert server.fault_counts["notification-lost"] == 1
 
 
-def test_a_notification_for_nobody_is_not_lost(server: FakeServer) -> None:
+def test_a_notification_without_subscribers_is_not_lost(server: FakeServer) -> None:
     with Peer(server) as peer:
         peer.handshake()
         FaultSchedule(1).apply(server, "notification-lost")
@@ -96,11 +96,11 @@ def test_a_notification_for_nobody_is_not_lost(server: FakeServer) -> None:
         peer.subscribe("/v2/me/*")
         server.cancel_faults()
         server.store.say("A", "two")
-        news = peer.connect()[:-1]
-    assert [notice["data"]["messages"][0]["text"] for notice in news] == ["two"]
+        notifications = peer.connect()[:-1]
+    assert [notice["data"]["messages"][0]["text"] for notice in notifications] == ["two"]
 
 
-def test_a_dropped_channel_knows_its_clients_no_more(server: FakeServer) -> None:
+def test_a_dropped_channel_forgets_its_clients(server: FakeServer) -> None:
     with Peer(server) as peer:
         peer.begin()
         FaultSchedule(1).apply(server, "push-dropped")
@@ -122,7 +122,7 @@ def test_a_cut_channel_resets_a_held_connect(server: FakeServer) -> None:
             peer.receive()
 
 
-def test_a_restart_hands_back_what_it_loses(server: FakeServer) -> None:
+def test_a_restart_returns_the_logs_that_it_loses(server: FakeServer) -> None:
     server.store.say("A", "old")
     lost = FaultSchedule(1).apply(server, "restart")
     assert [message["text"] for message in lost["A"]] == ["old"]
@@ -130,8 +130,6 @@ def test_a_restart_hands_back_what_it_loses(server: FakeServer) -> None:
     assert server.fault_counts == {"restart": 1}
 
 
-def test_a_trouble_is_a_pause_and_a_kind() -> None:
-    [trouble] = [
-        trouble for trouble in FaultSchedule(3).schedule(each=1, pause=0) if trouble.kind == "restart"
-    ]
-    assert trouble == ScheduledFault(0.0, "restart")
+def test_a_scheduled_fault_is_a_pause_and_a_kind() -> None:
+    [fault] = [fault for fault in FaultSchedule(3).schedule(each=1, pause=0) if fault.kind == "restart"]
+    assert fault == ScheduledFault(0.0, "restart")

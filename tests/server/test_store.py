@@ -1,4 +1,4 @@
-"""The store behind the server: logs, what happens to them, and who is told."""
+"""The store: logs, changes, subscribers, and scripted events."""
 
 import pytest
 
@@ -43,8 +43,8 @@ def test_a_restart_loses_the_logs_and_numbers_from_the_start(serve: Serve) -> No
 
 
 def test_subscribers_hear_of_every_change_in_order(clock: Clock) -> None:
-    store, heard = FakeStore(clock), list[Change]()
-    unsubscribe = store.subscribe(heard.append)
+    store, changes = FakeStore(clock), list[Change]()
+    unsubscribe = store.subscribe(changes.append)
     session = store.add_session(state="Invited")
     store.set_state(session, "Chatting")
     message = store.say(session, "hello")
@@ -55,7 +55,7 @@ def test_subscribers_hear_of_every_change_in_order(clock: Clock) -> None:
     store.remove(session)
     unsubscribe()
     store.add_session()
-    assert heard == [
+    assert changes == [
         Change("state", session),
         Change("state", session),
         Change("message", session, message),
@@ -66,13 +66,13 @@ def test_subscribers_hear_of_every_change_in_order(clock: Clock) -> None:
     ]
 
 
-def test_participants_speak_by_nickname_id_or_type(clock: Clock) -> None:
+def test_a_sender_is_named_by_nickname_id_or_type(clock: Clock) -> None:
     store = FakeStore(clock)
     session = store.add_session(customer="Noor", agents=("Robin", "Sasha"))
     by = ["Sasha", "0090000000000002", "Agent"]
     assert [store.say(session, "x", name)["from"]["nickname"] for name in by] == ["Sasha", "Noor", "Robin"]
     with pytest.raises(KeyError):
-        store.say(session, "x", "Nobody")
+        store.say(session, "x", "Nemo")
 
 
 def test_only_its_owner_sees_an_owned_session(clock: Clock) -> None:
@@ -94,7 +94,7 @@ def test_generated_ids_stay_different_after_a_removal(clock: Clock) -> None:
     ]
 
 
-def test_cues_happen_when_the_clock_reaches_them(clock: Clock) -> None:
+def test_events_are_applied_when_the_clock_reaches_them(clock: Clock) -> None:
     opening = {"state": "Invited", "participants": [], "received": int(START * 1000)}
     events = [
         TimedEvent(START + 1, 0, "open", "A", opening),
@@ -116,7 +116,7 @@ def test_cues_happen_when_the_clock_reaches_them(clock: Clock) -> None:
     assert (store.advance(), list(store.sessions), list(store.logs)) == (None, [], [])
 
 
-def test_a_script_passes_over_a_session_that_was_removed(serve: Serve, clock: Clock) -> None:
+def test_events_of_a_removed_session_are_skipped(serve: Serve, clock: Clock) -> None:
     server = serve(scene="live")
     listed = get(server, "/api/v2/me/smsessions?fields=id").json()["smsessions"]
     for session in listed:

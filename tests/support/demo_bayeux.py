@@ -1,4 +1,4 @@
-"""A CometD client with nothing to it: one connection, its cookies, and Bayeux messages written out."""
+"""A minimal CometD client: one connection, its cookies, and Bayeux messages written out."""
 
 import json
 from typing import Any
@@ -17,7 +17,7 @@ Message = dict[str, Any]
 
 
 class Peer:
-    """Closed at the end of a `with`; `cookies` and `client_id` may be set to another's."""
+    """A context manager; `cookies` and `client_id` may be set to those of another client."""
 
     def __init__(self, server: FakeServer, headers: dict[str, str] = DEMO, path: str = PATH) -> None:
         self.server = server
@@ -52,7 +52,7 @@ class Peer:
         return self.receive()
 
     def say(self, *messages: Message) -> Any:
-        """Send these messages; what comes back."""
+        """Send these messages and return the response."""
         return self.post(_body(messages)).json()
 
     def message(self, kind: str, **fields: object) -> Message:
@@ -74,22 +74,22 @@ class Peer:
         self.send(_body((self.message("connect", connectionType="long-polling", **fields),)))
 
     def begin(self, *topics: str) -> "Peer":
-        """Go as far as a first connect, so that the next one is held."""
+        """Handshake, subscribe, and send the first connect, so that the next one is held."""
         self.handshake()
         self.subscribe(*topics or ("/v2/me/*",))
         self.connect()
         return self
 
     def hang(self, **fields: object) -> None:
-        """Send a connect and see it held."""
+        """Send a connect and wait until it is held."""
         self.send_connect(**fields)
         assert self.server.await_listeners()
 
-    def news(self) -> list[Message]:
-        """What a connect brings beside its own reply: the one that is held."""
-        *news, reply = self.receive().json()
+    def notifications(self) -> list[Message]:
+        """The notifications that the held connect brings."""
+        *notifications, reply = self.receive().json()
         assert reply == {"channel": "/meta/connect", "successful": True}
-        return news
+        return notifications
 
 
 def _body(messages: tuple[Message, ...]) -> bytes:

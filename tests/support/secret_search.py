@@ -18,7 +18,7 @@ from urllib.parse import quote, quote_plus
 
 from keyring.backend import KeyringBackend
 
-from smscli.demo.http_server import HttpRequest, HttpResponse
+from smscli.demo.http_server import DemoRequest, DemoResponse
 from tests.server.api import HttpSessions, csrf_token
 from tests.server.faults import KINDS
 from tests.server.options import Options
@@ -157,7 +157,7 @@ class Told(FakeServer):
         """Refuse requests whose path ends so, in words that repeat their headers."""
         usual = self.api.answer
 
-        def answer(request: HttpRequest, user: str | None) -> HttpResponse:
+        def answer(request: DemoRequest, user: str | None) -> DemoResponse:
             answered = usual(request, user)
             if request.path.endswith(ends):
                 answered.status, answered.body = _quoting(request)
@@ -180,7 +180,7 @@ class Told(FakeServer):
         self.store.end(ID)
 
 
-def _quoting(request: HttpRequest) -> tuple[int, bytes]:
+def _quoting(request: DemoRequest) -> tuple[int, bytes]:
     """The status and body of a refusal that repeats what a request said of its sender."""
     words = "refused: " + " ".join(request.headers.values())
     if request.path.endswith("notifications"):

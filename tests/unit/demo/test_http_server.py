@@ -6,15 +6,15 @@ from http.client import HTTPConnection
 
 import pytest
 
-from smscli.demo.http_server import HttpRequest, HttpResponse, HttpServer, json_bytes
+from smscli.demo.http_server import DemoRequest, DemoResponse, HttpServer, json_bytes
 
 
 @pytest.fixture
 def port() -> Iterator[int]:
     """A server that answers with the method, the path, the query and the length of the body."""
 
-    def respond(request: HttpRequest) -> HttpResponse:
-        return HttpResponse(
+    def respond(request: DemoRequest) -> DemoResponse:
+        return DemoResponse(
             body=json_bytes([request.method, request.path, request.query, len(request.body)]),
             headers=(("X-Cookie", request.cookie("a") or "none"),),
         )
