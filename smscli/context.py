@@ -4,7 +4,7 @@ import time
 import traceback
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -33,6 +33,7 @@ class AppContext:
         self.json_stderr = json_stderr
         self.clock: Callable[[], float] = time.monotonic
         self.options = CliOptions()
+        self.recorded_until: datetime | None = None
         self._time_limit: float | None = None
         self._new_profile_allowed = False
         self._is_warned = False
@@ -206,9 +207,15 @@ class AppContext:
 
     @property
     def server_time(self) -> datetime | None:
-        """The server's clock at its last answer; None without a request, or without a `Date`."""
+        """The server's clock at its last answer; None without an answer that told it."""
         client: GwsClient | None = self.__dict__.get("client")
         return client.now if client else None
+
+    @property
+    def now(self) -> datetime:
+        """The time that relative times count from: of a recording its newest time, else the server's clock,
+        else our own."""
+        return self.recorded_until or self.server_time or datetime.now(UTC)
 
     def reads(self, redact: bool) -> "Reads":
         """The client's reads, masked with `redact`."""

@@ -8,7 +8,7 @@ as long, which each start would feel.
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple, Protocol, TypeGuard
@@ -58,6 +58,15 @@ SAID_TYPES = frozenset({MessageType.TEXT, MessageType.PUSH_URL})
 """The types of messages that somebody wrote to somebody."""
 
 VISIBLE_TO_ALL = "All"
+
+
+def caseless(text: str) -> str:
+    """`text` for comparing names: case is ignored, and so is how accented letters are composed (NFC)."""
+    if text.isascii():
+        return text.lower()
+    from unicodedata import normalize
+
+    return normalize("NFC", normalize("NFC", text).casefold())
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +120,7 @@ class Message:
 
     `index` is None where the server sent none; -1 (TranscriptSaveDone) has no place in the order. `at` is
     aware and in UTC, None when absent or unreadable. `sent` is the server's own object, for export.
+    `original` is the message that this one masks, for filters only.
     """
 
     session_id: str
@@ -125,11 +135,19 @@ class Message:
     attachment: Json | None = None
     late: bool = False
     sent: Json = field(default_factory=lambda: _NOTHING, compare=False, repr=False)
+    original: "Message | None" = field(default=None, compare=False, repr=False)
 
     @property
     def order(self) -> int | None:
         """Its place in the log; None for one that has none."""
         return self.index if self.index is not None and self.index >= 0 else None
+
+    @property
+    def unmasked(self) -> "Message":
+        """The message that filters judge: the original of a masked one."""
+        if self.original is None:
+            return self
+        return replace(self.original, late=True) if self.late else self.original
 
     @property
     def participant_id(self) -> str | None:
@@ -206,9 +224,9 @@ class Listing(NamedTuple):
         begins so, or one that differs little; None where nothing is near."""
         from difflib import get_close_matches
 
-        ids, sought = {one.id.casefold(): one.id for one in self.sessions}, name.casefold()
+        ids, sought = {caseless(one.id): one.id for one in self.sessions}, caseless(name)
         people = ((one.id, nickname) for one in self.sessions for nickname in one.nicknames(Role.CUSTOMER))
-        named = {session_id for session_id, nickname in people if nickname.casefold() == sought}
+        named = {session_id for session_id, nickname in people if caseless(nickname) == sought}
         begun = {session_id for folded, session_id in ids.items() if sought and folded.startswith(sought)}
         for found in (named, begun):
             if len(found) == 1:

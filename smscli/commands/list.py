@@ -1,12 +1,12 @@
 """`smscli list`: the live sessions, once or kept on the screen."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from smscli.commands.notices import no_live_sessions, none_matches
+from smscli.commands.notices import listed, no_live_sessions, none_matches, notice_no_match
 from smscli.commands.options import (
     CustomerOption,
     IntervalOption,
@@ -35,6 +35,7 @@ from smscli.output.columns import (
     SortOrder,
     parse_columns,
     parse_order,
+    unmatched_user_data,
 )
 from smscli.output.formats import output_format
 
@@ -69,6 +70,13 @@ class ListQuery:
         """The sessions that pass, in order."""
         passed = tuple(one for one in sessions if self.filter is None or self.filter.passes(one))
         return self.order.sorted(passed) if self.order else passed
+
+    def notices(self, sessions: Sequence[Session]) -> Iterator[str]:
+        """One for each state and each key of the user data that none of the sessions has."""
+        if self.filter:
+            yield from self.filter.notices(sessions)
+        yield from _unmatched("--columns", self.columns, sessions)
+        yield from _unmatched("--sort", [self.order.column] if self.order else [], sessions)
 
 
 def list_(
@@ -113,6 +121,7 @@ def list_(
         sessions = tuple(map(masking.mask_session, sessions))
     caption = f"SMS sessions of {app.user} at {app.host}"
     app.terminal.write(form.sessions(sessions, query.columns, caption))
+    notice_no_match(app, query.notices(listing.sessions), redact=redact)
     _notice_empty(app, listing, len(sessions))
 
 
@@ -123,12 +132,20 @@ def _query(
     if states or customer is not None:
         from smscli.transcript import filters
 
-        filter = filters.SessionFilter(filters.states(states), customer)
+        filter = filters.session_filter(states, customer)
     return ListQuery(
         parse_columns(columns) if columns is not None else LIVE_COLUMNS if live else DEFAULT_COLUMNS,
         filter,
         parse_order(sort, live=live) if sort is not None else None,
     )
+
+
+def _unmatched(option: str, columns: Iterable[Column], sessions: Sequence[Session]) -> Iterator[str]:
+    for column in columns:
+        keys = unmatched_user_data(column, sessions)
+        if sessions and keys is not None:
+            found = f"user data found here: {listed(keys)}" if keys else "no session has user data"
+            yield f"{option} {column.name} matches nothing; {found}"
 
 
 def _need_watch(options: dict[str, object]) -> None:
@@ -142,6 +159,6 @@ def _notice_empty(app: AppContext, listing: Listing, shown: int) -> None:
     if not listing.sessions:
         app.notice("whose", no_live_sessions(app))
     elif not shown:
-        app.notice("whose", none_matches(len(listing.sessions)))
+        app.notice("no-match", none_matches(len(listing.sessions)))
     if listing.uris_only:
         app.notice("whose", "the server sent addresses in place of sessions: of those only the ids are known")

@@ -6,10 +6,13 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import tzinfo
+from functools import cached_property
+from io import BytesIO
 from itertools import groupby
 from operator import attrgetter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
+from smscli.commands.notices import notice_unmatched
 from smscli.commands.options import (
     NO_FILTERS,
     CountOption,
@@ -30,7 +33,7 @@ from smscli.commands.options import (
     UtcOption,
     check_window,
     last_entries,
-    parse_entry_filter,
+    parse_entry_query,
     recording_named,
     typing_mode,
     zone_option,
@@ -41,7 +44,7 @@ from smscli.errors import LocalError, UsageError
 from smscli.model import Message, Page
 from smscli.output.formats import output_format
 from smscli.output.terminal import Terminal
-from smscli.transcript.filters import EntryFilter, LastEntries, SelectedEntry
+from smscli.transcript.filters import EntryFilter, EntryQuery, FilterTally, LastEntries, SelectedEntry
 
 if TYPE_CHECKING:
     from smscli.commands.html_writer import HtmlWriter
@@ -81,17 +84,19 @@ def messages(
     if html is not None and (json or jsonl):
         raise UsageError("--html goes with neither --json nor --jsonl")
     mode = typing_mode(typing, form.typing)
-    entry_filter = parse_entry_filter(app, filters, zone, since=since, until=until)
+    query = parse_entry_query(app, filters, zone, since=since, until=until)
     source = _source((session_id, recorded_id), from_file, last, start_index, count)
     page_file = app.file(html) if html is not None else None
-    reader = TranscriptReader(app, mode, entry_filter, last_entries(last))
+    reader = TranscriptReader(app, mode, query, last_entries(last), redact=redact)
     with (
         source.page_writer(app, page_file, redact, zone)
         if page_file is not None
         else form.entries(mode, many=source.is_many)
     ) as writer:
-        reader.write(source.pages(app, redact, writer.check), writer)
-    if not reader.found_any:
+        reader.write(source.pages(app, query, writer.check), writer)
+    if reader.found_any:
+        notice_unmatched(app, reader.tally, redact=redact)
+    else:
         source.notice_empty(app)
 
 
@@ -115,8 +120,9 @@ class MessageSource:
 
     def page_writer(self, app: AppContext, path: str, redact: bool, zone: tzinfo | None) -> "HtmlWriter":
         """The writer of an HTML page about this source."""
-        from smscli.commands.html_writer import HtmlWriter
+        from smscli.commands.html_writer import HtmlWriter, check_new_file
 
+        check_new_file(path)
         session = None
         if self.recording is None:
             session = app.reads(redact).sessions().find(self.session_id or "")
@@ -125,13 +131,13 @@ class MessageSource:
         facts = [("masked", "long numbers, e-mail addresses and user data")] if redact else []
         return HtmlWriter(app, path, title, session, facts, zone, self.is_many)
 
-    def pages(self, app: AppContext, redact: bool, on_wait: Callable[[], None]) -> Iterable[Page]:
+    def pages(self, app: AppContext, query: EntryQuery, on_wait: Callable[[], None]) -> Iterable[Page]:
         """The messages; `on_wait` is called every 0.1 s during a long wait."""
         if self.recording is not None:
-            return _recorded(app, self.recording, self.session_id, redact)
+            return _recorded(app, self.recording, self.session_id, read_ahead=query.is_relative)
         if self.is_window:
-            return [app.reads(redact).window(self.session_id or "", self.start, self.count)]
-        return app.reads(redact).messages(self.session_id or "", on_wait=on_wait)
+            return [app.client.window(self.session_id or "", self.start, self.count)]
+        return app.client.messages(self.session_id or "", on_wait=on_wait)
 
     def notice_empty(self, app: AppContext) -> None:
         """Say that there are no messages at all."""
@@ -162,15 +168,22 @@ def _source(
     return source
 
 
-def _recorded(app: AppContext, source: str, session_id: str | None, redact: bool) -> Iterator[Page]:
-    """A recording as pages; standard input is shown as it arrives."""
-    from smscli.recordings.recording import read
-    from smscli.transcript import redact as masking
+def _recorded(app: AppContext, source: str, session_id: str | None, *, read_ahead: bool) -> Iterator[Page]:
+    """A recording as pages; standard input is shown as it arrives, unless times are relative to its end.
 
-    stdin = sys.stdin.buffer if sys.stdin is not None else None
-    found = read(app.file(source), session_id, stdin=stdin, notice=lambda line: app.notice("lost", line))
-    for page in _pages(found, 1 if source == "-" else _PAGE):
-        yield masking.mask_page(page) if redact else page
+    `read_ahead`: `app.now` is to be the newest time of the recording.
+    """
+    from smscli.recordings.recording import newest_time, read
+
+    stdin: BinaryIO | None = sys.stdin.buffer if sys.stdin is not None else None
+    name = app.file(source)
+    if read_ahead:
+        stdin = BytesIO(stdin.read()) if stdin and source == "-" else stdin
+        app.recorded_until = newest_time(name, stdin)
+        if isinstance(stdin, BytesIO):
+            stdin.seek(0)
+    found = read(name, session_id, stdin=stdin, notice=lambda line: app.notice("lost", line))
+    yield from _pages(found, 1 if source == "-" else _PAGE)
 
 
 def _pages(found: Iterable[Message], size: int) -> Iterator[Page]:
@@ -191,14 +204,28 @@ def _pages(found: Iterable[Message], size: int) -> Iterator[Page]:
 class TranscriptReader:
     """Reads pages of messages, of one or several sessions, and writes the entries that pass the filter."""
 
-    def __init__(self, app: AppContext, typing: str, entry_filter: EntryFilter, keep: int | None) -> None:
+    def __init__(
+        self, app: AppContext, typing: str, query: EntryQuery, keep: int | None, *, redact: bool
+    ) -> None:
         """`keep`: only the last so many entries; None for all."""
         self.found_any = False
+        self.tally = FilterTally(query)
         self._app = app
+        self._typing = typing
+        self._query = query
         self._keep = keep
-        self._last = LastEntries(keep, entry_filter.context)
-        self._logs: defaultdict[str, SessionLog] = defaultdict(lambda: SessionLog(typing, entry_filter))
+        self._redact = redact
+        self._last = LastEntries(keep, query.untimed.context)
+        self._logs: defaultdict[str, SessionLog] = defaultdict(self._new_log)
         self._progress = ReadProgress(app.terminal, streams=keep is None)
+
+    @cached_property
+    def _filter(self) -> EntryFilter:
+        # Resolved with the first page, which tells the server's time.
+        return self._query.resolve(self._app.now)
+
+    def _new_log(self) -> SessionLog:
+        return SessionLog(self._typing, self._filter, self.tally, redact=self._redact)
 
     def write(self, pages: Iterable[Page], writer: EntryWriter) -> None:
         """Write entries as they are read, or the last ones at the end."""

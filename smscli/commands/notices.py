@@ -1,6 +1,20 @@
-"""The texts of notices about an empty list: the server shows the signed-in user's own sessions only."""
+"""Notices about lists and filters that let nothing through."""
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from smscli.context import AppContext
+
+if TYPE_CHECKING:
+    from smscli.transcript.filters import FilterTally
+
+
+_MAX_NAMED = 10
+
+
+def listed(values: Sequence[str]) -> str:
+    """The first few values, comma-separated."""
+    return ", ".join(values[:_MAX_NAMED]) + (", ..." if len(values) > _MAX_NAMED else "")
 
 
 def no_live_sessions(app: AppContext) -> str:
@@ -10,3 +24,18 @@ def no_live_sessions(app: AppContext) -> str:
 def none_matches(sessions: int) -> str:
     """There are live sessions, but the filters let none through."""
     return f"none of the {sessions} live SMS sessions matches the filters"
+
+
+def notice_unmatched(app: AppContext, tally: "FilterTally", *, redact: bool) -> None:
+    """Say which filter values match nothing, and that no entry passed."""
+    notice_no_match(app, tally.notices(), redact=redact)
+
+
+def notice_no_match(app: AppContext, messages: Iterable[str], *, redact: bool) -> None:
+    """Notices of the kind `no-match`; they name values of the server's, which `redact` masks."""
+    for message in messages:
+        if redact:
+            from smscli.transcript.redact import mask_text
+
+            message = mask_text(message)
+        app.notice("no-match", message)

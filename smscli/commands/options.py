@@ -9,7 +9,7 @@ from smscli.context import AppContext
 from smscli.errors import UsageError
 
 if TYPE_CHECKING:
-    from smscli.transcript.filters import EntryFilter
+    from smscli.transcript.filters import EntryQuery
 
 # The server counts in Java integers.
 _MAX_INDEX = 2**31 - 1
@@ -285,18 +285,18 @@ def zone_option(utc: bool, tz: str | None) -> tzinfo | None:
     return zone(tz)
 
 
-def parse_entry_filter(
+def parse_entry_query(
     app: AppContext,
     filters: Filters,
     zone: tzinfo | None,
     *,
     since: str | None = None,
     until: str | None = None,
-) -> "EntryFilter":
+) -> "EntryQuery":
     """What the filter options ask for. UsageError."""
-    from smscli.transcript.filters import entry_filter
+    from smscli.transcript.filters import entry_query
 
-    return entry_filter(
+    return entry_query(
         now=datetime.now(UTC),
         report=lambda message: app.notice("skipped", message),
         zone=zone,

@@ -22,7 +22,7 @@ from smscli.commands.options import (
     WaitingOption,
     interval_seconds,
     last_entries,
-    parse_entry_filter,
+    parse_entry_query,
     record_file,
     typing_mode,
     uses_push,
@@ -65,11 +65,12 @@ def tail(
     form = output_format(app.terminal, jsonl=json, zone=zone)
     view = TailOptions(
         typing_mode(typing, form.typing),
-        parse_entry_filter(app, filters, zone, since=since),
+        parse_entry_query(app, filters, zone, since=since),
         # --since takes the place of the default number of entries.
         last_entries(_DEFAULT_LAST if last is None and since is None else last),
         waiting_limit(waiting),
         bell,
+        redact,
     )
     seconds, file = interval_seconds(interval), record_file(record)
     writer = form.entries(view.typing, many=every or len(ids or ()) > 1)

@@ -4,8 +4,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 
 from smscli.commands.live import Nap, ServerClock, StatusReporter, WaitAlert, rest
+from smscli.commands.notices import notice_unmatched
 from smscli.commands.writers import EntryWriter, SessionLog
 from smscli.context import AppContext
 from smscli.model import (
@@ -20,7 +22,7 @@ from smscli.model import (
     Wake,
 )
 from smscli.transcript.activity import Activity
-from smscli.transcript.filters import EntryFilter, LastEntries, SelectedEntry
+from smscli.transcript.filters import EntryFilter, EntryQuery, FilterTally, LastEntries, SelectedEntry
 from smscli.transcript.fold import ActiveTyping
 
 
@@ -30,20 +32,21 @@ class TailOptions:
     and for how many seconds a customer may wait before that is told."""
 
     typing: str
-    entry_filter: EntryFilter
+    query: EntryQuery
     keep: int | None
     waiting: float | None = None
     bell: bool = False
+    redact: bool = False
 
 
 class SessionView:
     """One session on the screen: its log, the end of its history until that has been read, and who waits,
     whatever is shown of it."""
 
-    def __init__(self, view: TailOptions, keep: int | None, activity: Activity) -> None:
+    def __init__(self, log: SessionLog, history: LastEntries, activity: Activity) -> None:
         self.activity = activity
-        self._log = SessionLog(view.typing, view.entry_filter)
-        self._history: LastEntries | None = LastEntries(keep, view.entry_filter.context)
+        self._log = log
+        self._history: LastEntries | None = history
 
     @property
     def is_live(self) -> bool:
@@ -92,6 +95,12 @@ class TailView:
         self._server_clock = ServerClock(app.clock)
         self._alert = WaitAlert(app, view.waiting)
         self._waiting: list[str] = []
+        self._tally = FilterTally(view.query)
+        self._has_reported = False
+
+    @cached_property
+    def _filter(self) -> EntryFilter:
+        return self._view.query.resolve(self._app.now)
 
     def take(self, event: Event) -> None:
         match event:
@@ -123,7 +132,9 @@ class TailView:
             self._app.terminal.ring()
 
     def _follow(self, session_id: str, keep: int | None) -> SessionView:
-        self._followed[session_id] = SessionView(self._view, keep, self._activities[session_id])
+        log = SessionLog(self._view.typing, self._filter, self._tally, redact=self._view.redact)
+        history = LastEntries(keep, self._filter.context)
+        self._followed[session_id] = SessionView(log, history, self._activities[session_id])
         return self._followed[session_id]
 
     def _end(self, session_id: str) -> None:
@@ -136,7 +147,15 @@ class TailView:
         for followed in self._followed.values():
             self._writer.write(followed.expire(now))
         self._writer.flush()
+        self._report_unmatched()
         self._tick()
+
+    def _report_unmatched(self) -> None:
+        """Once, when the history has been read: which filters match nothing."""
+        followed = self._followed.values()
+        if not self._has_reported and followed and all(one.is_live for one in followed):
+            self._has_reported = True
+            notice_unmatched(self._app, self._tally, redact=self._view.redact)
 
     def _tick(self) -> None:
         """What time alone changes: who waits for too long, and the live line."""

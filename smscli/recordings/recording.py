@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack, nullcontext, suppress
 from dataclasses import replace
+from datetime import datetime
 from io import SEEK_END, FileIO
 from types import TracebackType
 from typing import BinaryIO, Self
@@ -245,6 +246,13 @@ def read(
                 others[message.session_id] = None
     if not found:
         raise NotFound(f"no session {session_id} in {name}", hint=_named(list(others)))
+
+
+def newest_time(source: str, stdin: BinaryIO | None) -> datetime | None:
+    """The newest timestamp in a recording, which stands for now; None without any. LocalError as `read`."""
+    with _opened(source, stdin) as file:
+        messages = _read_lines(file, source, notice=lambda line: None)
+        return max((one.at for one in messages if one.at), default=None)
 
 
 def _named(sessions: list[str]) -> str:

@@ -5,19 +5,26 @@ Entries are filtered one by one as they are read; context takes constant memory 
 
 import re
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from itertools import count
 from typing import NamedTuple
 
 from smscli.errors import UsageError
-from smscli.model import MessageType, Participant, Role, Session, State
+from smscli.model import MessageType, Participant, Role, Session, State, caseless
 from smscli.transcript.fold import Entry
 from smscli.transcript.text_search import Span, TextSearch
 
 _TYPES = tuple(one.value for one in MessageType)
 _STATES = tuple(one.value for one in State)
+_ROLES = tuple(one.value for one in Role)
+# States, types and roles that the documents don't list look like this too.
+_VALUE = re.compile("[A-Za-z][A-Za-z0-9]*")
+_MAX_CLOCK_ERROR = timedelta(days=1)
+# Values collected and named for a notice.
+_MAX_COLLECTED = 1000
+_MAX_NAMED = 10
 _DURATION = re.compile("(?:([0-9]{1,9})d)?(?:([0-9]{1,9})h)?(?:([0-9]{1,9})m)?(?:([0-9]{1,9})s)?")
 _UNITS = (86400, 3600, 60, 1)
 # Bounds the entries of each session that are kept in memory.
@@ -25,12 +32,26 @@ _MAX_CONTEXT = 1000
 _OFFSET = re.compile("([+-])([01][0-9]|2[0-3]):?([0-5][0-9])?")
 
 
+class Moment(NamedTuple):
+    """A time that an option names: a time in UTC, or so long before now."""
+
+    at: datetime | None = None
+    ago: timedelta = timedelta()
+
+    def resolve(self, now: datetime) -> datetime:
+        """The time in UTC; `now` is aware."""
+        try:
+            return self.at or now.astimezone(UTC) - self.ago
+        except OverflowError:
+            return datetime.min.replace(tzinfo=UTC)
+
+
 @dataclass(frozen=True, slots=True)
 class EntryFilter:
     """Which entries of a transcript to show; all by default.
 
-    `since` and `until` are aware and inclusive. `types` are spelled as the server spells them, `people` are
-    nicknames or roles, case folded; `context` is a number of entries on either side.
+    `since` and `until` are aware and inclusive. `types` and `people` (nicknames or roles) are `caseless`;
+    `context` is a number of entries on either side.
     """
 
     since: datetime | None = None
@@ -52,6 +73,12 @@ class EntryFilter:
         found = self.grep.find(text, on_timeout=()) if self.grep else ()
         return None if found is None else _joined((*found, *self.highlighted(entry)))
 
+    def masked_marks(self, selected: "SelectedEntry", masked: Entry) -> tuple[Span, ...]:
+        """The spans to mark in the masked form of a selected entry."""
+        grep = None if selected.context else self.grep
+        found = (grep and grep.find(searched_text(masked))) or ()
+        return _joined((*found, *self.highlighted(masked)))
+
     def highlighted(self, entry: Entry) -> tuple[Span, ...]:
         """The spans of `--highlight`, whether the entry passes or not."""
         return (self.highlight and self.highlight.find(searched_text(entry))) or ()
@@ -59,7 +86,7 @@ class EntryFilter:
     def _admits(self, entry: Entry) -> bool:
         """Whether time, type and sender pass; an entry without a time passes `since` and `until`."""
         message = entry.message
-        if self.types and message.type not in self.types:
+        if self.types and caseless(message.type) not in self.types:
             return False
         if message.at and self.since and message.at < self.since:
             return False
@@ -68,7 +95,7 @@ class EntryFilter:
         return not self.people or (message.sender is not None and self._is_person(message.sender))
 
     def _is_person(self, sender: Participant) -> bool:
-        return any(name is not None and name.casefold() in self.people for name in sender.person)
+        return any(name is not None and caseless(name) in self.people for name in sender.person)
 
 
 class SelectedEntry(NamedTuple):
@@ -170,7 +197,32 @@ def searched_text(entry: Entry) -> str:
     return entry.draft_text or entry.message.body
 
 
-def entry_filter(
+@dataclass(frozen=True, slots=True)
+class EntryQuery:
+    """What the filter options ask for: an `EntryFilter` whose times may be relative to now.
+
+    `types` and `people` are as the user spelled them.
+    """
+
+    untimed: EntryFilter = EntryFilter()
+    since: Moment | None = None
+    until: Moment | None = None
+    types: tuple[str, ...] = ()
+    people: tuple[str, ...] = ()
+
+    def resolve(self, now: datetime) -> EntryFilter:
+        """The filter at `now`, the time of the server or of the recording."""
+        since = self.since.resolve(now) if self.since else None
+        until = self.until.resolve(now) if self.until else None
+        return replace(self.untimed, since=since, until=until)
+
+    @property
+    def is_relative(self) -> bool:
+        """Whether `now` makes a difference."""
+        return any(one is not None and one.at is None for one in (self.since, self.until))
+
+
+def entry_query(
     *,
     now: datetime,
     report: Callable[[str], None],
@@ -184,16 +236,18 @@ def entry_filter(
     highlight: str | None = None,
     context: int = 0,
     ignore_case: bool = False,
-) -> EntryFilter:
-    """The filter of the options of these names; `zone` None is the machine's own. UsageError.
+) -> EntryQuery:
+    """The query of the options of these names; `zone` None is the machine's own. UsageError.
+
+    `now` is our own clock, which only tells that a time is in the future whatever the server's clock says.
 
     `report` gets a message when a search first times out, once for each option.
     """
-    begin = moment("--since", since, now, zone) if since is not None else None
-    end = moment("--until", until, now, zone) if until is not None else None
-    if begin and begin > now:
+    begin = moment("--since", since, zone) if since is not None else None
+    end = moment("--until", until, zone) if until is not None else None
+    if begin and begin.at and begin.at > now + _MAX_CLOCK_ERROR:
         raise UsageError(f"--since {since} is in the future")
-    if begin and end and begin > end:
+    if begin and end and _is_later(begin, end):
         raise UsageError(f"--since {since} is later than --until {until}")
     if not 0 <= context <= _MAX_CONTEXT:
         raise UsageError(f"--context takes a number from 0 to {_MAX_CONTEXT}, not {context}")
@@ -203,16 +257,77 @@ def entry_filter(
             return None
         return TextSearch(option, expression, ignore_case=ignore_case, report=report)
 
-    return EntryFilter(
+    named, senders = tuple(_value("type", one, _TYPES) for one in types or ()), tuple(people or ())
+    return EntryQuery(
+        EntryFilter(
+            types=frozenset(map(caseless, named)),
+            people=frozenset(map(caseless, senders)),
+            grep=search("--grep", grep),
+            exclude=search("--exclude", exclude),
+            highlight=search("--highlight", highlight),
+            context=context,
+        ),
         begin,
         end,
-        frozenset(_known("type", name, _TYPES) for name in types or ()),
-        frozenset(name.casefold() for name in people or ()),
-        search("--grep", grep),
-        search("--exclude", exclude),
-        search("--highlight", highlight),
-        context,
+        named,
+        senders,
     )
+
+
+def _is_later(begin: Moment, end: Moment) -> bool:
+    """Whether a period ends before it begins; between a time and a duration only now can tell."""
+    if begin.at and end.at:
+        return begin.at > end.at
+    return begin.at is None and end.at is None and begin.ago < end.ago
+
+
+class FilterTally:
+    """Counts entries and collects values, for the notices about filters that match nothing."""
+
+    def __init__(self, query: EntryQuery) -> None:
+        self._query = query
+        self._entries = 0
+        self._passed = 0
+        self._types: dict[str, str] = {}
+        self._people: dict[str, str] = {}
+
+    def add(self, entry: Entry, passed: bool) -> None:
+        """Count an entry that was judged."""
+        self._entries += 1
+        self._passed += passed
+        if self._query.types:
+            _collect(self._types, entry.message.type)
+        if self._query.people and entry.message.sender:
+            for name in entry.message.sender.person:
+                _collect(self._people, name)
+
+    def notices(self) -> Iterator[str]:
+        """What to say at the end of a read: unknown values that never occurred, and that nothing passed."""
+        yield from _unmatched("--type", self._query.types, "types", _TYPES, self._types)
+        yield from _unmatched("--from", self._query.people, "roles", _ROLES, self._people)
+        if self._entries and not self._passed:
+            yield f"no entry of {self._entries:,} matches"
+
+
+def _collect(found: dict[str, str], value: str | None) -> None:
+    # Bounded: a hostile server could send any number.
+    if value and len(found) < _MAX_COLLECTED:
+        found.setdefault(caseless(value), value)
+
+
+def _unmatched(
+    option: str, values: Iterable[str], what: str, known: Sequence[str], found: Mapping[str, str]
+) -> Iterator[str]:
+    """A notice for each value that is neither documented nor occurs."""
+    documented = {caseless(one) for one in known}
+    for value in values:
+        if found and caseless(value) not in documented | found.keys():
+            here = _listed(list(found.values()))
+            yield f"{option} {value} matches nothing; known {what}: {', '.join(known)}; found here: {here}"
+
+
+def _listed(values: Sequence[str]) -> str:
+    return ", ".join(values[:_MAX_NAMED]) + (", ..." if len(values) > _MAX_NAMED else "")
 
 
 def duration(option: str, text: str) -> float:
@@ -223,15 +338,15 @@ def duration(option: str, text: str) -> float:
     return float(seconds)
 
 
-def moment(option: str, text: str, now: datetime, zone: tzinfo | None = None) -> datetime:
-    """A time in UTC: so long before `now`, or in ISO 8601, without an offset in `zone` (None: the machine's
-    own); a date alone is its midnight. UsageError."""
+def moment(option: str, text: str, zone: tzinfo | None = None) -> Moment:
+    """A duration before now, or an ISO 8601 time, without an offset in `zone` (None: the machine's own); a
+    date alone is its midnight. UsageError."""
     seconds = _seconds(text)
     try:
         if seconds is not None:
-            return now.astimezone(UTC) - timedelta(seconds=seconds)
+            return Moment(ago=timedelta(seconds=seconds))
         at = datetime.fromisoformat(text)
-        return (at if at.tzinfo else at.replace(tzinfo=zone)).astimezone(UTC)
+        return Moment((at if at.tzinfo else at.replace(tzinfo=zone)).astimezone(UTC))
     except (ValueError, OverflowError, OSError) as error:
         raise UsageError(
             f"{option} takes 90s, 5m, 2h30m, 1d or a time such as 2026-03-02T10:00, not {text!r}"
@@ -267,31 +382,40 @@ def unknown(what: str, name: str, known: Collection[str], examples: str | None =
     )
 
 
-def states(names: Iterable[str]) -> frozenset[str]:
-    """The states of these names, as the server spells them. UsageError."""
-    return frozenset(_known("state", name, _STATES) for name in names)
-
-
 @dataclass(frozen=True, slots=True)
 class SessionFilter:
     """Which sessions to show: those in one of `states` with `customer` in a customer's nickname."""
 
-    states: frozenset[str] = frozenset()
+    states: tuple[str, ...] = ()
     customer: str | None = None
 
     def passes(self, session: Session) -> bool:
-        part = (self.customer or "").casefold()
-        return (not self.states or session.state in self.states) and (
-            not part or any(part in name.casefold() for name in session.nicknames(Role.CUSTOMER))
+        part = caseless(self.customer or "")
+        in_state = not self.states or caseless(session.state or "") in map(caseless, self.states)
+        return in_state and (
+            not part or any(part in caseless(name) for name in session.nicknames(Role.CUSTOMER))
         )
 
+    def notices(self, sessions: Iterable[Session]) -> Iterator[str]:
+        """One for each undocumented state in which no session is."""
+        found: dict[str, str] = {}
+        for session in sessions:
+            _collect(found, session.state)
+        yield from _unmatched("--state", self.states, "states", _STATES, found)
 
-def _known(what: str, name: str, known: Collection[str]) -> str:
-    """One of `known`, found whatever its case."""
-    found = next((one for one in known if one.casefold() == name.casefold()), None)
-    if found is None:
+
+def session_filter(states: Iterable[str], customer: str | None) -> SessionFilter:
+    """The filter of `--state` and `--customer`. UsageError."""
+    return SessionFilter(tuple(_value("state", name, _STATES) for name in states), customer)
+
+
+def _value(what: str, name: str, known: Sequence[str]) -> str:
+    """One of `known`, whatever its case, or a name that the documents don't list. UsageError."""
+    folded = caseless(name)
+    found = next((one for one in known if caseless(one) == folded), None)
+    if found is None and not _VALUE.fullmatch(name):
         raise unknown(what, name, known)
-    return found
+    return found or name
 
 
 def _seconds(text: str) -> int | None:

@@ -11,6 +11,7 @@ from itertools import pairwise
 from operator import is_
 
 from smscli.model import READ_RETRIES, Json, Listing, Message, Page, Participant, Reads, Session
+from smscli.transcript.fold import ActiveTyping, Entry
 
 MASK = "***"
 """What stands in place of a value that is masked whole."""
@@ -117,8 +118,31 @@ def mask_message(one: Message) -> Message:
         return one
     # Several times as fast as `replace`.
     return Message(
-        one.session_id, one.index, one.type, sender, one.visibility, one.at, *said, attachment, one.late, sent
+        one.session_id,
+        one.index,
+        one.type,
+        sender,
+        one.visibility,
+        one.at,
+        *said,
+        attachment,
+        one.late,
+        sent,
+        one,
     )
+
+
+def mask_entry(one: Entry) -> Entry:
+    """The entry with its message and its draft masked."""
+    message, draft_text = mask_message(one.message), _optional(one.draft_text)
+    if message is one.message and draft_text == one.draft_text:
+        return one
+    return one._replace(message=message, draft_text=draft_text)
+
+
+def mask_typing(one: ActiveTyping) -> ActiveTyping:
+    """Who is typing, with name and preview masked."""
+    return replace(one, participant=mask_participant(one.participant), wording=_optional(one.wording))
 
 
 def mask_participant(one: Participant) -> Participant:

@@ -26,7 +26,7 @@ def test_a_page_is_written_to_a_new_private_file(smscli: Smscli, server: FakeSer
     file = tmp_path / "page.html"
     outcome = smscli("messages", ID, "--html", str(file), server=server)
     page = file.read_text(encoding="utf-8")
-    assert (outcome.code, outcome.out, outcome.err) == (0, "", "")
+    assert (outcome.code, outcome.out, outcome.err) == (0, "", f"wrote {file} (2 messages)\n")
     assert page.startswith("<!DOCTYPE html>")
     assert "<b>anybody</b>" not in page
     assert "&lt;b&gt;anybody&lt;/b&gt;" in page

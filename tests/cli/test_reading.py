@@ -178,10 +178,10 @@ def unknown(what: str, name: str, nearest: str) -> str:
     [
         (["list", "--columns", "id,custmer"], unknown("column", "custmer", "customer")),
         (["list", "--sort", "sate"], unknown("column", "sate", "state")),
-        (["list", "--state", "Chating"], unknown("state", "Chating", "Chatting")),
+        (["list", "--state", "Chat-ing"], unknown("state", "Chat-ing", "Chatting")),
         (["list", "--tz", "Europe/Berln"], unknown("zone", "Europe/Berln", "Europe/Berlin")),
         (["list", "--utc", "--tz", "UTC"], "error: --utc and --tz exclude each other\n"),
-        (["messages", ID, "--type", "Txt"], unknown("type", "Txt", "Text")),
+        (["messages", ID, "--type", "Text?"], unknown("type", "Text?", "Text")),
         (["messages", ID, "--grep", "("], "error: --grep is not a regular expression: "),
         (["messages", ID, "--since", "2999-01-01"], "error: --since 2999-01-01 is in the future\n"),
         (["messages", ID, "--since", "soon"], "error: --since takes 90s, 5m, 2h30m, 1d or a time"),
@@ -237,7 +237,7 @@ def test_a_broken_state_file_is_ignored_and_told_with_debug(
     assert smscli("list", server=server).err == ""
     state.write_text("{")
     told = smscli("list", "--debug", server=server).err.splitlines()[0]
-    assert told == f"debug: {state} is ignored: it holds no JSON object"
+    assert told == f"debug: {state} is ignored: not a JSON object"
 
 
 def test_a_customers_message_rings_and_typing_does_not(server: FakeServer, home: dict[str, str]) -> None:

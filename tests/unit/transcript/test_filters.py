@@ -12,9 +12,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smscli.errors import UsageError
-from smscli.model import Json, Message, Participant, Session
+from smscli.model import Json, Listing, Message, Participant, Session
 from smscli.transcript import filters
-from smscli.transcript.filters import EntryFilter, LastEntries, SelectedEntry, Selection, SessionFilter
+from smscli.transcript.filters import (
+    EntryFilter,
+    EntryQuery,
+    FilterTally,
+    LastEntries,
+    SelectedEntry,
+    Selection,
+    SessionFilter,
+    session_filter,
+)
 from smscli.transcript.fold import Entry, TypingFold
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -33,7 +42,11 @@ def said(
 
 def asked(**options: Any) -> EntryFilter:
     """The filter of options given at one o'clock."""
-    return filters.entry_filter(now=NOON + timedelta(hours=1), report=pytest.fail, **options)
+    return query(**options).resolve(NOON + timedelta(hours=1))
+
+
+def query(**options: Any) -> EntryQuery:
+    return filters.entry_query(now=NOON + timedelta(hours=1), report=pytest.fail, **options)
 
 
 def picture(chosen: Iterable[SelectedEntry]) -> list[str]:
@@ -306,7 +319,7 @@ def test_options_become_values() -> None:
     ) == EntryFilter(
         since=datetime(2026, 3, 2, 10, 30, tzinfo=UTC),
         until=datetime(2026, 3, 2, 12, 15, tzinfo=UTC),
-        types=frozenset({"Text"}),
+        types=frozenset({"text"}),
         people=frozenset({"kiwi", "agent"}),
         context=2,
     )
@@ -316,7 +329,7 @@ def test_options_become_values() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"since": "2026-03-03"}, "--since 2026-03-03 is in the future"),
+        ({"since": "2026-03-04"}, "--since 2026-03-04 is in the future"),
         ({"since": "5m", "until": "10m"}, "--since 5m is later than --until 10m"),
         ({"context": -1}, "--context takes a number from 0 to 1000, not -1"),
         ({"context": 1001}, "--context takes a number from 0 to 1000, not 1001"),
@@ -336,12 +349,97 @@ def test_an_until_in_the_future_is_none_of_our_business() -> None:
 
 
 def test_an_unknown_type_names_the_nearest_ones() -> None:
-    assert usage(asked, types=["TypingStart"]) == (
-        "there is no type 'TypingStart'",
+    assert usage(asked, types=["TypingStart."]) == (
+        "there is no type 'TypingStart.'",
         "did you mean 'TypingStarted' or 'TypingStopped'? types: Text, ParticipantJoined, ParticipantLeft, "
         "ParticipantRejoined, TypingStarted, TypingStopped, PushUrl, Notice, TranscriptSaveDone, "
         "CustomNotice, SystemCommand",
     )
+
+
+def test_relative_times_count_from_the_now_that_is_handed_in() -> None:
+    asked = query(since="10m", until="2026-03-02T12:00Z")
+    assert asked.is_relative
+    assert [asked.resolve(NOON + timedelta(minutes=shift)).since for shift in (0, -30)] == [
+        NOON - timedelta(minutes=10),
+        NOON - timedelta(minutes=40),
+    ]
+    assert not query(since="2026-03-02T11:00Z").is_relative
+
+
+def test_a_time_a_little_ahead_of_our_clock_may_be_past_by_the_servers() -> None:
+    assert asked(since="2026-03-02T13:30:00Z").since == NOON + timedelta(minutes=90)
+
+
+JOSE_NFC, JOSE_NFD = "jos\u00e9", "Jose\u0301"
+
+
+@pytest.mark.parametrize(
+    ("asked_for", "nickname"),
+    [(JOSE_NFC, JOSE_NFD), (JOSE_NFD, JOSE_NFC), ("STRASSE", "Stra\u00dfe"), ("\u1100\u1161", "\uac00")],
+)
+def test_names_are_compared_composed_and_without_case(asked_for: str, nickname: str) -> None:
+    by = Participant("Customer", nickname, "C9")
+    assert shown(asked(people=[asked_for]), [said("hello", by=by), said("no")]) == ["> hello"]
+    one = Session("S9", participants=(by,))
+    assert session_filter([], asked_for).passes(one)
+    assert not session_filter([], asked_for + "x").passes(one)
+    assert Listing((one,)).meant(asked_for) == "S9"
+
+
+@pytest.mark.parametrize("kind", ["CoBrowse", "cobrowse", "COBROWSE"])
+def test_a_type_that_the_documents_do_not_list_is_found(kind: str) -> None:
+    assert shown(asked(types=[kind]), [said("x", kind="CoBrowse"), said("y")]) == ["> x"]
+
+
+def notices(entries: Iterable[Entry], **options: Any) -> list[str]:
+    """What is said at the end of a read of these entries."""
+    tally, selection = FilterTally(query(**options)), Selection(asked(**options))
+    for entry in entries:
+        tally.add(entry, passed=any(not one.context for one in selection.add(entry)))
+    return list(tally.notices())
+
+
+TYPES_SAID = "Text, ParticipantJoined, ParticipantLeft, ParticipantRejoined, TypingStarted, TypingStopped, "
+TYPES_SAID += "PushUrl, Notice, TranscriptSaveDone, CustomNotice, SystemCommand"
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"types": ["Text"]}, []),
+        (
+            {"types": ["Txt", "Text"]},
+            [f"--type Txt matches nothing; known types: {TYPES_SAID}; found here: Text"],
+        ),
+        ({"types": ["Notice"]}, ["no entry of 2 matches"]),
+        ({"people": ["kiwi"]}, []),
+        (
+            {"people": ["Supervisor", "ana"]},
+            [
+                "--from Supervisor matches nothing; known roles: Agent, Customer; "
+                "found here: Customer, kiwi, Agent, Ana"
+            ],
+        ),
+        (
+            {"people": ["kiwis"]},
+            [
+                "--from kiwis matches nothing; known roles: Agent, Customer; "
+                "found here: Customer, kiwi, Agent, Ana",
+                "no entry of 2 matches",
+            ],
+        ),
+        ({"grep": "pear", "context": 1}, ["no entry of 2 matches"]),
+        ({"exclude": "."}, ["no entry of 2 matches"]),
+        ({"since": "1s"}, ["no entry of 2 matches"]),
+    ],
+)
+def test_filters_that_match_nothing_are_named(options: dict[str, Any], told: list[str]) -> None:
+    assert notices([said("apple"), said("plum", by=ANA)], **options) == told
+
+
+def test_of_nothing_read_nothing_is_said() -> None:
+    assert notices([], types=["Txt"], people=["nobody"], grep="x") == []
 
 
 @pytest.mark.parametrize(
@@ -377,14 +475,14 @@ def test_anything_else_is_no_duration(text: str) -> None:
     ],
 )
 def test_a_moment_is_so_long_ago_or_a_time_in_the_zone(text: str, zone: tzinfo | None, at: datetime) -> None:
-    found = filters.moment("--since", text, NOON, zone)
+    found = filters.moment("--since", text, zone).resolve(NOON)
     assert (found, found.tzinfo) == (at, UTC)
 
 
 def test_without_a_zone_a_moment_is_in_the_machines_own(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TZ", "America/New_York")
     time.tzset()
-    assert filters.moment("--since", "2026-03-02T10:00", NOON) == datetime(2026, 3, 2, 15, tzinfo=UTC)
+    assert filters.moment("--since", "2026-03-02T10:00").resolve(NOON) == datetime(2026, 3, 2, 15, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
@@ -396,21 +494,24 @@ def test_without_a_zone_a_moment_is_in_the_machines_own(monkeypatch: pytest.Monk
         "2026-13-01",
         "2026-02-30",
         "2026-03-02T25:00",
-        "9999999d",
         "0001-01-01T00:00+05:00",
     ],
 )
 def test_what_is_no_time_is_wrong_usage(text: str) -> None:
-    assert usage(filters.moment, "--since", text, NOON) == (
+    assert usage(filters.moment, "--since", text) == (
         f"--since takes 90s, 5m, 2h30m, 1d or a time such as 2026-03-02T10:00, not {text!r}",
         None,
     )
 
 
+def test_a_duration_before_the_first_year_is_from_the_first_year_on() -> None:
+    assert filters.moment("--since", "9999999d").resolve(NOON) == datetime.min.replace(tzinfo=UTC)
+
+
 @given(st.text(max_size=30) | st.text(alphabet="0123456789-:TZ+.dhmsW ", max_size=30))
 def test_any_text_is_a_moment_or_wrong_usage(text: str) -> None:
     try:
-        assert filters.moment("--since", text, NOON, BERLIN).tzinfo is UTC
+        assert filters.moment("--since", text, BERLIN).resolve(NOON).tzinfo is UTC
     except UsageError as error:
         assert repr(text) in error.message
 
@@ -487,10 +588,16 @@ def test_without_options_every_session_passes() -> None:
 
 @pytest.mark.parametrize(
     ("names", "chosen"),
-    [(["chatting"], ["S3"]), (["Invited", "Chatting"], ["S3", "S1"]), (["Revoked"], [])],
+    [
+        (["chatting"], ["S3"]),
+        (["parked"], ["S4"]),
+        (["Unheard0f"], []),
+        (["Invited", "Chatting"], ["S3", "S1"]),
+        (["Revoked"], []),
+    ],
 )
 def test_sessions_in_a_state(names: list[str], chosen: list[str]) -> None:
-    assert passed(SessionFilter(filters.states(names))) == chosen
+    assert passed(session_filter(names, None)) == chosen
 
 
 @pytest.mark.parametrize(
@@ -502,8 +609,8 @@ def test_sessions_of_a_customer(customer: str, chosen: list[str]) -> None:
 
 
 def test_an_unknown_state_names_the_nearest_ones() -> None:
-    assert usage(filters.states, ["Chating"]) == (
-        "there is no state 'Chating'",
+    assert usage(session_filter, ["Chat-ting"], None) == (
+        "there is no state 'Chat-ting'",
         "did you mean 'Chatting'? states: Invited, Chatting, LeftChat, Completed, Revoked",
     )
 
