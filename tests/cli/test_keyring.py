@@ -163,8 +163,8 @@ def test_without_a_terminal_a_keyring_call_times_out_after_five_seconds(
     asked = [["list"], ["tail", "--all"], login(server), ["auth", "logout"]]
     with ThreadPoolExecutor(len(asked)) as hands:
         ends = list(hands.map(lambda arguments: timed(arguments, silent(environ)), asked))
-    told = as_lines(("the keyring did not answer within 5 seconds", WITHOUT_KEYRING))
-    assert [end[:3] for end in ends] == [(4, "", told)] * len(asked)
+    error = as_lines(("the keyring did not answer within 5 seconds", WITHOUT_KEYRING))
+    assert [end[:3] for end in ends] == [(4, "", error)] * len(asked)
     assert all(5 <= seconds < 15 for *_, seconds in ends)
 
 

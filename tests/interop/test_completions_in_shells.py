@@ -219,7 +219,7 @@ def test_what_is_typed_is_never_run(desk: Desk, shell: Shell) -> None:
 
 @pytest.mark.system
 def test_fish_offers_commands_choices_and_ids(desk: Desk) -> None:
-    assert desk.fish("smscli mes") == ["messages\tRead what was said in one session"]
+    assert desk.fish("smscli mes") == ["messages\tRead the messages of one session"]
     assert desk.fish("smscli tail --push=o") == ["--push=off"]
     assert desk.fish("smscli show 0000N") == [
         f"{FIRST}\tChatting Mika",

@@ -428,8 +428,8 @@ def test_ctrl_c_ends_the_wait_for_a_keyring_at_once() -> None:
         assert asking.stdout is not None
         assert asking.stdout.readline() == b"waiting for the keyring to be unlocked\n"
         asking.send_signal(signal.SIGINT)
-        said, _ = asking.communicate(timeout=20)
-    assert (said, asking.returncode) == (b"interrupted\n", 0)
+        output, _ = asking.communicate(timeout=20)
+    assert (output, asking.returncode) == (b"interrupted\n", 0)
 
 
 # The keyring library itself, in a process of its own and with its own configuration.
@@ -481,7 +481,7 @@ def test_the_back_end_that_the_library_is_configured_for_is_used(
 
 
 def test_a_plug_in_that_fails_to_load_prints_nothing(tmp_path: Path) -> None:
-    """The keyring library logs its traceback, which Python writes to stderr where nobody takes it."""
+    """The keyring library logs its traceback, which Python writes to stderr if there is no handler."""
     plug_in = tmp_path / "vault-1.0.dist-info"
     plug_in.mkdir()
     (plug_in / "METADATA").write_text("Metadata-Version: 2.1\nName: vault\nVersion: 1.0\n")
@@ -489,24 +489,24 @@ def test_a_plug_in_that_fails_to_load_prints_nothing(tmp_path: Path) -> None:
     environ = {"PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}", "HOME": str(tmp_path), "PATH": "/usr/bin:/bin"}
     code = "import keyring.core; keyring.core.init_backend()"
     ours = "from smscli.settings.credentials import _system_keyring; _system_keyring()"
-    said = [
+    output = [
         subprocess.run([sys.executable, "-c", one], env=environ, stderr=subprocess.PIPE, text=True).stderr
         for one in (code, ours)
     ]
-    assert ("no_such_vault" in said[0], said[1]) == (True, "")
+    assert ("no_such_vault" in output[0], output[1]) == (True, "")
 
 
 @pytest.mark.parametrize("name", ["PlaintextKeyring", "MyOwn"])
 def test_plain_text_is_refused_even_where_the_library_is_configured_for_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    said = chosen(tmp_path, monkeypatch, f"chest.{name}", MEMORY)
-    assert said == "the keyring is configured to store secrets as plain text"
+    output = chosen(tmp_path, monkeypatch, f"chest.{name}", MEMORY)
+    assert output == "the keyring is configured to store secrets as plain text"
 
 
 def test_a_back_end_that_is_not_installed_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    said = chosen(tmp_path, monkeypatch, "no_such_vault.Keyring")
-    assert said == "the keyring can't be used: No module named 'no_such_vault'"
+    output = chosen(tmp_path, monkeypatch, "no_such_vault.Keyring")
+    assert output == "the keyring can't be used: No module named 'no_such_vault'"
 
 
 # The password command.
@@ -612,7 +612,7 @@ def test_ctrl_c_ends_the_command_too(tmp_path: Path) -> None:
         while not noted.exists():
             assert asking.poll() is None
             time.sleep(0.01)
-        # The command may be faster than whoever starts it.
+        # The command may be faster than its parent process.
         time.sleep(0.2)
         asking.send_signal(signal.SIGINT)
         asking.wait(20)
