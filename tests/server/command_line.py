@@ -25,7 +25,7 @@ def switches(arguments: Sequence[str] | None) -> dict[str, Any]:
         parser.add_argument(f"--{option.name.replace('_', '-')}", **_reading(hints[option.name]))
     given = {name: value for name, value in vars(parser.parse_args(arguments)).items() if value is not None}
     for name in {"users", "tokens", "slow"} & given.keys():
-        given[name] = dict(given[name])
+        given[name] = dict(filter(None, given[name]))
     if "slow" in given:
         given["slow"] = {session: float(seconds) for session, seconds in given["slow"].items()}
     unknown = {kind.partition(":")[0] for kind in given.get("fault", ())} - KINDS.keys()
@@ -56,7 +56,10 @@ def _names(text: str) -> tuple[str, ...]:
     return tuple(filter(None, text.split(",")))
 
 
-def _pair(text: str) -> tuple[str, str]:
+def _pair(text: str) -> tuple[str, str] | None:
+    """The name and value, None for an empty text, with which a switch can be emptied."""
+    if not text:
+        return None
     name, colon, value = text.partition(":")
     if not colon:
         raise argparse.ArgumentTypeError(f"{text!r} is not NAME:VALUE")

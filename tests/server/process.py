@@ -9,7 +9,7 @@ from typing import Any
 
 _READ = "/me/smsessions"
 
-Switch = str | int | float | bool
+Switch = str | int | float | bool | tuple[str, ...] | dict[str, Any]
 
 
 class ServerEnded(Exception):
@@ -114,10 +114,16 @@ def server_process(environ: Mapping[str, str], **switches: Switch) -> Iterator[S
 
 def _words(switches: Mapping[str, Switch]) -> list[str]:
     """The switches as options of the command line."""
-    return [_word(name.replace("_", "-"), value) for name, value in switches.items()]
+    return [word for name, value in switches.items() for word in _option(name.replace("_", "-"), value)]
 
 
-def _word(name: str, value: Switch) -> str:
-    if isinstance(value, bool):
-        return f"--{name}" if value else f"--no-{name}"
-    return f"--{name}={value}"
+def _option(name: str, value: Switch) -> list[str]:
+    match value:
+        case bool():
+            return [f"--{name}" if value else f"--no-{name}"]
+        case tuple():
+            return [f"--{name}={','.join(value)}"]
+        case dict():
+            # The first one empties the switch.
+            return [f"--{name}=", *(f"--{name}={key}:{one}" for key, one in value.items())]
+    return [f"--{name}={value}"]

@@ -111,6 +111,12 @@ def test_the_process_is_controlled_by_methods(process: ServerProcess) -> None:
     assert indices(process, FIRST) == [1]
     assert process.requests() == [LIST, f"/api/v2/me/smsessions/{FIRST}/messages"]
     assert len(process.reads()) == 2
+    process.set(count_cap=0, fault=("500", "429"), fault_path="/messages", slow={FIRST: 0.05, SECOND: 0})
+    begin = time.monotonic()
+    assert get(process, f"/api/v2/me/smsessions/{FIRST}/messages").status in (500, 429)
+    assert time.monotonic() - begin >= 0.05
+    process.set(fault=(), slow={})
+    assert indices(process, FIRST) == [1, 2, 3]
     process.forget()
     assert process.requests() == []
     process.inject("500")
@@ -118,10 +124,10 @@ def test_the_process_is_controlled_by_methods(process: ServerProcess) -> None:
     process.start_outage(60)
     assert get(process, LIST).status == 500
     process.cancel_faults()
-    assert process.fault_counts["500"] == 2
+    assert sum(process.fault_counts[kind] for kind in ("500", "429")) == 3
     process.say(FIRST, "is it me?")
     process.say(FIRST)
-    assert (process.message_count, process.good_reads) == (8, 2)
+    assert (process.message_count, process.good_reads) == (8, 3)
     assert [message["text"] for message in process.logs()[0][FIRST][3:]] == ["is it me?", "message 1"]
     process.publish(0)
 
