@@ -83,7 +83,7 @@ def tail(
         if recorder:
             recorder.record(event)
         screen.take(event)
-    writer.close()
+    screen.finish()
 
 
 def check_targets(ids: Sequence[str] | None, every: bool) -> None:

@@ -115,6 +115,11 @@ class TailView:
                 self._idle()
         self._reporter.take(event)
 
+    def finish(self) -> None:
+        """Nothing more will come."""
+        self._report_unmatched()
+        self._writer.close()
+
     def wait(self, seconds: float) -> Sequence[Wake]:
         """Until something wakes the feed, for so long at most; the live line is kept true meanwhile."""
         return rest(self._app, self._nap, seconds, self._tick)
@@ -147,13 +152,13 @@ class TailView:
         for followed in self._followed.values():
             self._writer.write(followed.expire(now))
         self._writer.flush()
-        self._report_unmatched()
+        if self._followed and all(one.is_live for one in self._followed.values()):
+            self._report_unmatched()
         self._tick()
 
     def _report_unmatched(self) -> None:
         """Once, when the history has been read: which filters match nothing."""
-        followed = self._followed.values()
-        if not self._has_reported and followed and all(one.is_live for one in followed):
+        if not self._has_reported:
             self._has_reported = True
             notice_unmatched(self._app, self._tally, redact=self._view.redact)
 

@@ -66,6 +66,47 @@ def test_a_page_that_was_cut_short_is_closed_and_says_so(smscli: Smscli) -> None
     assert outcome.out.rstrip().endswith("</html>")
 
 
+def test_a_failed_command_leaves_no_file(smscli: Smscli, server: FakeServer, tmp_path: Path) -> None:
+    file = tmp_path / "page.html"
+    page = ["--html", str(file)]
+    assert smscli("messages", "0000Na9B26EF0404", *page, server=server).code == 5
+    assert smscli("messages", f"@{tmp_path}/none.jsonl", *page).code == 1
+    assert smscli("messages", ID, *page, server=server, SMSCLI_PASSWORD="wrong").code == 4
+    assert smscli("messages", ID, *page, "--grep", "(", server=server).code == 2
+    assert smscli("messages", ID, *page, SMSCLI_URL="http://127.0.0.1:9", SMSCLI_USERNAME="a").code != 0
+    assert not file.exists()
+    assert smscli("messages", ID, *page, server=server).code == 0
+    assert file.exists()
+
+
+def test_a_page_that_was_cut_short_leaves_no_file(smscli: Smscli, tmp_path: Path) -> None:
+    file = tmp_path / "page.html"
+    with FakeServer(Options(scene="bulk", sessions=1, messages=1200)) as server:
+        session_id = next(one for one in server.store.sessions if one.startswith("0000Nb"))
+        server.fail_next("500", "startIndex=501", times=9)
+        outcome = smscli("messages", session_id, "--html", str(file), server=server)
+    assert (outcome.code, file.exists()) == (1, False)
+    assert "wrote" not in outcome.err
+
+
+def test_a_recording_with_an_unreadable_line_leaves_no_file(
+    smscli: Smscli, server: FakeServer, tmp_path: Path
+) -> None:
+    file, recording = tmp_path / "page.html", tmp_path / "log.jsonl"
+    recording.write_text(smscli("messages", ID, "--jsonl", server=server).out + "nonsense\n{}\n")
+    assert smscli("messages", f"@{recording}", "--html", str(file)).code == 1
+    assert not file.exists()
+
+
+def test_a_page_without_entries_is_written_all_the_same(
+    smscli: Smscli, server: FakeServer, tmp_path: Path
+) -> None:
+    file = tmp_path / "page.html"
+    outcome = smscli("messages", ID, "--html", str(file), "--grep", "pear", server=server)
+    assert (outcome.code, outcome.err) == (0, f"wrote {file} (0 messages)\nno entry of 2 matches\n")
+    assert "nothing to show" in file.read_text()
+
+
 def test_a_file_that_exists_is_left_as_it_is(smscli: Smscli, server: FakeServer, tmp_path: Path) -> None:
     file = tmp_path / "page.html"
     file.write_text("precious")
