@@ -302,7 +302,9 @@ def _fetch(app: "AppContext", seconds: float) -> list[Choice] | None:
 
 
 def _described(session: "Session") -> Choice:
-    return Choice(session.id, plain(" ".join([session.state or "", *session.nicknames("Customer")])))
+    from smscli.model import Role
+
+    return Choice(session.id, plain(" ".join([session.state or "", *session.nicknames(Role.CUSTOMER)])))
 
 
 class IdCache:

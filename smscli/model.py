@@ -42,6 +42,14 @@ class Role(StrEnum):
     CUSTOMER = "Customer"
 
 
+_ROLES = {"agent": Role.AGENT, "customer": Role.CUSTOMER, "client": Role.CUSTOMER}
+
+
+def role_of(kind: str | None) -> Role | None:
+    """The role of a participant's type, whatever its case; sibling media call a customer `Client`."""
+    return _ROLES.get(kind.casefold()) if kind else None
+
+
 class State(StrEnum):
     """States named on the SMS pages; any other one is live."""
 
@@ -80,6 +88,10 @@ class Participant:
     sent: Json = field(default_factory=lambda: _NOTHING, compare=False, repr=False)
 
     @property
+    def role(self) -> Role | None:
+        return role_of(self.type)
+
+    @property
     def person(self) -> tuple[str | None, str | None]:
         """Who this is for people and colours: type and nickname, else the participantId."""
         return (self.type, self.nickname if self.nickname else self.participant_id)
@@ -109,9 +121,9 @@ class Session:
         """Whether its state says that nothing more will be said in it."""
         return self.state in ENDED_STATES
 
-    def nicknames(self, role: str) -> list[str]:
-        """The nicknames of its participants of one type, in the server's order."""
-        return [one.nickname for one in self.participants if one.type == role and one.nickname]
+    def nicknames(self, role: Role) -> list[str]:
+        """The nicknames of its participants of one role, in the server's order."""
+        return [one.nickname for one in self.participants if one.role == role and one.nickname]
 
 
 @dataclass(frozen=True, slots=True)

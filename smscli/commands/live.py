@@ -3,7 +3,7 @@ long, and what is learned of the server's push."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 
 from smscli.context import AppContext
 from smscli.follow.cursor import Cursor
@@ -21,7 +21,7 @@ from smscli.model import (
     SessionStarted,
     Wake,
 )
-from smscli.output.render.layout import duration
+from smscli.output.render.layout import duration, local_time
 from smscli.transcript import filters
 from smscli.transcript.activity import Activity
 
@@ -163,27 +163,30 @@ def waiting_limit(value: str | None) -> float | None:
 class WaitAlert:
     """Knows which customers have waited for `limit` seconds, and says so once of each wait; None: of none."""
 
-    def __init__(self, app: AppContext, limit: float | None) -> None:
+    def __init__(self, app: AppContext, limit: float | None, zone: tzinfo | None) -> None:
         self.limit = limit
+        self._zone = zone
         self._app = app
         self._said: set[str] = set()
         self._is_lost = False
 
     def exceeded(self, session_id: str, activity: Activity, now: datetime | None) -> str | None:
         """Who has waited for too long in a session, and for how long; None where nobody has."""
-        waiting = activity.waiting(now)
         if self.limit is not None and now is None:
             self._say_why_not()
-        if self.limit is None or waiting is None or waiting < self.limit:
+        wait = activity.wait()
+        waiting = wait.seconds(now) if wait else None
+        if self.limit is None or wait is None or waiting is None or waiting < self.limit:
             if waiting is None:
                 self._said.discard(session_id)
             return None
-        who = activity.who_waits or "a customer"
+        who = wait.customer or "a customer"
+        why = f", no agent since {local_time(wait.since, self._zone):%H:%M:%S}" if wait.no_agent else ""
         if session_id not in self._said:
             self._said.add(session_id)
-            told = f"{who} has been waiting for {duration(waiting)} in session {session_id}"
+            told = f"{who} has been waiting for {duration(waiting)} in session {session_id}{why}"
             self._app.notice("waiting", told, session_id)
-        return f"{who} waits {duration(waiting)}"
+        return f"{who} waits {duration(waiting)}{why}"
 
     def _say_why_not(self) -> None:
         if not self._is_lost:

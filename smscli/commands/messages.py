@@ -93,7 +93,7 @@ def messages(
         if page_file is not None
         else form.entries(mode, many=source.is_many)
     ) as writer:
-        reader.write(source.pages(app, query, writer.check), writer)
+        reader.write(source.pages(app, query, writer.check), writer, is_window=source.is_window)
     if reader.found_any:
         notice_unmatched(app, reader.tally, redact=redact)
     else:
@@ -227,8 +227,8 @@ class TranscriptReader:
     def _new_log(self) -> SessionLog:
         return SessionLog(self._typing, self._filter, self.tally, redact=self._redact)
 
-    def write(self, pages: Iterable[Page], writer: EntryWriter) -> None:
-        """Write entries as they are read, or the last ones at the end."""
+    def write(self, pages: Iterable[Page], writer: EntryWriter, *, is_window: bool) -> None:
+        """Write entries as they are read, or the last ones at the end; a window may end amid typing."""
         add: Callable[[Iterable[SelectedEntry]], None] = (
             writer.write if self._keep is None else self._last.extend
         )
@@ -239,7 +239,7 @@ class TranscriptReader:
             writer.flush()
             self._progress.add(len(page.messages))
         for log in self._logs.values():
-            add(log.at_end(self._app.server_time))
+            add(log.cut() if is_window else log.at_end(self._app.server_time))
         self._progress.end()
         writer.write(self._last.release())
 

@@ -27,15 +27,17 @@ def show(
     form = output_format(app.terminal, json=json, zone=zone)
     reads = app.reads(redact)
     session = _find(app, reads, session_id)
-    activity, timeline, transcript = Activity(), Timeline(), transcript_for("fold")()
+    activity, timeline, transcript = Activity(session), Timeline(session), transcript_for("fold")()
     for page in reads.messages(session.id):
         for message in page.messages:
+            activity.add(message)
+            timeline.judge(message)
             for entry in transcript.add(message):
-                activity.add(entry.message, entry.composing)
+                activity.add_composing(entry.message.sender, entry.composing)
                 timeline.add(entry)
     now = app.server_time
     typing = [one.participant for one in transcript.typing(now)]
-    summary = activity.summary(now, session.ended, typing)
+    summary = activity.summary(now, typing)
     end = None if session.ended else now
     app.terminal.write(
         form.session(session, summary, lambda: timeline.picture(app.terminal, zone=zone, now=end))

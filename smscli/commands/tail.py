@@ -71,6 +71,7 @@ def tail(
         waiting_limit(waiting),
         bell,
         redact,
+        zone,
     )
     seconds, file = interval_seconds(interval), record_file(record)
     writer = form.entries(view.typing, many=every or len(ids or ()) > 1)

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, tzinfo
 from functools import cached_property
 
 from smscli.commands.live import Nap, ServerClock, StatusReporter, WaitAlert, rest
@@ -14,6 +14,7 @@ from smscli.model import (
     SAID_TYPES,
     Event,
     Idle,
+    ListRead,
     Message,
     NewMessages,
     Role,
@@ -37,6 +38,7 @@ class TailOptions:
     waiting: float | None = None
     bell: bool = False
     redact: bool = False
+    zone: tzinfo | None = None
 
 
 class SessionView:
@@ -93,7 +95,7 @@ class TailView:
         self._activities: defaultdict[str, Activity] = defaultdict(Activity)
         self._reporter = StatusReporter(app)
         self._server_clock = ServerClock(app.clock)
-        self._alert = WaitAlert(app, view.waiting)
+        self._alert = WaitAlert(app, view.waiting, view.zone)
         self._waiting: list[str] = []
         self._tally = FilterTally(view.query)
         self._has_reported = False
@@ -104,9 +106,13 @@ class TailView:
 
     def take(self, event: Event) -> None:
         match event:
+            case ListRead():
+                for session in event.listing.sessions:
+                    self._activities[session.id].session = session
             case NewMessages():
                 self._read(event)
             case SessionStarted():
+                self._activities[event.session.id].session = event.session
                 # All that is said in a session that begins now is news.
                 self._follow(event.session.id, None if event.announce else self._view.keep)
             case SessionEnded():
@@ -176,7 +182,7 @@ class TailView:
         now = self._server_clock.now()
         typing = [one for followed in self._followed.values() for one in followed.typing(now)]
         # What a customer is writing is what one waits for.
-        return sorted(typing, key=lambda one: one.participant.type != Role.CUSTOMER)
+        return sorted(typing, key=lambda one: one.participant.role != Role.CUSTOMER)
 
     def _live_line(self, width: int) -> str:
         from smscli.output.render.status_line import live_line
@@ -194,4 +200,4 @@ class TailView:
 
 def _calls(message: Message) -> bool:
     """Whether a customer says something in it."""
-    return message.type in SAID_TYPES and message.sender is not None and message.sender.type == Role.CUSTOMER
+    return message.type in SAID_TYPES and message.sender is not None and message.sender.role == Role.CUSTOMER

@@ -24,7 +24,6 @@ from smscli.model import (
     Event,
     Idle,
     ListRead,
-    Message,
     NewMessages,
     Session,
     SessionEnded,
@@ -77,12 +76,11 @@ class WatchedSession:
     def __init__(self, session: Session, mask: Mask) -> None:
         self.session = session
         self.shown = mask(session)
-        self.activity = Activity()
+        self.activity = Activity(self.shown)
         self.changed_at = -inf
         self.gone_at = inf
         self._mask = mask
         self._drafts = transcript_for("fold")()
-        self._last: Message | None = None
         self._is_read = False
 
     def listed(self, session: Session, now: float) -> None:
@@ -90,31 +88,31 @@ class WatchedSession:
             self.changed_at = now
             self.shown = self._mask(session)
         self.session, self.gone_at = session, inf
+        self.activity.session = self.shown
 
     def read(self, read: NewMessages, now: float) -> None:
         for message in read.messages:
             self.activity.add(message)
             self._drafts.add(message)
-            if message.type in SAID_TYPES and not message.late:
-                self._last = message
         if not read.first and any(message.type in SAID_TYPES for message in read.messages):
             self.changed_at = now
         self._is_read = self._is_read or read.done
 
     @property
     def may_wait(self) -> bool:
-        """Whether it is known who waits, and somebody can still be answered."""
-        return self._is_read and self.gone_at == inf and not self.session.ended
+        """Whether the log has been read and the session is still listed."""
+        return self._is_read and self.gone_at == inf
 
     def row(self, now: float, at: datetime | None, overdue: bool) -> LiveRow:
         """As it is now; `at` is the server's clock."""
         self._drafts.expire(at)
+        wait = self.activity.wait() if self.may_wait else None
         return LiveRow(
             self.shown,
-            self.activity.waiting(at) if self.may_wait else None,
+            wait.seconds(at) if wait else None,
             overdue,
             [*dict.fromkeys(one.participant.name for one in self._drafts.typing(at))],
-            self._last,
+            self.activity.last_message,
             now - self.changed_at < _NEWS,
             self.gone_at < inf,
         )
@@ -134,7 +132,7 @@ class ListWatcher:
         self._sessions: dict[str, WatchedSession] = {}
         self._reporter = StatusReporter(app)
         self._server_clock = ServerClock(app.clock)
-        self._alert = WaitAlert(app, waiting_limit(asked.waiting))
+        self._alert = WaitAlert(app, waiting_limit(asked.waiting), asked.zone)
         whose = f"of {app.user} at {app.host}"
         self._draw = LiveList(app.terminal, whose, asked.query.columns, asked.zone)
         self._painted: tuple[object, ...] = ()

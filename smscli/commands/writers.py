@@ -49,6 +49,10 @@ class SessionLog:
         """The drafts still open where the read ends."""
         return self._select(self._transcript.at_end(now))
 
+    def cut(self) -> Sequence[SelectedEntry]:
+        """The drafts still open where a window of the log ends."""
+        return self._select(self._transcript.cut())
+
     def end(self, now: datetime | None) -> Sequence[SelectedEntry]:
         """The drafts given up because the session ended."""
         return self._select(self._transcript.end(now))

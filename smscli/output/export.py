@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from smscli.model import Json, Session
+from smscli.model import Json, Message, Session
 from smscli.output.columns import DEFAULT_COLUMNS, Column
 from smscli.records import MESSAGE_KEYS, compact_json, json_number, message_json, rfc3339, session_object
 from smscli.sanitize import pipe_joined, pipe_value
@@ -63,6 +63,13 @@ def pair_rows(value: Json) -> list[str]:
 def _activity(summary: "ActivitySummary") -> Json:
     return {
         "messages": summary.messages,
+        "firstMessageAt": _time(summary.first_message_at),
+        "lastMessageAt": _time(summary.last_message_at),
+        "firstResponseSeconds": json_number(summary.first_response_seconds),
+        "waitingSeconds": json_number(summary.waiting_seconds),
+        "waitingSince": _time(summary.wait.since if summary.wait else None),
+        "typing": list(summary.typing),
+        "lastMessage": _last_message(summary.last_message),
         "participants": [
             {
                 "participantId": one.participant_id,
@@ -70,15 +77,29 @@ def _activity(summary: "ActivitySummary") -> Json:
                 "type": one.type,
                 "messages": one.messages,
                 "composingSeconds": json_number(one.composing_seconds),
+                "joinedAt": _time(one.joined_at),
+                "leftAt": _time(one.left_at),
+                "present": one.present,
             }
             for one in summary.participants
         ],
-        "firstMessageAt": rfc3339(summary.first_message_at) if summary.first_message_at else None,
-        "lastMessageAt": rfc3339(summary.last_message_at) if summary.last_message_at else None,
-        "firstResponseSeconds": json_number(summary.first_response_seconds),
-        "waitingSeconds": json_number(summary.waiting_seconds),
-        "typing": list(summary.typing),
     }
+
+
+def _last_message(message: Message | None) -> Json | None:
+    if message is None:
+        return None
+    return {
+        "index": message.index,
+        "timestamp": _time(message.at),
+        "nickname": message.sender.nickname if message.sender else None,
+        "type": message.type,
+        "text": message.text or message.url,
+    }
+
+
+def _time(at: datetime | None) -> str | None:
+    return rfc3339(at) if at else None
 
 
 def _cell(value: object) -> str:

@@ -1,195 +1,352 @@
-"""What went on in one session, in figures: who said how much, how soon it was answered, who waits.
+"""Who is in a session, who waits, and its figures, computed message by message in constant memory.
 
-Only what somebody said counts as a message here, `Text` and `PushUrl`: typing, joins and notices do not.
+The log decides, in the order of its indices: a message that arrives late is judged at its place in it.
 """
 
-from collections.abc import Iterable
+from bisect import insort
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
+from operator import attrgetter, itemgetter
+from typing import NamedTuple
 
-from smscli.model import SAID_TYPES, VISIBLE_TO_ALL, Message, MessageType, Participant, Role
+from smscli.model import SAID_TYPES, VISIBLE_TO_ALL, Message, MessageType, Participant, Role, Session
 
-# A session has a handful of people: only a server gone wrong, or a hostile one, has more of them to count.
-_MOST_PEOPLE = 1000
+# Real sessions have a handful of participants; these bound what a faulty or hostile server makes us keep.
+_MAX_PEOPLE = 1000
+_MAX_PENDING = 100
+
+_ENTERS = frozenset(
+    {MessageType.JOINED, MessageType.REJOINED, MessageType.TYPING_STARTED, *SAID_TYPES},
+)
+
+Place = tuple[int, int, int]
+"""Sorts messages by their places in the log: renumberings before, index, arrivals before."""
 
 
 @dataclass(frozen=True, slots=True)
 class PersonActivity:
-    """One participantId's share; those without one go by type and nickname.
+    """One participant, told apart by participantId, else by type and nickname.
 
-    `composing_seconds` adds up what their messages and given-up drafts took, None where nothing could be
-    measured.
+    `composing_seconds` sums up their messages and drafts that were given up; None where nothing was measured.
+    `left_at` is the last leave, None for one who is present or left at an unreadable time.
     """
 
     participant_id: str | None
     nickname: str | None
     type: str | None
-    messages: int
-    composing_seconds: float | None
+    messages: int = 0
+    composing_seconds: float | None = None
+    joined_at: datetime | None = None
+    left_at: datetime | None = None
+    present: bool = False
+    visibility: str | None = None
+
+
+class Wait(NamedTuple):
+    """A customer waits. `no_agent`: because no agent has ever attended, rather than for an answer.
+
+    `customer` is a nickname or participantId, None where no customer is known.
+    """
+
+    since: datetime
+    customer: str | None
+    no_agent: bool = False
+
+    def seconds(self, now: datetime | None) -> float | None:
+        """The seconds up to now, to the millisecond; never negative, since servers' clocks differ."""
+        return None if now is None else max(0.0, round((now - self.since).total_seconds(), 3))
 
 
 @dataclass(frozen=True, slots=True)
 class ActivitySummary:
-    """The figures of a session so far. Seconds are to the millisecond; None means nothing to tell."""
+    """The activity of a session so far. Seconds are to the millisecond; None where there is nothing."""
 
     messages: int
     participants: tuple[PersonActivity, ...]
-    first_message_at: datetime | None
-    last_message_at: datetime | None
-    first_response_seconds: float | None
-    waiting_seconds: float | None
-    typing: tuple[str, ...]
+    first_message_at: datetime | None = None
+    last_message_at: datetime | None = None
+    first_response_seconds: float | None = None
+    waiting_seconds: float | None = None
+    wait: Wait | None = None
+    typing: tuple[str, ...] = ()
+    last_message: Message | None = None
 
 
 class Activity:
-    """The figures of one session, message by message."""
+    """The activity of one session; `session` is how the list shows it, None in a recording of messages."""
 
-    def __init__(self) -> None:
+    def __init__(self, session: Session | None = None) -> None:
+        self._session = session
+        self._places = _Places()
         self._people: dict[object, _Person] = {}
         self._messages = 0
         self._first_at: datetime | None = None
-        self._last_at: datetime | None = None
+        self._last_at: tuple[Place, datetime] | None = None
+        self._last: tuple[Place, Message] | None = None
+        self._first_entry: tuple[Place, datetime] | None = None
         self._answers = _Answers()
 
-    def add(self, message: Message, composing: float | None = None) -> None:
-        """Counts one message or folded entry; `composing` is the entry's, in seconds."""
-        said = message.type in SAID_TYPES
-        if message.sender:
-            self._count(message.sender, said, composing)
-        if not said:
-            return
-        self._messages += 1
-        self._first_at = self._first_at or message.at
-        if message.at and not (message.late and self._last_at):
-            self._last_at = message.at
-        self._answers.add(message)
-
-    def waiting(self, now: datetime | None) -> float | None:
-        """Seconds since the oldest customer `Text` not yet answered, by the server's clock, or None."""
-        return self._answers.waiting(now)
-
     @property
-    def who_waits(self) -> str | None:
-        """The nickname of the customer who waits, else the participantId."""
-        waiter = self._answers.waiter
-        return (waiter.nickname or waiter.participant_id) if waiter else None
+    def session(self) -> Session | None:
+        return self._session
 
-    def summary(
-        self, now: datetime | None = None, ended: bool = False, typing: Iterable[Participant] = ()
-    ) -> ActivitySummary:
-        """The figures by the server's clock (None in a recording); `typing` are those who type now."""
+    @session.setter
+    def session(self, session: Session | None) -> None:
+        self._session = session
+        self._forget_attendance()
+
+    def add(self, message: Message) -> None:
+        """Count one message of the log."""
+        place = self._places.next(message)
+        if message.at and (self._first_entry is None or place < self._first_entry[0]):
+            self._first_entry = (place, message.at)
+        if message.sender and (person := self._person(message.sender)):
+            person.messages += message.type in SAID_TYPES
+            if person.move(message, place):
+                self._forget_attendance()
+        if message.type in SAID_TYPES:
+            self._say(message, place)
+
+    def add_composing(self, sender: Participant | None, seconds: float | None) -> None:
+        """Count the time in which a message, or a draft that was given up, was composed."""
+        if seconds is not None and sender and (person := self._person(sender)):
+            person.composing = (person.composing or 0.0) + seconds
+
+    def wait(self) -> Wait | None:
+        """Who waits and since when; None where nobody does."""
+        if self._session is not None and self._session.ended:
+            return None
+        attendance = self._attendance
+        if attendance.is_left_by_customers:
+            return None
+        waits = []
+        if question := self._answers.oldest_question:
+            waits.append(Wait(question.at, question.sender.nickname or question.sender.participant_id))
+        since = self._session.received if self._session is not None else None
+        since = since or (self._first_entry[1] if self._first_entry else None)
+        if since and not attendance.was_attended:
+            waits.append(Wait(since, attendance.customer, no_agent=True))
+        return min(waits, key=attrgetter("since"), default=None)
+
+    def summary(self, now: datetime | None = None, typing: Iterable[Participant] = ()) -> ActivitySummary:
+        """The activity at the time `now` (None: unknown); `typing` are those who are typing now."""
+        wait = self.wait()
         return ActivitySummary(
             messages=self._messages,
-            participants=tuple(person.activity() for person in self._people.values()),
+            participants=tuple(self._participants()),
             first_message_at=self._first_at,
-            last_message_at=self._last_at,
-            first_response_seconds=self._answers.first_response,
-            waiting_seconds=None if ended else self.waiting(now),
+            last_message_at=self._last_at[1] if self._last_at else None,
+            first_response_seconds=self._answers.first_response_seconds(),
+            waiting_seconds=wait.seconds(now) if wait else None,
+            wait=wait,
             typing=tuple(one.nickname or one.participant_id or "" for one in typing),
+            last_message=self.last_message,
         )
 
-    def _count(self, sender: Participant, said: bool, composing: float | None) -> None:
-        who = sender.participant_id or sender.person
-        person = self._people.get(who)
-        if person is None:
-            if len(self._people) >= _MOST_PEOPLE:
-                return
-            person = self._people[who] = _Person(sender)
-        person.messages += said
-        if composing is not None:
-            person.composing = (person.composing or 0.0) + composing
+    @property
+    def last_message(self) -> Message | None:
+        """The last Text or PushUrl."""
+        return self._last[1] if self._last else None
+
+    def _say(self, message: Message, place: Place) -> None:
+        self._messages += 1
+        self._first_at = self._first_at or message.at
+        if self._last is None or self._last[0] < place:
+            self._last = (place, message)
+        if message.at and (self._last_at is None or self._last_at[0] < place):
+            self._last_at = (place, message.at)
+        role = message.sender.role if message.sender else None
+        if role == Role.CUSTOMER and message.type == MessageType.TEXT:
+            self._answers.ask(message, place)
+        elif role == Role.AGENT and _is_public(message):
+            self._answers.answer(message, place)
+
+    def _person(self, sender: Participant) -> "_Person | None":
+        key = _key(sender)
+        person = self._people.get(key)
+        if person is None and len(self._people) < _MAX_PEOPLE:
+            person = self._people[key] = _Person(sender)
+            self._forget_attendance()
+        return person
+
+    def _participants(self) -> Iterator[PersonActivity]:
+        """Everyone in the log, then everyone whom only the session names."""
+        listed = {_key(one): one for one in self._session.participants} if self._session else {}
+        is_live = self._session is None or not self._session.ended
+        for key, person in self._people.items():
+            yield person.activity(listed.pop(key, None), is_live)
+        for one in listed.values():
+            yield PersonActivity(
+                one.participant_id, one.nickname, one.type, present=is_live, visibility=one.visibility
+            )
+
+    @cached_property
+    def _attendance(self) -> "_Attendance":
+        listed = {_key(one): one for one in self._session.participants} if self._session else {}
+        attendance = _Attendance()
+        for key, person in self._people.items():
+            here = listed.pop(key, None)
+            if person.is_in is not None or here is not None:
+                is_present = here is not None if person.is_in is None else person.is_in
+                visibility = (here and here.visibility) or person.visibility
+                attendance.add(here or person.participant, is_present, visibility)
+        for one in listed.values():
+            attendance.add(one, True, one.visibility)
+        return attendance
+
+    def _forget_attendance(self) -> None:
+        self.__dict__.pop("_attendance", None)
+
+
+class _Places:
+    """Gives each message its place in the log."""
+
+    def __init__(self) -> None:
+        self._renumberings = self._arrivals = 0
+        self._last = -1
+
+    def next(self, message: Message) -> Place:
+        self._arrivals += 1
+        index = message.order
+        if index is None:
+            index = self._last
+        elif index > self._last or not message.late:
+            self._renumberings += index < self._last
+            self._last = index
+        return (self._renumberings, index, self._arrivals)
 
 
 class _Person:
-    """What one participant has done so far."""
+    """What one participant has done so far. `is_in` is None while the log has neither let them in nor out."""
 
     def __init__(self, participant: Participant) -> None:
         self.participant = participant
+        self.visibility = participant.visibility
         self.messages = 0
         self.composing: float | None = None
+        self.is_in: bool | None = None
+        self._joined: tuple[Place, datetime] | None = None
+        self._left_at: datetime | None = None
+        self._moved: Place | None = None
 
-    def activity(self) -> PersonActivity:
-        who = self.participant
-        composing = None if self.composing is None else round(self.composing, 3)
-        return PersonActivity(who.participant_id, who.nickname, who.type, self.messages, composing)
+    def move(self, message: Message, place: Place) -> bool:
+        """Let them in or out, as the message does; whether that changes who is there."""
+        enters = message.type in _ENTERS
+        if not enters and message.type != MessageType.LEFT:
+            return False
+        if enters and message.at and (self._joined is None or place < self._joined[0]):
+            self._joined = (place, message.at)
+        if self._moved is not None and place < self._moved:
+            return False
+        visibility = (message.sender and message.sender.visibility) or self.visibility
+        before, now = (self.is_in, self.visibility), (enters, visibility)
+        self.is_in, self.visibility = now
+        self._moved = place
+        self._left_at = None if enters else message.at
+        return before != now
+
+    def activity(self, listed: Participant | None, is_live: bool) -> PersonActivity:
+        """`listed` is how the session names them, if it does."""
+        who, other = self.participant, listed or Participant()
+        return PersonActivity(
+            who.participant_id or other.participant_id,
+            who.nickname or other.nickname,
+            who.type or other.type,
+            self.messages,
+            None if self.composing is None else round(self.composing, 3),
+            self._joined[1] if self._joined else None,
+            self._left_at,
+            is_live and (listed is not None if self.is_in is None else self.is_in),
+            other.visibility or self.visibility,
+        )
+
+
+class _Attendance:
+    """Which sides are or were there. `customer` is one who is present, by nickname or participantId."""
+
+    def __init__(self) -> None:
+        self.customer: str | None = None
+        self.was_attended = False
+        self._had_customers = self._has_customers = False
+
+    def add(self, who: Participant, is_present: bool, visibility: str | None) -> None:
+        if who.role == Role.CUSTOMER:
+            self._had_customers = True
+            self._has_customers = self._has_customers or is_present
+            if is_present:
+                self.customer = self.customer or who.nickname or who.participant_id
+        elif who.role == Role.AGENT:
+            # A supervisor is an Agent too; a customer sees one whose visibility is All.
+            self.was_attended = self.was_attended or (visibility or VISIBLE_TO_ALL) == VISIBLE_TO_ALL
+
+    @property
+    def is_left_by_customers(self) -> bool:
+        return self._had_customers and not self._has_customers
+
+
+class _Said(NamedTuple):
+    place: Place
+    at: datetime
+    sender: Participant
 
 
 class _Answers:
-    """Which customer `Text` an agent has answered with a `Text` or `PushUrl` that the customer can see.
-
-    Who waits is judged by the places in the log, also of a message that came late: a question that stands
-    before an answer is answered, and an answer that stands before a question does not answer it.
-    """
+    """Which customer Texts an agent has answered, and how soon the first one was."""
 
     def __init__(self) -> None:
-        self.first_response: float | None = None
-        self.waiter: Participant | None = None
-        self._first_question: Message | None = None
-        self._responded = False
-        self._question: Message | None = None
-        self._answer: Message | None = None
-        self._waiting_since: datetime | None = None
+        self.oldest_question: _Said | None = None
+        self._questions: list[_Said] = []  # not yet answered, with a readable time
+        self._answered_until: Place = (-1, -1, -1)
+        self._first_question: tuple[Place, datetime | None] | None = None
+        self._first_answer: tuple[Place, datetime | None] | None = None
+        self._early_answers: list[tuple[Place, datetime | None]] = []
 
-    def add(self, message: Message) -> None:
-        if _asks(message):
-            self._ask(message)
-        elif _answers(message):
-            self._respond(message)
-
-    def waiting(self, now: datetime | None) -> float | None:
-        if now is None or self._waiting_since is None:
-            return None
-        # The clocks of the server's parts may differ: nobody waits for less than no time.
-        return max(0.0, round((now - self._waiting_since).total_seconds(), 3))
-
-    def _ask(self, question: Message) -> None:
-        self._first_question = self._first_question or question
-        if _stands_before(question, self._answer):
+    def ask(self, message: Message, place: Place) -> None:
+        if self._first_question is None or place < self._first_question[0]:
+            self._first_question = (place, message.at)
+            self._find_first_answer()
+        if message.at is None or message.sender is None or place < self._answered_until:
             return
-        if not _stands_before(question, self._question):
-            self._question = question
-        if question.at and (self._waiting_since is None or question.at < self._waiting_since):
-            self._waiting_since = question.at
-            self.waiter = question.sender
+        question = _Said(place, message.at, message.sender)
+        insort(self._questions, question, key=attrgetter("place"))
+        if self.oldest_question is None or question.at < self.oldest_question.at:
+            self.oldest_question = question
+        if len(self._questions) > _MAX_PENDING:
+            del self._questions[1]
 
-    def _respond(self, answer: Message) -> None:
-        if self._first_question and not self._responded and not _stands_before(answer, self._first_question):
-            self._responded = True
-            self.first_response = _seconds_between(self._first_question, answer)
-        if not _stands_before(answer, self._question):
-            self._answer = answer
-            self._waiting_since = self.waiter = None
+    def answer(self, message: Message, place: Place) -> None:
+        if message.late or self._first_answer is None:
+            insort(self._early_answers, (place, message.at), key=itemgetter(0))
+            # Those before the first question count only if a question before them arrives late.
+            del self._early_answers[:-_MAX_PENDING]
+            self._find_first_answer()
+        if place > self._answered_until:
+            self._answered_until = place
+            self._questions = [one for one in self._questions if one.place > place]
+            self.oldest_question = min(self._questions, key=attrgetter("at"), default=None)
+
+    def first_response_seconds(self) -> float | None:
+        """From the first customer Text to the first answer; None where a time is missing or goes back."""
+        asked = self._first_question[1] if self._first_question else None
+        answered = self._first_answer[1] if self._first_answer else None
+        if asked is None or answered is None or answered < asked:
+            return None
+        return round((answered - asked).total_seconds(), 3)
+
+    def _find_first_answer(self) -> None:
+        if self._first_question is not None:
+            asked = self._first_question[0]
+            self._first_answer = next((one for one in self._early_answers if one[0] > asked), None)
 
 
-def _asks(message: Message) -> bool:
-    return message.type == MessageType.TEXT and _role(message) == Role.CUSTOMER
+def _key(one: Participant) -> object:
+    return one.participant_id or one.person
 
 
-def _answers(message: Message) -> bool:
-    """Whether it answers a customer. Supervisors are agents too: what only agents can see is no answer.
-
-    The SMS Session Resource page prints a visibility with each message; where one is missing, its sender's
-    (SMSSendUrl) stands for it, else it is for all.
-    """
-    if message.type not in SAID_TYPES or _role(message) != Role.AGENT:
-        return False
+def _is_public(message: Message) -> bool:
+    """The SMS Session Resource page gives each message a visibility; where it lacks one, its sender's (which
+    SMSSendUrl sends) counts, else it is for all."""
     visibility = message.visibility or (message.sender and message.sender.visibility)
     return not visibility or visibility == VISIBLE_TO_ALL
-
-
-def _role(message: Message) -> str | None:
-    return message.sender.type if message.sender else None
-
-
-def _stands_before(message: Message, other: Message | None) -> bool:
-    """Whether a late message has its place before another one that came sooner."""
-    if not message.late or other is None or message.order is None or other.order is None:
-        return False
-    return message.order < other.order
-
-
-def _seconds_between(first: Message, second: Message) -> float | None:
-    """None where a time is missing or goes backwards."""
-    if first.at is None or second.at is None or second.at < first.at:
-        return None
-    return round((second.at - first.at).total_seconds(), 3)

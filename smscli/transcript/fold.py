@@ -39,7 +39,7 @@ class Entry(NamedTuple):
 
     message: Message
     composing: float | None = None
-    draft: Literal["given-up", "typing"] | None = None
+    draft: Literal["given-up", "typing", "cut"] | None = None
     draft_text: str | None = None
     at_end: bool = False
 
@@ -66,6 +66,10 @@ class Transcript:
 
     def at_end(self, now: datetime | None) -> Sequence[Entry]:
         """The drafts still open where a read ends; `now` is the server's clock, None in a recording."""
+        return ()
+
+    def cut(self) -> Sequence[Entry]:
+        """The drafts still open where a window of the log ends: what became of them is not known."""
         return ()
 
     def end(self, now: datetime | None = None) -> Sequence[Entry]:
@@ -120,6 +124,11 @@ class TypingFold(Transcript):
             types_now = draft.is_fresh(moment)
             entry = draft.given_up(draft.known_until(moment))
             entries.append(entry._replace(draft="typing") if types_now else entry._replace(at_end=True))
+        self._forget()
+        return entries
+
+    def cut(self) -> Sequence[Entry]:
+        entries = [draft.cut() for draft in self._drafts.values()]
         self._forget()
         return entries
 
@@ -231,6 +240,9 @@ class _Draft:
 
     def given_up(self, at: int | None) -> Entry:
         return Entry(self.message, self.composed(at), "given-up", self._kept)
+
+    def cut(self) -> Entry:
+        return Entry(self.message, None, "cut", self._kept)
 
     def known_until(self, moment: int | None) -> int | None:
         """The last moment at which it is known to have been written, by a clock that may lag behind."""

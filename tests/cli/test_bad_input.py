@@ -139,20 +139,22 @@ times are UTC
   chatType
          Inbound
 participants
-◆ Robin
-  type   Agent
-  id
-    0090000000000000
-  messages
-         1
-  typed  -
 ▶ Mika
-  type   Customer
   id
     0090000000000001
   messages
-         1
-  typed  -
+          1
+  typed   -
+  joined  10:00:00
+  left    -
+◆ Robin
+  id
+    0090000000000000
+  messages
+          1
+  typed   -
+  joined  10:00:00
+  left    -
 capabilities
   Leave, SendMessage
 user data

@@ -125,6 +125,9 @@ def test_show_as_json_adds_the_sessions_activity(smscli: Smscli, server: FakeSer
                 "type": "Customer",
                 "messages": 1,
                 "composingSeconds": 0.001,
+                "joinedAt": "2013-12-27T21:16:41.000Z",
+                "leftAt": None,
+                "present": True,
             },
             {
                 "participantId": "009052BDEE4A003E",
@@ -132,6 +135,9 @@ def test_show_as_json_adds_the_sessions_activity(smscli: Smscli, server: FakeSer
                 "type": "Agent",
                 "messages": 0,
                 "composingSeconds": None,
+                "joinedAt": "2013-12-27T21:16:41.018Z",
+                "leftAt": None,
+                "present": True,
             },
         ],
         "firstMessageAt": "2013-12-27T21:16:41.187Z",
@@ -139,7 +145,15 @@ def test_show_as_json_adds_the_sessions_activity(smscli: Smscli, server: FakeSer
         "firstResponseSeconds": None,
         # From the printed message to the server's clock.
         "waitingSeconds": 384266598.813,
+        "waitingSince": "2013-12-27T21:16:41.187Z",
         "typing": [],
+        "lastMessage": {
+            "index": 4,
+            "timestamp": "2013-12-27T21:16:41.187Z",
+            "nickname": "PersonP",
+            "type": "Text",
+            "text": "dddd",
+        },
     }
     assert (code, json.loads(out), err) == (0, {**SAMPLE, "activity": activity}, "")
 
@@ -262,8 +276,8 @@ def test_a_card_tells_who_said_how_much_but_no_composing_under_a_second(
     people = [line for line in out.splitlines() if "0090" in line]
     assert code == 0
     assert people == [
-        "│ ◆ Agent1  │ Agent    │ 009052BDEE4A003E │ 0        │ -     │",
-        "│ ▶ PersonP │ Customer │ 009052BDEE39003C │ 1        │ -     │",
+        "│ ▶ PersonP │ 009052BDEE39003C │ 1        │ -     │ 21:16:41 │ -    │",
+        "│ ◆ Agent1  │ 009052BDEE4A003E │ 0        │ -     │ 21:16:41 │ -    │",
     ]
 
 
@@ -274,5 +288,5 @@ def test_people_without_a_participant_id_are_told_apart(smscli: Smscli, server: 
         message = {"type": "Text", "from": sender, "text": "hello", "visibility": "All"}
         server.store.append("0000Na9B26EF0042", message)
     out = smscli("show", "0000Na9B26EF0042", server=server, tty=True, color="never").out
-    rows = [[cell.strip() for cell in line.split("│")[1:4]] for line in out.splitlines() if "(left)" in line]
-    assert rows == [["◆ A (left)", "Agent", "-"], ["◆ B (left)", "Agent", "-"]]
+    rows = [[cell.strip() for cell in line.split("│")[1:4]] for line in out.splitlines() if "│ ◆" in line]
+    assert rows == [["◆ A", "-", "1"], ["◆ B", "-", "1"]]

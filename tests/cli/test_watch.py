@@ -208,7 +208,7 @@ def test_filters_order_and_columns_hold_for_the_live_list_too(environ: dict[str,
 def test_sorted_by_waiting_it_begins_with_whom_it_takes_longest(
     server: FakeServer, environ: dict[str, str], key: str, first: str
 ) -> None:
-    server.store.add_session(THIRD, customer="Ines", agents=())
+    server.store.add_session(THIRD, customer="Ines")
     now = round(time.time() * 1000)
     server.store.say(FIRST, "still there?", by="Mika", timestampSeconds=now - 60_000)
     server.store.say(SECOND, "it is red again", by="Noor")

@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 
 from smscli.sanitize import clean, clean_lines, pipe_joined, pipe_value
 
+ENGLAND = "🏴\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f"
+TEXAS = "🏴\U000e0075\U000e0073\U000e0074\U000e0078\U000e007f"
 ANY_TEXT = st.text(st.characters(exclude_categories=[]))
 
 
@@ -21,7 +23,20 @@ ANY_TEXT = st.text(st.characters(exclude_categories=[]))
         ("\x9b2J", "\\u{9B}2J"),
         ("\x7f\x00", "\\u{7F}\\u{0}"),
         ("a\u202ebc\u2066d\u200f", "a\\u{202E}bc\\u{2066}d\\u{200F}"),
-        ("a\u200bb\ufeffc\u00add", "a\\u{200B}b\\u{FEFF}c\\u{AD}d"),
+        ("a\ufeffc\u00add", "a\\u{FEFF}c\\u{AD}d"),
+        (
+            "\u1781\u17d2\u1789\u17bb\u17c6\u200b\u1791\u17c5 a\u2060b",
+            "\u1781\u17d2\u1789\u17bb\u17c6\u200b\u1791\u17c5 a\u2060b",
+        ),
+        (f"go {ENGLAND}{TEXAS}!", f"go {ENGLAND}{TEXAS}!"),
+        # Tags alone, behind another emoji, without an end, too short, too long, or with others among them.
+        ("\U000e0067\U000e007f", "\\u{E0067}\\u{E007F}"),
+        ("🏁\U000e0067\U000e0062\U000e0065\U000e007f", "🏁\\u{E0067}\\u{E0062}\\u{E0065}\\u{E007F}"),
+        ("🏴\U000e0067\U000e0062\U000e0065", "🏴\\u{E0067}\\u{E0062}\\u{E0065}"),
+        ("🏴\U000e0067\U000e007f", "🏴\\u{E0067}\\u{E007F}"),
+        ("🏴" + "\U000e0061" * 8 + "\U000e007f", "🏴" + "\\u{E0061}" * 8 + "\\u{E007F}"),
+        ("🏴\U000e0067\U000e0020\U000e0065\U000e007f", "🏴\\u{E0067}\\u{E0020}\\u{E0065}\\u{E007F}"),
+        ("🏴\x1b[2J", "🏴\\u{1B}[2J"),
         ("one\ntwo\r\tthree", "one\\ntwo\\r\\tthree"),
         ("one\u2028two", "one\\u{2028}two"),
         ("a\u034fb\u115fc\u3164d\uffa0e", "a\\u{34F}b\\u{115F}c\\u{3164}d\\u{FFA0}e"),
@@ -42,8 +57,8 @@ IGNORABLE = (
     "00AD 034F 061C 115F..1160 17B4..17B5 180B..180F 200B..200F 202A..202E 2060..206F 3164 FE00..FE0F FEFF"
     " FFA0 FFF0..FFF8 1BCA0..1BCA3 1D173..1D17A E0000..E0FFF"
 )
-# Emoji and scripts are written with these: joiners, and variation selectors of all three blocks.
-WRITTEN = "180B..180D 180F 200C..200D FE00..FE0F E0100..E01EF"
+# Emoji and scripts are written with these: joiners, breaks, and variation selectors of all three blocks.
+WRITTEN = "180B..180D 180F 200B..200D 2060 FE00..FE0F E0100..E01EF"
 
 
 def characters(ranges: str) -> set[str]:
@@ -59,8 +74,8 @@ def test_what_unicode_lets_nobody_see_is_shown_unless_people_write_with_it() -> 
 
 
 def test_a_character_is_shown_in_the_same_way_each_time() -> None:
-    sent = "é\u200b\ud800😀\U000e0041"
-    assert clean(sent) == clean(sent) == "é\\u{200B}\\u{D800}😀\\u{E0041}"
+    sent = "é\u00ad\ud800😀\U000e0041"
+    assert clean(sent) == clean(sent) == "é\\u{AD}\\u{D800}😀\\u{E0041}"
 
 
 def test_lines_are_kept_apart_and_each_is_clean() -> None:
@@ -80,6 +95,12 @@ def test_lines_are_kept_apart_and_each_is_clean() -> None:
 )
 def test_a_value_of_a_row_stays_one_value(value: str, written: str) -> None:
     assert pipe_value(value) == written
+
+
+def test_flags_written_with_tags_stay_in_rows_and_lines() -> None:
+    assert pipe_value(f"a\\{ENGLAND}\U000e0067") == f"a\\\\{ENGLAND}\\u{{E0067}}"
+    assert pipe_joined([ENGLAND, f"{TEXAS},"]) == f"{ENGLAND},{TEXAS}\\,"
+    assert clean_lines(f"{ENGLAND}\n{TEXAS}") == [ENGLAND, TEXAS]
 
 
 def test_joined_values_can_be_told_apart() -> None:

@@ -13,7 +13,7 @@ from importlib.resources import files
 from itertools import groupby
 from zlib import crc32
 
-from smscli.model import VISIBLE_TO_ALL, Message, MessageType, Participant, Role, Session
+from smscli.model import VISIBLE_TO_ALL, Message, MessageType, Participant, Role, Session, role_of
 from smscli.output.render.layout import Span, duration, local_time, offset_words, shape
 from smscli.output.render.timeline import Drawing, Side, Timeline
 from smscli.output.render.wording import (
@@ -33,7 +33,7 @@ from smscli.transcript.fold import Entry
 Pair = tuple[str, str]
 """A name and a value, as strangers may have written them."""
 
-_SIDES = {Role.CUSTOMER.value: "customer", Role.AGENT.value: "agent"}
+_SIDES = {Role.CUSTOMER: "customer", Role.AGENT: "agent"}
 # Each side's people share so many colours; of so many people the page remembers which is whose.
 _HUES = 4
 _MOST_PEOPLE = 1000
@@ -71,7 +71,7 @@ class HtmlPage:
         self._facts = facts
         self._zone = zone
         self._many = many
-        self._timeline = Timeline()
+        self._timeline = Timeline(session)
         self._hues: dict[tuple[str | None, str | None], int] = {}
         self._session: str | None = None
         self._date: date | None = None
@@ -97,6 +97,7 @@ class HtmlPage:
     def entry(self, entry: Entry, marks: Sequence[Span] = ()) -> str:
         """One entry, below its day or its session where that changed; `marks` are spans of its wording."""
         message = entry.message
+        self._timeline.judge(message)
         self._timeline.add(entry)
         clock, above = self._clock(message.at)
         if self._many and message.session_id != self._session:
@@ -195,7 +196,7 @@ class HtmlPage:
         if len(self._hues) >= _MOST_PEOPLE:
             return crc32(repr(person).encode()) % _HUES
         side = _side(sender)
-        met = sum(_SIDES.get(role or "", "other") == side for role, _ in self._hues)
+        met = sum(_side_of(kind) == side for kind, _ in self._hues)
         self._hues[person] = met % _HUES
         return self._hues[person]
 
@@ -204,9 +205,9 @@ class HtmlPage:
         yield "<h2>timeline</h2>\n"
         most = max(max(side.said) for side in drawing.sides)
         for side in drawing.sides:
-            name = f"{shape(side.role, False)} {_SIDES.get(side.role or '', 'other')}"
+            name = f"{shape(side.role, False)} {_side_of(side.role)}"
             lane = "".join(_lane(side, max(most, 1)))
-            hue = _SIDES.get(side.role or "", "other")[0]
+            hue = _side_of(side.role)[0]
             box = f'viewBox="0 0 {_COLUMNS} {_ROW}" preserveAspectRatio="none" aria-hidden="true"'
             yield f'<div class="lane {hue}0"><span>{name}</span><svg {box}>{lane}</svg></div>\n'
         lasted = duration((drawing.end - drawing.begin).total_seconds())
@@ -218,8 +219,13 @@ class HtmlPage:
         yield f'<p class="key">{" ".join(signs)}</p>\n'
 
 
+def _side_of(kind: str | None) -> str:
+    role = role_of(kind)
+    return _SIDES[role] if role else "other"
+
+
 def _side(sender: Participant | None) -> str:
-    return _SIDES.get((sender.type if sender else None) or "", "other")
+    return _side_of(sender.type if sender else None)
 
 
 def _text(text: str) -> str:

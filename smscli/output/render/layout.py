@@ -8,12 +8,12 @@ from functools import lru_cache
 from itertools import accumulate, groupby, pairwise
 from typing import NamedTuple, Protocol
 
-from smscli.model import Role
+from smscli.model import Role, role_of
 
 _WORDS = re.compile(" +|[^ ]+")
 _EMOJI_STYLE = "\ufe0f"
 
-_SHAPES = {Role.CUSTOMER.value: "▶>", Role.AGENT.value: "◆*"}
+_SHAPES = {Role.CUSTOMER: "▶>", Role.AGENT: "◆*"}
 
 
 class Display(Protocol):
@@ -199,9 +199,10 @@ def _cell_size() -> Callable[[str], int]:
     return lambda character: 1 if character == _EMOJI_STYLE else get_character_cell_size(character)
 
 
-def shape(role: str | None, ascii: bool) -> str:
-    """What tells a participant's type beside its colour."""
-    return _SHAPES.get(role or "", "■#")[ascii]
+def shape(kind: str | None, ascii: bool) -> str:
+    """The shape of a participant's type, so that colour is not the only carrier."""
+    role = role_of(kind)
+    return (_SHAPES[role] if role else "■#")[ascii]
 
 
 def session_lines(session_id: str, width: int) -> list[str]:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, tzinfo
 from io import StringIO
 
-from smscli.model import VISIBLE_TO_ALL, Participant, Role, Session
+from smscli.model import VISIBLE_TO_ALL, Role, Session, role_of
 from smscli.output.columns import DEFAULT_COLUMNS, Column
 from smscli.output.render.layout import (
     PLAIN,
@@ -30,6 +30,7 @@ Pair = tuple[str, str]
 _LEAST_CELLS = 10
 _NOTHING = "-"
 _MOST_NAMES = 6
+_PEOPLE_TITLES = ("who", "id", "messages", "typed", "joined", "left")
 # The families of the transcript: customers green to blue, agents yellow to red.
 _STYLES = {Role.CUSTOMER: "color(32)", Role.AGENT: "color(166)"}
 _ON_THE_CARD = frozenset(
@@ -65,12 +66,12 @@ def session_card(
 ) -> str:
     """Everything known of one session; `timeline` are the lines of its picture."""
     times = TimeFormatter((session.received, summary.first_message_at, summary.last_message_at), zone)
-    people = _people(session.participants, summary.participants, display)
+    people = [_person(one, times, display) for one in summary.participants]
     parts = [
         _card_heading(session, times, display),
         _pairs(_card(session, times), display),
         _heading("participants", display),
-        _table(("who", "type", "id", "messages", "typed"), people, display, [2]) if people else "  none\n",
+        _table(_PEOPLE_TITLES, people, display, [1]) if people else "  none\n",
         _heading("capabilities", display),
         _paragraph(", ".join(session.capabilities) or "none", display),
         _heading("user data", display),
@@ -95,12 +96,13 @@ def pairs_table(pairs: Mapping[str, object], display: Display) -> str:
 
 
 class TimeFormatter:
-    """TimeFormatter as a person reads them; `offset` says once how far they are from UTC."""
+    """Times as a person reads them; `offset` says once how far they are from UTC."""
 
     def __init__(self, times: Iterable[datetime | None], zone: tzinfo | None) -> None:
         self._zone = zone
-        first = next((at for at in times if at), None)
-        self.offset = offset_words(local_time(first, zone)) if first else ""
+        first = next((local_time(at, zone) for at in times if at), None)
+        self._day = first.date() if first else None
+        self.offset = offset_words(first) if first else ""
 
     def words(self, at: datetime | None) -> str:
         """Date and time, with the offset where it is another one (summer time began or ended between)."""
@@ -109,6 +111,11 @@ class TimeFormatter:
         local = local_time(at, self._zone)
         text = local.replace(tzinfo=None).isoformat(" ", "seconds")
         return text if offset_words(local) == self.offset else f"{text} {offset_words(local)}"
+
+    def short(self, at: datetime | None) -> str:
+        """The time of day on the day of the first time, else date and time."""
+        words = self.words(at)
+        return words.removeprefix(f"{self._day} ") if self._day else words
 
 
 def column_title(column: Column, times: TimeFormatter) -> str:
@@ -159,41 +166,19 @@ def _card(session: Session, times: TimeFormatter) -> list[Pair]:
     return known + [(key, shown(value)) for key, value in session.sent.items() if key not in _ON_THE_CARD]
 
 
-def _people(
-    present: Sequence[Participant], counted: Sequence[PersonActivity], display: Display
-) -> list[Sequence[str]]:
-    """Who is in the session, then who was."""
-    figures = {_key(one): one for one in counted}
-    rows = [
-        _person(one.type, one.nickname, one.participant_id, one.visibility, figures.get(_key(one)), display)
-        for one in present
-    ]
-    here = {_key(one) for one in present}
-    gone = [one for one in counted if _key(one) not in here]
-    return rows + [_person(one.type, one.nickname, one.participant_id, "left", one, display) for one in gone]
-
-
-def _key(one: Participant | PersonActivity) -> object:
-    """As the activity counts people: those without a participantId by type and nickname."""
-    return one.participant_id or (one.type, one.nickname)
-
-
-def _person(
-    role: str | None,
-    nickname: str | None,
-    participant_id: str | None,
-    remark: str | None,
-    figure: PersonActivity | None,
-    display: Display,
-) -> Sequence[str]:
-    remark = f" ({remark})" if remark and remark != VISIBLE_TO_ALL else ""
-    composing = figure.composing_seconds if figure else None
+def _person(one: PersonActivity, times: TimeFormatter, display: Display) -> Sequence[str]:
+    """A row of the participants; shapes tell customers from agents, others have their type in words."""
+    remarks = [one.type] if one.type and role_of(one.type) is None else []
+    remarks += [one.visibility] if one.visibility and one.visibility != VISIBLE_TO_ALL else []
+    remark = f" ({', '.join(remarks)})" if remarks else ""
+    composing = one.composing_seconds
     return (
-        f"{shape(role, display.ascii)} {nickname or _NOTHING}{remark}",
-        role or _NOTHING,
-        participant_id or _NOTHING,
-        str(figure.messages) if figure else "0",
+        f"{shape(one.type, display.ascii)} {one.nickname or _NOTHING}{remark}",
+        one.participant_id or _NOTHING,
+        str(one.messages),
         duration(composing) if composing and composing >= 1 else _NOTHING,
+        times.short(one.joined_at) or _NOTHING,
+        times.short(one.left_at) or _NOTHING,
     )
 
 
@@ -203,9 +188,17 @@ def _activity(summary: ActivitySummary, times: TimeFormatter) -> list[Pair]:
         ("first message", times.words(summary.first_message_at) or _NOTHING),
         ("last message", times.words(summary.last_message_at) or _NOTHING),
         ("first response", _seconds(summary.first_response_seconds)),
-        ("waiting", _seconds(summary.waiting_seconds)),
+        ("waiting", _waiting(summary, times)),
         ("typing", ", ".join(summary.typing) or _NOTHING),
     ]
+
+
+def _waiting(summary: ActivitySummary, times: TimeFormatter) -> str:
+    if summary.wait is None:
+        return _NOTHING
+    since = f"{'no agent ' if summary.wait.no_agent else ''}since {times.words(summary.wait.since)}"
+    waited = summary.waiting_seconds
+    return since if waited is None else f"{duration(waited)}, {since}"
 
 
 def _seconds(value: float | None) -> str:

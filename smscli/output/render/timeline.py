@@ -5,11 +5,12 @@ takes constant memory.
 """
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, tzinfo
 from itertools import groupby
 from typing import NamedTuple
 
-from smscli.model import Message, Role
+from smscli.model import Message, Role, Session
 from smscli.output.render.layout import (
     PLAIN,
     Display,
@@ -32,12 +33,12 @@ _SHORTEST_SLOT = 100  # milliseconds
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 # Whoever is neither customer nor agent is drawn only where there is something to draw.
-_ROLES = (Role.CUSTOMER.value, Role.AGENT.value, None)
+_ROLES = (Role.CUSTOMER, Role.AGENT, None)
 # The place of waiting among a slot's steps, after each side's typing.
 _WAITING = len(_ROLES)
 
-_STYLES = {Role.CUSTOMER.value: "color(32)", Role.AGENT.value: "color(166)"}
-_NAMES = {Role.CUSTOMER.value: "customer", Role.AGENT.value: "agents"}
+_STYLES = {Role.CUSTOMER: "color(32)", Role.AGENT: "color(166)", None: "color(98)"}
+_NAMES = {Role.CUSTOMER: "customer", Role.AGENT: "agents", None: "others"}
 # Each of them in shapes, then in ASCII; the height tells how much was said.
 _HEIGHTS = ("▂▄▆█", "|#")
 _TYPED = "░~"
@@ -52,7 +53,7 @@ class Side(NamedTuple):
     a customer waited for an answer (on the customers' side alone).
     """
 
-    role: str | None
+    role: Role | None
     said: tuple[int, ...]
     typed: tuple[bool, ...]
     waited: tuple[bool, ...]
@@ -108,18 +109,18 @@ class Timeline:
     Typing is drawn in one piece that ends with its message, however often its author paused.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, session: Session | None = None) -> None:
+        # Who waited is judged as of then: by the log, not by who is there today.
+        self._activity = Activity(replace(session, state=None, participants=()) if session else None)
         self._slots: dict[int, _Slot] = {}
         self._length = _SHORTEST_SLOT
         self._first = self._last = 0  # numbers of slots
         self._begin = self._end = 0  # milliseconds
-        self._activity = Activity()
         self._waits = False
 
     def add(self, entry: Entry) -> None:
-        """Counts one entry; without a time it says no more than who waits."""
+        """Count one entry; without a time it can't be drawn."""
         message = entry.message
-        self._activity.add(message)
         if message.at is None:
             return
         moment = _milliseconds(message.at)
@@ -128,7 +129,20 @@ class Timeline:
         if entry.composing:
             self._slot(self._not_before(moment - round(entry.composing * 1000))).begun[side] += 1
             self._slot(moment).ended[side] += 1
-        self._wait(message.at, moment)
+
+    def judge(self, message: Message) -> None:
+        """Note who waits from a message of the log on; to be called before its entries are added."""
+        self._activity.add(message)
+        wait = self._activity.wait()
+        if message.at is None or (wait is not None) == self._waits:
+            return
+        self._waits = not self._waits
+        slot = self._slot(_milliseconds(message.at))
+        if wait is None:
+            slot.ended[_WAITING] += 1
+        else:
+            since = _milliseconds(min(wait.since, message.at))
+            self._slot(self._not_before(since)).begun[_WAITING] += 1
 
     def draw(self, columns: int, now: datetime | None = None) -> Drawing | None:
         """All of it in so many columns, up to `now` where that is later; None where no entry has a time."""
@@ -183,22 +197,11 @@ class Timeline:
             if kept is not slot:
                 kept.join(slot)
 
-    def _wait(self, at: datetime, moment: int) -> None:
-        """Keep when a customer begins and ceases to wait, by the rule of the figures."""
-        waiting = self._activity.waiting(at)
-        if (waiting is not None) == self._waits:
-            return
-        self._waits = not self._waits
-        if waiting is None:
-            self._slot(moment).ended[_WAITING] += 1
-        else:
-            self._slot(self._not_before(moment - round(waiting * 1000))).begun[_WAITING] += 1
-
     def _not_before(self, moment: int) -> int:
         """Nothing is drawn from before the first entry."""
         return max(moment, self._begin)
 
-    def _drawn(self, number: int, role: str | None, within: _Columns) -> Side:
+    def _drawn(self, number: int, role: Role | None, within: _Columns) -> Side:
         said = [0] * within.number
         for place, slot in self._slots.items():
             said[within.at(place * self._length)] += slot.said[number]
@@ -220,8 +223,7 @@ class Timeline:
 
 
 def _side(message: Message) -> int:
-    role = message.sender.type if message.sender else None
-    return _ROLES.index(role) if role in _ROLES else len(_ROLES) - 1
+    return _ROLES.index(message.sender.role if message.sender else None)
 
 
 def _milliseconds(at: datetime) -> int:
@@ -232,12 +234,12 @@ def _time(milliseconds: int) -> datetime:
     return _EPOCH + timedelta(milliseconds=milliseconds)
 
 
-def _ink(role: str | None, display: Display) -> Paint:
-    return paint(_STYLES.get(role or "", "color(98)"), display.color)
+def _ink(role: Role | None, display: Display) -> Paint:
+    return paint(_STYLES[role], display.color)
 
 
-def _label(role: str | None, display: Display, wide: bool) -> str:
-    label = shape(role, display.ascii) + (f" {_NAMES.get(role or '', 'others')}" if wide else "")
+def _label(role: Role | None, display: Display, wide: bool) -> str:
+    label = shape(role, display.ascii) + (f" {_NAMES[role]}" if wide else "")
     return f"  {_ink(role, display)(label)}{' ' * ((12 if wide else 2) - cells(label))}"
 
 

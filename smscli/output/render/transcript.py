@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import NamedTuple
 from zlib import crc32
 
-from smscli.model import VISIBLE_TO_ALL, Message, MessageType, Participant, Role
+from smscli.model import VISIBLE_TO_ALL, Message, MessageType, Participant, Role, role_of
 from smscli.output.render.layout import (
     PLAIN,
     Display,
@@ -39,7 +39,7 @@ _TEXT = MessageType.TEXT.value
 _CUSTOMERS = (32, 29, 68, 30, 65, 31)
 _AGENTS = (166, 168, 136, 131, 167, 130)
 _OTHERS = (98, 133, 97)
-_FAMILIES = {Role.CUSTOMER.value: _CUSTOMERS, Role.AGENT.value: _AGENTS}
+_FAMILIES = {Role.CUSTOMER: _CUSTOMERS, Role.AGENT: _AGENTS, None: _OTHERS}
 _DOTS = "·-"
 
 # What a marked span looks like: of a colour that no person has, or between signs that hardly anybody types
@@ -303,7 +303,7 @@ class TranscriptLines:
 
     def _hue(self, person: Person) -> int:
         """A colour of the family of that person's type: the next one, and the same one ever after."""
-        family = _FAMILIES.get(person[0] or "", _OTHERS)
+        family = _FAMILIES[role_of(person[0])]
         if person in self._hues:
             return self._hues[person]
         if len(self._hues) >= _MOST_PEOPLE:

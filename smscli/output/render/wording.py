@@ -119,6 +119,8 @@ def _quoted(what: str, words: str | None) -> EventText:
 def _draft(entry: Entry) -> str:
     if entry.draft == "typing":
         return "is typing"
+    if entry.draft == "cut":
+        return "typing (the window ends here)"
     if entry.at_end:
         return "was typing, not sent"
     composing = entry.composing or 0.0

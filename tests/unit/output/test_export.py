@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smscli.gws.decode import message_from_json, session_from_json
-from smscli.model import Session
+from smscli.model import Message, Participant, Session
 from smscli.output.columns import parse_columns
 from smscli.output.export import (
     entry_json,
@@ -20,7 +20,7 @@ from smscli.output.export import (
     session_with_activity,
 )
 from smscli.records import message_json
-from smscli.transcript.activity import ActivitySummary, PersonActivity
+from smscli.transcript.activity import ActivitySummary, PersonActivity, Wait
 from smscli.transcript.fold import Entry
 
 CUSTOMER = {"type": "Customer", "nickname": "PersonP", "participantId": "009052BDEE39003C"}
@@ -144,17 +144,44 @@ SESSION = {
     "capabilities": ["Leave", "Transfer"],
     "userData": {"DispositionCode": "Sold", "n": 7, "nothing": None},
 }
+BEGIN = datetime(2013, 12, 27, 21, 16, 41, tzinfo=UTC)
 SUMMARY = ActivitySummary(
     3,
-    (PersonActivity("009052BDEE39003C", "PersonP", "Customer", 2, 42.5),),
-    datetime(2013, 12, 27, 21, 16, 41, tzinfo=UTC),
+    (
+        PersonActivity("009052BDEE39003C", "PersonP", "Customer", 2, 42.5, BEGIN, None, True),
+        PersonActivity("009052BDEE4A003E", "Agent1", "Agent", 1, None, BEGIN, BEGIN, False, "All"),
+    ),
+    BEGIN,
     None,
     14.0,
-    None,
+    3.5,
+    Wait(BEGIN, "PersonP"),
     ("PersonP",),
+    Message(
+        "0000Na9B26EF002G",
+        4,
+        "PushUrl",
+        Participant("Agent", "Agent1"),
+        "All",
+        BEGIN,
+        url="https://a.example",
+    ),
 )
 ACTIVITY = {
     "messages": 3,
+    "firstMessageAt": "2013-12-27T21:16:41.000Z",
+    "lastMessageAt": None,
+    "firstResponseSeconds": 14,
+    "waitingSeconds": 3.5,
+    "waitingSince": "2013-12-27T21:16:41.000Z",
+    "typing": ["PersonP"],
+    "lastMessage": {
+        "index": 4,
+        "timestamp": "2013-12-27T21:16:41.000Z",
+        "nickname": "Agent1",
+        "type": "PushUrl",
+        "text": "https://a.example",
+    },
     "participants": [
         {
             "participantId": "009052BDEE39003C",
@@ -162,18 +189,38 @@ ACTIVITY = {
             "type": "Customer",
             "messages": 2,
             "composingSeconds": 42.5,
-        }
+            "joinedAt": "2013-12-27T21:16:41.000Z",
+            "leftAt": None,
+            "present": True,
+        },
+        {
+            "participantId": "009052BDEE4A003E",
+            "nickname": "Agent1",
+            "type": "Agent",
+            "messages": 1,
+            "composingSeconds": None,
+            "joinedAt": "2013-12-27T21:16:41.000Z",
+            "leftAt": "2013-12-27T21:16:41.000Z",
+            "present": False,
+        },
     ],
-    "firstMessageAt": "2013-12-27T21:16:41.000Z",
-    "lastMessageAt": None,
-    "firstResponseSeconds": 14,
-    "waitingSeconds": None,
-    "typing": ["PersonP"],
 }
 
 
 def test_a_session_with_its_activity() -> None:
     assert session_with_activity(session_from_json(SESSION), SUMMARY) == {**SESSION, "activity": ACTIVITY}
+    nothing = session_with_activity(session_from_json(SESSION), ActivitySummary(0, ()))
+    assert nothing["activity"] == {
+        "messages": 0,
+        "firstMessageAt": None,
+        "lastMessageAt": None,
+        "firstResponseSeconds": None,
+        "waitingSeconds": None,
+        "waitingSince": None,
+        "typing": [],
+        "lastMessage": None,
+        "participants": [],
+    }
 
 
 def test_a_session_row_has_five_columns() -> None:
@@ -220,16 +267,33 @@ def test_pairs_lead_into_lists_and_objects() -> None:
         "userData.n\t7",
         "userData.nothing\t",
         "activity.messages\t3",
+        "activity.firstMessageAt\t2013-12-27T21:16:41.000Z",
+        "activity.lastMessageAt\t",
+        "activity.firstResponseSeconds\t14",
+        "activity.waitingSeconds\t3.5",
+        "activity.waitingSince\t2013-12-27T21:16:41.000Z",
+        "activity.typing\tPersonP",
+        "activity.lastMessage.index\t4",
+        "activity.lastMessage.timestamp\t2013-12-27T21:16:41.000Z",
+        "activity.lastMessage.nickname\tAgent1",
+        "activity.lastMessage.type\tPushUrl",
+        "activity.lastMessage.text\thttps://a.example",
         "activity.participants.0.participantId\t009052BDEE39003C",
         "activity.participants.0.nickname\tPersonP",
         "activity.participants.0.type\tCustomer",
         "activity.participants.0.messages\t2",
         "activity.participants.0.composingSeconds\t42.5",
-        "activity.firstMessageAt\t2013-12-27T21:16:41.000Z",
-        "activity.lastMessageAt\t",
-        "activity.firstResponseSeconds\t14",
-        "activity.waitingSeconds\t",
-        "activity.typing\tPersonP",
+        "activity.participants.0.joinedAt\t2013-12-27T21:16:41.000Z",
+        "activity.participants.0.leftAt\t",
+        "activity.participants.0.present\ttrue",
+        "activity.participants.1.participantId\t009052BDEE4A003E",
+        "activity.participants.1.nickname\tAgent1",
+        "activity.participants.1.type\tAgent",
+        "activity.participants.1.messages\t1",
+        "activity.participants.1.composingSeconds\t",
+        "activity.participants.1.joinedAt\t2013-12-27T21:16:41.000Z",
+        "activity.participants.1.leftAt\t2013-12-27T21:16:41.000Z",
+        "activity.participants.1.present\tfalse",
     ]
 
 

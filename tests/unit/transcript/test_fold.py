@@ -307,6 +307,20 @@ def test_a_draft_open_at_the_end_of_a_read(
     assert shown(fold.at_end(after(now))) == []
 
 
+def test_a_draft_open_where_a_window_ends_is_cut_without_a_composing_time() -> None:
+    fold = TypingFold()
+    first, second = starts(0, "Hel"), starts(300, "Hello", ANA)
+    assert shown([*fold.add(first), *fold.add(starts(5, "", KIWI))]) == []
+    # What was paused for too long before the window's end is given up there as anywhere.
+    assert [entry.draft for entry in fold.add(second)] == ["given-up"]
+    assert [*fold.cut()] == [Entry(second, None, "cut", "Hello")]
+    assert [*fold.cut()] == []
+    for mode in ("show", "hide"):
+        transcript = transcript_for(mode)()
+        transcript.add(first)
+        assert [*transcript.cut()] == []
+
+
 def test_a_given_up_draft_is_its_last_typing_started() -> None:
     fold = TypingFold()
     last = starts(4, "")

@@ -216,6 +216,7 @@ def test_only_its_own_style_sheet_is_let_in() -> None:
         (entry("Whatever", None, "odd"), "[Whatever] odd"),
         (entry("TypingStarted", CUSTOMER, "hel"), 'typing: "hel"'),
         (entry("TypingStarted", CUSTOMER)._replace(draft="typing"), "is typing"),
+        (entry("TypingStarted", CUSTOMER)._replace(draft="cut"), "typing (the window ends here)"),
         (
             entry("TypingStarted", CUSTOMER)._replace(draft="given-up", at_end=True, draft_text="so"),
             'was typing, not sent: "so"',

@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from zoneinfo import ZoneInfo
 
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from smscli.model import Participant, Session
 from smscli.output.columns import COLUMNS, parse_columns, user_data_column
 from smscli.output.render.tables import pairs_table, session_card, sessions_table
-from smscli.transcript.activity import ActivitySummary, PersonActivity
+from smscli.transcript.activity import ActivitySummary, PersonActivity, Wait
 
 CUSTOMER = Participant("Customer", "PersonP", "009052BDEE39003C", "All")
 AGENT = Participant("Agent", "Agent1", "009052BDEE4A003E", "All")
@@ -274,13 +274,16 @@ FULL = Session(
 SUMMARY = ActivitySummary(
     12,
     (
-        PersonActivity("009052BDEE39003C", "PersonP", "Customer", 7, 42.5),
-        PersonActivity("A9", "Gone", "Agent", 5, None),
+        PersonActivity("009052BDEE4A003E", "Agent1", "Agent", present=True, visibility="All"),
+        PersonActivity("009052BDEE39003C", "PersonP", "Customer", 7, 42.5, RECEIVED, None, True),
+        PersonActivity("009052BDEE4A003F", "Coach", "Agent", present=True, visibility="Agents"),
+        PersonActivity("A9", "Gone", "Agent", 5, None, RECEIVED, RECEIVED + timedelta(hours=1)),
     ),
     RECEIVED,
     RECEIVED + timedelta(hours=1),
     14.2,
     125.0,
+    Wait(RECEIVED + timedelta(hours=1), "PersonP"),
     ("PersonP",),
 )
 
@@ -295,14 +298,14 @@ def test_the_card_at_80_columns() -> None:
         "            second line\n"
         "  chatType  Inbound\n"
         "participants\n"
-        "╭──────────────────┬──────────┬──────────────────┬──────────┬───────╮\n"
-        "│ who              │ type     │ id               │ messages │ typed │\n"
-        "├──────────────────┼──────────┼──────────────────┼──────────┼───────┤\n"
-        "│ ◆ Agent1         │ Agent    │ 009052BDEE4A003E │ 0        │ -     │\n"
-        "│ ▶ PersonP        │ Customer │ 009052BDEE39003C │ 7        │ 42 s  │\n"
-        "│ ◆ Coach (Agents) │ Agent    │ 009052BDEE4A003F │ 0        │ -     │\n"
-        "│ ◆ Gone (left)    │ Agent    │ A9               │ 5        │ -     │\n"
-        "╰──────────────────┴──────────┴──────────────────┴──────────┴───────╯\n"
+        "╭──────────────────┬──────────────────┬──────────┬───────┬──────────┬──────────╮\n"
+        "│ who              │ id               │ messages │ typed │ joined   │ left     │\n"
+        "├──────────────────┼──────────────────┼──────────┼───────┼──────────┼──────────┤\n"
+        "│ ◆ Agent1         │ 009052BDEE4A003E │ 0        │ -     │ -        │ -        │\n"
+        "│ ▶ PersonP        │ 009052BDEE39003C │ 7        │ 42 s  │ 13:16:41 │ -        │\n"
+        "│ ◆ Coach (Agents) │ 009052BDEE4A003F │ 0        │ -     │ -        │ -        │\n"
+        "│ ◆ Gone           │ A9               │ 5        │ -     │ 13:16:41 │ 14:16:41 │\n"
+        "╰──────────────────┴──────────────────┴──────────┴───────┴──────────┴──────────╯\n"
         "capabilities\n"
         "  AttachUserData, UpdateUserData, DeleteUserData, Leave, LeaveAndComplete,\n"
         "  Transfer\n"
@@ -316,9 +319,21 @@ def test_the_card_at_80_columns() -> None:
         "  first message   2013-12-27 13:16:41\n"
         "  last message    2013-12-27 14:16:41\n"
         "  first response  14 s\n"
-        "  waiting         2 min 5 s\n"
+        "  waiting         2 min 5 s, since 2013-12-27 14:16:41\n"
         "  typing          PersonP\n"
     )
+
+
+def test_people_who_are_neither_and_days_and_waits_in_words() -> None:
+    bot = PersonActivity(
+        "B1", None, "Bot", 1, None, RECEIVED - timedelta(days=1), None, True, visibility="Agents"
+    )
+    summary = ActivitySummary(1, (bot,), RECEIVED, RECEIVED, None, 61.0, Wait(RECEIVED, None, no_agent=True))
+    card = session_card(FULL, summary, Paper(90), zone=PACIFIC)
+    assert "│ ■ - (Bot, Agents) │ B1 │ 1        │ -     │ 2013-12-26 13:16:41 │ -    │\n" in card
+    assert "  waiting         1 min 1 s, no agent since 2013-12-27 13:16:41\n" in card
+    unknown = session_card(FULL, replace(summary, waiting_seconds=None), Paper(90), zone=PACIFIC)
+    assert "  waiting         no agent since 2013-12-27 13:16:41\n" in unknown
 
 
 def test_the_card_at_40_columns_in_ascii() -> None:
@@ -331,16 +346,30 @@ def test_the_card_at_40_columns_in_ascii() -> None:
         "  received  -\n"
         "  comment   -\n"
         "participants\n"
+        "* Agent1\n"
+        "  id        009052BDEE4A003E\n"
+        "  messages  0\n"
+        "  typed     -\n"
+        "  joined    -\n"
+        "  left      -\n"
         "> PersonP\n"
-        "  type      Customer\n"
         "  id        009052BDEE39003C\n"
         "  messages  7\n"
         "  typed     42 s\n"
-        "* Gone (left)\n"
-        "  type      Agent\n"
+        "  joined    13:16:41\n"
+        "  left      -\n"
+        "* Coach (Agents)\n"
+        "  id        009052BDEE4A003F\n"
+        "  messages  0\n"
+        "  typed     -\n"
+        "  joined    -\n"
+        "  left      -\n"
+        "* Gone\n"
         "  id        A9\n"
         "  messages  5\n"
         "  typed     -\n"
+        "  joined    13:16:41\n"
+        "  left      14:16:41\n"
         "capabilities\n"
         "  none\n"
         "user data\n"
@@ -350,14 +379,16 @@ def test_the_card_at_40_columns_in_ascii() -> None:
         "  first message   2013-12-27 13:16:41\n"
         "  last message    2013-12-27 14:16:41\n"
         "  first response  14 s\n"
-        "  waiting         2 min 5 s\n"
+        "  waiting         2 min 5 s, since\n"
+        "                  2013-12-27 14:16:41\n"
         "  typing          PersonP\n"
     )
 
 
 def test_the_card_at_20_columns() -> None:
     session = Session("0000Na9B26EF002G", "Chatting", participants=(CUSTOMER,), received=RECEIVED)
-    summary = ActivitySummary(1, (), RECEIVED, None, None, None, ())
+    person = PersonActivity("009052BDEE39003C", "PersonP", "Customer", present=True)
+    summary = ActivitySummary(1, (person,), RECEIVED)
     assert session_card(session, summary, Paper(20), zone=PACIFIC) == (
         "session\n"
         "0000Na9B26EF002G\n"
@@ -371,12 +402,13 @@ def test_the_card_at_20_columns() -> None:
         "         -\n"
         "participants\n"
         "▶ PersonP\n"
-        "  type   Customer\n"
         "  id\n"
         "    009052BDEE39003C\n"
         "  messages\n"
-        "         0\n"
-        "  typed  -\n"
+        "          0\n"
+        "  typed   -\n"
+        "  joined  -\n"
+        "  left    -\n"
         "capabilities\n"
         "  none\n"
         "user data\n"
@@ -398,7 +430,7 @@ def test_the_card_at_20_columns() -> None:
 
 
 def test_the_card_of_a_session_of_which_nothing_is_known() -> None:
-    nothing = ActivitySummary(0, (), None, None, None, None, ())
+    nothing = ActivitySummary(0, ())
     session = Session("17", sent={"id": "17", "receivedDate": "soon"})
     assert session_card(session, nothing, Paper(), zone=PACIFIC) == (
         "session 17\n"

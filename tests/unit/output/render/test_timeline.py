@@ -29,6 +29,7 @@ BOT = Participant("Bot", "BotB", "B1")
 def timeline(*entries: Entry) -> Timeline:
     made = Timeline()
     for one in entries:
+        made.judge(one.message)
         made.add(one)
     return made
 
@@ -46,7 +47,7 @@ def signs(*values: int) -> tuple[bool, ...]:
 
 def test_a_conversation_at_80_columns() -> None:
     assert timeline(*CHAT[:-2]).picture(Paper(), zone=PACIFIC) == [
-        "  ▶ customer   ░░░░░░░░░░░░█·····              ░░░░░░░░░░░░░░░                 █",
+        "  ▶ customer  ·░░░░░░░░░░░░█·····              ░░░░░░░░░░░░░░░                 █",
         "  ◆ agents                      █   █     █",
         "              13:16:41                    1 min 10 s                    13:17:51",
         "              █ said  ░ typed  · waiting",
@@ -94,7 +95,8 @@ def test_each_side_has_what_it_said_and_typed_and_the_customer_how_long_they_wai
                 "Customer",
                 (0, 0, 0, 1, 0, 0, 0, 0, 0, 0),
                 signs(0, 1, 1, 1, 0, 0, 0, 0, 0, 0),
-                signs(0, 0, 0, 1, 1, 1, 1, 1, 1, 0),
+                # No agent is there before the answer.
+                signs(1, 1, 1, 1, 1, 1, 1, 1, 1, 0),
             ),
             Side("Agent", (0, 0, 0, 0, 0, 0, 0, 0, 1, 0), signs(*[0] * 10), signs(*[0] * 10)),
         ),
@@ -102,8 +104,10 @@ def test_each_side_has_what_it_said_and_typed_and_the_customer_how_long_they_wai
 
 
 def test_who_waits_still_waits_until_now() -> None:
-    log = entry("ParticipantJoined", CUSTOMER), after(50, entry("Text", CUSTOMER, "Hello"))
+    log = entry("ParticipantJoined", AGENT), after(50, entry("Text", CUSTOMER, "Hello"))
     assert drawing(*log, now=100).sides[0].waited == signs(0, 0, 0, 0, 0, 1, 1, 1, 1, 1)
+    alone = entry("ParticipantJoined", CUSTOMER), after(50, entry("Text", CUSTOMER, "Hello"))
+    assert drawing(*alone, now=100).sides[0].waited == signs(*[1] * 10)
     assert drawing(*log).sides[0].waited == signs(0, 0, 0, 0, 0, 0, 0, 0, 0, 1)
 
 

@@ -224,6 +224,8 @@ def draft(kind: str, text: str | None, composing: float | None = None, at_end: b
         (draft("given-up", "a\nb", 75.0), '▶ PersonP       · gave up a draft after 1 min 15 s: "a\\nb"'),
         (draft("given-up", "abc", 14.0, True), '▶ PersonP       · was typing, not sent: "abc"'),
         (draft("given-up", None, None, True), "▶ PersonP       · was typing, not sent"),
+        (draft("cut", "abc"), '▶ PersonP       · typing (the window ends here): "abc"'),
+        (draft("cut", None), "▶ PersonP       · typing (the window ends here)"),
         (draft("typing", "abc", 3.0), '▶ PersonP       · is typing: "abc"'),
         (draft("typing", None), "▶ PersonP       · is typing"),
         (entry("TypingStarted", CUSTOMER), "▶ PersonP       · typing"),
