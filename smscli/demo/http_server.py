@@ -99,12 +99,13 @@ class HttpServer:
         self._thread.start()
 
     def close(self) -> None:
-        """Stop accepting, close every connection and wait for the threads to end."""
+        """Stop accepting, close every connection and wait for the threads to end. May be called again."""
         self._closing = True
         if self._thread:
             # Closing a socket does not wake accept() on every system; a connection does.
             with socket.create_connection(("127.0.0.1", self.port)):
                 self._thread.join()
+            self._thread = None
         self._socket.close()
         with self._lock:
             open_now = dict(self._connections)
