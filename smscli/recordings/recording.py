@@ -1,7 +1,7 @@
-"""The file that `--record` keeps: one message a line, each once, whole after a crash at any byte, read back.
+"""The file of `--record`: one message per line, each once; valid after a crash at any byte, and read back.
 
-Its lines are those of `tail --json`. With `--redact` each begins with a blank, which no reader of JSON sees:
-so every line says under which setting it was kept, and the objects are the same as ever.
+The lines are those of `tail --json`. A masked line begins with a blank, which JSON parsers ignore, so every
+line shows under which setting it was recorded.
 """
 
 import os
@@ -22,8 +22,8 @@ from smscli.model import Message, Participant
 from smscli.records import message_json
 from smscli.settings.files import open_private, try_lock
 
-# An answer has 64 MiB at most, and a message in it grows to three times its size at most: a C1 control of two
-# bytes is written in six. So whatever was kept can be read back.
+# A response has at most 64 MiB, and a message grows at most threefold: a C1 control of two bytes becomes an
+# escape of six. So every recorded line can be read back.
 LONGEST_LINE = 192 * 2**20
 _SYNC_SECONDS = 1.0
 _OPENING = b'{"sessionId":'
@@ -35,7 +35,7 @@ _LONGEST_NAME = 64
 
 
 class Recording:
-    """A recording that this process alone appends to, from `open` until `close` or its death.
+    """A recording that only this process appends to, from `open` until `close` or the end of the process.
 
     Every method raises LocalError when the file can't be read or written.
     """
@@ -49,7 +49,7 @@ class Recording:
         clock: Callable[[], float] = time.monotonic,
         fsync: Callable[[int], None] = os.fsync,
     ) -> None:
-        """`file` is open for reading and appending; `clock` counts seconds. `open` is the usual way here."""
+        """`file` is open for reading and appending; `clock` counts seconds. Usually called by `open`."""
         self._file = file
         self._name = name
         self._redact = redact
@@ -61,10 +61,10 @@ class Recording:
 
     @classmethod
     def open(cls, path: str, *, redact: bool = False) -> Self:
-        """Begin a recording, mode 0600, or go on with one: lock it, and cut off what a crash left of a line.
+        """Create a recording, mode 0600, or resume one: lock it and cut off a partial last line.
 
-        `redact`: the messages will come masked. LocalError too when `path` is no regular file or no
-        recording, was begun under the other setting, or is open in another process; it is left as it was.
+        `redact`: the messages are masked. Raises LocalError also if `path` is not a regular file or not a
+        recording, has the other setting, or is open in another process; the file is then unchanged.
         """
         try:
             with ExitStack() as closing:
@@ -84,15 +84,15 @@ class Recording:
         try:
             self.close()
         except LocalError:
-            # What went wrong first says more, but an interrupt says nothing of the file.
+            # The first error is the more useful one, but an interrupt doesn't report the state of the file.
             if not isinstance(error, Exception):
                 raise
 
     def messages(self) -> Iterator[Message]:
-        """Every message kept so far, in the order of arrival; to be read through before the first `append`.
+        """All recorded messages in order of arrival; must be exhausted before the first `append`.
 
-        Each has the identity that it had when it came, and `message_json` gives its line again. LocalError
-        names a line that is no message or was kept under the other setting.
+        Each has the identity of the received message, and `message_json` returns its line. LocalError names
+        a line that is not a message or has the other setting.
         """
         known: dict[str, Participant] = {}
         self._file.seek(0)
@@ -104,9 +104,9 @@ class Recording:
                     yield message
 
     def append(self, messages: Iterable[Message]) -> None:
-        """Keep messages that the file does not hold yet, and sync when that was last done a second ago.
+        """Append messages that the file doesn't contain yet; sync if the last sync is over a second old.
 
-        After a failure the file ends with the last line that was written whole.
+        After a failure the file ends with the last complete line.
         """
         lines = b"".join([self._line(one) for one in messages])
         try:
@@ -116,13 +116,13 @@ class Recording:
         except OSError as error:
             with suppress(OSError):
                 self._mend()
-            hint = "what it holds is kept; start again with the same file to get the rest"
+            hint = "its messages are kept; run tail again with the same file to add the rest"
             raise _failed(self._name, "written", error, hint) from error
         if self._clock() - self._synced_at >= _SYNC_SECONDS:
             self.sync()
 
     def sync(self) -> None:
-        """Have the disk hold what was appended; costs nothing when it does already."""
+        """Flush appended messages to the disk; does nothing if there are none."""
         if self._unsynced:
             try:
                 self._fsync(self._file.fileno())
@@ -132,7 +132,7 @@ class Recording:
         self._synced_at = self._clock()
 
     def close(self) -> None:
-        """Sync, and let others have the file. Closing twice is harmless."""
+        """Sync and unlock. May be called again."""
         if self._file.closed:
             return
         try:
@@ -147,9 +147,7 @@ class Recording:
     def _begin(self) -> None:
         handle = self._file.fileno()
         if not try_lock(handle):
-            raise LocalError(
-                f"{self._name} is being recorded to by another process", hint="give each tail its own file"
-            )
+            raise LocalError(f"another process is recording to {self._name}", hint="use one file per tail")
         self._check_first_line()
         mode = stat.S_IMODE(os.fstat(handle).st_mode)
         if sys.platform != "win32" and mode & ~0o600:
@@ -157,7 +155,7 @@ class Recording:
         self._mend()
 
     def _check_first_line(self) -> None:
-        """Before anything is changed: a file that is no recording must not lose its last line."""
+        """Called before anything is changed: a file that is not a recording must not lose its last line."""
         self._file.seek(0)
         with open(self._file.fileno(), "rb", closefd=False) as file:
             for number, line in _lines(file, self._name):
@@ -167,7 +165,7 @@ class Recording:
                     if _is_torn(line, number):
                         return
                     raise LocalError(
-                        f"{self._name} is no recording, and is left as it is", hint="name a new file"
+                        f"{self._name} is not a recording; it is unchanged", hint="name a new file"
                     ) from error
                 if message is not None:
                     self._check_setting(line)
@@ -177,8 +175,8 @@ class Recording:
         if line.startswith(_MASKED) != self._redact:
             begun = "without" if self._redact else "with"
             raise LocalError(
-                f"{self._name} was begun {begun} --redact",
-                hint=f"go on {begun} it, or record to another file",
+                f"{self._name} was started {begun} --redact",
+                hint=f"run tail {begun} it, or record to another file",
             )
 
     def _line(self, message: Message) -> bytes:
@@ -190,12 +188,12 @@ class Recording:
         return b"%b%b\n" % (_MASKED if self._redact else b"", line)
 
     def _mend(self) -> None:
-        """Make the file end with a whole line."""
+        """Make the file end with a complete line."""
         size = self._file.seek(0, SEEK_END)
         start = self._last_line(size)
         if start < size:
             self._file.seek(start)
-            # A line that lacks its newline alone is kept: the server may not have the message any more.
+            # A line without its newline only is kept: the server may no longer have the message.
             if size - start <= LONGEST_LINE and _is_message(self._file.read(size - start)):
                 self._write(b"\n")
             else:
@@ -204,7 +202,7 @@ class Recording:
         self._unfinished = False
 
     def _last_line(self, size: int) -> int:
-        """Where the line begins that ends the file without a newline; `size` when there is none."""
+        """The start of a last line without newline; `size` if there is none."""
         end = size
         while end > 0:
             start = max(0, end - _BLOCK)
@@ -216,7 +214,7 @@ class Recording:
         return 0
 
     def _write(self, data: bytes) -> None:
-        """Until the end is reached the file counts as torn: a signal may raise out of any line here."""
+        """Until all is written the file counts as unfinished: a signal may raise at any point."""
         rest = memoryview(data)
         self._unfinished = self._unsynced = True
         while rest:
@@ -227,12 +225,11 @@ class Recording:
 def read(
     source: str, session_id: str | None = None, *, stdin: BinaryIO | None, notice: Callable[[str], None]
 ) -> Iterator[Message]:
-    """The messages of one session of a recording, or of all that are in it, in its order.
+    """The messages of one session or of all sessions of a recording, in its order.
 
-    `source` is a file's name, or `-` for `stdin` (None: it is closed), and is read as it comes. What
-    `tail --json` said on stderr among them is passed over; a last line that is cut short is left out with a
-    `notice`. LocalError names a line that is no message, NotFound the sessions there are when `session_id` is
-    none of them.
+    `source` is a file name, or `-` for `stdin` (None: closed), and is streamed. Notices and errors of
+    `tail --json` among the lines are skipped; a truncated last line is skipped with a `notice`. LocalError
+    names a line that is not a message, NotFound the existing sessions if `session_id` is none of them.
     """
     name = "standard input" if source == "-" else source
     others: dict[str, None] = {}
@@ -257,12 +254,12 @@ def newest_time(source: str, stdin: BinaryIO | None) -> datetime | None:
 
 def _named(sessions: list[str]) -> str:
     if not sessions:
-        return "it holds no messages"
+        return "it contains no messages"
     shown = (
         f"{one[:_LONGEST_NAME]}..." if len(one) > _LONGEST_NAME else one for one in sessions[:_MOST_NAMED]
     )
     names = ", ".join(shown)
-    return f"it holds {names}" + (" and others" if len(sessions) > _MOST_NAMED else "")
+    return f"it contains {names}" + (" and others" if len(sessions) > _MOST_NAMED else "")
 
 
 def _opened(source: str, stdin: BinaryIO | None) -> AbstractContextManager[BinaryIO]:
@@ -284,14 +281,14 @@ def _read_lines(file: BinaryIO, name: str, notice: Callable[[str], None]) -> Ite
         except LocalError:
             if not _is_torn(line, number):
                 raise
-            notice(f"the last line of {name} is cut short, and left out")
+            notice(f"the last line of {name} is truncated and was skipped")
             return
         if message is not None:
             yield message
 
 
 def _lines(file: BinaryIO, name: str) -> Iterator[tuple[int, bytes]]:
-    """Each line with its number, from 1, and its newline, which only the last may lack."""
+    """Each line, with its newline, and its number from 1; the last line may have no newline."""
     number = 0
     while line := _next_line(file, name):
         number += 1
@@ -310,15 +307,15 @@ def _next_line(file: BinaryIO, name: str) -> bytes:
 def _message(
     line: bytes, number: int, name: str, known: dict[str, Participant] | None = None
 ) -> Message | None:
-    """The message on a line; None for a blank line and for what was said on stderr."""
+    """The message of a line; None for a blank line, a notice or an error."""
     if line.isspace():
         return None
     try:
         return _parsed(decode(line), known)
     except (WireError, RecursionError) as error:
         raise LocalError(
-            f"line {number} of {name} is no message",
-            hint="a recording has one message a line, as --record and `messages --jsonl` write them",
+            f"line {number} of {name} is not a message",
+            hint="a recording has one message per line, as --record and `messages --jsonl` write them",
         ) from error
 
 
@@ -333,7 +330,7 @@ def _parsed(value: object, known: dict[str, Participant] | None) -> Message | No
 
 
 def _restored(value: dict[str, object], session_id: str, known: dict[str, Participant] | None) -> Message:
-    """The message as it came from the server: a time that can't be read stands in its own place again."""
+    """The message as received: the server's unparsable timestamp goes back into its own key."""
     if known is not None and len(known) >= _MOST_KNOWN:
         known.clear()
     if value.get("timestamp") is None and "timestampRaw" in value:
@@ -350,9 +347,9 @@ def _is_message(line: bytes) -> bool:
 
 
 def _is_torn(line: bytes, number: int) -> bool:
-    """Whether a line that can't be read is what a crash left of one, and not some other text.
+    """Whether an invalid line is the beginning of one that a crash cut off, and not other text.
 
-    After a power failure a file system may show zeros where it had no time to write.
+    After a power failure a file system may show zeros in place of unwritten data.
     """
     start = line.lstrip(_MASKED)[: len(_OPENING)].rstrip(b"\0")
     return not line.endswith(b"\n") and (number > 1 or _OPENING.startswith(start))
@@ -364,5 +361,5 @@ def _failed(name: str, what: str, error: OSError, hint: str | None = None) -> Lo
 
 def _open(path: str) -> FileIO:
     if os.path.exists(path) and not os.path.isfile(path):
-        raise OSError(0, "it is no regular file")
+        raise OSError(0, "not a regular file")
     return FileIO(path, "a+", opener=open_private)

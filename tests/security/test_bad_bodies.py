@@ -173,7 +173,7 @@ def test_a_recording_with_a_million_values_in_one_another_is_refused(
 
     assert done.code == 1
     assert json.loads(done.out)["text"] == "hello"
-    assert json.loads(done.err)["error"]["message"] == f"line 2 of {recording} is no message"
+    assert json.loads(done.err)["error"]["message"] == f"line 2 of {recording} is not a message"
 
 
 NO_HTTP = {

@@ -176,7 +176,7 @@ def test_what_is_no_regular_file_is_refused(tmp_path: Path, kind: str) -> None:
         path.mkdir()
     elif kind == "pipe":
         os.mkfifo(path)
-    assert refusal(path) == (f"{path} can't be opened: it is no regular file", None)
+    assert refusal(path) == (f"{path} can't be opened: not a regular file", None)
 
 
 @pytest.mark.parametrize(
@@ -197,7 +197,7 @@ def test_a_file_that_is_no_recording_is_refused_and_left_as_it_was(tmp_path: Pat
     path = tmp_path / "notes.txt"
     path.write_bytes(content)
     path.chmod(0o644)
-    assert refusal(path) == (f"{path} is no recording, and is left as it is", "name a new file")
+    assert refusal(path) == (f"{path} is not a recording; it is unchanged", "name a new file")
     assert (stat.S_IMODE(path.stat().st_mode), path.read_bytes()) == (0o644, content)
 
 
@@ -206,7 +206,7 @@ def test_a_broken_line_in_the_middle_is_named_when_it_is_read(tmp_path: Path) ->
     path.write_bytes(HELLO + HELLO[:50] + b"\n" + ANSWER)
     with Recording.open(str(path)) as recording, pytest.raises(LocalError) as caught:
         list(recording.messages())
-    assert caught.value.message == f"line 2 of {path} is no message"
+    assert caught.value.message == f"line 2 of {path} is not a message"
 
 
 HOLDER = """
@@ -239,8 +239,8 @@ def test_a_second_process_is_refused_and_changes_nothing(tmp_path: Path) -> None
         with path.open("ab") as file:
             file.write(ANSWER[:30])
         assert refusal(path) == (
-            f"{path} is being recorded to by another process",
-            "give each tail its own file",
+            f"another process is recording to {path}",
+            "use one file per tail",
         )
         assert path.read_bytes() == HELLO + ANSWER[:30]
 
@@ -279,12 +279,12 @@ def test_going_on_under_the_other_setting_is_refused(tmp_path: Path) -> None:
     keep(plain, hello())
     keep(masked, hello(), redact=True)
     assert refusal(plain, redact=True) == (
-        f"{plain} was begun without --redact",
-        "go on without it, or record to another file",
+        f"{plain} was started without --redact",
+        "run tail without it, or record to another file",
     )
     assert refusal(masked) == (
-        f"{masked} was begun with --redact",
-        "go on with it, or record to another file",
+        f"{masked} was started with --redact",
+        "run tail with it, or record to another file",
     )
     assert (plain.read_bytes(), masked.read_bytes()) == (HELLO, b" " + HELLO)
 
@@ -294,7 +294,7 @@ def test_a_line_under_the_other_setting_further_down_is_refused_too(tmp_path: Pa
     path.write_bytes(NOTICE + HELLO + b" " + ANSWER)
     with Recording.open(str(path)) as recording, pytest.raises(LocalError) as caught:
         list(recording.messages())
-    assert caught.value.message == f"{path} was begun with --redact"
+    assert caught.value.message == f"{path} was started with --redact"
 
 
 @pytest.mark.parametrize("content", [b"", b"\n", b" " + HELLO[:40]])
@@ -463,7 +463,7 @@ def test_a_full_disk_is_an_error_and_the_whole_lines_stay(tmp_path: Path) -> Non
     with pytest.raises(LocalError) as caught:
         recording.append([hello(), answer()])
     assert caught.value.message == "log.jsonl can't be written: No space left on device"
-    assert caught.value.hint == "what it holds is kept; start again with the same file to get the rest"
+    assert caught.value.hint == "its messages are kept; run tail again with the same file to add the rest"
     assert path.read_bytes() == HELLO
     recording.close()
 
@@ -731,23 +731,23 @@ def test_a_session_that_is_not_in_the_recording_is_said_with_those_that_are() ->
     error = complaint(HELLO + OTHER + ANSWER, "0000C")
     assert isinstance(error, NotFound)
     assert error.message == "no session 0000C in standard input"
-    assert error.hint == "it holds 0000A, 0000B"
+    assert error.hint == "it contains 0000A, 0000B"
 
 
 def test_a_recording_of_many_sessions_names_some() -> None:
     log = b"".join(message_json(text(1, "hi", f"S{n}")).encode() + b"\n" for n in range(50))
-    assert complaint(log, "0000C").hint == "it holds S0, S1, S2, S3, S4, S5, S6, S7, S8, S9 and others"
+    assert complaint(log, "0000C").hint == "it contains S0, S1, S2, S3, S4, S5, S6, S7, S8, S9 and others"
 
 
 def test_an_id_that_is_cut_says_so() -> None:
     log = b"".join(message_json(text(1, "hi", "S" * length)).encode() + b"\n" for length in (64, 65))
-    assert complaint(log, "0000C").hint == f"it holds {'S' * 64}, {'S' * 64}..."
+    assert complaint(log, "0000C").hint == f"it contains {'S' * 64}, {'S' * 64}..."
 
 
 def test_an_empty_recording_has_no_messages_and_no_session() -> None:
     assert shown(b"") == []
     error = complaint(b"", "0000C")
-    assert (error.exit_code, error.hint) == (5, "it holds no messages")
+    assert (error.exit_code, error.hint) == (5, "it contains no messages")
 
 
 def test_a_file_is_read_like_standard_input(tmp_path: Path) -> None:
@@ -797,7 +797,7 @@ def test_a_last_line_without_its_newline_is_read() -> None:
 @pytest.mark.parametrize("torn", [HELLO[:3], HELLO[:-2], HELLO[:40], b"\0\0\0"])
 @pytest.mark.parametrize("before", [b"", HELLO])
 def test_a_torn_last_line_is_said_and_left_out(before: bytes, torn: bytes) -> None:
-    said = "the last line of standard input is cut short, and left out"
+    said = "the last line of standard input is truncated and was skipped"
     assert shown(before + torn) == [*as_text(*before.splitlines(keepends=True)), said]
 
 
@@ -827,8 +827,8 @@ def test_a_notice_that_is_cut_short_at_the_end_is_no_error() -> None:
 def test_a_line_that_is_no_message_is_named(content: bytes, line: int) -> None:
     error = complaint(content)
     assert isinstance(error, LocalError)
-    assert error.message == f"line {line} of standard input is no message"
-    assert error.hint == "a recording has one message a line, as --record and `messages --jsonl` write them"
+    assert error.message == f"line {line} of standard input is not a message"
+    assert error.hint == "a recording has one message per line, as --record and `messages --jsonl` write them"
 
 
 @posix
