@@ -246,7 +246,7 @@ def test_no_object_that_holds_a_secret_shows_it(home: dict[str, str]) -> None:
         app = AppContext(environ, json_stderr=False, terminal=Terminal.for_test())
         app.client.me()
         transport = app.client.transport
-        holders = [app, app.read_credential(), app.settings, app.client, transport, transport.beside()]
+        holders = [app, app.read_credential(), app.settings, app.client, transport, transport.clone()]
         parts = [part for one in (app, app.client, transport) for part in vars(one).values()]
         # Plain strings and mappings are what they are: these are the values themselves.
         shown = [repr(one) for one in (*holders, *parts) if not isinstance(one, str | dict)]
