@@ -220,7 +220,8 @@ def _key(message: Json, time: str) -> str:
     names = (attachment.get(name) for name in ("id", "fileId", "documentId", "name"))
     return key_of(
         message["sessionId"],
-        message["index"],
+        # An index that is not a number is no index.
+        message["index"] if isinstance(message["index"], int) else None,
         message["type"],
         time,
         (message["from"] or {}).get("participantId"),
