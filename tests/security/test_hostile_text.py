@@ -87,7 +87,7 @@ def records() -> Iterator[Any]:
     session = decode.session_from_json(hostile.document(documents.SESSION))
     yield session
     yield from session.participants
-    yield from decode.messages_from_json(hostile.document(documents.MESSAGES), hostile.text("id"))
+    yield from decode.messages_from_json(hostile.document(documents.MESSAGES), hostile.text("id")).messages
     yield decode.user_from_json(hostile.document(documents.USER))
     yield from decode.services_from_json(hostile.document([documents.SERVICE, documents.OTHER_SERVICE]))
     yield decode.status_from_json(hostile.document(documents.REFUSAL))
