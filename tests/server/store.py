@@ -94,7 +94,7 @@ class FakeLog(MessageLog):
 class FakeStore(SessionStore):
     """A store that tests change; each method first applies the events that are due.
 
-    `logs` holds every message, to compare a reader's with; a removed session's log stays.
+    `logs` holds every message, to compare a reader's with; that of a session in `removed`, too.
     """
 
     logs: dict[str, FakeLog]
@@ -110,7 +110,7 @@ class FakeStore(SessionStore):
         super().__init__(clock, events)
         self._first_index = first_index
         self._gaps = gaps
-        self._removed: dict[str, StoredSession] = {}
+        self.removed: dict[str, StoredSession] = {}
         self._numbers = count()
         self._joined = count()
 
@@ -125,7 +125,7 @@ class FakeStore(SessionStore):
     def find(self, user: str, session_id: str, *, removed: bool = False) -> StoredSession | None:
         """The session that the user sees; with `removed`, also after it was removed."""
         with self.lock:
-            session = self._removed.get(session_id) if removed else None
+            session = self.removed.get(session_id) if removed else None
             return session if session and is_visible(session, user) else super().find(user, session_id)
 
     def add_session(
@@ -254,7 +254,7 @@ class FakeStore(SessionStore):
         """Take a session off the list; its log stays."""
         self.advance()
         with self.lock:
-            self._removed[session_id] = self.sessions.pop(session_id)
+            self.removed[session_id] = self.sessions.pop(session_id)
             self.notify(Change("removed", session_id))
 
     def restart(self) -> dict[str, FakeLog]:
