@@ -1,4 +1,4 @@
-"""Which proxy leads to a server, by the environment's variables; never one for loopback."""
+"""The proxy for a server, from the environment variables; never one for loopback."""
 
 import ipaddress
 from collections.abc import Mapping
@@ -8,26 +8,26 @@ from smscli.errors import ConfigError
 
 
 def proxy_for(base_url: str, environ: Mapping[str, str]) -> str | None:
-    """The proxy that HTTPS_PROXY or HTTP_PROXY names for a server, unless NO_PROXY or loopback spares it.
+    """The proxy of HTTPS_PROXY or HTTP_PROXY for a server; None for loopback and for hosts in NO_PROXY.
 
-    Raises ConfigError for a proxy that is no http or https address.
+    Raises ConfigError for a proxy that is not an http or https address.
     """
     parts = urlsplit(base_url)
     host = parts.hostname or ""
     name = f"{parts.scheme.upper()}_PROXY"
     proxy = environ.get(name) or environ.get(name.lower())
-    spared = environ.get("NO_PROXY") or environ.get("no_proxy") or ""
-    if not proxy or is_loopback(host) or _is_spared(host, parts.port or _PORTS[parts.scheme], spared):
+    no_proxy = environ.get("NO_PROXY") or environ.get("no_proxy") or ""
+    if not proxy or is_loopback(host) or _is_bypassed(host, parts.port or _PORTS[parts.scheme], no_proxy):
         return None
     proxy = proxy if "://" in proxy else f"http://{proxy}"
     try:
-        given = urlsplit(proxy)
-        is_address = given.scheme in _PORTS and given.hostname and given.port != 0
+        address = urlsplit(proxy)
+        is_address = address.scheme in _PORTS and address.hostname and address.port != 0
     except ValueError:
         is_address = False
     if not is_address:
-        raise ConfigError(f"the proxy that {name} names is no http:// or https:// address")
-    _check_sendable(name, unquote(given.netloc.rpartition("@")[0]))
+        raise ConfigError(f"the proxy that {name} names is not an http:// or https:// address")
+    _check_sendable(name, unquote(address.netloc.rpartition("@")[0]))
     return proxy
 
 
@@ -35,24 +35,27 @@ def _check_sendable(name: str, credentials: str) -> None:
     try:
         credentials.encode("latin-1")
     except UnicodeEncodeError:
-        # Its own words would hold them.
-        raise ConfigError(f"the proxy that {name} names has a sign-in beyond Latin-1") from None
+        # The exception's own message would quote them.
+        raise ConfigError(f"the proxy that {name} names has a user or password beyond Latin-1") from None
 
 
 _PORTS = {"http": 80, "https": 443}
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a host is this machine itself, by name or address."""
+    """Whether a host is this machine, by name or address."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost" or host.endswith(".localhost")
 
 
-def _is_spared(host: str, port: int, spared: str) -> bool:
-    """Whether NO_PROXY has the host: `*`, a name and all below it, an address, a network; `:PORT` narrows."""
-    for entry in spared.lower().replace(",", " ").split():
+def _is_bypassed(host: str, port: int, no_proxy: str) -> bool:
+    """Whether NO_PROXY has the host: `*`, a domain with its subdomains, an address or network, each `:PORT`.
+
+    requests itself knows neither `*.example.com` nor networks of IPv6.
+    """
+    for entry in no_proxy.lower().replace(",", " ").split():
         name, _, its_port = entry.rpartition(":")
         if not its_port.isdecimal() or (":" in name and not name.endswith("]")):
             name, its_port = entry, ""

@@ -525,7 +525,7 @@ def test_a_proxy_that_is_none_stops_what_would_go_through_it(smscli: Smscli) -> 
         "doctor", SMSCLI_URL="http://gws.example.com", SMSCLI_TOKEN="t", HTTP_PROXY="socks5://127.0.0.1:9"
     )
     lines = outcome.out.splitlines()
-    told = "the proxy that HTTP_PROXY names is no http:// or https:// address"
+    told = "the proxy that HTTP_PROXY names is not an http:// or https:// address"
     assert (outcome.code, lines[2]) == (1, f"proxy\tfail\t{told}\tmend it, or name the server in NO_PROXY")
     assert lines[3] == "name and TLS\twarn\tnot checked: proxy failed\t"
 

@@ -35,13 +35,13 @@ def lines(text: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in text.splitlines()]
 
 
-def test_zero_bytes_behind_a_packed_answer_are_ignored(smscli: Smscli) -> None:
+def test_zero_bytes_after_a_gzip_response_are_ignored(smscli: Smscli) -> None:
     packed = gzip.compress(json.dumps({"messages": [said(1, "a")]}).encode()) + b"\0" * 7
     done = run(smscli, answer(packed, headers={"Content-Encoding": "gzip"}), "messages", ID, "--jsonl")
     assert (done.code, done.err, [one["text"] for one in lines(done.out)]) == (0, "", ["a"])
 
 
-def test_an_entry_that_is_no_message_is_left_out_and_said_once(smscli: Smscli) -> None:
+def test_an_entry_that_is_not_a_message_is_left_out_with_a_notice(smscli: Smscli) -> None:
     log = {"messages": [said(1, "a"), None, said(2, "b")]}
     done = run(smscli, answer(log), "messages", ID, "--jsonl")
     assert (done.code, [one["text"] for one in lines(done.out)]) == (0, ["a", "b"])
@@ -50,7 +50,7 @@ def test_an_entry_that_is_no_message_is_left_out_and_said_once(smscli: Smscli) -
     assert notice["message"] == f"left out 1 entry of the messages of session {ID}: not JSON objects"
 
 
-def test_an_entry_that_is_no_session_is_left_out_and_said_once(smscli: Smscli) -> None:
+def test_an_entry_that_is_not_a_session_is_left_out_with_a_notice(smscli: Smscli) -> None:
     done = run(smscli, answer({}), "list", "--json", sessions=[7, SESSION, None])
     assert (done.code, [one["id"] for one in json.loads(done.out)]) == (0, [ID])
     assert lines(done.err)[0]["notice"]["message"] == (
@@ -58,7 +58,7 @@ def test_an_entry_that_is_no_session_is_left_out_and_said_once(smscli: Smscli) -
     )
 
 
-def test_a_participant_that_is_no_object_is_left_out(smscli: Smscli) -> None:
+def test_a_participant_that_is_not_an_object_is_left_out(smscli: Smscli) -> None:
     people = [None, {"nickname": "Pat", "type": "Customer"}]
     done = run(
         smscli, answer({"messages": []}), "list", "--json", sessions=[{**SESSION, "participants": people}]

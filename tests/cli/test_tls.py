@@ -1,4 +1,4 @@
-"""Whole commands over TLS: whom they trust, what they say of whom they don't, and that nothing changes it."""
+"""Whole commands over TLS: trusted and refused certificates, and that nothing turns verification off."""
 
 import json
 import os
@@ -44,7 +44,7 @@ def theirs() -> trustme.CA:
 
 @pytest.fixture
 def server() -> Iterator[FakeServer]:
-    """Its one session has ended: a tail of it ends by itself."""
+    """A server whose only session has ended, so that `tail` ends by itself."""
     with FakeServer(Options(scene="empty")) as server:
         server.store.add_session(ID, state="Completed", customer="Mika", agents=("Robin",))
         server.store.say(ID, "is anybody there?", by="Mika")
@@ -85,7 +85,7 @@ def refused(front: TlsFront, why: str, hint: str = AUTHORITY) -> str:
 
 
 @pytest.mark.parametrize("arguments", READS, ids=" ".join)
-def test_a_ca_bundle_lets_each_command_in(
+def test_each_command_accepts_a_ca_bundle(
     smscli: Smscli, front: TlsFront, bundle: str, arguments: list[str]
 ) -> None:
     outcome = smscli(*arguments, "--ca-bundle", bundle, **at(front))
@@ -94,7 +94,7 @@ def test_a_ca_bundle_lets_each_command_in(
 
 
 @pytest.mark.parametrize("arguments", READS, ids=" ".join)
-def test_without_it_each_command_is_refused_after_one_connection(
+def test_each_command_refuses_an_unknown_ca_after_one_connection(
     smscli: Smscli, server: FakeServer, front: TlsFront, arguments: list[str]
 ) -> None:
     outcome = smscli(*arguments, **at(front))
@@ -103,7 +103,7 @@ def test_without_it_each_command_is_refused_after_one_connection(
     assert (front.connections, list(server.requests)) == (1, [])
 
 
-def test_a_script_is_told_host_and_reason_too(smscli: Smscli, front: TlsFront) -> None:
+def test_json_errors_name_host_and_reason(smscli: Smscli, front: TlsFront) -> None:
     error = json.loads(smscli("list", "--json", **at(front)).err)["error"]
     assert (error["kind"], error["exitCode"]) == ("unreachable", 3)
     assert error["message"] == f"the certificate of localhost:{front.port} is not trusted: {UNKNOWN}"
@@ -123,7 +123,7 @@ def test_a_script_is_told_host_and_reason_too(smscli: Smscli, front: TlsFront) -
         ),
     ],
 )
-def test_a_trusted_authority_is_not_enough(
+def test_a_trusted_ca_is_not_enough(
     smscli: Smscli,
     front: TlsFront,
     ours: trustme.CA,
@@ -140,7 +140,7 @@ def test_a_trusted_authority_is_not_enough(
     assert front.connections == 1
 
 
-def test_through_a_proxy_it_is_the_server_that_is_named(
+def test_a_tls_error_through_a_proxy_names_the_server(
     smscli: Smscli, server: FakeServer, ours: trustme.CA, bundle: str
 ) -> None:
     with TlsFront(server, serving(ours.issue_cert("gws.example")), tunnel=True) as proxy:
@@ -156,7 +156,7 @@ def test_through_a_proxy_it_is_the_server_that_is_named(
     assert bad.err == f"error: the certificate of gws.example is not trusted: {UNKNOWN}\nhint: {AUTHORITY}\n"
 
 
-def test_while_following_a_refused_certificate_is_the_end(
+def test_a_refused_certificate_ends_tail(
     front: TlsFront, server: FakeServer, theirs: trustme.CA, bundle: str, home: Environ
 ) -> None:
     server.store.add_session("s2", customer="Noor", agents=())
@@ -176,10 +176,10 @@ def test_while_following_a_refused_certificate_is_the_end(
     assert (child.returncode, told.splitlines()[-2:]) == (3, refused(front, UNKNOWN).splitlines())
 
 
-def test_the_system_s_store_is_loaded_beside_the_bundle(
+def test_the_system_store_is_used_together_with_the_bundle(
     front: TlsFront, theirs: trustme.CA, bundle: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The system's store is, for OpenSSL, the file that SSL_CERT_FILE names, and the folder beside it."""
+    """For OpenSSL the system store is the file SSL_CERT_FILE and the folder SSL_CERT_DIR."""
     monkeypatch.setenv("SSL_CERT_FILE", written([theirs.cert_pem], tmp_path / "system.pem"))
     monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path / "none"))
     context = tls_context(bundle)
@@ -195,7 +195,7 @@ def test_the_system_s_store_is_loaded_beside_the_bundle(
 
 @pytest.fixture(params=[ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
 def demanding(request: pytest.FixtureRequest, front: TlsFront, ours: trustme.CA) -> TlsFront:
-    """A front that wants to know who connects."""
+    """A TLS front that requires a client certificate."""
     ours.configure_trust(front.context)
     front.context.verify_mode = ssl.CERT_REQUIRED
     front.context.minimum_version = front.context.maximum_version = request.param
@@ -216,7 +216,7 @@ def test_a_client_certificate_is_shown_to_a_server_that_demands_one(
 
 
 def without(smscli: Smscli, front: TlsFront, bundle: str, *more: str) -> Outcome:
-    """A read that is refused, which is told in one line and not tried again."""
+    """A refused read is reported in one line and not retried."""
     outcome = smscli("list", "--ca-bundle", bundle, *more, **at(front))
     assert (outcome.code, outcome.out, len(outcome.err.splitlines())) == (3, "", 1)
     assert outcome.err.startswith(f"error: no TLS connection to localhost:{front.port}: ")
@@ -229,7 +229,7 @@ def test_a_missing_client_certificate_is_one_line(smscli: Smscli, demanding: Tls
     assert demanding.refusals == ["PEER_DID_NOT_RETURN_A_CERTIFICATE"]
 
 
-def test_a_stranger_s_client_certificate_is_one_line(
+def test_an_unknown_client_certificate_is_one_line(
     smscli: Smscli, demanding: TlsFront, theirs: trustme.CA, bundle: str, tmp_path: Path
 ) -> None:
     own = own_certificate(theirs, tmp_path / "own.pem")
@@ -249,10 +249,10 @@ def encrypted(leaf: trustme.LeafCert, path: Path) -> str:
     return str(path)
 
 
-def test_an_encrypted_key_is_told_and_asks_nobody(
+def test_an_encrypted_key_is_an_error_without_a_prompt(
     front: TlsFront, ours: trustme.CA, tmp_path: Path, home: Environ
 ) -> None:
-    """On a terminal, where OpenSSL itself would ask."""
+    """On a terminal OpenSSL itself would prompt."""
     own = encrypted(ours.issue_cert("agent@gws.example"), tmp_path / "own.pem")
     environ = {**home, **at(front), "PATH": os.environ["PATH"]}
     with OnTerminal("list", "--client-cert", own, environ=environ) as seen:
@@ -264,7 +264,7 @@ def test_an_encrypted_key_is_told_and_asks_nobody(
     assert front.connections == 0
 
 
-def test_a_key_of_another_certificate_is_told(
+def test_a_key_of_another_certificate_is_an_error(
     smscli: Smscli, front: TlsFront, ours: trustme.CA, theirs: trustme.CA, tmp_path: Path
 ) -> None:
     one, other = ours.issue_cert("a@gws.example"), theirs.issue_cert("b@gws.example")
@@ -296,7 +296,7 @@ def in_a_process(environ: Environ, *arguments: str) -> tuple[int, str]:
 
 
 def test_no_variable_turns_verification_off(home: Environ, front: TlsFront, bundle: str) -> None:
-    """Nor does one that other programs take their authorities from."""
+    """Nor do variables that other programs take their CAs from."""
     others = {"REQUESTS_CA_BUNDLE": bundle, "CURL_CA_BUNDLE": bundle, "PIP_CERT": bundle}
     environ = {**home, **at(front), **SWITCHES, **others, "PATH": os.environ["PATH"]}
     assert in_a_process(environ, "list") == (3, refused(front, UNKNOWN))
@@ -320,9 +320,7 @@ def test_no_option_turns_verification_off(smscli: Smscli, front: TlsFront, optio
     assert outcome.err.startswith("error: no such option")
 
 
-def test_an_http_redirect_to_tls_is_no_way_either(
-    smscli: Smscli, server: FakeServer, front: TlsFront
-) -> None:
+def test_a_redirect_to_tls_is_not_followed(smscli: Smscli, server: FakeServer, front: TlsFront) -> None:
     server.fail_next(f"redirect:{front.url}/api/v2/me/smsessions")
     outcome = smscli("list", server=server)
     assert (outcome.code, front.connections) == (1, 0)

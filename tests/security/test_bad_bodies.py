@@ -1,5 +1,5 @@
-"""Answers without end or bottom, through whole commands: refused soon, in bounded memory, on one line, with
-the option that helps where one does."""
+"""Endless and malformed responses, through whole commands: refused soon, in bounded memory, with one line
+of error and the option that helps."""
 
 import gzip
 import json
@@ -21,7 +21,7 @@ PACKED = OK + b"Content-Encoding: gzip\r\n\r\n"
 
 
 def packed_blocks() -> tuple[bytes, bytes]:
-    """16 MiB of blanks as the start of a gzip member, and as a block that may follow it again and again."""
+    """16 MiB of blanks as the start of a gzip member, and as a block that can be repeated."""
     packer = zlib.compressobj(9, zlib.DEFLATED, zlib.MAX_WBITS | 16)
     first = packer.compress(b" " * 2**24) + packer.flush(zlib.Z_FULL_FLUSH)
     return first, packer.compress(b" " * 2**24) + packer.flush(zlib.Z_FULL_FLUSH)
@@ -31,7 +31,7 @@ START, BLOCK = packed_blocks()
 
 
 def flood(head: bytes, piece: bytes) -> Reply:
-    """A head, then the same piece until nobody listens any more."""
+    """Sends a head, then the same piece until the client closes."""
 
     def say(line: Line) -> None:
         line.send(head)
@@ -42,7 +42,7 @@ def flood(head: bytes, piece: bytes) -> Reply:
 
 
 def told(reply: Reply, smscli: Smscli, *arguments: str, timeout: str = "10") -> tuple[int, str]:
-    """The exit code and what stderr said, the server's address left out; soon, and nothing on stdout."""
+    """The exit code and stderr, with HOST for the server; checks that it is quick and stdout empty."""
     with WireServer(in_turn(reply)) as server:
         began = time.monotonic()
         done = smscli(
@@ -68,7 +68,7 @@ ENDLESS_BODIES = {
 
 
 @pytest.mark.parametrize("reply", ENDLESS_BODIES.values(), ids=ENDLESS_BODIES.keys())
-def test_a_body_without_end_is_refused_with_the_option_that_helps(reply: Reply, smscli: Smscli) -> None:
+def test_an_endless_body_is_refused_with_the_option_that_helps(reply: Reply, smscli: Smscli) -> None:
     said = "error: the response of HOST is over 64 MiB\n"
     hint = "hint: ask for fewer messages: --count N\n"
 
@@ -76,7 +76,7 @@ def test_a_body_without_end_is_refused_with_the_option_that_helps(reply: Reply, 
     assert told(reply, smscli, "messages", "S1") == (1, said + hint)
 
 
-def test_a_packed_bomb_takes_little_more_memory_than_the_longest_body() -> None:
+def test_a_gzip_bomb_takes_little_more_memory_than_the_longest_body() -> None:
     def bomb(line: Line) -> None:
         line.send(PACKED + START + BLOCK * 2)
         # Read by now: the rest is unpacked when much is held already.
@@ -97,21 +97,21 @@ def test_a_packed_bomb_takes_little_more_memory_than_the_longest_body() -> None:
 
 
 def many(value: bytes, count: int) -> Reply:
-    """A packed list of messages, so many of the same."""
+    """A gzip list of `count` equal messages."""
     body = gzip.compress(b'{"messages":[' + b",".join([value] * count) + b"]}")
     head = OK + b"Content-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(body)
     return whole(head + body)
 
 
 @pytest.mark.parametrize(("value", "count"), [(b"{}", 2_100_000), (b"[]", 2_100_000), (b"0,0", 2_100_000)])
-def test_more_values_than_memory_should_bear_are_refused(value: bytes, count: int, smscli: Smscli) -> None:
-    """A list of 8 MiB of empty objects took 845 MiB, and is packed in 9 kB."""
+def test_too_many_json_values_are_refused(value: bytes, count: int, smscli: Smscli) -> None:
+    """8 MiB of empty objects took 845 MiB of memory; compressed they have 9 kB."""
     said = "error: the response of HOST has more than 4,000,000 values\n"
     hint = "hint: ask for fewer messages: --count N\n"
     assert told(many(value, count), smscli, "messages", "S1") == (1, said + hint)
 
 
-def test_somebody_may_write_as_many_commas(smscli: Smscli) -> None:
+def test_commas_in_texts_are_not_counted(smscli: Smscli) -> None:
     text = b",[{" * 2_000_000
     reply = many(b'{"index":1,"type":"Text","text":"%b\\""}' % text, 1)
     with WireServer(in_turn(reply, answer([]))) as server:
@@ -129,14 +129,14 @@ UNFINISHED = {
 
 
 @pytest.mark.parametrize("text", UNFINISHED.values(), ids=UNFINISHED.keys())
-def test_looking_for_texts_has_one_look_at_each_byte(text: bytes, smscli: Smscli) -> None:
-    """A look that goes back over what it took would need hours here."""
+def test_the_search_for_texts_is_linear(text: bytes, smscli: Smscli) -> None:
+    """A backtracking search would need hours here."""
     body = b"[" + b"0," * 4_000_001 + text
     reply = whole(OK + b"Content-Length: %d\r\n\r\n%b" % (len(body), body))
     assert told(reply, smscli, "list") == (1, "error: the response of HOST has more than 4,000,000 values\n")
 
 
-def test_the_longest_transcript_within_the_limit_has_not_too_many_values() -> None:
+def test_the_longest_transcript_within_the_limit_is_accepted() -> None:
     sender = b'{"nickname":"M","participantId":"0090000000000001","type":"Customer"}'
     shortest = b'{"index":123456,"from":%b,"text":"","visibility":"All","type":"Text",' % sender
     shortest += b'"timestamp":"2026-11-25T13:02:47.000+0000"},'
@@ -153,7 +153,7 @@ NESTED = {
 
 
 @pytest.mark.parametrize("body", NESTED.values(), ids=NESTED.keys())
-def test_a_million_values_in_one_another_are_refused(body: bytes, smscli: Smscli) -> None:
+def test_a_million_nested_values_are_refused(body: bytes, smscli: Smscli) -> None:
     url = "http://HOST/api/v2/me/smsessions/S1/messages"
     reply = whole(OK + b"Content-Length: %d\r\n\r\n%b" % (len(body), body))
 
@@ -163,7 +163,7 @@ def test_a_million_values_in_one_another_are_refused(body: bytes, smscli: Smscli
 
 
 @pytest.mark.parametrize("body", NESTED.values(), ids=NESTED.keys())
-def test_a_recording_with_a_million_values_in_one_another_is_refused(
+def test_a_recording_with_a_million_nested_values_is_refused(
     body: bytes, smscli: Smscli, tmp_path: Path
 ) -> None:
     recording = tmp_path / "log.jsonl"
@@ -203,7 +203,7 @@ SLOW = {
 
 
 @pytest.mark.parametrize("reply", SLOW.values(), ids=SLOW.keys())
-def test_an_answer_that_never_ends_is_given_up(reply: Reply, smscli: Smscli) -> None:
+def test_an_endless_response_times_out(reply: Reply, smscli: Smscli) -> None:
     late = "error: HOST did not send the whole response in time\nhint: wait longer: --timeout SECONDS\n"
     # On a machine that is busy a drop may take longer than it should.
     none = "error: HOST did not answer within 0.2 s\nhint: wait longer: --timeout SECONDS\n"
@@ -211,7 +211,7 @@ def test_an_answer_that_never_ends_is_given_up(reply: Reply, smscli: Smscli) -> 
     assert told(reply, smscli, "list", timeout="0.2") in ((3, late), (3, none))
 
 
-# --- what CometD may say ---
+# --- CometD ---
 
 
 @pytest.mark.parametrize(
@@ -227,7 +227,7 @@ def test_an_answer_that_never_ends_is_given_up(reply: Reply, smscli: Smscli) -> 
     ],
     ids=["a million messages", "too many messages", "a million lists", "more than there may be"],
 )
-def test_a_flood_of_news_is_no_push(news: bytes, said: str, smscli: Smscli) -> None:
+def test_a_flood_of_notifications_is_no_push(news: bytes, said: str, smscli: Smscli) -> None:
     def choose(request: Request) -> Reply:
         if request.method == "POST":
             return answer(b"[" + news + b'{"channel":"/x"}]')

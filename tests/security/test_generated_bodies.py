@@ -1,4 +1,4 @@
-"""Whole commands against generated bodies, and that their judge can fail."""
+"""Whole commands against generated bodies, and proof that their judge can fail."""
 
 from pathlib import Path
 from random import SystemRandom
@@ -11,7 +11,7 @@ from tests.support.generated_bodies import Case, Madhouse, Outcome, case, faults
 
 # A thread's connection that an answer broke off in may be left to the collector, which is no matter here.
 @pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
-def test_generated_bodies_give_an_answer_or_one_of_our_errors() -> None:
+def test_generated_bodies_give_a_result_or_a_documented_error() -> None:
     seed = SystemRandom().randrange(2**32)
 
     total = tally(seed, range(1, 81))
@@ -21,7 +21,7 @@ def test_generated_bodies_give_an_answer_or_one_of_our_errors() -> None:
     assert total.kinds["answer"] > 5, f"seed {seed}"
 
 
-def test_a_case_can_be_played_again() -> None:
+def test_a_case_can_be_repeated() -> None:
     with TemporaryDirectory() as folder, Madhouse() as server:
         # A list: what a checkup reads depends on how long its answers took.
         first, second = (server.play(case(7, 1), Path(folder, "home")) for _ in range(2))
@@ -49,7 +49,7 @@ SAID = (
         ("auth status --json", 1, "", SAID),
     ],
 )
-def test_the_judge_passes_answers_and_our_errors(command: str, code: int, out: str, err: str) -> None:
+def test_the_judge_accepts_results_and_documented_errors(command: str, code: int, out: str, err: str) -> None:
     assert faults(Case(1, 1, command, tty=False), Outcome(code, out, err)) == []
 
 
@@ -86,5 +86,5 @@ def test_the_judge_passes_answers_and_our_errors(command: str, code: int, out: s
         ("show S1 --json", 0, "[]", ""),
     ],
 )
-def test_the_judge_finds_what_is_neither(command: str, code: int, out: str, err: str) -> None:
+def test_the_judge_finds_everything_else(command: str, code: int, out: str, err: str) -> None:
     assert faults(Case(1, 1, command, tty=False), Outcome(code, out, err))

@@ -1,4 +1,4 @@
-"""A CometD server that answers each kind of message as a test scripts it, and otherwise like a good one."""
+"""A CometD server with scripted replies per kind of message, and good ones otherwise."""
 
 import json
 from collections.abc import Iterable
@@ -21,16 +21,16 @@ REFUSED = answer({"statusCode": 20}, 401)
 
 
 def connected(**advice: object) -> list[Message]:
-    """A good connect's reply."""
+    """The reply to a good connect."""
     reply = {"channel": "/meta/connect", "successful": True}
     return [reply | ({"advice": advice} if advice else {})]
 
 
 class CometdScript:
-    """What to answer: for each kind the replies in turn, and good ones for None and when they are used up.
+    """The replies for each kind of message in turn; good ones for None and after the last.
 
-    A reply is one of `wire_server`, or else the elements of the answer, sent as JSON. A good connect is held,
-    unless the client wants it answered at once; a good GET gives a CSRF token.
+    A reply is one of `wire_server`, or the elements of the response, sent as JSON. A good connect is held
+    unless the client asks for an immediate one; a good GET returns a CSRF token.
     """
 
     def __init__(self, **kinds: Iterable[object]) -> None:
@@ -63,7 +63,7 @@ class CometdScript:
 
     @property
     def kinds(self) -> list[str]:
-        """What was asked, in order: the GETs' paths and the messages' kinds."""
+        """The requests in order: paths of GETs and kinds of messages."""
         return [
             messages[0]["channel"].removeprefix("/meta/")
             if messages
@@ -81,7 +81,7 @@ class CometdScript:
         ]
 
     def headers(self, kind: str, name: str) -> list[str | None]:
-        """A header of each request of one kind."""
+        """One header of each request of a kind."""
         wanted = f"/meta/{kind}"
         return [
             request.headers.get(name)

@@ -1,4 +1,4 @@
-"""TLS on loopback in front of a demo server, as a balancer would have it; counts who connects."""
+"""A TLS front on loopback for a demo server, like a load balancer; counts connections."""
 
 import socket
 import ssl
@@ -11,7 +11,7 @@ from tests.server.server import FakeServer
 
 
 class TlsFront:
-    """Passes on to `server` what comes in by TLS. `context` may change; `tunnel`: as a proxy's CONNECT."""
+    """Forwards decrypted connections to `server`. `context` may change; `tunnel`: acts as a CONNECT proxy."""
 
     def __init__(self, server: FakeServer, context: ssl.SSLContext, *, tunnel: bool = False) -> None:
         self.context = context
@@ -32,7 +32,7 @@ class TlsFront:
 
     @property
     def refusals(self) -> list[str]:
-        """Why connections were refused, once all have ended: who was refused may hear of it first."""
+        """The reasons of refused connections, after all have ended: a client may see its refusal first."""
         for thread in self._serving:
             thread.join(10)
         return self._refusals
@@ -52,7 +52,7 @@ class TlsFront:
         self.cut()
 
     def cut(self) -> None:
-        """End every connection that is open."""
+        """Closes every open connection."""
         while self._open:
             with suppress(OSError):
                 self._open.pop().shutdown(socket.SHUT_RDWR)
@@ -95,14 +95,14 @@ def _establish(connection: socket.socket) -> None:
 
 
 def _let_go(connection: socket.socket) -> None:
-    """Close so that the other side reads the alert: what it sent meanwhile would reset the connection."""
+    """Closes so that the peer can read the alert: unread data would reset the connection."""
     connection.shutdown(socket.SHUT_WR)
     while connection.recv(65536):
         pass
 
 
 def _pass_on(source: socket.socket, target: socket.socket) -> None:
-    """Until the source's end, and then that to the target."""
+    """Copies until the source ends, then shuts the target down."""
     with suppress(OSError):
         while data := source.recv(65536):
             target.sendall(data)

@@ -1,5 +1,6 @@
-"""What the server's documents print, and what they might have meant: one fixture each, and what is to be read
-of it. The tests hold the reader to it, and the bench counts it."""
+"""The documented samples and their variants: a fixture each, with the records that decoding must give.
+
+Used by the tests, and counted by the bench."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -584,14 +585,14 @@ SERVICES = (Service("TServer", "Voice", "Active", "v1"), Service("IxnServer", "M
 
 @dataclass(frozen=True)
 class Refused:
-    """What is said of a fixture that can't be read."""
+    """The error message for a fixture that can't be read."""
 
     message: str
 
 
 @dataclass(frozen=True)
 class Sample:
-    """A fixture, how it is read, and what that should bring."""
+    """A fixture, its decoder and the expected result."""
 
     fixture: str
     read: Callable[[str], object]
@@ -599,7 +600,7 @@ class Sample:
 
     @property
     def found(self) -> object:
-        """What reading it brings."""
+        """The result of decoding it."""
         try:
             return self.read(self.fixture)
         except WireError as error:

@@ -1,4 +1,4 @@
-"""A small HTTP server on loopback that says exactly what a test scripts, and keeps what it was asked."""
+"""A small HTTP server on loopback that sends scripted bytes and records the requests."""
 
 import json
 import socket
@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 @dataclass(frozen=True)
 class Request:
-    """One request as it came; `connection` counts the connections from 1, header names are in lower case."""
+    """A received request; `connection` counts connections from 1, header names are in lower case."""
 
     target: str
     headers: Mapping[str, str]
@@ -32,7 +32,7 @@ class Request:
 
 
 class Line:
-    """One connection, for a reply to speak on; `over` is set when the test is."""
+    """A connection for a reply to write to; `over` is set at the end of the test."""
 
     def __init__(self, connection: socket.socket, over: threading.Event) -> None:
         self._connection = connection
@@ -58,7 +58,7 @@ def whole(data: bytes) -> Reply:
 
 
 def answer(body: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Reply:
-    """A whole answer on a connection that stays open: bytes as they are, anything else as JSON."""
+    """A complete response on a kept-alive connection; a body that is not bytes is sent as JSON."""
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
     named = {"Content-Length": str(len(content)), **(headers or {})}
     head = "".join(f"{name}: {value}\r\n" for name, value in named.items())
@@ -66,7 +66,7 @@ def answer(body: object, status: int = 200, headers: Mapping[str, str] | None = 
 
 
 def cut_after(data: bytes) -> Reply:
-    """Some bytes, and an end of the connection."""
+    """Sends some bytes, then closes the connection."""
 
     def say(line: Line) -> None:
         line.send(data)
@@ -76,17 +76,17 @@ def cut_after(data: bytes) -> Reply:
 
 
 def reset(line: Line) -> None:
-    """No byte, and the connection is reset."""
+    """Resets the connection without a byte."""
     line.reset()
 
 
 def hang(line: Line) -> None:
-    """No byte, while the test lasts."""
+    """Sends nothing until the end of the test."""
     line.over.wait(30)
 
 
 def drip(head: bytes, drop: bytes, pause: float) -> Reply:
-    """A head, then one small piece after another while the test lasts."""
+    """Sends a head, then one small piece after another until the end of the test."""
 
     def say(line: Line) -> None:
         line.send(head)
@@ -97,13 +97,13 @@ def drip(head: bytes, drop: bytes, pause: float) -> Reply:
 
 
 def in_turn(*replies: Reply) -> Callable[[Request], Reply]:
-    """The replies one after the other, the last one again and again."""
+    """The replies in turn; the last one is repeated."""
     left = list(replies)
     return lambda _: left.pop(0) if len(left) > 1 else left[0]
 
 
 class WireServer:
-    """Serves `choose` from the start of a `with` block to its end."""
+    """A context manager that serves the replies of `choose`."""
 
     def __init__(self, choose: Callable[[Request], Reply], tls: ssl.SSLContext | None = None) -> None:
         self.requests: list[Request] = []
@@ -121,7 +121,7 @@ class WireServer:
 
     @property
     def targets(self) -> list[str]:
-        """What was asked, in order, without the part that all of it begins with."""
+        """The request targets in order, without their common prefix."""
         return [one.target.removeprefix("/api/v2/") for one in self.requests]
 
     def __enter__(self) -> "WireServer":

@@ -1,4 +1,4 @@
-"""The REST edge against a real server on loopback that says what each test scripts."""
+"""GwsClient against a scripted server on loopback."""
 
 import gc
 import gzip
@@ -59,7 +59,7 @@ Connect = Callable[..., GwsClient]
 
 @pytest.fixture
 def connect() -> Iterator[Connect]:
-    """Clients that know the spelling, see no environment but one handed in, and never really wait."""
+    """Makes clients that know the spelling, get an empty environment by default and never wait."""
     clients: list[GwsClient] = []
 
     def make(to: WireServer | str, timeout: float = 10, **options: Any) -> GwsClient:
@@ -77,12 +77,12 @@ def connect() -> Iterator[Connect]:
 
 
 def failure(read: Callable[[], object], kind: type[SmscliError]) -> SmscliError:
-    """The error of exactly this kind that a read raises."""
+    """The error of exactly this class that a read raises."""
     try:
         read()
     except SmscliError as error:
         assert type(error) is kind, error
-        # No name here may keep it: its traceback holds this frame, and sockets that could then not be closed.
+        # Returned at once: the traceback keeps this frame and its sockets alive.
         return error
     pytest.fail("nothing was raised")
 
@@ -152,7 +152,7 @@ def test_cookies_are_sent_back_until_the_sign_in_is_renewed(connect: Connect) ->
     assert server.targets == ["me/smsessions?fields=*", "me/smsessions?fields=*", "me"]
 
 
-def test_a_netrc_is_never_read(connect: Connect, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_netrc_is_never_read(connect: Connect, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     netrc = tmp_path / "netrc"
     netrc.write_text("machine localhost login somebody password else\n")
     monkeypatch.setenv("NETRC", str(netrc))
@@ -162,7 +162,7 @@ def test_a_netrc_is_never_read(connect: Connect, tmp_path: Path, monkeypatch: py
 
 
 @pytest.mark.parametrize("secret", ["Bearer a\r\nX-Evil: 1", "Bearer tök€n", "Bearer a\x00b"])
-def test_a_secret_that_no_header_can_carry_is_not_sent_and_not_told(connect: Connect, secret: str) -> None:
+def test_a_secret_that_no_header_can_carry_is_neither_sent_nor_quoted(connect: Connect, secret: str) -> None:
     with WireServer(in_turn(EMPTY_LIST)) as server:
         error = failure(connect(server, authorization=lambda: secret).sessions, AuthError)
     assert error.message == "the secret has a character that an HTTP header can't carry"
@@ -200,7 +200,7 @@ def test_a_redirect_is_not_followed_and_its_origin_is_named(
     assert (error.http_status, error.hint, len(server.requests)) == (302, hint, 1)
 
 
-def test_a_redirect_to_another_origin_shows_it_nothing(connect: Connect) -> None:
+def test_a_redirect_target_receives_nothing(connect: Connect) -> None:
     with WireServer(in_turn(EMPTY_LIST)) as other:
         moved = answer(b"", 307, {"Location": other.base_url})
         with WireServer(in_turn(moved)) as server:
@@ -311,7 +311,7 @@ def test_a_session_id_is_one_segment_of_the_path(connect: Connect, session_id: s
 
 
 @pytest.mark.parametrize("session_id", ["", ".", ".."])
-def test_what_can_be_no_segment_is_no_session(connect: Connect, session_id: str) -> None:
+def test_an_id_that_is_not_a_path_segment_is_no_session(connect: Connect, session_id: str) -> None:
     with WireServer(in_turn(EMPTY_LIST)) as server:
         failure(lambda: connect(server).window(session_id), NotFound)
     assert server.targets == ["me/smsessions?fields=*", "me/smssessions?fields=*"]
@@ -323,7 +323,7 @@ def test_a_base_url_may_have_any_path(connect: Connect) -> None:
     assert server.requests[0].target == "/gws%2Fone/~x;v=1/api/v2/me/smsessions?fields=*"
 
 
-def test_an_id_that_no_list_has_is_no_session(connect: Connect) -> None:
+def test_an_unlisted_id_is_no_session(connect: Connect) -> None:
     with WireServer(by_path(smsessions=EMPTY_LIST)) as server:
         error = failure(lambda: connect(server).window("s1"), NotFound)
     assert error.message == f"no SMS session s1 at {server.base_url}"
@@ -360,7 +360,7 @@ def test_messages_are_found_under_the_other_spelling(connect: Connect) -> None:
     ]
 
 
-def test_messages_without_any_list_are_a_server_without_sms(connect: Connect) -> None:
+def test_a_server_without_any_list_has_no_sms(connect: Connect) -> None:
     with WireServer(in_turn(NOT_THERE)) as server:
         error = failure(lambda: connect(server).window("s1"), ServerError)
     assert error.message == f"no SMS sessions at {server.base_url}"
@@ -390,7 +390,7 @@ def test_other_refusals_of_messages_do_not_ask_the_list(connect: Connect) -> Non
 
 
 def log_of(length: int) -> Callable[[Request], Reply]:
-    """A log that obeys `startIndex` and `count`."""
+    """A log that supports `startIndex` and `count`."""
 
     def choose(request: Request) -> Reply:
         start = int(request.query.get("startIndex", 1))
@@ -423,7 +423,7 @@ def test_a_long_log_comes_in_pages_of_500(connect: Connect) -> None:
     ]
 
 
-def test_a_page_is_handed_on_before_the_next_is_asked_for(connect: Connect) -> None:
+def test_a_page_is_yielded_before_the_next_is_requested(connect: Connect) -> None:
     with WireServer(log_of(1200)) as server:
         next(iter(connect(server).messages("s1")))
         # So long as another thread could need to ask.
@@ -431,7 +431,7 @@ def test_a_page_is_handed_on_before_the_next_is_asked_for(connect: Connect) -> N
         assert len(server.requests) == 1
 
 
-def test_what_fails_ahead_is_asked_for_again_and_nothing_is_lost(connect: Connect) -> None:
+def test_a_failed_prefetch_is_retried(connect: Connect) -> None:
     asked: list[int] = []
 
     def moody(request: Request) -> Reply:
@@ -455,9 +455,7 @@ def test_what_fails_ahead_is_asked_for_again_and_nothing_is_lost(connect: Connec
     ],
     ids=["not signed in", "come back in a minute", "no JSON"],
 )
-def test_what_was_refused_ahead_is_not_asked_for_once_more(
-    connect: Connect, refusal: Reply, kind: type[SmscliError]
-) -> None:
+def test_a_refused_prefetch_is_not_retried(connect: Connect, refusal: Reply, kind: type[SmscliError]) -> None:
     def until_1500(request: Request) -> Reply:
         return log_of(2600)(request) if int(request.query["startIndex"]) < 1501 else refusal
 
@@ -486,7 +484,7 @@ def test_a_server_that_refuses_a_window_is_read_without_one(
 
 
 @pytest.mark.parametrize("length", [499, 500, 2000, 2499])
-def test_an_end_that_is_not_found_asks_the_list_once(connect: Connect, length: int) -> None:
+def test_a_404_beyond_the_end_reads_the_list_once(connect: Connect, length: int) -> None:
     def until_the_end(request: Request) -> Reply:
         if not request.path.endswith("messages"):
             return answer({"smsessions": [{"id": "s1"}]})
@@ -498,8 +496,8 @@ def test_an_end_that_is_not_found_asks_the_list_once(connect: Connect, length: i
     assert [one for one in server.targets if one.endswith("fields=*")] == ["me/smsessions?fields=*"]
 
 
-def test_a_log_that_no_list_has_ends_where_it_ends(connect: Connect) -> None:
-    """Only messages knows the session, and what is beyond its end is no resource there."""
+def test_a_log_of_an_unlisted_session_is_read_to_its_end(connect: Connect) -> None:
+    """The session is not in any list, and its messages are not found beyond their end."""
 
     def unlisted(request: Request) -> Reply:
         if not request.path.endswith("messages"):
@@ -511,7 +509,7 @@ def test_a_log_that_no_list_has_ends_where_it_ends(connect: Connect) -> None:
     assert [one.index for page in pages for one in page.messages] == [1, 2, 3]
 
 
-def test_a_session_that_is_gone_while_it_is_read_is_told(connect: Connect) -> None:
+def test_a_session_that_disappears_during_a_read_is_an_error(connect: Connect) -> None:
     def gone(request: Request) -> Reply:
         if not request.path.endswith("messages"):
             return EMPTY_LIST
@@ -525,7 +523,7 @@ def test_a_session_that_is_gone_while_it_is_read_is_told(connect: Connect) -> No
     assert read == list(range(1, 1501))
 
 
-def test_each_request_is_told_also_one_that_nobody_waits_for(connect: Connect) -> None:
+def test_abandoned_requests_have_a_debug_line_too(connect: Connect) -> None:
     told: list[str] = []
 
     def hanging(request: Request) -> Reply:
@@ -545,7 +543,7 @@ def test_each_request_is_told_also_one_that_nobody_waits_for(connect: Connect) -
     assert [line.endswith("no response abandoned") for line in told].count(True) == len(told) - 3
 
 
-def test_pages_that_do_not_begin_where_foreseen_are_never_passed_over(connect: Connect) -> None:
+def test_pages_that_begin_elsewhere_than_prefetched_are_not_skipped(connect: Connect) -> None:
     indices = [index for index in range(1, 4000) if index % 7]
 
     def gappy(request: Request) -> Reply:
@@ -558,7 +556,7 @@ def test_pages_that_do_not_begin_where_foreseen_are_never_passed_over(connect: C
     assert len(server.requests) <= -(-len(indices) // 500) + 4
 
 
-def test_an_uncounted_answer_over_the_limit_is_read_in_counted_pages(
+def test_an_uncounted_response_over_the_limit_is_read_in_counted_pages(
     connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(http, "BODY_LIMIT", 20_000)
@@ -666,7 +664,7 @@ def test_each_refusal_is_one_of_our_errors(
         ("Basic bWFqYTpww6Rzcy93MHJk", "bWFqYTpww6Rzcy93MHJk, maja:päss/w0rd, cMOkc3MvdzByZA=="),
     ],
 )
-def test_no_secret_comes_back_in_a_refusals_words(connect: Connect, authorization: str, quoted: str) -> None:
+def test_secrets_in_a_refusal_are_masked(connect: Connect, authorization: str, quoted: str) -> None:
     words = {"statusCode": 20, "statusMessage": f"cannot use {quoted}"}
     with WireServer(in_turn(answer(words, 401))) as server:
         error = failure(connect(server, authorization=lambda: authorization).sessions, SignInRefused)
@@ -674,7 +672,7 @@ def test_no_secret_comes_back_in_a_refusals_words(connect: Connect, authorizatio
 
 
 @pytest.mark.parametrize("quoted", ["bWFqYTpww6Rzcy93MHJk", "cMOkc3MvdzByZA", "P\u00c4SS/W0RD"])
-def test_nor_in_another_form(connect: Connect, quoted: str) -> None:
+def test_secrets_in_base64_or_capitals_are_masked(connect: Connect, quoted: str) -> None:
     words = {"statusCode": 20, "statusMessage": quoted}
     with WireServer(in_turn(answer(words, 401))) as server:
         client = connect(server, authorization=lambda: "Basic bWFqYTpww6Rzcy93MHJk")
@@ -682,7 +680,7 @@ def test_nor_in_another_form(connect: Connect, quoted: str) -> None:
     assert error.message.partition("HTTP 401): ")[2].partition(", at ")[0] == "***"
 
 
-def test_a_token_that_changes_with_each_answer_leaves_the_secret_hidden(connect: Connect) -> None:
+def test_many_csrf_tokens_do_not_unmask_the_secret(connect: Connect) -> None:
     tokens = ({"X-CSRF-HEADER": "X-CSRF", "X-CSRF-TOKEN": f"t0k3n-{number}"} for number in range(150))
     words = {"statusCode": 3, "statusMessage": "no s3cret-t0ken"}
     with WireServer(in_turn(*(answer([], headers=one) for one in tokens), answer(words))) as server:
@@ -693,7 +691,7 @@ def test_a_token_that_changes_with_each_answer_leaves_the_secret_hidden(connect:
     assert error.message.partition("statusCode 3): ")[2].partition(", at ")[0] == "no ***"
 
 
-def test_no_secret_comes_back_in_a_location_or_a_key(connect: Connect) -> None:
+def test_secrets_in_a_location_or_a_key_are_masked(connect: Connect) -> None:
     redirect = answer(b"", 302, {"Location": "https://s3cret-t0ken.example/login"})
     with WireServer(in_turn(redirect)) as server:
         error = failure(connect(server).sessions, ServerError)
@@ -703,7 +701,7 @@ def test_no_secret_comes_back_in_a_location_or_a_key(connect: Connect) -> None:
     assert error.message.partition(" with ")[2].partition(", at ")[0] == "x" * 130 + "***"
 
 
-def test_no_cookie_or_csrf_token_comes_back_not_even_one_of_before(connect: Connect) -> None:
+def test_former_cookies_and_csrf_tokens_are_masked(connect: Connect) -> None:
     given = {"Set-Cookie": "JSESSIONID=c00kie", "X-CSRF-HEADER": "X-CSRF", "X-CSRF-TOKEN": "t0k3n"}
     renewed = {"Set-Cookie": "JSESSIONID=n3wer", "X-CSRF-HEADER": "X-CSRF", "X-CSRF-TOKEN": "n3west"}
     words = {"statusCode": 3, "statusMessage": "no c00kie, t0k3n, n3wer, n3west"}
@@ -715,7 +713,7 @@ def test_no_cookie_or_csrf_token_comes_back_not_even_one_of_before(connect: Conn
     assert error.message.partition("no ")[2].partition(", at ")[0] == "***, ***, ***, ***"
 
 
-def test_a_refusals_words_are_cut_to_one_short_line_and_no_secret_in_two(connect: Connect) -> None:
+def test_a_refusal_is_cut_to_one_line_after_masking(connect: Connect) -> None:
     words = {"statusCode": 4, "statusMessage": "two\nlines " + "x" * 180 + " s3cret-t0ken" + "y" * 1000}
     with WireServer(in_turn(answer(words))) as server:
         error = failure(lambda: connect(server).sessions(retries=0), ServerError)
@@ -723,7 +721,7 @@ def test_a_refusals_words_are_cut_to_one_short_line_and_no_secret_in_two(connect
     assert said == "two lines " + "x" * 180 + " ***" + "y" * 6 + "..."
 
 
-def test_an_error_status_is_a_refusal_whatever_the_body(connect: Connect) -> None:
+def test_an_error_status_is_a_refusal_with_any_body(connect: Connect) -> None:
     with WireServer(in_turn(answer({"statusCode": 0, "smsessions": []}, 500))) as server:
         error = failure(lambda: connect(server).sessions(retries=0), ServerError)
     assert error.message == (
@@ -740,7 +738,7 @@ def test_an_error_status_is_a_refusal_whatever_the_body(connect: Connect) -> Non
         (b"[" * 100_000, "the server's response is nested too deeply"),
     ],
 )
-def test_what_is_no_answer_is_told_with_its_place(connect: Connect, body: bytes, why: str) -> None:
+def test_a_malformed_response_is_reported_with_its_url(connect: Connect, body: bytes, why: str) -> None:
     with WireServer(in_turn(answer(body))) as server:
         error = failure(connect(server).sessions, WireError)
     assert error.message == f"{why}, at {server.base_url}/me/smsessions"
@@ -750,7 +748,7 @@ def test_what_is_no_answer_is_told_with_its_place(connect: Connect, body: bytes,
 # --- entries that are not objects ---
 
 
-def test_entries_that_are_no_objects_are_left_out_and_said_once(connect: Connect) -> None:
+def test_entries_that_are_not_objects_are_left_out_with_one_notice(connect: Connect) -> None:
     said: list[tuple[str, str | None]] = []
     sessions = {"smsessions": [None, {"id": "s1", "participants": [7, {"nickname": "Pat"}]}, [], "/s2"]}
     log = {"messages": [{"index": 1, "type": "Text"}, None, "text", 7, [], {"index": 2, "type": "Text"}]}
@@ -790,13 +788,13 @@ def test_whole_lists_skip_nothing(connect: Connect) -> None:
     assert said == []
 
 
-# --- repeated reads ---
+# --- retries ---
 
 
 def waits_of(
     connect: Connect, *replies: Reply, retries: int = 2, **options: Any
 ) -> tuple[int, list[float], str | None]:
-    """How many requests a list took, the waits between, and the kind of error if it failed."""
+    """The number of requests for a list, the waits between them, and the class of the error if any."""
     waits: list[float] = []
     outcome = None
     with WireServer(in_turn(*replies)) as server:
@@ -842,22 +840,22 @@ def asked_to_wait(seconds: int | str) -> Reply:
         ((answer(b"", 501), EMPTY_LIST), (1, [], "ServerError")),
     ],
 )
-def test_a_read_is_repeated_only_where_that_may_help(
+def test_only_temporary_failures_are_retried(
     connect: Connect, replies: tuple[Reply, ...], expected: object
 ) -> None:
     assert waits_of(connect, *replies) == expected
 
 
-def test_a_time_out_is_repeated_once(connect: Connect) -> None:
+def test_a_timeout_is_retried_once(connect: Connect) -> None:
     assert waits_of(connect, hang, timeout=0.1) == (2, [0.5], "TimedOut")
 
 
 @pytest.mark.parametrize("reply", [FAILED, reset, asked_to_wait(1)])
-def test_a_follower_repeats_nothing_here(connect: Connect, reply: Reply) -> None:
+def test_no_retries_when_none_are_asked_for(connect: Connect, reply: Reply) -> None:
     assert waits_of(connect, reply, retries=0)[:2] == (1, [])
 
 
-def test_a_kept_connection_that_the_server_closed_is_opened_again(connect: Connect) -> None:
+def test_a_kept_alive_connection_that_was_closed_is_reopened(connect: Connect) -> None:
     def once(line: Any) -> None:
         EMPTY_LIST(line)
         line.cut()
@@ -896,7 +894,7 @@ def test_retry_after_is_read_as_seconds_by_the_servers_own_clock(
 # --- limits ---
 
 
-def test_a_body_that_only_turns_out_over_64_mib_is_dropped(connect: Connect) -> None:
+def test_a_body_over_64_mib_is_dropped(connect: Connect) -> None:
     def flood(line: Any) -> None:
         line.send(b"HTTP/1.1 200 OK\r\n\r\n")
         for _ in range(65):
@@ -911,39 +909,39 @@ def packed(body: bytes, encoding: str = "gzip") -> Reply:
     return answer(body, headers={"Content-Encoding": encoding})
 
 
-def test_a_packed_answer_is_read(connect: Connect) -> None:
+def test_a_gzip_response_is_read(connect: Connect) -> None:
     with WireServer(in_turn(packed(gzip.compress(b'{"smsessions": [{"id": "s1"}]}')))) as server:
         assert connect(server).sessions() == Listing((Session("s1"),))
     assert server.requests[0].headers["accept-encoding"] == "gzip"
 
 
-def test_a_packed_answer_of_several_members_is_read_whole(connect: Connect) -> None:
+def test_a_gzip_response_of_several_members_is_read_whole(connect: Connect) -> None:
     parts = gzip.compress(b'{"smsessions": ') + gzip.compress(b'[{"id": "s1"}]}')
     with WireServer(in_turn(packed(parts))) as server:
         assert [one.id for one in connect(server).sessions().sessions] == ["s1"]
 
 
-def test_a_packed_bomb_is_dropped(connect: Connect) -> None:
+def test_a_gzip_bomb_is_dropped(connect: Connect) -> None:
     with WireServer(in_turn(packed(gzip.compress(b" " * (65 * 2**20))))) as server:
         error = failure(connect(server).sessions, http.ResponseTooLarge)
     assert error.message == f"the response of localhost:{server.port} is over 64 MiB"
 
 
 @pytest.mark.parametrize("behind", [b"\0", b"\0" * 512, b"\0" * 70_000, b"garbage"])
-def test_bytes_behind_a_packed_answer_are_ignored(connect: Connect, behind: bytes) -> None:
+def test_bytes_after_a_gzip_response_are_ignored(connect: Connect, behind: bytes) -> None:
     with WireServer(in_turn(packed(gzip.compress(b'{"smsessions": [{"id": "s1"}]}') + behind))) as server:
         assert connect(server).sessions() == Listing((Session("s1"),))
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "gzip, gzip"])
-def test_a_badly_packed_answer_is_refused(connect: Connect, encoding: str) -> None:
+def test_a_malformed_gzip_response_is_refused(connect: Connect, encoding: str) -> None:
     with WireServer(in_turn(packed(b"not gzip at all", encoding))) as server:
         error = failure(connect(server).sessions, WireError)
         assert len(server.requests) == 1
     assert error.message == f"the response of localhost:{server.port} can't be decompressed"
 
 
-def test_a_packed_answer_cut_before_its_end_is_read_again(connect: Connect) -> None:
+def test_a_truncated_gzip_response_is_retried(connect: Connect) -> None:
     whole = gzip.compress(json.dumps([{"id": f"s{number}"} for number in range(1000)]).encode())
     with WireServer(in_turn(packed(whole[:1000]), packed(whole))) as server:
         assert len(connect(server).sessions().sessions) == 1000
@@ -960,7 +958,7 @@ def test_a_packed_answer_cut_before_its_end_is_read_again(connect: Connect) -> N
     ],
     ids=["many headers", "a long header", "a long status", "no HTTP"],
 )
-def test_what_is_no_sound_http_is_refused(connect: Connect, head: bytes) -> None:
+def test_malformed_http_is_refused(connect: Connect, head: bytes) -> None:
     with WireServer(in_turn(cut_after(head))) as server:
         error = failure(connect(server).sessions, WireError)
     assert error.message == f"the response of localhost:{server.port} is not valid HTTP"
@@ -968,7 +966,7 @@ def test_what_is_no_sound_http_is_refused(connect: Connect, head: bytes) -> None
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-def test_an_answer_of_two_lengths_is_refused(connect: Connect) -> None:
+def test_a_response_with_two_lengths_is_refused(connect: Connect) -> None:
     """urllib3 leaves the connection of such an answer to the garbage collector, which warns of it."""
     with WireServer(in_turn(cut_after(b"HTTP/1.1 200 OK\r\nContent-Length: 2, 3\r\n\r\n[]"))) as server:
         error = failure(connect(server).sessions, WireError)
@@ -977,7 +975,7 @@ def test_an_answer_of_two_lengths_is_refused(connect: Connect) -> None:
     gc.collect()
 
 
-def test_a_body_that_drips_for_ever_is_given_up(connect: Connect) -> None:
+def test_an_endless_slow_body_times_out(connect: Connect) -> None:
     times = iter([0.0, 0.0, 30.0, 59.0, 61.0, 61.0])
     dripping = drip(b"HTTP/1.1 200 OK\r\n\r\n", b" ", 0.01)
     with WireServer(in_turn(dripping)) as server:
@@ -988,7 +986,7 @@ def test_a_body_that_drips_for_ever_is_given_up(connect: Connect) -> None:
 # --- no answer ---
 
 
-def test_a_refused_connection_is_told(connect: Connect) -> None:
+def test_a_refused_connection_is_reported(connect: Connect) -> None:
     with WireServer(in_turn(EMPTY_LIST)) as server:
         port = server.port
     error = failure(connect(f"http://127.0.0.1:{port}/api/v2").sessions, Unreachable)
@@ -996,12 +994,12 @@ def test_a_refused_connection_is_told(connect: Connect) -> None:
 
 
 @pytest.mark.parametrize("host", ["no-such-host.invalid", "a" * 70 + ".invalid", "a..invalid"])
-def test_a_name_that_leads_nowhere_is_told(connect: Connect, host: str) -> None:
+def test_an_unresolvable_name_is_reported(connect: Connect, host: str) -> None:
     error = failure(connect(f"http://{host}/api/v2").sessions, Unreachable)
     assert error.message == f"the name {host} can't be resolved"
 
 
-def test_what_no_library_can_make_an_address_of_is_told(connect: Connect) -> None:
+def test_an_invalid_host_is_reported(connect: Connect) -> None:
     error = failure(connect("http://gws example/api/v2").sessions, Unreachable)
     # The second is the message with urllib3 2.6.
     assert error.message in (
@@ -1038,7 +1036,7 @@ def test_what_no_library_can_make_an_address_of_is_told(connect: Connect) -> Non
         ),
     ],
 )
-def test_half_an_answer_is_none(connect: Connect, reply: Reply, kind: type[SmscliError], why: str) -> None:
+def test_incomplete_responses(connect: Connect, reply: Reply, kind: type[SmscliError], why: str) -> None:
     with WireServer(in_turn(reply)) as server:
         error = failure(lambda: connect(server, timeout=0.2).sessions(retries=0), kind)
     assert error.message == why.format(host=f"localhost:{server.port}")
@@ -1093,7 +1091,7 @@ def test_a_ca_bundle_is_trusted_beside_the_systems_store(
         assert connect(other, ca_bundle=bundle).sessions() == Listing(())
 
 
-def test_the_bundle_that_requests_brings_is_not_trusted(
+def test_certifi_is_not_trusted(
     connect: Connect, ours: trustme.CA, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bundle = pem(ours, tmp_path, "certifi.pem")
@@ -1120,7 +1118,7 @@ def test_a_certificate_of_another_name_is_not_trusted(
     )
 
 
-def test_a_server_without_tls_is_told(connect: Connect) -> None:
+def test_a_server_without_tls_is_reported(connect: Connect) -> None:
     with WireServer(in_turn(EMPTY_LIST)) as server:
         error = failure(connect(server.base_url.replace("http:", "https:")).sessions, Untrusted)
     assert error.message.startswith(f"no TLS connection to localhost:{server.port}: ")
@@ -1135,7 +1133,7 @@ def wanting_a_client(authority: trustme.CA) -> ssl.SSLContext:
     return context
 
 
-def test_a_client_certificate_is_shown(connect: Connect, ours: trustme.CA, tmp_path: Path) -> None:
+def test_a_client_certificate_is_sent(connect: Connect, ours: trustme.CA, tmp_path: Path) -> None:
     own = tmp_path / "client.pem"
     ours.issue_cert("agent@gws.example").private_key_and_cert_chain_pem.write_to_path(str(own))
     bundle = pem(ours, tmp_path, "ca.pem")
@@ -1146,7 +1144,7 @@ def test_a_client_certificate_is_shown(connect: Connect, ours: trustme.CA, tmp_p
     assert "alert" in error.message
 
 
-def test_an_encrypted_key_is_a_clear_error_and_asks_nobody(
+def test_an_encrypted_key_is_a_clear_error_without_a_prompt(
     connect: Connect, ours: trustme.CA, tmp_path: Path
 ) -> None:
     from cryptography.hazmat.primitives import serialization
@@ -1230,10 +1228,10 @@ def test_proxies_come_from_three_variables_and_never_for_loopback(
 
 
 @pytest.mark.parametrize("proxy", ["socks5://proxy.example", "http://", "http://proxy:99999", "http://[x"])
-def test_a_proxy_that_is_none_is_told_without_its_password(proxy: str) -> None:
+def test_an_invalid_proxy_is_reported_without_its_password(proxy: str) -> None:
     with pytest.raises(ConfigError) as raised:
         proxy_for(GWS, {"HTTPS_PROXY": proxy})
-    assert raised.value.message == "the proxy that HTTPS_PROXY names is no http:// or https:// address"
+    assert raised.value.message == "the proxy that HTTPS_PROXY names is not an http:// or https:// address"
 
 
 def test_a_request_goes_through_the_proxy(connect: Connect) -> None:
@@ -1246,7 +1244,7 @@ def test_a_request_goes_through_the_proxy(connect: Connect) -> None:
     assert sent.headers["authorization"] == SECRET
 
 
-def test_a_proxy_in_the_way_is_named_and_its_password_is_not(connect: Connect) -> None:
+def test_a_failing_proxy_is_named_without_its_password(connect: Connect) -> None:
     refusal = answer(b"", 407)
     with WireServer(in_turn(refusal)) as proxy:
         environ = {"HTTPS_PROXY": f"http://user:pass@localhost:{proxy.port}"}
@@ -1268,7 +1266,7 @@ def test_the_processs_own_proxies_never_catch_loopback(
 # --- what a debug line tells ---
 
 
-def test_a_debug_line_tells_the_request_and_nothing_else(connect: Connect) -> None:
+def test_a_debug_line_shows_the_request_and_nothing_else(connect: Connect) -> None:
     lines: list[str] = []
     times = iter([0.0, 0.0, 0.0, 0.012] + [1.0, 1.0, 1.0, 1.25])
     with WireServer(
@@ -1286,7 +1284,7 @@ def test_a_debug_line_tells_the_request_and_nothing_else(connect: Connect) -> No
     ]
 
 
-def test_a_debug_line_tells_a_request_without_an_answer(connect: Connect) -> None:
+def test_a_debug_line_shows_a_request_without_a_response(connect: Connect) -> None:
     lines: list[str] = []
     times = iter([0.0, 0.0, 0.1])
     with WireServer(in_turn(reset)) as server:

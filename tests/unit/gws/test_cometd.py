@@ -1,4 +1,4 @@
-"""One Bayeux client against a server that says what each test scripts."""
+"""BayeuxClient against a scripted CometD server."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,7 +18,7 @@ S1 = Wake(WakeKind.MESSAGES, "s1")
 
 
 class Heard(list[Wake]):
-    """The wake-ups of a client."""
+    """Records the wake-ups of a client."""
 
 
 @contextmanager
@@ -43,10 +43,10 @@ def connect(client: BayeuxClient) -> None:
     client.connect(immediate=True)
 
 
-# --- what is said ---
+# --- requests ---
 
 
-def test_a_channel_opens_with_a_handshake_and_four_subscriptions_in_one_request() -> None:
+def test_open_sends_a_handshake_and_four_subscriptions_in_one_request() -> None:
     script = CometdScript()
     with client_of(script) as (client, _):
         client.open()
@@ -68,7 +68,7 @@ def test_a_channel_opens_with_a_handshake_and_four_subscriptions_in_one_request(
     assert ids == ["1", "2", "3", "4", "5"]
 
 
-def test_a_connect_asks_not_to_be_held_only_when_told_so() -> None:
+def test_only_an_immediate_connect_asks_not_to_be_held() -> None:
     script = CometdScript(connect=[connected(), connected()])
     with client_of(script) as (client, _):
         client.open()
@@ -78,7 +78,7 @@ def test_a_connect_asks_not_to_be_held_only_when_told_so() -> None:
     assert script.sent("connect") == [usual | {"advice": {"timeout": 0}}, usual]
 
 
-def test_a_channel_takes_leave_once_it_is_open() -> None:
+def test_disconnect_is_sent_only_by_an_open_client() -> None:
     script = CometdScript()
     with client_of(script) as (client, _), WireServer(script) as server:
         second = Transport(Server(server.base_url), lambda: "Bearer s3cret", {}, clock=lambda: 0.0)
@@ -117,10 +117,10 @@ def test_a_403_that_the_new_csrf_token_does_not_help_is_final() -> None:
     assert script.kinds == ["handshake", "me", "handshake"]
 
 
-# --- what comes back ---
+# --- responses ---
 
 
-def test_news_come_with_any_answer_and_in_any_order() -> None:
+def test_notifications_arrive_in_any_response_and_any_order() -> None:
     state = {"channel": "/v2/me/smssession", "data": {"smssession": {"id": "s2"}}}
     subscribed = {"channel": "/meta/subscribe", "successful": True}
     script = CometdScript(subscribe=[[NEWS, subscribed]], connect=[[NEWS, GOOD, state], [GOOD, NEWS]])
@@ -131,7 +131,7 @@ def test_news_come_with_any_answer_and_in_any_order() -> None:
     assert heard == [S1, S1, Wake(WakeKind.LIST), S1]
 
 
-def test_elements_that_are_no_messages_are_ignored_and_the_others_heard() -> None:
+def test_elements_that_are_not_messages_are_ignored() -> None:
     odd = [17, None, "junk", [[]], {}, {"channel": "/v2/me/calls"}, {"channel": 5, "data": NEWS["data"]}]
     foreign = {"channel": "/meta/elsewhere", "successful": False, "advice": "none"}
     script = CometdScript(connect=[[*odd, foreign, GOOD, {"data": None}]])
@@ -141,7 +141,7 @@ def test_elements_that_are_no_messages_are_ignored_and_the_others_heard() -> Non
     assert heard == [S1]
 
 
-def test_a_single_message_need_not_stand_in_a_list() -> None:
+def test_a_single_message_needs_no_list() -> None:
     with client_of(CometdScript(connect=[GOOD])) as (client, _):
         connect(client)
 
@@ -171,11 +171,11 @@ def test_one_subscription_accepted_is_enough(accepted: str) -> None:
         (["interval"], Advice(1.0, 20.0)),
     ],
 )
-def test_advice_holds_until_it_is_changed(sent: object, expected: Advice) -> None:
+def test_advice_stays_until_it_is_changed(sent: object, expected: Advice) -> None:
     assert Advice(1.0, 20.0).updated(sent) == expected
 
 
-def test_a_handshake_begins_with_the_usual_advice() -> None:
+def test_a_handshake_resets_the_advice() -> None:
     script = CometdScript(connect=[connected(interval=2000, reconnect="retry", **{"multiple-clients": True})])
     with client_of(script) as (client, _):
         connect(client)
@@ -184,7 +184,7 @@ def test_a_handshake_begins_with_the_usual_advice() -> None:
         assert client.advice == Advice(0.0, 30.0)
 
 
-def test_a_connect_is_given_up_ten_seconds_after_the_time_that_it_is_held() -> None:
+def test_a_connect_times_out_ten_seconds_after_the_hold_time() -> None:
     times: list[float | None] = []
 
     class Timed(Transport):
@@ -258,7 +258,7 @@ def failure(script: CometdScript, act: Callable[[BayeuxClient], None]) -> Except
         (cut_after(b""), Unreachable, "closed the connection"),
     ],
 )
-def test_a_handshake_that_fails_is_told_apart(handshake: object, kind: type[Exception], said: str) -> None:
+def test_handshake_failures(handshake: object, kind: type[Exception], said: str) -> None:
     error = failure(CometdScript(handshake=[handshake]), open_client)
     assert type(error) is kind
     assert said in str(error)
@@ -272,7 +272,7 @@ def test_a_handshake_that_fails_is_told_apart(handshake: object, kind: type[Exce
         ([], WireError, "the server does not reply to a subscription"),
     ],
 )
-def test_a_subscription_that_fails_is_told_apart(replies: object, kind: type[Exception], said: str) -> None:
+def test_subscription_failures(replies: object, kind: type[Exception], said: str) -> None:
     def subscribe(client: BayeuxClient) -> None:
         try:
             client.open()
@@ -301,7 +301,7 @@ def test_a_subscription_that_fails_is_told_apart(replies: object, kind: type[Exc
         (cut_after(b"HTTP/1.1 200 Said\r\nContent-Length: 9\r\n\r\n["), Unreachable, True),
     ],
 )
-def test_a_connect_that_fails_is_told_apart(reply: object, kind: type[Exception], is_open: bool) -> None:
+def test_connect_failures(reply: object, kind: type[Exception], is_open: bool) -> None:
     with client_of(CometdScript(connect=[reply])) as (client, _):
         client.open()
         with pytest.raises(kind) as caught:
@@ -309,7 +309,7 @@ def test_a_connect_that_fails_is_told_apart(reply: object, kind: type[Exception]
         assert (type(caught.value), client.is_open) == (kind, is_open)
 
 
-def test_what_has_worked_once_may_work_again() -> None:
+def test_refusals_after_a_success_are_temporary() -> None:
     script = CometdScript(handshake=[None, answer(b"", 404), [refused("handshake")], None])
     with client_of(script) as (client, _):
         client.open()

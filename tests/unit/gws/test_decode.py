@@ -1,4 +1,4 @@
-"""What the server's documents print, and what they might have meant, as records."""
+"""Decoding of the documented JSON samples, and of generated values."""
 
 import json
 import re
@@ -61,7 +61,7 @@ def test_the_session_sample_is_read_as_a_list_of_one() -> None:
 
 @pytest.mark.parametrize("name", AS_PRINTED)
 def test_a_sample_as_printed_is_no_json(name: str) -> None:
-    """Where exactly it stops being JSON is told differently by newer Pythons."""
+    """The exact position of the error depends on the Python version."""
     with pytest.raises(WireError) as raised:
         decode.decode(body(name))
     assert re.fullmatch(r"the server's response is not JSON \(line \d+, column \d+\)", raised.value.message)
@@ -110,7 +110,7 @@ def test_an_answer_without_messages_says_what_it_is(name: str, why: str) -> None
         ({"a\n \x1bb": 1}, "an object with a\n \x1bb"),
     ],
 )
-def test_what_was_met_is_told_in_words(value: object, met: str) -> None:
+def test_an_error_describes_the_unexpected_value(value: object, met: str) -> None:
     with pytest.raises(WireError) as raised:
         decode.sessions_from_json(value)
     assert raised.value.message.endswith(met)
@@ -208,7 +208,7 @@ def test_a_timestamp_that_cannot_be_read_keeps_its_message() -> None:
         "٢٠١٣-12-27 13:16:41.000-0800",
     ],
 )
-def test_what_is_no_time_is_none(literal: str) -> None:
+def test_an_unreadable_time_is_none(literal: str) -> None:
     assert decode.parse_time(literal) is None
 
 
@@ -250,7 +250,7 @@ def test_a_status_is_read(name: str, expected: Status | None) -> None:
     assert decode.status_from_json(decode.decode(body(name))) == expected
 
 
-def test_the_words_of_a_status_keep_every_character_but_the_ends_of_lines() -> None:
+def test_a_status_message_is_put_on_one_line() -> None:
     said = " a\r\n\tb\x0b\x1c\x85\u2028c\u200d\ud800\x00 "
     assert decode.one_line(said) == "a b\x0b\x1c\x85 c\u200d\ud800\x00"
 
@@ -285,13 +285,13 @@ def test_an_answer_without_services_says_what_it_is() -> None:
 
 
 @pytest.mark.parametrize(("name", "why"), NO_JSON)
-def test_what_is_no_json_is_told_apart(name: str, why: str) -> None:
+def test_json_errors(name: str, why: str) -> None:
     with pytest.raises(WireError) as raised:
         decode.decode(body(name))
     assert raised.value.message == f"the server's response {why}"
 
 
-def test_a_web_page_hints_at_what_may_be_in_the_way() -> None:
+def test_a_web_page_has_a_hint() -> None:
     with pytest.raises(WireError) as raised:
         decode.decode(body("no_json_login_page.txt"))
     assert raised.value.hint == "is a login page or a proxy in the way? see `smscli doctor`"
@@ -371,7 +371,7 @@ def test_every_spelling_of_a_session_s_address_leads_to_its_messages(address: di
         {"smssession": "0000Na9B26EF002G"},
     ],
 )
-def test_news_of_a_session_that_is_not_named_ask_for_the_list(data: object) -> None:
+def test_a_notification_without_a_session_wakes_the_list(data: object) -> None:
     assert decode.wake_from_json(data) == LIST
 
 
@@ -395,7 +395,7 @@ def test_news_of_a_session_that_is_not_named_ask_for_the_list(data: object) -> N
         log_update(facebooksessionUri="http://gws.example/api/v2/facebooksessions/1"),
     ],
 )
-def test_what_is_no_news_of_sms_is_nothing(data: object) -> None:
+def test_notifications_of_other_media_wake_nothing(data: object) -> None:
     assert decode.wake_from_json(data) is None
 
 
@@ -424,7 +424,7 @@ LITTLE = st.recursive(
 
 
 def read_everything(document: object) -> None:
-    """Each reader gives records or says in a WireError why not; any other exception fails the test."""
+    """Every decoder returns records or raises WireError; any other exception fails the test."""
     wake = decode.wake_from_json(document)
     assert wake is None or wake.kind in (WakeKind.LIST, WakeKind.MESSAGES)
     try:
@@ -491,14 +491,14 @@ def documented(*patterns: str) -> list[str]:
 
 
 @pytest.mark.parametrize("name", documented("type_*.json", "time_*.json", "message_*.json"))
-def test_what_is_exported_of_a_documented_message_reads_as_the_same(name: str) -> None:
+def test_an_exported_message_is_read_back_the_same(name: str) -> None:
     for message in messages(name):
         (again,) = decode.messages_from_json([decode.decode(message_json(message).encode())], ID).messages
         assert again == message
 
 
 @pytest.mark.parametrize("name", documented("session_*.json", "state_*.json"))
-def test_what_is_exported_of_a_documented_session_reads_as_the_same(name: str) -> None:
+def test_an_exported_session_is_read_back_the_same(name: str) -> None:
     for one in sessions(name)[0]:
         assert decode.session_from_json(decode.decode(session_json(one).encode())) == one
 
@@ -535,13 +535,13 @@ def test_equal_senders_of_a_page_are_one_record() -> None:
     assert first.sender is third.sender is fourth.sender
 
 
-def test_a_sender_who_changes_the_nickname_is_not_taken_for_the_old_one() -> None:
+def test_a_changed_nickname_makes_a_new_sender() -> None:
     renamed = [{"from": {"participantId": "p", "nickname": name}} for name in ("one", "two", "one")]
     read = decode.messages_from_json(renamed, ID).messages
     assert [one.sender.nickname for one in read if one.sender] == ["one", "two", "one"]
 
 
-def test_a_delivery_wakes_with_what_is_of_sms() -> None:
+def test_a_delivery_wakes_for_sms_only() -> None:
     assert delivered("delivery") == [NEWS]
 
 
@@ -558,7 +558,7 @@ def test_every_documented_shape_is_a_sample_and_read() -> None:
     assert missed([*DOCUMENTED, *every], SAMPLES) == []
 
 
-def test_a_sample_that_is_read_otherwise_or_lacks_is_a_miss() -> None:
+def test_a_sample_that_differs_or_is_missing_is_a_miss() -> None:
     read = Sample("session_id_alone", session, Session(ID))
     otherwise = Sample("session_id_alone", session, Session("another"))
     refused = Sample("list_status_alone", sessions, Refused("something else"))
@@ -567,9 +567,9 @@ def test_a_sample_that_is_read_otherwise_or_lacks_is_a_miss() -> None:
     assert missed(shapes[:1], [read, otherwise]) == ["1 an id"]
 
 
-def test_a_record_has_no_field_that_wire_never_fills() -> None:
+def test_every_field_of_a_record_is_filled_by_some_sample() -> None:
     (full,) = messages("type_system_command_file_uploaded")
     (text,) = messages("type_text")
     (link,) = messages("type_push_url")
     filled = {one.name for one in fields(Message) if any(getattr(m, one.name) for m in (full, text, link))}
-    assert {one.name for one in fields(Message)} - filled == {"late"}
+    assert {one.name for one in fields(Message)} - filled == {"late", "original"}

@@ -1,4 +1,4 @@
-"""What one thread's requests share with another's: sign-in, cookies, CSRF token; and how a POST goes out."""
+"""Transport: POST requests, and the state that clones share (sign-in, cookies, CSRF token)."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -21,7 +21,7 @@ Make = Callable[..., Transport]
 
 @pytest.fixture
 def make() -> Iterator[Make]:
-    """Transports to a scripted server, and to the same beside them; closed at the end."""
+    """Makes transports to a scripted server, and clones of a transport; closes them at the end."""
     made: list[Transport] = []
 
     def transport(to: WireServer | Transport, timeout: float = 10, **options: Any) -> Transport:
@@ -52,7 +52,7 @@ def test_a_post_carries_json_and_the_sign_in(make: Make) -> None:
     assert request.headers["authorization"] == SECRET
 
 
-def test_a_post_redirected_stays_a_post_that_is_not_sent_again(make: Make) -> None:
+def test_a_redirected_post_is_not_sent_again(make: Make) -> None:
     with WireServer(in_turn(answer({}, 302, {"Location": "/elsewhere"}))) as server:
         assert make(server).post("notifications", b"[]").status == 302
         assert len(server.requests) == 1
@@ -65,16 +65,14 @@ def test_a_post_redirected_stays_a_post_that_is_not_sent_again(make: Make) -> No
         (cut_after(b""), Unreachable, "localhost:{port} closed the connection"),
     ],
 )
-def test_a_post_without_an_answer_ends_after_its_own_time(
-    make: Make, reply: Reply, kind: type[Unreachable], said: str
-) -> None:
+def test_a_post_has_its_own_timeout(make: Make, reply: Reply, kind: type[Unreachable], said: str) -> None:
     with WireServer(in_turn(reply)) as server:
         with pytest.raises(kind) as caught:
             make(server).post("notifications", b"[]", timeout=0.05)
         assert caught.value.message == said.format(port=server.port)
 
 
-def test_an_answer_that_drips_does_not_outlive_the_time_of_its_post(make: Make) -> None:
+def test_a_slow_response_has_a_deadline(make: Make) -> None:
     ticks = iter(range(1000))
     head = b"HTTP/1.1 200 Said\r\nContent-Length: 1000\r\n\r\n"
     with WireServer(in_turn(drip(head, b" ", 0.005))) as server:
@@ -83,14 +81,14 @@ def test_an_answer_that_drips_does_not_outlive_the_time_of_its_post(make: Make) 
             transport.post("notifications", b"[]", timeout=5)
 
 
-def test_a_debug_line_of_a_post_tells_nothing_of_its_body(make: Make) -> None:
+def test_a_debug_line_of_a_post_has_no_content(make: Make) -> None:
     lines: list[str] = []
     with WireServer(in_turn(OK)) as server:
         make(make(server), debug=lines.append).post("notifications", b'[{"clientId":"c1"}]')
     assert lines == ["POST /api/v2/notifications 200 17 bytes 0 ms"]
 
 
-def test_the_csrf_token_of_any_get_goes_with_each_later_post_of_all(make: Make) -> None:
+def test_the_csrf_token_of_a_get_is_sent_with_the_posts_of_all_transports(make: Make) -> None:
     with WireServer(in_turn(answer({}, headers=CSRF), OK)) as server:
         rest = make(server)
         push = make(rest)
@@ -123,7 +121,7 @@ def test_a_newer_csrf_token_replaces_the_older(make: Make) -> None:
         ("", "t"),
     ],
 )
-def test_a_csrf_header_that_would_spoil_the_request_is_not_taken(make: Make, name: str, token: str) -> None:
+def test_a_csrf_header_that_would_change_the_request_is_ignored(make: Make, name: str, token: str) -> None:
     def choose(request: Request) -> Reply:
         raw = f"X-CSRF-HEADER: {name}\r\nX-CSRF-TOKEN: {token}\r\nContent-Length: 0\r\n\r\n"
         return lambda line: line.send(b"HTTP/1.1 200 Said\r\n" + raw.encode("latin-1"))
@@ -139,7 +137,7 @@ def test_a_csrf_header_that_would_spoil_the_request_is_not_taken(make: Make, nam
     assert headers["authorization"] == SECRET
 
 
-def test_cookies_are_shared_both_ways_and_connections_are_not(make: Make) -> None:
+def test_cookies_are_shared_and_connections_are_not(make: Make) -> None:
     with WireServer(in_turn(cookie("JSESSIONID=n1"), cookie("BAYEUX_BROWSER=b1"), OK)) as server:
         rest = make(server)
         push = make(rest)
@@ -165,7 +163,7 @@ def test_only_the_cookies_named_are_forgotten(make: Make) -> None:
         assert server.requests[-1].headers["cookie"] == "JSESSIONID=n1"
 
 
-def test_a_renewed_sign_in_is_everybody_s_and_cookies_and_token_go(make: Make) -> None:
+def test_a_renewal_applies_to_all_transports_and_drops_cookies_and_token(make: Make) -> None:
     secrets = iter(["Bearer old", "Bearer new"])
     first = answer({}, headers={**CSRF, "Set-Cookie": "JSESSIONID=n1"})
     with WireServer(in_turn(first, OK)) as server:
@@ -180,7 +178,7 @@ def test_a_renewed_sign_in_is_everybody_s_and_cookies_and_token_go(make: Make) -
     assert "x-csrf-token" not in headers
 
 
-def test_a_second_transport_never_asks_for_the_secret(make: Make) -> None:
+def test_a_clone_never_reads_the_secret(make: Make) -> None:
     asked: list[str] = []
 
     def authorization() -> str:
@@ -195,7 +193,7 @@ def test_a_second_transport_never_asks_for_the_secret(make: Make) -> None:
     assert asked == [threading.current_thread().name]
 
 
-def test_while_the_secret_is_asked_for_again_the_old_one_is_still_there(make: Make) -> None:
+def test_a_failed_renewal_keeps_the_old_secret(make: Make) -> None:
     given = iter([SECRET])
 
     def authorization() -> str:
@@ -213,7 +211,7 @@ def test_while_the_secret_is_asked_for_again_the_old_one_is_still_there(make: Ma
         assert server.requests[-1].headers["authorization"] == SECRET
 
 
-def test_cookies_may_come_and_go_while_a_request_takes_them_along() -> None:
+def test_cookies_may_change_during_iteration() -> None:
     cookies = SharedCookies()
     cookies.set("c1", "1")
     for number, _ in enumerate(cookies):

@@ -47,14 +47,14 @@ def idle() -> None:
     """Nothing to do while one waits."""
 
 
-def test_what_was_not_foreseen_is_not_there() -> None:
+def test_an_unscheduled_key_has_no_result() -> None:
     server = Server()
     prefetcher = Prefetcher(server.open, 3, idle)
     assert prefetcher.result(1) is None
     assert server.opened == 0
 
 
-def test_it_looks_one_further_after_each_answer_that_was_foreseen() -> None:
+def test_the_depth_grows_with_each_used_result() -> None:
     server = Server()
     prefetcher = Prefetcher(server.open, 3, idle)
     for first, asked in ((1, {1}), (2, {2, 3}), (3, {4, 5}), (4, {6}), (5, {7})):
@@ -65,7 +65,7 @@ def test_it_looks_one_further_after_each_answer_that_was_foreseen() -> None:
     assert server.asked.empty()
 
 
-def test_several_are_on_their_way_at_once_and_each_is_waited_for() -> None:
+def test_several_keys_are_fetched_at_once() -> None:
     server = Server()
     prefetcher = Prefetcher(server.open, 3, idle)
     prefetcher.schedule([1])
@@ -81,7 +81,7 @@ def test_several_are_on_their_way_at_once_and_each_is_waited_for() -> None:
     assert (prefetcher.result(6), prefetcher.result(7)) == (36, 49)
 
 
-def test_after_a_wrong_look_ahead_it_never_looks_further_than_one_again() -> None:
+def test_after_a_wrong_schedule_the_depth_stays_at_one() -> None:
     server = Server()
     prefetcher = Prefetcher(server.open, 3, idle)
     prefetcher.schedule([1, 2, 3])
@@ -98,7 +98,7 @@ def test_after_a_wrong_look_ahead_it_never_looks_further_than_one_again() -> Non
     assert server.asked.empty()
 
 
-def test_what_cannot_be_fetched_is_told_to_whoever_needs_it() -> None:
+def test_the_error_of_a_fetch_is_raised_by_result() -> None:
     server = Server()
     prefetcher = Prefetcher(server.open, 3, idle)
     prefetcher.schedule([-1])
@@ -110,7 +110,7 @@ def test_what_cannot_be_fetched_is_told_to_whoever_needs_it() -> None:
     assert server.asked.empty()
 
 
-def test_whoever_waits_looks_round_meanwhile_and_may_end_the_wait() -> None:
+def test_on_wait_may_end_the_wait() -> None:
     server = Server(held=True)
 
     def look_round() -> None:
@@ -125,7 +125,7 @@ def test_whoever_waits_looks_round_meanwhile_and_may_end_the_wait() -> None:
     server.let_go()
 
 
-def test_at_the_end_it_tells_what_is_still_under_way() -> None:
+def test_close_returns_the_running_keys() -> None:
     server = Server(held=True)
     prefetcher = Prefetcher(server.open, 3, idle)
     prefetcher.schedule([1])
@@ -139,7 +139,7 @@ def test_at_the_end_it_tells_what_is_still_under_way() -> None:
 
 
 @pytest.mark.parametrize("held", [False, True])
-def test_at_the_end_every_thread_closes_what_it_opened(held: bool) -> None:
+def test_every_thread_closes_its_fetcher(held: bool) -> None:
     server = Server(held)
     prefetcher = Prefetcher(server.open, 3, idle)
     prefetcher.schedule([1])
@@ -176,16 +176,14 @@ def client(server: WireServer) -> Iterator[GwsClient]:
     client.close()
 
 
-def test_a_long_log_comes_on_one_connection_and_on_one_of_each_thread(
-    server: WireServer, client: GwsClient
-) -> None:
+def test_a_long_log_uses_one_connection_per_thread(server: WireServer, client: GwsClient) -> None:
     assert sum(len(page.messages) for page in client.messages("s1")) == LONG
     assert len(server.requests) > LONG / 500
     assert max(one.connection for one in server.requests) <= 1 + 3
 
 
 @pytest.mark.parametrize("more", [0, LONG], ids=["left early", "read to its end"])
-def test_the_threads_of_a_log_end_with_its_reading(client: GwsClient, more: int) -> None:
+def test_prefetch_threads_end_with_the_read(client: GwsClient, more: int) -> None:
     others = set(threading.enumerate())
     log = client.messages("s1")
     assert len(list(islice(log, 5))) == 5

@@ -1,4 +1,4 @@
-"""Push as its user has it: wake-ups from a server, whatever happens on the way."""
+"""Server push from the outside: the wake-ups that a server's notifications and failures cause."""
 
 import ssl
 import threading
@@ -45,35 +45,35 @@ def no_thread_is_left() -> Iterator[None]:
             assert not thread.is_alive(), thread
 
 
-class Ear:
-    """A push that listens, and how long it paused on the way (without pausing)."""
+class PushListener:
+    """A started Push that records its pauses instead of waiting."""
 
     def __init__(self, transport: Transport, **options: Any) -> None:
-        self.rests: list[float] = []
+        self.pauses: list[float] = []
         self.transport = transport
-        usual: dict[str, Any] = {"jitter": lambda: 0.0, "pause": self.rests.append}
+        usual: dict[str, Any] = {"jitter": lambda: 0.0, "pause": self.pauses.append}
         self.push = Push(transport, **(usual | options))
         self.push.start()
 
     def next(self) -> list[Wake]:
-        """The next wake-ups, for which it is an error to be long in coming."""
+        """The next wake-ups; fails if none come within SOON seconds."""
         wakes = self.push.wait(SOON)
-        assert wakes, "nothing came"
+        assert wakes, "no wake-up"
         return wakes
 
     def until(self, wake: Wake) -> list[Wake]:
         """All wake-ups up to this one."""
-        came: list[Wake] = []
-        while wake not in came:
-            came += self.next()
-        return came
+        wakes: list[Wake] = []
+        while wake not in wakes:
+            wakes += self.next()
+        return wakes
 
     def until_off(self) -> list[Wake]:
-        """All wake-ups up to the last one, which says that there is no push."""
-        came: list[Wake] = []
-        while not came or came[-1].kind is not WakeKind.OFF:
-            came += self.next()
-        return came
+        """All wake-ups up to OFF."""
+        wakes: list[Wake] = []
+        while not wakes or wakes[-1].kind is not WakeKind.OFF:
+            wakes += self.next()
+        return wakes
 
     @property
     def url(self) -> str:
@@ -81,40 +81,40 @@ class Ear:
 
 
 @contextmanager
-def listening(base_url: str, secret: str = DEMO["Authorization"], **options: Any) -> Iterator[Ear]:
+def listening(base_url: str, secret: str = DEMO["Authorization"], **options: Any) -> Iterator[PushListener]:
     server = Server(base_url, **{name: options.pop(name) for name in ("ca_bundle",) if name in options})
     authorization = options.pop("authorization", lambda: secret)
     transport = Transport(server, authorization, {}, clock=time.monotonic)
     for path in options.pop("reads", ()):
         transport.get(path, {})
-    ear = Ear(transport, **options)
+    listener = PushListener(transport, **options)
     try:
-        yield ear
+        yield listener
     finally:
-        ear.push.close()
+        listener.push.close()
         transport.close()
 
 
 @contextmanager
-def demo(listen: bool = True, **options: Any) -> Iterator[tuple[FakeServer, Ear]]:
-    """A demo server without conversations, and a push that listens to it."""
+def demo(listen: bool = True, **options: Any) -> Iterator[tuple[FakeServer, PushListener]]:
+    """A demo server without conversations, and a listener to it."""
     switches = {name: options.pop(name) for name in list(options) if hasattr(Options, name)}
     with (
         FakeServer(Options(scene="empty", **switches)) as server,
-        listening(f"{server.url}/api/v2", **options) as ear,
+        listening(f"{server.url}/api/v2", **options) as listener,
     ):
         if listen:
-            assert ear.next() == [EVERYTHING]
+            assert listener.next() == [EVERYTHING]
             assert server.await_listeners()
-        yield server, ear
+        yield server, listener
 
 
 @contextmanager
 def scripted(
     script: Callable[..., Reply], tls: ssl.SSLContext | None = None, **options: Any
-) -> Iterator[Ear]:
-    with WireServer(script, tls) as server, listening(server.base_url, **options) as ear:
-        yield ear
+) -> Iterator[PushListener]:
+    with WireServer(script, tls) as server, listening(server.base_url, **options) as listener:
+        yield listener
 
 
 # --- wake-ups ---
@@ -122,30 +122,30 @@ def scripted(
 
 @pytest.mark.parametrize("keys", ["single", "double"])
 @pytest.mark.parametrize("address", ["uri", "path", "both"])
-def test_a_message_wakes_its_session_and_a_change_of_state_the_list(keys: str, address: str) -> None:
-    with demo(push_keys=keys, push_address=address) as (server, ear):
+def test_a_message_wakes_its_session_and_a_state_change_the_list(keys: str, address: str) -> None:
+    with demo(push_keys=keys, push_address=address) as (server, listener):
         session = server.store.add_session()
-        assert ear.next() == [LIST]
+        assert listener.next() == [LIST]
         server.store.say(session, "hello")
-        assert ear.next() == [messages(session)]
+        assert listener.next() == [messages(session)]
 
 
 @pytest.mark.parametrize("topics", [("/v2/me/*",), *((topic,) for topic in SMS_TOPICS)])
-def test_any_of_the_four_topics_will_do(topics: tuple[str, ...]) -> None:
+def test_any_of_the_four_topics_is_enough(topics: tuple[str, ...]) -> None:
     # A server that takes several subscriptions in one message takes all or none; these come one by one.
     topic = topics[0].replace("*", "anything")
-    with demo(topics=topics, topic=topic) as (server, ear):
+    with demo(topics=topics, topic=topic) as (server, listener):
         server.store.add_session()
-        assert ear.next() == [LIST]
+        assert listener.next() == [LIST]
 
 
-def test_what_was_said_while_nobody_waited_comes_at_once_and_each_once() -> None:
+def test_wake_ups_between_two_waits_are_delivered_once_each() -> None:
     first, second = NEWS, {**NEWS, "data": NEWS["data"] | {"smssessionUri": "/smssessions/s2"}}
     news = [first, second, first, {"data": {"smssession": {}}}, second]
     script = CometdScript(connect=[news + connected(), news + connected(), connected(reconnect="none")])
-    with scripted(script) as ear:
-        came = ear.until(off("the server wants no more connects"))
-    assert [wake for wake in came if wake.kind is not WakeKind.OFF][:4] == [
+    with scripted(script) as listener:
+        wakes = listener.until(off("the server wants no more connects"))
+    assert [wake for wake in wakes if wake.kind is not WakeKind.OFF][:4] == [
         messages("s1"),
         messages("s2"),
         LIST,
@@ -153,38 +153,38 @@ def test_what_was_said_while_nobody_waited_comes_at_once_and_each_once() -> None
     ]
 
 
-def test_nothing_comes_where_nothing_happens() -> None:
-    with demo() as (_, ear):
-        assert ear.push.wait(0.01) == []
-        assert ear.push.wait(0) == []
-        assert ear.push.wait(-1) == []
+def test_a_wait_without_notifications_is_empty() -> None:
+    with demo() as (_, listener):
+        assert listener.push.wait(0.01) == []
+        assert listener.push.wait(0) == []
+        assert listener.push.wait(-1) == []
 
 
-def test_repeated_swapped_foreign_and_malformed_notifications_do_no_harm() -> None:
+def test_repeated_swapped_foreign_and_malformed_notifications_are_tolerated() -> None:
     shares = dict.fromkeys(("push_repeated", "push_reordered", "push_foreign", "push_malformed"), 0.5)
-    with demo(**shares) as (server, ear):
+    with demo(**shares) as (server, listener):
         session = server.store.add_session()
         for number in range(60):
             server.store.say(session, f"number {number}")
-        ear.until(messages(session))
+        listener.until(messages(session))
         server.options.push_repeated = server.options.push_reordered = 0
         server.options.push_foreign = server.options.push_malformed = 0
         server.await_listeners()
-        while ear.push.wait(0.05):
+        while listener.push.wait(0.05):
             pass
         server.store.say(session, "the last one")
-        assert ear.until(messages(session))[-1] == messages(session)
+        assert listener.until(messages(session))[-1] == messages(session)
 
 
-def test_a_flood_coalesces() -> None:
-    with demo(pause=None) as (server, ear):
+def test_a_flood_of_notifications_is_coalesced() -> None:
+    with demo(pause=None) as (server, listener):
         session = server.store.add_session()
         server.store.say(session, "again and again")
-        ear.until(messages(session))
+        listener.until(messages(session))
         before = len(server.bayeux)
         server.options.flood = 1000
         for _ in range(10):
-            assert len(ear.next()) <= 2
+            assert len(listener.next()) <= 2
             time.sleep(0.02)
         assert len(server.bayeux) - before < 30
 
@@ -192,99 +192,99 @@ def test_a_flood_coalesces() -> None:
 # --- breaks ---
 
 
-def test_a_channel_that_was_cut_goes_on_with_the_same_client_and_everything_is_read() -> None:
-    with demo() as (server, ear):
+def test_after_a_cut_connection_the_client_is_kept_and_everything_is_read() -> None:
+    with demo() as (server, listener):
         server.cut_push()
-        assert ear.until(EVERYTHING) == [BROKEN, EVERYTHING]
+        assert listener.until(EVERYTHING) == [BROKEN, EVERYTHING]
         assert server.await_listeners()
         server.store.add_session()
-        assert ear.next() == [LIST]
+        assert listener.next() == [LIST]
         assert [one["channel"] for one in server.bayeux].count("/meta/handshake") == 1
-    assert 1.0 in ear.rests
+    assert 1.0 in listener.pauses
 
 
 @pytest.mark.parametrize("cookies", ["demanded", "free"])
-def test_a_client_that_was_forgotten_begins_anew_and_everything_is_read(cookies: str) -> None:
-    with demo(push_cookies=cookies, csrf=True) as (server, ear):
+def test_an_unknown_client_handshakes_again_and_everything_is_read(cookies: str) -> None:
+    with demo(push_cookies=cookies, csrf=True) as (server, listener):
         server.drop_push()
-        assert ear.until(EVERYTHING) == [BROKEN, EVERYTHING]
+        assert listener.until(EVERYTHING) == [BROKEN, EVERYTHING]
         assert server.await_listeners()
         server.store.add_session()
-        assert ear.next() == [LIST]
+        assert listener.next() == [LIST]
         assert [one["channel"] for one in server.bayeux].count("/meta/subscribe") == 8
 
 
-def test_a_server_that_came_back_without_cookies_and_tokens_is_found_again() -> None:
-    with demo(csrf=True) as (server, ear):
+def test_a_server_restarted_without_cookies_and_tokens_is_reconnected() -> None:
+    with demo(csrf=True) as (server, listener):
         server.restart()
-        assert ear.until(EVERYTHING)
+        assert listener.until(EVERYTHING)
         assert server.await_listeners()
         server.store.add_session()
-        assert LIST in ear.until(LIST)
+        assert LIST in listener.until(LIST)
 
 
-def test_a_connect_that_is_never_answered_is_cut_and_everything_is_read(
+def test_an_unanswered_connect_times_out_and_everything_is_read(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(cometd, "_GRACE", 0.03)
-    with demo(hold=0.03) as (server, ear):
+    with demo(hold=0.03) as (server, listener):
         server.options.silence = True
-        while 1.0 not in ear.rests:
+        while 1.0 not in listener.pauses:
             time.sleep(0.005)
         server.options.silence = False
-        assert ear.until(EVERYTHING) == [BROKEN, EVERYTHING]
+        assert listener.until(EVERYTHING) == [BROKEN, EVERYTHING]
 
 
-def test_back_off_grows_to_half_a_minute_while_the_channel_stays_broken() -> None:
+def test_back_off_grows_to_thirty_seconds() -> None:
     script = CometdScript(handshake=[reset] * 7, connect=[connected(), connected(reconnect="none")])
-    with scripted(script, clock=lambda: 0.0) as ear:
-        ear.until(off("the server wants no more connects"))
-    assert ear.rests[:7] == [1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0]
+    with scripted(script, clock=lambda: 0.0) as listener:
+        listener.until(off("the server wants no more connects"))
+    assert listener.pauses[:7] == [1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0]
 
 
 def test_back_off_is_jittered() -> None:
-    with scripted(CometdScript(handshake=[reset]), jitter=lambda: 1.0) as ear:
-        ear.next()
-        assert ear.rests[0] == 0.5
+    with scripted(CometdScript(handshake=[reset]), jitter=lambda: 1.0) as listener:
+        listener.next()
+        assert listener.pauses[0] == 0.5
 
 
-def test_a_plea_for_patience_is_obeyed() -> None:
+def test_retry_after_is_obeyed() -> None:
     busy = answer(b"", 503, {"Retry-After": "7"})
-    with scripted(CometdScript(handshake=[busy])) as ear:
-        ear.next()
-        assert ear.rests[0] == 7.0
+    with scripted(CometdScript(handshake=[busy])) as listener:
+        listener.next()
+        assert listener.pauses[0] == 7.0
 
 
-def test_a_client_forgotten_again_and_again_is_not_renewed_in_a_rage() -> None:
+def test_repeated_handshakes_back_off() -> None:
     script = CometdScript(connect=[[UNKNOWN]] * 5 + [connected(), connected(reconnect="none")])
-    with scripted(script, clock=lambda: 0.0) as ear:
-        ear.until(off("the server wants no more connects"))
-    assert ear.rests[:5] == [0.0, 2.0, 4.0, 8.0, 16.0]
+    with scripted(script, clock=lambda: 0.0) as listener:
+        listener.until(off("the server wants no more connects"))
+    assert listener.pauses[:5] == [0.0, 2.0, 4.0, 8.0, 16.0]
 
 
-def test_a_server_that_wants_a_handshake_after_each_connect_is_obeyed_ever_slower() -> None:
+def test_a_server_that_asks_for_a_handshake_after_each_connect_is_backed_off() -> None:
     again = [connected(reconnect="handshake", interval=250)] * 4
-    with scripted(CometdScript(connect=[*again, connected(reconnect="none")])) as ear:
-        assert ear.until(off("the server wants no more connects")) == [
+    with scripted(CometdScript(connect=[*again, connected(reconnect="none")])) as listener:
+        assert listener.until(off("the server wants no more connects")) == [
             BROKEN,
             off("the server wants no more connects"),
         ]
-    assert ear.rests == [0.25, 2.0, 4.0, 8.0]
+    assert listener.pauses == [0.25, 2.0, 4.0, 8.0]
 
 
-def test_a_channel_that_breaks_soon_after_it_was_back_waits_longer_each_time() -> None:
+def test_a_channel_lost_soon_after_reconnecting_keeps_its_back_off() -> None:
     script = CometdScript(connect=[connected(), reset] * 3 + [connected(reconnect="none")])
-    with scripted(script, clock=lambda: 0.0) as ear:
-        ear.until(off("the server wants no more connects"))
-    assert [rest for rest in ear.rests if rest >= 1] == [1.0, 2.0, 4.0]
+    with scripted(script, clock=lambda: 0.0) as listener:
+        listener.until(off("the server wants no more connects"))
+    assert [rest for rest in listener.pauses if rest >= 1] == [1.0, 2.0, 4.0]
 
 
-def test_a_channel_that_was_well_for_a_while_is_soon_tried_again() -> None:
+def test_a_stable_channel_resets_the_back_off() -> None:
     seconds = iter(range(0, 10**6, 8))
     script = CometdScript(connect=[connected(), connected(), reset] * 3 + [connected(reconnect="none")])
-    with scripted(script, clock=lambda: float(next(seconds))) as ear:
-        ear.until(off("the server wants no more connects"))
-    assert [rest for rest in ear.rests if rest >= 1] == [1.0, 1.0, 1.0]
+    with scripted(script, clock=lambda: float(next(seconds))) as listener:
+        listener.until(off("the server wants no more connects"))
+    assert [rest for rest in listener.pauses if rest >= 1] == [1.0, 1.0, 1.0]
 
 
 # --- advice ---
@@ -292,34 +292,34 @@ def test_a_channel_that_was_well_for_a_while_is_soon_tried_again() -> None:
 
 def test_the_interval_between_connects_is_obeyed() -> None:
     script = CometdScript(connect=[connected(interval=250), connected(), connected(reconnect="none")])
-    with scripted(script) as ear:
-        ear.until(off("the server wants no more connects"))
-    assert ear.rests == [0.25, 0.25]
+    with scripted(script) as listener:
+        listener.until(off("the server wants no more connects"))
+    assert listener.pauses == [0.25, 0.25]
 
 
-def test_one_of_many_clients_polls_as_slowly_as_it_is_told() -> None:
+def test_one_of_multiple_clients_polls_at_the_advised_interval() -> None:
     crowded = connected(interval=2000, reconnect="retry", **{"multiple-clients": True})
-    with scripted(CometdScript(connect=[crowded, crowded, connected(reconnect="none")])) as ear:
-        ear.until(off("the server wants no more connects"))
-    assert ear.rests == [2.0, 2.0]
+    with scripted(CometdScript(connect=[crowded, crowded, connected(reconnect="none")])) as listener:
+        listener.until(off("the server wants no more connects"))
+    assert listener.pauses == [2.0, 2.0]
 
 
-def test_a_server_that_answers_at_once_with_nothing_is_asked_ever_less() -> None:
+def test_immediate_empty_replies_slow_the_connects_down() -> None:
     script = CometdScript(connect=[*[connected()] * 9, connected(reconnect="none")])
-    with scripted(script, clock=lambda: 0.0) as ear:
-        ear.until(off("the server wants no more connects"))
-    assert ear.rests == [0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.0, 1.0, 1.0]
+    with scripted(script, clock=lambda: 0.0) as listener:
+        listener.until(off("the server wants no more connects"))
+    assert listener.pauses == [0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.0, 1.0, 1.0]
 
 
-def test_news_are_fetched_at_most_fifty_times_a_second() -> None:
+def test_notifications_are_fetched_at_most_fifty_times_a_second() -> None:
     script = CometdScript(connect=[*[[NEWS, *connected()]] * 5, connected(reconnect="none")])
-    with scripted(script, clock=lambda: 0.0) as ear:
-        ear.until(off("the server wants no more connects"))
-    assert ear.rests == [0.02] * 5
+    with scripted(script, clock=lambda: 0.0) as listener:
+        listener.until(off("the server wants no more connects"))
+    assert listener.pauses == [0.02] * 5
 
 
 @pytest.mark.parametrize("step", [-1000.0, 1000.0])
-def test_a_clock_that_jumps_makes_no_pause_long(step: float) -> None:
+def test_a_clock_jump_does_not_lengthen_a_pause(step: float) -> None:
     now = 10**6
 
     def clock() -> float:
@@ -328,9 +328,9 @@ def test_a_clock_that_jumps_makes_no_pause_long(step: float) -> None:
         return float(now)
 
     script = CometdScript(connect=[*[connected()] * 5, reset, connected(), connected(reconnect="none")])
-    with scripted(script, clock=clock) as ear:
-        ear.until(off("the server wants no more connects"))
-    assert all(0 < rest <= 1.0 for rest in ear.rests)
+    with scripted(script, clock=clock) as listener:
+        listener.until(off("the server wants no more connects"))
+    assert all(0 < rest <= 1.0 for rest in listener.pauses)
 
 
 # --- no push ---
@@ -352,98 +352,98 @@ def test_a_clock_that_jumps_makes_no_pause_long(step: float) -> None:
         ({"push_refuse": "subscribe"}, "the subscription is refused: 403:/v2/me/*:subscribe_denied"),
     ],
 )
-def test_without_push_there_is_one_last_word_that_says_why(options: dict[str, str], reason: str) -> None:
-    with demo(listen=False, **options) as (server, ear):
+def test_a_server_without_push_gives_one_reason(options: dict[str, str], reason: str) -> None:
+    with demo(listen=False, **options) as (server, listener):
         url = f"{server.url}/api/v2/notifications"
-        assert ear.next() == [off(reason.replace("URL", url))]
+        assert listener.next() == [off(reason.replace("URL", url))]
         asked = len(server.requests)
-        assert ear.push.wait(0.02) == []
+        assert listener.push.wait(0.02) == []
         assert len(server.requests) == asked
 
 
-def test_topics_refused_to_sms_alone_leave_the_wildcard() -> None:
-    with demo(push_refuse="topics") as (server, ear):
+def test_the_wildcard_is_enough_where_the_sms_topics_are_refused() -> None:
+    with demo(push_refuse="topics") as (server, listener):
         server.store.add_session()
-        assert ear.next() == [LIST]
+        assert listener.next() == [LIST]
 
 
-def test_a_server_that_advises_no_connect_gets_none() -> None:
-    with demo(listen=False, push_reconnect="none") as (_, ear):
-        assert ear.next() == [off("the server wants no more connects")]
+def test_reconnect_none_ends_push() -> None:
+    with demo(listen=False, push_reconnect="none") as (_, listener):
+        assert listener.next() == [off("the server wants no more connects")]
 
 
-def test_answers_that_are_none_end_it_where_there_never_was_a_good_one() -> None:
+def test_malformed_responses_end_push_only_before_the_first_good_one() -> None:
     page = answer(b"<html>Sign in</html>")
-    with scripted(CometdScript(handshake=[page] * 3)) as ear:
-        assert ear.until_off() == [
+    with scripted(CometdScript(handshake=[page] * 3)) as listener:
+        assert listener.until_off() == [
             BROKEN,
-            off("the server's response is a web page, not JSON, at " + ear.url),
+            off("the server's response is a web page, not JSON, at " + listener.url),
         ]
-    with scripted(CometdScript(handshake=[page, page])) as ear:
-        assert ear.until(EVERYTHING) == [BROKEN, EVERYTHING]
+    with scripted(CometdScript(handshake=[page, page])) as listener:
+        assert listener.until(EVERYTHING) == [BROKEN, EVERYTHING]
 
 
-def test_broken_answers_are_breaks_where_there_was_a_good_one() -> None:
+def test_malformed_responses_after_a_good_one_are_losses() -> None:
     broken = [answer(body) for body in (b"", b"[", b"{}", b"7", b"<html>", b"\xff", b"[" * 100_000)]
     script = CometdScript(connect=[connected(), *broken, [NEWS, *connected()]])
-    with scripted(script) as ear:
-        came = ear.until(messages("s1"))
-    assert EVERYTHING in came
+    with scripted(script) as listener:
+        wakes = listener.until(messages("s1"))
+    assert EVERYTHING in wakes
     assert script.kinds.count("handshake") == 1
 
 
-def test_a_certificate_that_is_not_trusted_ends_it(tmp_path: Path) -> None:
+def test_an_untrusted_certificate_ends_push(tmp_path: Path) -> None:
     theirs, ours = trustme.CA(), trustme.CA()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     theirs.issue_cert("localhost").configure_cert(context)
     for authority, kind in ((ours, WakeKind.OFF), (theirs, WakeKind.EVERYTHING)):
         bundle = tmp_path / "ca.pem"
         authority.cert_pem.write_to_path(str(bundle))
-        with scripted(CometdScript(), context, ca_bundle=str(bundle)) as ear:
-            [wake] = ear.next()
+        with scripted(CometdScript(), context, ca_bundle=str(bundle)) as listener:
+            [wake] = listener.next()
         assert wake.kind is kind
         assert (wake.reason or "").startswith("the certificate of localhost" if wake.reason else "")
 
 
-def test_a_fault_of_our_own_does_not_look_like_a_quiet_server() -> None:
+def test_an_internal_error_is_reported() -> None:
     def fail(seconds: float) -> None:
         raise ZeroDivisionError
 
-    with scripted(CometdScript(handshake=[reset]), pause=fail) as ear:
+    with scripted(CometdScript(handshake=[reset]), pause=fail) as listener:
         reason = off("internal error: ZeroDivisionError")
-        assert ear.until(reason) == [BROKEN, reason]
+        assert listener.until(reason) == [BROKEN, reason]
 
 
 # --- sign-in ---
 
 
-def test_a_sign_in_refused_twice_ends_it_and_the_list_is_asked_for_between() -> None:
-    with scripted(CometdScript(handshake=[REFUSED, REFUSED])) as ear:
-        reason = f"the server answers: not signed in (statusCode 20, HTTP 401), at {ear.url}"
-        assert ear.until_off() == [LIST, BROKEN, off(reason)]
-        assert ear.rests == [5.0]
+def test_a_sign_in_refused_twice_ends_push_after_a_read_of_the_list() -> None:
+    with scripted(CometdScript(handshake=[REFUSED, REFUSED])) as listener:
+        reason = f"the server answers: not signed in (statusCode 20, HTTP 401), at {listener.url}"
+        assert listener.until_off() == [LIST, BROKEN, off(reason)]
+        assert listener.pauses == [5.0]
 
 
-def test_a_sign_in_renewed_meanwhile_is_used() -> None:
+def test_a_renewed_sign_in_is_used() -> None:
     secrets = iter(["Bearer old", "Bearer new"])
     with WireServer(script := CometdScript(connect=[connected(), REFUSED])) as server:
         renewed = threading.Event()
         with listening(
             server.base_url, authorization=lambda: next(secrets), pause=lambda s: s < 5 or renewed.wait(SOON)
-        ) as ear:
-            ear.until(LIST)
-            ear.transport.renew()
+        ) as listener:
+            listener.until(LIST)
+            listener.transport.renew()
             renewed.set()
-            assert ear.next() == [EVERYTHING]
+            assert listener.next() == [EVERYTHING]
     assert script.headers("connect", "authorization")[:3] == ["Bearer old", "Bearer old", "Bearer new"]
 
 
-def test_cookies_and_csrf_token_are_those_of_the_reads() -> None:
+def test_cookies_and_csrf_token_are_shared_with_the_reads() -> None:
     with (
         FakeServer(Options(scene="empty", csrf=True)) as server,
-        listening(f"{server.url}/api/v2", reads=["me"]) as ear,
+        listening(f"{server.url}/api/v2", reads=["me"]) as listener,
     ):
-        assert ear.next() == [EVERYTHING]
+        assert listener.next() == [EVERYTHING]
         assert server.await_listeners()
         paths = [(method, path) for method, path, _ in server.requests]
     # No read in between: what the first one brought was enough.
@@ -453,9 +453,9 @@ def test_cookies_and_csrf_token_are_those_of_the_reads() -> None:
 # --- the end ---
 
 
-def test_the_server_is_told_when_it_ends_and_nothing_else_was_ever_said() -> None:
-    with demo() as (server, ear):
-        ear.push.close()
+def test_push_sends_only_meta_messages_and_disconnects_at_the_end() -> None:
+    with demo() as (server, listener):
+        listener.push.close()
         channels = [one["channel"] for one in server.bayeux]
     assert channels == [
         "/meta/handshake",
@@ -463,35 +463,37 @@ def test_the_server_is_told_when_it_ends_and_nothing_else_was_ever_said() -> Non
         *["/meta/connect"] * 2,
         "/meta/disconnect",
     ]
-    assert ear.push.wait(0) == []
+    assert listener.push.wait(0) == []
 
 
-def test_a_server_that_says_nothing_to_a_goodbye_gets_a_second_for_it(
+def test_an_unanswered_disconnect_times_out(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(push, "_DISCONNECT_TIMEOUT", 0.05)
-    with scripted(CometdScript(disconnect=[hang])) as ear:
-        ear.next()
+    with scripted(CometdScript(disconnect=[hang])) as listener:
+        listener.next()
         before = time.monotonic()
-        ear.push.close()
+        listener.push.close()
         assert time.monotonic() - before < 0.5
 
 
-def test_before_it_began_and_after_it_ended_there_is_nothing_to_end() -> None:
-    with demo(listen=False, push="off") as (server, ear):
-        ear.next()
-        ear.push.close()
-        idle = Push(ear.transport)
+def test_close_without_a_channel_sends_nothing() -> None:
+    with demo(listen=False, push="off") as (server, listener):
+        listener.next()
+        listener.push.close()
+        idle = Push(listener.transport)
         idle.close()
         assert [path for _, path, _ in server.requests] == ["/api/v2/notifications"]
 
 
-def test_requests_are_told_to_whoever_waits_and_without_what_they_say() -> None:
+def test_debug_lines_are_written_in_the_waiting_thread_without_content() -> None:
     lines: list[tuple[str, str]] = []
     here = threading.current_thread().name
     script = CometdScript()
-    with scripted(script, debug=lambda line: lines.append((threading.current_thread().name, line))) as ear:
-        ear.next()
+    with scripted(
+        script, debug=lambda line: lines.append((threading.current_thread().name, line))
+    ) as listener:
+        listener.next()
     told = [(thread, line.rpartition(" bytes ")[0].rstrip("0123456789")) for thread, line in lines]
     # Handshake, subscription, connect and goodbye; the connect that was held may be told of, cut.
     assert told[:4] == [(here, "POST /api/v2/notifications 200 ")] * 4
@@ -500,7 +502,7 @@ def test_requests_are_told_to_whoever_waits_and_without_what_they_say() -> None:
 # --- the queue ---
 
 
-def test_wake_ups_come_in_order_and_each_once() -> None:
+def test_wake_ups_are_queued_in_order_and_once_each() -> None:
     queue = WakeQueue()
     for wake in (messages("s2"), LIST, messages("s1"), LIST, messages("s2")):
         queue.put(wake)
@@ -510,18 +512,18 @@ def test_wake_ups_come_in_order_and_each_once() -> None:
     assert queue.get(0) == [LIST]
 
 
-def test_more_wake_ups_than_anyone_can_use_become_one_and_the_last_word_stays() -> None:
+def test_a_full_queue_becomes_one_wake_up_and_keeps_the_last() -> None:
     queue = WakeQueue()
     for number in range(100_000):
         queue.put(messages(f"s{number}"))
-    queue.put(off("that is all"))
+    queue.put(off("the last one"))
     taken = queue.get(0)
     assert len(taken) <= 1001
     assert taken[0] == EVERYTHING
-    assert taken[-1] == off("that is all")
+    assert taken[-1] == off("the last one")
 
 
-def test_a_waiting_reader_is_woken() -> None:
+def test_a_put_ends_a_wait() -> None:
     queue = WakeQueue()
     timer = threading.Timer(0.01, queue.put, [LIST])
     timer.start()
