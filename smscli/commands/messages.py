@@ -1,5 +1,6 @@
 """`smscli messages`: the messages of one session or of a recording."""
 
+import os
 import sys
 import time
 from collections import defaultdict
@@ -7,7 +8,6 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import tzinfo
 from functools import cached_property
-from io import BytesIO
 from itertools import groupby
 from operator import attrgetter
 from typing import TYPE_CHECKING, BinaryIO
@@ -173,16 +173,17 @@ def _recorded(app: AppContext, source: str, session_id: str | None, *, read_ahea
 
     `read_ahead`: `app.now` is to be the newest time of the recording.
     """
-    from smscli.recordings.recording import newest_time, read
+    from smscli.recordings.reading import buffered, newest_time, read_messages
 
     stdin: BinaryIO | None = sys.stdin.buffer if sys.stdin is not None else None
     name = app.file(source)
     if read_ahead:
-        stdin = BytesIO(stdin.read()) if stdin and source == "-" else stdin
+        if not os.path.isfile(name):
+            name, stdin = "-", buffered(name, stdin)
         app.recorded_until = newest_time(name, stdin)
-        if isinstance(stdin, BytesIO):
+        if stdin and name == "-":
             stdin.seek(0)
-    found = read(name, session_id, stdin=stdin, notice=lambda line: app.notice("lost", line))
+    found = read_messages(name, session_id, stdin=stdin, notice=lambda line: app.notice("lost", line))
     yield from _pages(found, 1 if source == "-" else _PAGE)
 
 

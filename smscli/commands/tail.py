@@ -98,7 +98,7 @@ class Recorder:
     """Records every message before it is shown; `cursors` are where an earlier run stopped, by session id."""
 
     def __init__(self, app: AppContext, path: str, redact: bool) -> None:
-        from smscli.recordings.recording import Recording
+        from smscli.recordings.writing import Recording
 
         self._recording = Recording.open(path, redact=redact)
         app.on_close(self._recording.close)

@@ -3,7 +3,9 @@ when nothing matches."""
 
 import io
 import json
+import os
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -81,6 +83,19 @@ def test_of_a_recording_its_newest_time_is_now(
     monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(file.read_bytes())))
     outcome = smscli("messages", source.replace("FILE", str(file)), ID, "--since", "15s")
     assert (outcome.code, texts(outcome.out)) == (0, [SAID[2][2]])
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="named pipes of POSIX")
+def test_a_recording_down_a_named_pipe_is_read_once(
+    smscli: Smscli, server: FakeServer, tmp_path: Path
+) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    log = smscli("messages", ID, "--jsonl", server=server).out
+    writer = threading.Thread(target=pipe.write_text, args=(log,), daemon=True)
+    writer.start()
+    assert texts(smscli("messages", f"@{pipe}", "--since", "15s").out) == [SAID[1][2], SAID[2][2]]
+    writer.join(5)
 
 
 def test_of_a_recording_without_times_everything_passes(smscli: Smscli, tmp_path: Path) -> None:

@@ -24,7 +24,9 @@ from smscli.errors import LocalError, NotFound, SmscliError
 from smscli.gws.decode import decode, message_from_json
 from smscli.model import Message
 from smscli.output.export import entry_json
-from smscli.recordings.recording import LONGEST_LINE, Recording, read
+from smscli.recordings.format import MAX_LINE
+from smscli.recordings.reading import read_messages
+from smscli.recordings.writing import Recording
 from smscli.records import message_json
 from smscli.transcript.fold import Entry
 from tests.support.keys import key_of
@@ -99,7 +101,7 @@ def refusal(path: Path, **options: Any) -> tuple[str, str | None]:
 def shown(data: bytes, session: str | None = None) -> list[str]:
     """The messages of a recording on standard input, as JSON, and the notices among them."""
     lines: list[str] = []
-    for message in read("-", session, stdin=BytesIO(data), notice=lines.append):
+    for message in read_messages("-", session, stdin=BytesIO(data), notice=lines.append):
         lines.append(message_json(message))
     return lines
 
@@ -211,7 +213,7 @@ def test_a_broken_line_in_the_middle_is_named_when_it_is_read(tmp_path: Path) ->
 
 HOLDER = """
 import sys
-from smscli.recordings.recording import Recording
+from smscli.recordings.writing import Recording
 with Recording.open(sys.argv[1]):
     print("held", flush=True)
     sys.stdin.read()
@@ -381,7 +383,7 @@ def test_a_long_last_line_without_its_newline_is_kept(tmp_path: Path) -> None:
 
 WRITER = """
 import sys
-from smscli.recordings.recording import Recording
+from smscli.recordings.writing import Recording
 from smscli.gws.decode import message_from_json
 
 def message(index):
@@ -510,7 +512,7 @@ def test_an_interrupted_recording_is_closed_with_whole_lines(tmp_path: Path) -> 
 LIMITED = """
 import resource, sys
 from smscli.errors import LocalError
-from smscli.recordings.recording import Recording
+from smscli.recordings.writing import Recording
 from smscli.gws.decode import message_from_json
 
 def message(index):
@@ -754,10 +756,10 @@ def test_a_file_is_read_like_standard_input(tmp_path: Path) -> None:
     path = tmp_path / "log.jsonl"
     path.write_bytes(HELLO + ANSWER)
     notices: list[str] = []
-    found = read(str(path), "0000A", stdin=BytesIO(), notice=notices.append)
+    found = read_messages(str(path), "0000A", stdin=BytesIO(), notice=notices.append)
     assert [message_json(one) for one in found] == as_text(HELLO, ANSWER)
     with pytest.raises(NotFound) as caught:
-        list(read(str(path), "0000C", stdin=BytesIO(), notice=notices.append))
+        list(read_messages(str(path), "0000C", stdin=BytesIO(), notice=notices.append))
     assert caught.value.message == f"no session 0000C in {path}"
     assert notices == []
 
@@ -765,7 +767,7 @@ def test_a_file_is_read_like_standard_input(tmp_path: Path) -> None:
 def test_a_message_is_there_before_the_next_one_is_written() -> None:
     inward, outward = os.pipe()
     with open(inward, "rb") as stdin, open(outward, "wb", buffering=0) as writer:
-        messages = read("-", stdin=stdin, notice=pytest.fail)
+        messages = read_messages("-", stdin=stdin, notice=pytest.fail)
         for line, body in ((HELLO, "Grüße 👋"), (ANSWER, "hello")):
             writer.write(line)
             assert next(messages).text == body
@@ -786,7 +788,7 @@ def test_windows_line_ends_and_a_byte_order_mark_are_harmless() -> None:
 
 def test_the_lines_of_a_folded_transcript_can_be_read() -> None:
     line = entry_json(Entry(hello(), composing=4.0)).encode() + b"\n"
-    found = list(read("-", stdin=BytesIO(line), notice=pytest.fail))
+    found = list(read_messages("-", stdin=BytesIO(line), notice=pytest.fail))
     assert [one.identity for one in found] == [hello().identity]
 
 
@@ -834,7 +836,7 @@ def test_a_line_that_is_no_message_is_named(content: bytes, line: int) -> None:
 @posix
 def test_a_line_without_end_is_refused() -> None:
     with pytest.raises(LocalError) as caught:
-        list(read("/dev/zero", stdin=BytesIO(), notice=pytest.fail))
+        list(read_messages("/dev/zero", stdin=BytesIO(), notice=pytest.fail))
     assert caught.value.message == "line 1 of /dev/zero is over 192 MiB"
 
 
@@ -842,13 +844,13 @@ def test_the_longest_message_an_answer_can_hold_can_be_read_back() -> None:
     # Written out a C1 control takes six bytes for the two that it came in.
     line = message_json(text(1, "\x85" * 1000)).encode()
     assert len(line) < 6 * 1000 + 200
-    assert LONGEST_LINE == 3 * 64 * 2**20
+    assert MAX_LINE == 3 * 64 * 2**20
 
 
 def test_a_file_that_is_not_there_is_an_error(tmp_path: Path) -> None:
     for path, reason in ((tmp_path / "missing", "No such file or directory"), (tmp_path, "Is a directory")):
         with pytest.raises(LocalError) as caught:
-            list(read(str(path), stdin=BytesIO(), notice=pytest.fail))
+            list(read_messages(str(path), stdin=BytesIO(), notice=pytest.fail))
         assert caught.value.message == f"{path} can't be read: {reason}"
 
 

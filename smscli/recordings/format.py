@@ -1,0 +1,109 @@
+"""The format of a recording: a message per line, as `tail --json` prints it; lines to messages and back.
+
+With `--redact` a line begins with a blank, which is no part of its JSON: each line says how it was recorded.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import BinaryIO
+
+from smscli.errors import LocalError, WireError
+from smscli.gws.decode import decode, message_from_json
+from smscli.model import Message, Participant
+from smscli.records import message_json
+
+# A response has at most 64 MiB, and a message grows at most threefold: a C1 control of two bytes becomes an
+# escape of six. So every recorded line can be read back.
+MAX_LINE = 192 * 2**20
+
+_OPENING = b'{"sessionId":'
+_MASKED = b" "
+_MAX_CACHED_PEOPLE = 1024
+
+
+def message_line(message: Message, *, masked: bool) -> bytes:
+    """The line of a message, with its newline. LocalError."""
+    try:
+        line = message_json(message).encode()
+    except RecursionError as error:
+        where = f"message {message.index} of session {message.session_id}"
+        raise LocalError(f"{where} is nested too deeply to be recorded") from error
+    return b"%b%b\n" % (_MASKED if masked else b"", line)
+
+
+def is_masked(line: bytes) -> bool:
+    """Whether a line was recorded with `--redact`."""
+    return line.startswith(_MASKED)
+
+
+def numbered_lines(file: BinaryIO, name: str) -> Iterator[tuple[int, bytes]]:
+    """Each line, with its newline, and its number from 1; the last line may have no newline."""
+    number = 0
+    while line := _next_line(file, name):
+        number += 1
+        if len(line) > MAX_LINE:
+            raise LocalError(f"line {number} of {name} is over {MAX_LINE >> 20} MiB")
+        yield number, line
+
+
+def _next_line(file: BinaryIO, name: str) -> bytes:
+    try:
+        return file.readline(MAX_LINE + 1)
+    except OSError as error:
+        raise file_error(name, "read", error) from error
+
+
+def parse_line(
+    line: bytes, number: int, name: str, known: dict[str, Participant] | None = None
+) -> Message | None:
+    """The message of a line; None for a blank line, a notice or an error."""
+    if line.isspace():
+        return None
+    try:
+        return _parsed(decode(line), known)
+    except (WireError, RecursionError) as error:
+        raise LocalError(
+            f"line {number} of {name} is not a message",
+            hint="a recording has one message per line, as --record and `messages --jsonl` write them",
+        ) from error
+
+
+def _parsed(value: object, known: dict[str, Participant] | None) -> Message | None:
+    if isinstance(value, dict):
+        session_id = value.get("sessionId")
+        if isinstance(session_id, str) and isinstance(value.get("type"), str):
+            return _restored(value, session_id, known)
+        if value.keys() in ({"notice"}, {"error"}):
+            return None
+    raise WireError("neither a message nor a notice")
+
+
+def _restored(value: dict[str, object], session_id: str, known: dict[str, Participant] | None) -> Message:
+    """The message as received: the server's unparsable timestamp goes back into its own key."""
+    if known is not None and len(known) >= _MAX_CACHED_PEOPLE:
+        known.clear()
+    if value.get("timestamp") is None and "timestampRaw" in value:
+        value["timestamp"] = value["timestampRaw"]
+    message = message_from_json(value, session_id, known)
+    return replace(message, late=True) if value.get("late") is True else message
+
+
+def is_message(line: bytes) -> bool:
+    try:
+        return parse_line(line, 0, "") is not None
+    except LocalError:
+        return False
+
+
+def is_torn(line: bytes, number: int) -> bool:
+    """Whether an invalid line is the beginning of one that a crash cut off, and not other text.
+
+    After a power failure a file system may show zeros in place of unwritten data.
+    """
+    start = line.lstrip(_MASKED)[: len(_OPENING)].rstrip(b"\0")
+    return not line.endswith(b"\n") and (number > 1 or _OPENING.startswith(start))
+
+
+def file_error(name: str, what: str, error: OSError, hint: str | None = None) -> LocalError:
+    """LocalError for a file that can't be `what`."""
+    return LocalError(f"{name} can't be {what}: {error.strerror or error}", hint=hint)

@@ -1,0 +1,214 @@
+"""Writing a recording: each message once, whole after a crash at any byte."""
+
+import os
+import stat
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, suppress
+from io import SEEK_END, FileIO
+from types import TracebackType
+from typing import Self
+
+from smscli.errors import LocalError
+from smscli.model import Message, Participant
+from smscli.recordings.format import (
+    MAX_LINE,
+    file_error,
+    is_masked,
+    is_message,
+    is_torn,
+    message_line,
+    numbered_lines,
+    parse_line,
+)
+from smscli.settings.files import open_private, try_lock
+
+_SYNC_SECONDS = 1.0
+_BLOCK = 1 << 16
+
+
+class Recording:
+    """A recording that only this process appends to, from `open` until `close` or the end of the process.
+
+    Every method raises LocalError when the file can't be read or written.
+    """
+
+    def __init__(
+        self,
+        file: FileIO,
+        name: str,
+        *,
+        redact: bool = False,
+        clock: Callable[[], float] = time.monotonic,
+        fsync: Callable[[int], None] = os.fsync,
+    ) -> None:
+        """`file` is open for reading and appending; `clock` counts seconds. Usually called by `open`."""
+        self._file = file
+        self._name = name
+        self._redact = redact
+        self._clock = clock
+        self._fsync = fsync
+        self._synced_at = clock()
+        self._unsynced = False
+        self._unfinished = True
+
+    @classmethod
+    def open(cls, path: str, *, redact: bool = False) -> Self:
+        """Create a recording, mode 0600, or resume one: lock it and cut off a partial last line.
+
+        `redact`: the messages are masked. Raises LocalError also if `path` is not a regular file or not a
+        recording, has the other setting, or is open in another process; the file is then unchanged.
+        """
+        try:
+            with ExitStack() as closing:
+                recording = cls(closing.enter_context(_open_file(path)), path, redact=redact)
+                recording._begin()
+                closing.pop_all()
+        except OSError as error:
+            raise file_error(path, "opened", error) from error
+        return recording
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            self.close()
+        except LocalError:
+            # The first error is the more useful one, but an interrupt doesn't report the state of the file.
+            if not isinstance(error, Exception):
+                raise
+
+    def messages(self) -> Iterator[Message]:
+        """All recorded messages in order of arrival; must be exhausted before the first `append`.
+
+        Each has the identity of the received message, and `message_json` returns its line. LocalError names
+        a line that is not a message or has the other setting.
+        """
+        known: dict[str, Participant] = {}
+        self._file.seek(0)
+        with open(self._file.fileno(), "rb", closefd=False) as file:
+            for number, line in numbered_lines(file, self._name):
+                message = parse_line(line, number, self._name, known)
+                if message is not None:
+                    self._check_setting(line)
+                    yield message
+
+    def append(self, messages: Iterable[Message]) -> None:
+        """Append messages that the file doesn't contain yet; sync if the last sync is over a second old.
+
+        After a failure the file ends with the last complete line.
+        """
+        lines = b"".join([message_line(one, masked=self._redact) for one in messages])
+        try:
+            if self._unfinished:
+                self._repair()
+            self._write(lines)
+        except OSError as error:
+            with suppress(OSError):
+                self._repair()
+            hint = "its messages are kept; run tail again with the same file to add the rest"
+            raise file_error(self._name, "written", error, hint) from error
+        if self._clock() - self._synced_at >= _SYNC_SECONDS:
+            self.sync()
+
+    def sync(self) -> None:
+        """Flush appended messages to the disk; does nothing if there are none."""
+        if self._unsynced:
+            try:
+                self._fsync(self._file.fileno())
+            except OSError as error:
+                raise file_error(self._name, "written", error) from error
+            self._unsynced = False
+        self._synced_at = self._clock()
+
+    def close(self) -> None:
+        """Sync and unlock. May be called again."""
+        if self._file.closed:
+            return
+        try:
+            if self._unfinished:
+                self._repair()
+            self.sync()
+        except OSError as error:
+            raise file_error(self._name, "written", error) from error
+        finally:
+            self._file.close()
+
+    def _begin(self) -> None:
+        handle = self._file.fileno()
+        if not try_lock(handle):
+            raise LocalError(f"another process is recording to {self._name}", hint="use one file per tail")
+        self._check_first_line()
+        mode = stat.S_IMODE(os.fstat(handle).st_mode)
+        if sys.platform != "win32" and mode & ~0o600:
+            os.fchmod(handle, mode & 0o600)
+        self._repair()
+
+    def _check_first_line(self) -> None:
+        """Called before anything is changed: a file that is not a recording must not lose its last line."""
+        self._file.seek(0)
+        with open(self._file.fileno(), "rb", closefd=False) as file:
+            for number, line in numbered_lines(file, self._name):
+                try:
+                    message = parse_line(line, number, self._name)
+                except LocalError as error:
+                    if is_torn(line, number):
+                        return
+                    raise LocalError(
+                        f"{self._name} is not a recording; it is unchanged", hint="name a new file"
+                    ) from error
+                if message is not None:
+                    self._check_setting(line)
+                    return
+
+    def _check_setting(self, line: bytes) -> None:
+        if is_masked(line) != self._redact:
+            begun = "without" if self._redact else "with"
+            raise LocalError(
+                f"{self._name} was started {begun} --redact",
+                hint=f"run tail {begun} it, or record to another file",
+            )
+
+    def _repair(self) -> None:
+        """Make the file end with a complete line."""
+        size = self._file.seek(0, SEEK_END)
+        start = self._last_line(size)
+        if start < size:
+            self._file.seek(start)
+            # A line without its newline only is kept: the server may no longer have the message.
+            if size - start <= MAX_LINE and is_message(self._file.read(size - start)):
+                self._write(b"\n")
+            else:
+                self._file.truncate(start)
+                self._unsynced = True
+        self._unfinished = False
+
+    def _last_line(self, size: int) -> int:
+        """The start of a last line without newline; `size` if there is none."""
+        end = size
+        while end > 0:
+            start = max(0, end - _BLOCK)
+            self._file.seek(start)
+            newline = self._file.read(end - start).rfind(b"\n")
+            if newline >= 0:
+                return start + newline + 1
+            end = start
+        return 0
+
+    def _write(self, data: bytes) -> None:
+        """Until all is written the file counts as unfinished: a signal may raise at any point."""
+        rest = memoryview(data)
+        self._unfinished = self._unsynced = True
+        while rest:
+            rest = rest[self._file.write(rest) :]
+        self._unfinished = False
+
+
+def _open_file(path: str) -> FileIO:
+    if os.path.exists(path) and not os.path.isfile(path):
+        raise OSError(0, "not a regular file")
+    return FileIO(path, "a+", opener=open_private)
