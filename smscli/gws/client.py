@@ -31,7 +31,7 @@ _MAX_PREFETCHED = 3
 _T = TypeVar("_T")
 
 
-class Window(NamedTuple):
+class PageWindow(NamedTuple):
     """`startIndex` and `count` of a read of messages; None is left out."""
 
     start: int | None = None
@@ -43,7 +43,7 @@ class Window(NamedTuple):
         return {key: str(value) for key, value in named.items() if value is not None}
 
 
-_EVERYTHING = Window()
+_EVERYTHING = PageWindow()
 
 
 class ParsedResponse(NamedTuple, Generic[_T]):
@@ -127,17 +127,17 @@ class GwsClient:
 
         Raises NotFound if the server knows no messages of it, ResponseTooLarge if they are too many.
         """
-        return self._page(self._spellings()[0], session_id, Window(start, count), retries=retries)
+        return self._page(self._spellings()[0], session_id, PageWindow(start, count), retries=retries)
 
     def window(self, session_id: str, start: int | None = None, count: int | None = None) -> Page:
         """Like `page`, but for a listed session whose messages are not found: it has none yet."""
-        return self._window(session_id, Window(start, count))
+        return self._window(session_id, PageWindow(start, count))
 
     def inspect_messages(
         self, session_id: str, start: int | None = None, count: int | None = None
     ) -> tuple[tuple[Message, ...], object]:
         """The messages of one page, with the JSON document as the server sent it. Raises like `page`."""
-        response = self._messages(self._spellings()[0], session_id, Window(start, count))
+        response = self._messages(self._spellings()[0], session_id, PageWindow(start, count))
         return response.value.messages, response.document
 
     def messages(
@@ -150,7 +150,7 @@ class GwsClient:
         from smscli.gws.prefetch import Prefetcher
 
         paging = Paging(start)
-        prefetcher = Prefetcher[Window, HttpResponse](
+        prefetcher = Prefetcher[PageWindow, HttpResponse](
             lambda: self._page_fetcher(session_id), _MAX_PREFETCHED, on_wait
         )
         try:
@@ -173,7 +173,7 @@ class GwsClient:
         parameters remains.
         """
         try:
-            return self._window(session_id, Window(paging.start, paging.count))
+            return self._window(session_id, PageWindow(paging.start, paging.count))
         except ServerError as error:
             if not is_invalid_parameter(error):
                 raise
@@ -181,13 +181,13 @@ class GwsClient:
         return self._window(session_id, _EVERYTHING)
 
     def _next_page(
-        self, session_id: str, paging: Paging, prefetcher: "Prefetcher[Window, HttpResponse]"
+        self, session_id: str, paging: Paging, prefetcher: "Prefetcher[PageWindow, HttpResponse]"
     ) -> Page:
         """The next page, prefetched or not; an empty one beyond the end of the log.
 
         How a server answers a start beyond the end is not documented: it may be invalid, or not found.
         """
-        window = Window(paging.start, paging.count)
+        window = PageWindow(paging.start, paging.count)
         prefetched = self._prefetched(prefetcher, window)
         try:
             return self._page(self._spellings()[0], session_id, window, prefetched=prefetched)
@@ -207,15 +207,15 @@ class GwsClient:
         """An empty page if the list has the session or its last message can still be read; else NotFound."""
         spelling = self._spellings()[0]
         try:
-            return self._listed_page(spelling, session_id, Window(paging.start, paging.count), missing)
+            return self._listed_page(spelling, session_id, PageWindow(paging.start, paging.count), missing)
         except NotFound:
             if paging.highest < 0:
                 raise
-            self._page(spelling, session_id, Window(paging.highest, 1))
+            self._page(spelling, session_id, PageWindow(paging.highest, 1))
         return Page(())
 
     def _prefetched(
-        self, prefetcher: "Prefetcher[Window, HttpResponse]", window: Window
+        self, prefetcher: "Prefetcher[PageWindow, HttpResponse]", window: PageWindow
     ) -> HttpResponse | SmscliError | None:
         try:
             return prefetcher.result(window)
@@ -224,7 +224,7 @@ class GwsClient:
         finally:
             self._write_debug()
 
-    def _trace_abandoned(self, session_id: str, windows: Iterable[Window]) -> None:
+    def _trace_abandoned(self, session_id: str, windows: Iterable[PageWindow]) -> None:
         """Writes the debug lines of prefetches that are still running."""
         self._write_debug()
         for window in windows:
@@ -259,7 +259,7 @@ class GwsClient:
         self._report_skipped(skipped, None)
         return Listing(sessions, response.at, uris_only), response.document
 
-    def _window(self, session_id: str, window: Window) -> Page:
+    def _window(self, session_id: str, window: PageWindow) -> Page:
         spelling = self._spellings()[0]
         try:
             return self._page(spelling, session_id, window)
@@ -271,7 +271,7 @@ class GwsClient:
         self,
         spelling: str,
         session_id: str,
-        window: Window,
+        window: PageWindow,
         *,
         retries: int = READ_RETRIES,
         prefetched: HttpResponse | SmscliError | None = None,
@@ -283,17 +283,17 @@ class GwsClient:
         self,
         spelling: str,
         session_id: str,
-        window: Window,
+        window: PageWindow,
         *,
         retries: int = READ_RETRIES,
         prefetched: HttpResponse | SmscliError | None = None,
-    ) -> ParsedResponse[decode.MessageList]:
+    ) -> ParsedResponse[decode.DecodedMessages]:
         # None of these three is a path segment: a server or proxy that normalizes paths would read another.
         if session_id in ("", ".", ".."):
             raise self._no_session(session_id)
         path = _messages_path(spelling, session_id)
 
-        def parser(document: object) -> decode.MessageList:
+        def parser(document: object) -> decode.DecodedMessages:
             return decode.messages_from_json(document, session_id)
 
         try:
@@ -325,7 +325,7 @@ class GwsClient:
             status_code=error.status_code if error else None,
         )
 
-    def _listed_page(self, tried: str, session_id: str, window: Window, missing: NotFound) -> Page:
+    def _listed_page(self, tried: str, session_id: str, window: PageWindow, missing: NotFound) -> Page:
         """Looks a session up in the lists of both spellings after its messages were not found under `tried`.
 
         A listed session without messages gives an empty page, any other NotFound.
@@ -406,15 +406,15 @@ class _PageFetcher:
         self._transport = transport
         self._path = path
 
-    def __call__(self, window: Window) -> HttpResponse:
+    def __call__(self, window: PageWindow) -> HttpResponse:
         return self._transport.get(self._path, window.query)
 
     def close(self) -> None:
         self._transport.close()
 
 
-def _next_windows(paging: Paging) -> list[Window]:
-    return [Window(*one) for one in paging.foreseen(_MAX_PREFETCHED)]
+def _next_windows(paging: Paging) -> list[PageWindow]:
+    return [PageWindow(*one) for one in paging.foreseen(_MAX_PREFETCHED)]
 
 
 def _messages_path(spelling: str, session_id: str) -> str:

@@ -54,7 +54,7 @@ class Service(NamedTuple):
     id: str | None = None
 
 
-class SessionList(NamedTuple):
+class DecodedSessions(NamedTuple):
     """The sessions of a list; `uris_only`: the server sent no more than their uris; `skipped`: the number of
     entries and participants that are not objects."""
 
@@ -63,7 +63,7 @@ class SessionList(NamedTuple):
     skipped: int = 0
 
 
-class MessageList(NamedTuple):
+class DecodedMessages(NamedTuple):
     """The messages of a page; `skipped`: the number of entries that are not objects."""
 
     messages: tuple[Message, ...]
@@ -126,7 +126,7 @@ def status_from_json(body: object) -> Status | None:
     return Status(code, _text(body.get("statusMessage")))
 
 
-def sessions_from_json(body: object) -> SessionList:
+def sessions_from_json(body: object) -> DecodedSessions:
     """The sessions of a list.
 
     Accepts the bare object of SMSResources, a bare array, and the envelopes of Return Values with the name of
@@ -140,7 +140,7 @@ def sessions_from_json(body: object) -> SessionList:
             skipped += _skipped_participants(entry.get("participants"))
         if isinstance(entry, dict | str):
             sessions.append(session_from_json(entry, f"session {number} of the list"))
-    return SessionList(tuple(sessions), any(isinstance(one, str) for one in entries), skipped)
+    return DecodedSessions(tuple(sessions), any(isinstance(one, str) for one in entries), skipped)
 
 
 def _session_entries(body: object) -> list[object]:
@@ -212,7 +212,7 @@ def session_id_from_uri(uri: str) -> str:
     return unquote(path.strip().rstrip("/").rpartition("/")[2])
 
 
-def messages_from_json(body: object, session_id: str) -> MessageList:
+def messages_from_json(body: object, session_id: str) -> DecodedMessages:
     """The messages of one session's log, in the order sent.
 
     Accepts `{"messages": [...]}` with or without a status (SMSResources, SMSSendMessage), a bare array and a
@@ -222,7 +222,7 @@ def messages_from_json(body: object, session_id: str) -> MessageList:
     try:
         entries = _message_entries(body)
         messages = [message_from_json(one, session_id, known) for one in entries if isinstance(one, dict)]
-        return MessageList(tuple(messages), len(entries) - len(messages))
+        return DecodedMessages(tuple(messages), len(entries) - len(messages))
     except RecursionError as error:
         raise WireError("the server's response is nested too deeply") from error
 

@@ -90,7 +90,7 @@ class Transport:
         self._session = self._new_session()
 
     def _new_session(self) -> requests.Session:
-        session = _Session()
+        session = _NoRedirectSession()
         session.trust_env = False
         session.auth = self._auth
         session.cookies = self._cookies
@@ -229,7 +229,7 @@ class Transport:
         self._session.close()
 
 
-class _Session(requests.Session):
+class _NoRedirectSession(requests.Session):
     def get_redirect_target(self, resp: requests.Response) -> None:
         """None: redirects are not followed. With `allow_redirects=False` requests would read the body."""
 
