@@ -153,7 +153,7 @@ class AppContext:
         return self.server_cache.get(self.settings.origin) if self.settings.origin else ServerInfo()
 
     def update_server_info(self, *, spelling: str | None = None, trusted: bool | None = None) -> None:
-        """Keyring facts about this server for later runs; never about the demo server, new at each run."""
+        """Store facts about this server for later runs; not for the demo server, which is new at each run."""
         if self.settings.origin:
             self.server_cache.update(self.settings.origin, spelling=spelling, trusted=trusted)
 

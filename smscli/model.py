@@ -1,4 +1,4 @@
-"""What the server knows, as frozen records, and the events a feed yields.
+"""Sessions, messages and participants as frozen records, and the events of following.
 
 Types, states and roles are plain strings, compared with the names below: the server's documents list no
 complete set of any, so one we have never heard of passes through unchanged.

@@ -1,4 +1,4 @@
-"""Signals that end the program, raised as exceptions, but never between an action and the note of it."""
+"""Raises the signals that end the program as exceptions, but not inside a block that defers them."""
 
 import signal
 import sys
@@ -18,7 +18,7 @@ _RESEND_SECONDS = 0.01
 
 
 class StopSignal(BaseException):
-    """A signal asked the program to end."""
+    """SIGINT, SIGTERM or SIGHUP was received."""
 
     def __init__(self, number: int) -> None:
         super().__init__(number)

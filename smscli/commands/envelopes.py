@@ -1,4 +1,4 @@
-"""Which of the many forms that the pages print an answer has, in words for a person."""
+"""Describes which of the documented JSON layouts a response has, for `doctor`."""
 
 import re
 from urllib.parse import urlsplit
@@ -7,7 +7,7 @@ from smscli.gws import decode
 from smscli.model import Json
 
 _ZONE = re.compile(r"[+-]\d\d(:?)\d\d$")
-# A fraction, a year, and whatever else has two digits, glued to its neighbour or not.
+# A fraction, a year, or a part of two digits, with or without a separator.
 _FIELD = re.compile(r"(?<=[.,])\d+|\d{4}(?=-)|\d\d")
 
 
@@ -35,7 +35,7 @@ def _enclosed(body: Json, key: str | None) -> str:
 
 
 def collection_of(uri: str) -> str | None:
-    """How a session's own uri spells the collection that it is in; None where it has none."""
+    """The spelling of the collection in a session's `uri`; None without one."""
     try:
         segments = urlsplit(uri).path.strip("/").split("/")
     except ValueError:
@@ -46,7 +46,7 @@ def collection_of(uri: str) -> str | None:
 def of_time(sent: Json) -> str | None:
     """The layout of a message's timestamp, such as `yyyy-MM-ddTHH:mm:ss.SSS+hhmm`.
 
-    Empty where the message has none, None where it can't be read.
+    Empty if the message has none, None if it can't be parsed.
     """
     literal = sent.get("timestamp")
     if literal is None or literal == "":
@@ -59,5 +59,5 @@ def of_time(sent: Json) -> str | None:
 
 
 def has_milliseconds(sent: Json) -> bool:
-    """Whether a message has the time in milliseconds too, which is called `timestampSeconds`."""
+    """Whether a message also has `timestampSeconds`, which holds milliseconds."""
     return sent.get("timestampSeconds") is not None

@@ -18,7 +18,7 @@ _MAX_TIMEOUT = 86400.0
 
 
 class CliOptions(NamedTuple):
-    """The options of every command; None where one is not options."""
+    """The global options; None for one that is not given."""
 
     profile: str | None = None
     url: str | None = None
