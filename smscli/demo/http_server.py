@@ -101,7 +101,7 @@ class HttpServer:
     def close(self) -> None:
         """Stop accepting, close every connection and wait for the threads to end. May be called again."""
         self._closing = True
-        if self._thread:
+        if self._thread and self._thread.is_alive():
             # Closing a socket does not wake accept() on every system; a connection does.
             with socket.create_connection(("127.0.0.1", self.port)):
                 self._thread.join()

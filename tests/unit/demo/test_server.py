@@ -37,7 +37,13 @@ def test_a_server_never_started_closes_too() -> None:
     assert demo_threads() == []
 
 
-def test_subscribers_hear_of_scripted_events_without_any_request() -> None:
+def test_a_closed_server_can_be_closed_again() -> None:
+    with DemoServer() as server:
+        server.close()
+    assert demo_threads() == []
+
+
+def test_scripted_events_reach_subscribers_without_any_request() -> None:
     changes: Queue[Change] = Queue()
     with DemoServer() as server:
         server.store.subscribe(changes.put)
