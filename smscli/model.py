@@ -1,10 +1,10 @@
 """Sessions, messages and participants as frozen records, and the events of following.
 
-Types, states and roles are plain strings, compared with the names below: the server's documents list no
-complete set of any, so one we have never heard of passes through unchanged.
+Types, states and roles are plain strings, compared with the names below: the server's documentation lists no
+complete set of any, so unknown values pass through unchanged.
 
-Records that every command loads are tuples where they can be: to define a frozen dataclass takes seven times
-as long, which each start would feel.
+Records that every command loads are named tuples where possible: defining a frozen dataclass takes seven times
+as long, at each start.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -14,13 +14,13 @@ from enum import StrEnum
 from typing import NamedTuple, Protocol, TypeGuard
 
 Json = Mapping[str, object]
-"""A JSON object as the server sent it; nobody changes it."""
+"""A JSON object as the server sent it; never modified."""
 
 _NOTHING: Json = {}
 
 
 class MessageType(StrEnum):
-    """Message types of the SMS Session Resource page; the last two are of the pages beside it."""
+    """Message types of the SMS Session Resource page; the last two are from related pages."""
 
     TEXT = "Text"
     JOINED = "ParticipantJoined"
@@ -36,7 +36,7 @@ class MessageType(StrEnum):
 
 
 class Role(StrEnum):
-    """What a participant is. A supervisor is an Agent too: only `visibility` tells."""
+    """The role of a participant. A supervisor is an Agent too, with another `visibility`."""
 
     AGENT = "Agent"
     CUSTOMER = "Customer"
@@ -79,7 +79,7 @@ def caseless(text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Participant:
-    """Somebody in a session, or the `from` of a message."""
+    """A participant of a session, or the `from` of a message."""
 
     type: str | None = None
     nickname: str | None = None
@@ -93,12 +93,12 @@ class Participant:
 
     @property
     def person(self) -> tuple[str | None, str | None]:
-        """Who this is for people and colours: type and nickname, else the participantId."""
+        """Identifies the person in displays and colours: type, and nickname or else participantId."""
         return (self.type, self.nickname if self.nickname else self.participant_id)
 
     @property
     def name(self) -> str:
-        """What to call it: its nickname, else the participantId."""
+        """The name to display: the nickname, else the participantId."""
         return self.nickname or self.participant_id or "somebody"
 
 
@@ -118,7 +118,7 @@ class Session:
 
     @property
     def ended(self) -> bool:
-        """Whether its state says that nothing more will be said in it."""
+        """Whether its state is one of the ended states."""
         return self.state in ENDED_STATES
 
     def nicknames(self, role: Role) -> list[str]:
@@ -130,8 +130,8 @@ class Session:
 class Message:
     """One line of a session's log.
 
-    `index` is None where the server sent none; -1 (TranscriptSaveDone) has no place in the order. `at` is
-    aware and in UTC, None when absent or unreadable. `sent` is the server's own object, for export.
+    `index` is None if the server sent none; -1 (TranscriptSaveDone) has no place in the order. `at` is
+    aware and in UTC, None if absent or unparsable. `sent` is the server's own object, for export.
     `original` is the message that this one masks, for filters only.
     """
 
@@ -151,7 +151,7 @@ class Message:
 
     @property
     def order(self) -> int | None:
-        """Its place in the log; None for one that has none."""
+        """Its position in the log; None without one."""
         return self.index if self.index is not None and self.index >= 0 else None
 
     @property
@@ -167,7 +167,7 @@ class Message:
 
     @property
     def body(self) -> str:
-        """What it says, whatever field that stands in: text, url, notice or the attachment's name."""
+        """Its content: text, url, notice or the attachment's name."""
         if self.text or self.url or self.notice:
             return self.text or self.url or self.notice or ""
         name = self.attachment.get("name") if self.attachment else None
@@ -175,16 +175,16 @@ class Message:
 
     @property
     def raw_time(self) -> str | None:
-        """The server's timestamp where it can't be read."""
+        """The server's timestamp if it can't be parsed, else None."""
         if self.at is not None:
             return None
-        # The second one is where our own JSON has it.
+        # A recording has it under the second key.
         raw = (self.sent.get("timestamp"), self.sent.get("timestampRaw"))
         return next((one for one in raw if isinstance(one, str)), None)
 
     @property
     def attachment_id(self) -> str | int | float | None:
-        """What names the attachment: its address, and the signature in it, may differ at each read."""
+        """The attachment's identifier, not its address: that may be signed anew at each read."""
         values = (self.attachment.get(name) for name in _ATTACHMENT_IDS) if self.attachment else ()
         return next((one for one in values if _is_name(one)), None)
 
@@ -215,14 +215,14 @@ def _is_name(value: object) -> TypeGuard[str | int | float]:
 
 
 class Page(NamedTuple):
-    """One answer of the messages resource, and the server's clock (`Date`) when it gave it."""
+    """One response of the messages resource, and the server's clock (`Date`) at that time."""
 
     messages: tuple[Message, ...]
     at: datetime | None = None
 
 
 class Listing(NamedTuple):
-    """One answer of the session list; `uris_only`: the server ignored `fields` and sent no more than ids."""
+    """One response of the session list; `uris_only`: the server ignored `fields` and sent only URIs."""
 
     sessions: tuple[Session, ...]
     at: datetime | None = None
@@ -232,8 +232,8 @@ class Listing(NamedTuple):
         return next((one for one in self.sessions if one.id == session_id), None)
 
     def meant(self, name: str) -> str | None:
-        """The id that somebody probably meant: of the one session with such a customer, the one whose id
-        begins so, or one that differs little; None where nothing is near."""
+        """The id that `name` probably means: of the only session of that customer, the only id that begins
+        with it, or a similar id; None if there is none."""
         from difflib import get_close_matches
 
         ids, sought = {caseless(one.id): one.id for one in self.sessions}, caseless(name)
@@ -298,27 +298,27 @@ class NewMessages(NamedTuple):
 
 
 class ListRead(NamedTuple):
-    """A good list read."""
+    """A successful read of the list."""
 
     listing: Listing
 
 
 class SessionStarted(NamedTuple):
-    """A session that is followed from now on; `announce` is off for those that were there at the start."""
+    """A session is followed from now on; `announce` is False for those that existed at the start."""
 
     session: Session
     announce: bool = True
 
 
 class SessionEnded(NamedTuple):
-    """A session is over and its log was read to the end."""
+    """A session has ended and its log was read to the end."""
 
     session_id: str
     state: str | None
 
 
 class Notice(NamedTuple):
-    """Something about following itself that a person wants to know, once: `kind` is a notice kind."""
+    """A notice about following, sent once; `kind` is a notice kind."""
 
     kind: str
     message: str
@@ -326,7 +326,7 @@ class Notice(NamedTuple):
 
 
 class Idle(NamedTuple):
-    """Nothing to do before `seconds` have passed or something wakes the feed: time to flush."""
+    """Nothing to read for `seconds`, or until a wake-up: time to flush output."""
 
     seconds: float
 
@@ -335,7 +335,7 @@ Event = NewMessages | ListRead | SessionStarted | SessionEnded | Notice | Idle
 
 
 class WakeKind(StrEnum):
-    """What a wake-up asks for, or what became of the channel that brings them."""
+    """What a wake-up asks for, or the state of the push channel."""
 
     MESSAGES = "messages"
     LIST = "list"
@@ -345,7 +345,7 @@ class WakeKind(StrEnum):
 
 
 class Wake(NamedTuple):
-    """A hint that the server pushed: read one session's messages, the list, or everything after a break.
+    """A hint from the push channel: read one session's messages, the list, or everything after a break.
 
     `BROKEN`: the channel is down, and nothing will be pushed before the next `EVERYTHING`.
     `OFF`: there is no push at this server, `reason` says why.
