@@ -3,8 +3,8 @@
 Types, states and roles are plain strings, compared with the names below: the server's documentation lists no
 complete set of any, so unknown values pass through unchanged.
 
-Records that every command loads are named tuples where possible: defining a frozen dataclass takes seven times
-as long, at each start.
+Records that every command loads are named tuples where possible: defining a frozen dataclass takes seven
+times as long, at each start.
 """
 
 from collections.abc import Callable, Iterator, Mapping
