@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from smscli.commands.notices import listed, no_live_sessions, none_matches, notice_no_match
+from smscli.commands.notices import no_live_sessions, none_matches, notice_no_match
 from smscli.commands.options import (
     CustomerOption,
     IntervalOption,
@@ -144,6 +144,8 @@ def _unmatched(option: str, columns: Iterable[Column], sessions: Sequence[Sessio
     for column in columns:
         keys = unmatched_user_data(column, sessions)
         if sessions and keys is not None:
+            from smscli.transcript.filters import listed
+
             found = f"user data found here: {listed(keys)}" if keys else "no session has user data"
             yield f"{option} {column.name} matches nothing; {found}"
 

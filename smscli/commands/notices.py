@@ -1,20 +1,12 @@
 """Notices about lists and filters that let nothing through."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from smscli.context import AppContext
 
 if TYPE_CHECKING:
     from smscli.transcript.filters import FilterTally
-
-
-_MAX_NAMED = 10
-
-
-def listed(values: Sequence[str]) -> str:
-    """The first few values, comma-separated."""
-    return ", ".join(values[:_MAX_NAMED]) + (", ..." if len(values) > _MAX_NAMED else "")
 
 
 def no_live_sessions(app: AppContext) -> str:

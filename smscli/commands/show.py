@@ -3,7 +3,7 @@
 from smscli.commands.options import IdArgument, JsonOption, RedactOption, TzOption, UtcOption, zone_option
 from smscli.context import AppContext
 from smscli.errors import NotFound, did_you_mean
-from smscli.model import Reads, Session
+from smscli.model import Session
 from smscli.output.formats import output_format
 from smscli.transcript.activity import Activity
 from smscli.transcript.fold import transcript_for
@@ -26,7 +26,11 @@ def show(
     zone = zone_option(utc, tz)
     form = output_format(app.terminal, json=json, zone=zone)
     reads = app.reads(redact)
-    session = _find(app, reads, session_id)
+    session = _find(app, session_id)
+    if redact:
+        from smscli.transcript.redact import mask_session
+
+        session = mask_session(session)
     activity, timeline, transcript = Activity(session), Timeline(session), transcript_for("fold")()
     for page in reads.messages(session.id):
         for message in page.messages:
@@ -44,8 +48,8 @@ def show(
     )
 
 
-def _find(app: AppContext, reads: Reads, session_id: str) -> Session:
-    listing = reads.sessions()
+def _find(app: AppContext, session_id: str) -> Session:
+    listing = app.client.sessions()
     session = listing.find(session_id)
     if session is None:
         hint = f"`smscli list` shows the live sessions of {app.user}"

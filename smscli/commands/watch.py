@@ -16,7 +16,7 @@ from smscli.commands.live import (
     rest,
     waiting_limit,
 )
-from smscli.commands.notices import no_live_sessions, none_matches
+from smscli.commands.notices import no_live_sessions, none_matches, notice_no_match
 from smscli.context import AppContext
 from smscli.errors import UsageError
 from smscli.model import (
@@ -127,6 +127,8 @@ class ListWatcher:
     def __init__(self, app: AppContext, asked: WatchOptions) -> None:
         self._app = app
         self._query = asked.query
+        self._redact = asked.redact
+        self._has_reported = False
         self._mask = _mask(asked.redact)
         self._nap = nap(app, asked.pushed)
         self._sessions: dict[str, WatchedSession] = {}
@@ -167,6 +169,9 @@ class ListWatcher:
             if session.id not in self._sessions:
                 self._sessions[session.id] = WatchedSession(session, self._mask)
             self._sessions[session.id].listed(session, now)
+        if not self._has_reported:
+            self._has_reported = True
+            notice_no_match(self._app, self._query.notices(listing.sessions), redact=self._redact)
         # At once: no log may have been read yet, and what is said from now on stands below the picture.
         self._paint()
 

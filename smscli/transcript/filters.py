@@ -95,7 +95,8 @@ class EntryFilter:
         return not self.people or (message.sender is not None and self._is_person(message.sender))
 
     def _is_person(self, sender: Participant) -> bool:
-        return any(name is not None and caseless(name) in self.people for name in sender.person)
+        names = (*sender.person, sender.role)
+        return any(name is not None and caseless(name) in self.people for name in names)
 
 
 class SelectedEntry(NamedTuple):
@@ -322,11 +323,12 @@ def _unmatched(
     documented = {caseless(one) for one in known}
     for value in values:
         if found and caseless(value) not in documented | found.keys():
-            here = _listed(list(found.values()))
+            here = listed(list(found.values()))
             yield f"{option} {value} matches nothing; known {what}: {', '.join(known)}; found here: {here}"
 
 
-def _listed(values: Sequence[str]) -> str:
+def listed(values: Sequence[str]) -> str:
+    """The first few values, comma-separated."""
     return ", ".join(values[:_MAX_NAMED]) + (", ..." if len(values) > _MAX_NAMED else "")
 
 

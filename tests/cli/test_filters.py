@@ -164,6 +164,13 @@ def test_notices_about_filters_are_masked_too(smscli: Smscli, server: FakeServer
     )
 
 
+def test_a_customer_named_in_place_of_an_id_is_recognised_though_masked(
+    smscli: Smscli, server: FakeServer
+) -> None:
+    outcome = smscli("show", NUMBER, "--redact", server=server)
+    assert (outcome.code, outcome.err.splitlines()[1].partition("?")[0]) == (5, f"hint: did you mean {ID}")
+
+
 # Values that the documents do not list.
 
 STATES = "Invited, Chatting, LeftChat, Completed, Revoked"
@@ -179,6 +186,12 @@ def test_a_state_that_the_documents_do_not_list_is_found(
 ) -> None:
     outcome = smscli("list", "--state", state, server=server)
     assert (outcome.code, ids(outcome.out), outcome.err) == (0, [OTHER], "")
+
+
+def test_the_role_customer_has_clients_too(smscli: Smscli, server: FakeServer) -> None:
+    server.store.append(ID, {"type": "Text", "from": {"type": "client", "nickname": "Noor"}, "text": "hello"})
+    assert "hello" in texts(smscli("messages", ID, "--from", "Customer", server=server).out)
+    assert texts(smscli("messages", ID, "--from", "Client", server=server).out) == ["hello"]
 
 
 def test_a_type_that_the_documents_do_not_list_is_found(smscli: Smscli, server: FakeServer) -> None:

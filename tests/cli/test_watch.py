@@ -275,14 +275,14 @@ def test_a_script_is_told_as_an_object_whatever_it_filters(
     asked = ("tail", FIRST, "--json", "--waiting", "0s", "--grep", "nothing like it", "--last", "0")
     with running(environ, *asked) as child:
         assert child.stderr
-        notices = [json.loads(child.stderr.readline())["notice"] for _ in range(2)]
+        notices = [json.loads(child.stderr.readline())["notice"] for _ in range(3)]
         time.sleep(0.5)
         server.store.remove(FIRST)
         notices += [json.loads(line)["notice"] for line in child.stderr]
         assert child.wait(20) == 0
-    assert [one["kind"] for one in notices] == ["whose", "waiting", "session-ended"]
-    assert notices[1]["sessionId"] == FIRST
-    assert notices[1]["message"].startswith("Mika has been waiting for ")
+    assert [one["kind"] for one in notices] == ["whose", "no-match", "waiting", "session-ended"]
+    assert notices[2]["sessionId"] == FIRST
+    assert notices[2]["message"].startswith("Mika has been waiting for ")
 
 
 @pytest.mark.parametrize(
