@@ -11,9 +11,14 @@ from tests.server.options import Options
 from tests.server.server import FakeServer
 from tests.support.command import Outcome, Smscli
 
-# How long an example takes is no answer: other programs run beside the tests.
-settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("untimed")
+# Other processes run beside the tests: the time that an example takes means nothing.
+settings.register_profile("whole", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("fast", settings.get_profile("whole"), max_examples=10)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Fewer examples of each property in the fast loop."""
+    settings.load_profile("fast" if "not slow" in config.option.markexpr else "whole")
 
 
 @pytest.fixture(autouse=True)

@@ -160,6 +160,7 @@ def test_debug_names_requests_and_no_secret(smscli: Smscli, empty_server: FakeSe
     assert "Basic" not in outcome.err
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_told(empty_server: FakeServer, home: dict[str, str]) -> None:
     signed_in = {"SMSCLI_URL": empty_server.url, "SMSCLI_USERNAME": "sample", "SMSCLI_PASSWORD": "demo"}
     with open("/dev/full", "w", encoding="utf-8") as full:

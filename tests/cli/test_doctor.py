@@ -469,6 +469,7 @@ def test_what_only_explains_or_speeds_up_is_a_warning(
     assert said[check][2] == (POLLS if check == "push" else NO_MATTER)
 
 
+@pytest.mark.slow
 def test_a_server_without_sms_is_told_without_sending_back_here(smscli: Smscli) -> None:
     with FakeServer(Options(scene="empty")) as server:
         server.fail_next("404", "sessions", times=9)

@@ -25,6 +25,8 @@ from tests.server.options import Options
 from tests.server.server import FakeServer
 from tests.support.on_terminal import OnTerminal
 
+pytestmark = pytest.mark.slow
+
 Environ = dict[str, str]
 
 ID = "0000Na9B26EF0001"

@@ -15,6 +15,8 @@ from tests.server.options import Options
 from tests.server.server import FakeServer
 from tests.support.command import running
 
+pytestmark = pytest.mark.slow
+
 FIRST, SECOND = "0000Na9B26EF0001", "0000Na9B26EF0002"
 _PATIENCE = 30.0
 

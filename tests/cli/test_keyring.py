@@ -157,6 +157,7 @@ def timed(arguments: list[str], environ: Environ) -> tuple[int, str, str, float]
     return done.returncode, done.stdout, done.stderr, time.monotonic() - begun
 
 
+@pytest.mark.slow
 def test_without_a_terminal_a_keyring_call_times_out_after_five_seconds(
     server: FakeServer, environ: Environ
 ) -> None:
@@ -168,6 +169,7 @@ def test_without_a_terminal_a_keyring_call_times_out_after_five_seconds(
     assert all(5 <= seconds < 15 for *_, seconds in ends)
 
 
+@pytest.mark.slow
 def test_on_a_terminal_there_is_more_time_to_unlock_it(environ: Environ) -> None:
     with OnTerminal("list", environ=silent(environ)) as seen:
         seen.until("waiting for the keyring to be unlocked")

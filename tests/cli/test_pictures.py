@@ -10,6 +10,8 @@ from pyte.screens import Char
 from tests.support.paths import README
 from tests.support.pictures import FOLDER, PICTURES, Picture, drawn, svg
 
+pytestmark = pytest.mark.slow
+
 SVG = "{http://www.w3.org/2000/svg}"
 
 

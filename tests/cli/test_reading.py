@@ -200,6 +200,7 @@ def test_an_error_teaches_before_any_request(
     assert list(server.requests) == []
 
 
+@pytest.mark.slow
 def test_a_search_that_times_out_shows_the_text_and_says_so_once(smscli: Smscli, server: FakeServer) -> None:
     for _ in range(2):
         server.store.say(ID, "a" * 60 + "b", by="Mika")

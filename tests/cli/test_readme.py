@@ -13,6 +13,8 @@ from tests.server.options import Options
 from tests.server.server import FakeServer
 from tests.support.readme import lines, scripts, search_path, the
 
+pytestmark = pytest.mark.slow
+
 # These two make an environment of their own: CI runs them in a clean clone.
 _ENVIRONMENT = "python3 -m venv"
 _PARCEL, _CARD, _ROUTER = "0000Na9B26EF0001", "0000Na9B26EF0002", "0000Na9B26EF0003"

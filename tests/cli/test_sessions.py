@@ -245,6 +245,7 @@ def test_a_window_that_makes_no_sense_is_wrong_usage(
     assert list(server.requests) == []
 
 
+@pytest.mark.slow
 def test_a_json_array_cut_short_by_an_error_is_closed(smscli: Smscli) -> None:
     options = Options(scene="bulk", sessions=1, messages=1200)
     with FakeServer(options) as server:

@@ -119,6 +119,7 @@ def test_the_help_of_all_commands_loads_none_of_them() -> None:
     assert newcomers(["--help"], "import typer, json") <= HELP_BESIDE
 
 
+@pytest.mark.slow
 def test_a_list_loads_what_it_needs(server: FakeServer) -> None:
     environ = {"SMSCLI_URL": server.url, "SMSCLI_USERNAME": "demo", "SMSCLI_PASSWORD": "demo"}
     assert ours(loaded(_PROGRAM, "list", "--json", **environ)) == LIST_JSON

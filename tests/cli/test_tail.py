@@ -15,6 +15,8 @@ from tests.server.server import FakeServer
 from tests.support.command import Smscli, running
 from tests.support.on_terminal import OnTerminal
 
+pytestmark = pytest.mark.slow
+
 FIRST, SECOND = "0000Na9B26EF0001", "0000Na9B26EF0002"
 
 

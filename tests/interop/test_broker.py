@@ -21,6 +21,7 @@ from tests.support.readme import blocks, lines, scripts, search_path, the
 BROKER = shutil.which("mosquitto", path=f"{os.environ['PATH']}:/usr/sbin")
 
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.system,
     pytest.mark.skipif(BROKER is None and "CI" not in os.environ, reason="needs mosquitto and its clients"),
 ]

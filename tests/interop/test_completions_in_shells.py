@@ -21,6 +21,8 @@ from tests.server.server import FakeServer
 from tests.support.on_terminal import OnTerminal
 from tests.support.paths import ROOT
 
+pytestmark = pytest.mark.slow
+
 SCRIPTS = ROOT / "completions"
 COLUMNS, LINES = 120, 30
 

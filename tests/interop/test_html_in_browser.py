@@ -22,6 +22,7 @@ from tests.support.entries import AGENT, CHAT, CUSTOMER, START, after, entry
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.system,
     pytest.mark.skipif(BROWSER is None and "CI" not in os.environ, reason="needs chromium"),
 ]

@@ -27,7 +27,7 @@ NEWS = Wake(WakeKind.MESSAGES, ID)
 CONNECTS = ["/meta/connect"]
 SUBSCRIBED = ["/meta/subscribe"] * 4
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.slow, pytest.mark.system]
 
 
 @pytest.fixture(scope="session")

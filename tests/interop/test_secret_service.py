@@ -34,6 +34,7 @@ for item in secretstorage.get_default_collection(bus).get_all_items():
 """
 
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.system,
     pytest.mark.skipif(
         not all(map(shutil.which, NEEDED)), reason="gnome-keyring and dbus-run-session are not installed"

@@ -67,6 +67,7 @@ ENDLESS_BODIES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("reply", ENDLESS_BODIES.values(), ids=ENDLESS_BODIES.keys())
 def test_an_endless_body_is_refused_with_the_option_that_helps(reply: Reply, smscli: Smscli) -> None:
     said = "error: the response of HOST is over 64 MiB\n"
@@ -202,6 +203,7 @@ SLOW = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("reply", SLOW.values(), ids=SLOW.keys())
 def test_an_endless_response_times_out(reply: Reply, smscli: Smscli) -> None:
     late = "error: HOST did not send the whole response in time\nhint: wait longer: --timeout SECONDS\n"
@@ -214,6 +216,7 @@ def test_an_endless_response_times_out(reply: Reply, smscli: Smscli) -> None:
 # --- CometD ---
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("news", "said"),
     [

@@ -10,6 +10,7 @@ from tests.support.generated_bodies import Case, Madhouse, Outcome, case, faults
 
 
 # A thread's connection that an answer broke off in may be left to the collector, which is no matter here.
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
 def test_generated_bodies_give_a_result_or_a_documented_error() -> None:
     seed = SystemRandom().randrange(2**32)

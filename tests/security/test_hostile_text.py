@@ -63,6 +63,7 @@ MIXED = {
 EVERY_OUTPUT = (*OUTPUTS, *LIVE_OUTPUTS.values())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("group", OUTPUTS_BY_GROUP)
 @pytest.mark.parametrize("kind", MIXED)
 def test_every_field_is_harmless_and_whole_in_every_output(
@@ -306,6 +307,7 @@ def play_scenes(home: HostileHome, output: LiveOutput, columns: int) -> str:
         return terminal.written.decode("utf-8")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("columns", [120, 40])
 @pytest.mark.parametrize("kind", ["controls", "unseen"])
 @pytest.mark.parametrize("what", LIVE_OUTPUTS)
@@ -318,6 +320,7 @@ def test_a_real_terminal_gets_no_sequences_but_our_own(what: str, kind: str, col
     assert output.shows <= result.shown
 
 
+@pytest.mark.slow
 def test_completion_offers_a_shell_nothing_but_plain_words() -> None:
     for payload in MIXED.values():
         with HostileHome(HostileText(payload)) as home:
@@ -338,6 +341,7 @@ _COMPLETE_SLOWLY = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", LONG)
 @pytest.mark.parametrize(
     ("words", "form", "field"),

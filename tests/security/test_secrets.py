@@ -264,6 +264,7 @@ ON_PROC = pytest.mark.skipif(
 )
 
 
+@pytest.mark.slow
 @ON_PROC
 def test_no_run_leaves_a_secret_anywhere(tmp_path: Path) -> None:
     """A third of what the bench searches; every command and every trouble is among them."""

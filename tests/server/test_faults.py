@@ -192,6 +192,7 @@ def test_a_deep_body_is_too_deep_to_parse(server: FakeServer) -> None:
         get(server, LIST).json()
 
 
+@pytest.mark.slow
 def test_a_gzip_bomb_is_small_until_it_is_opened(server: FakeServer) -> None:
     server.fail_next("gzip-bomb:32")
     answer = get(server, LIST)

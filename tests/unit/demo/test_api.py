@@ -163,6 +163,7 @@ def test_other_paths_are_not_found(demo: DemoServer, target: str) -> None:
     )
 
 
+@pytest.mark.slow
 def test_the_date_is_that_of_the_clock(demo: DemoServer, clock: Clock) -> None:
     assert get(demo, LIST).headers["Date"] == "Mon, 02 Mar 2026 09:00:00 GMT"
     clock.now += 86400 + 61

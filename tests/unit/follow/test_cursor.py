@@ -3,6 +3,7 @@
 import tracemalloc
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -40,6 +41,7 @@ def test_seen_is_a_set(identities: list[int]) -> None:
     assert all(identity in seen for identity in kept)
 
 
+@pytest.mark.slow
 def test_a_seen_message_takes_at_most_64_bytes_while_the_table_grows_too() -> None:
     messages = 100_000
     tracemalloc.start()

@@ -630,6 +630,7 @@ def test_the_list_is_polled_in_the_same_way() -> None:
 # The request rate
 
 
+@pytest.mark.slow
 def test_no_second_has_more_than_20_reads_and_intervals_stretch() -> None:
     stage = opened(*[f"S{number}" for number in range(500)])
     for one in stage.sessions_listed:
@@ -678,6 +679,7 @@ def test_background_reads_go_last() -> None:
     assert len({(one.session_id, one.count) for one in stage.asked[1:241]}) == 240
 
 
+@pytest.mark.slow
 def test_a_plea_for_patience_halves_the_rate_for_a_minute() -> None:
     stage = opened(*[f"S{number}" for number in range(100)])
     for one in stage.sessions_listed:
@@ -1275,6 +1277,7 @@ class Play:
             assert order == sorted(order)
 
 
+@pytest.mark.slow
 @settings(max_examples=200)
 @given(
     happenings,

@@ -316,6 +316,7 @@ def whole_lines(lines: list[bytes], cut: int) -> list[bytes]:
     return [line for line, end in zip(lines, ends, strict=True) if end - 1 <= cut]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("redact", [False, True])
 def test_a_crash_at_any_byte_leaves_whole_lines_to_go_on_from(tmp_path: Path, redact: bool) -> None:
     mark = b" " if redact else b""
@@ -410,6 +411,7 @@ def written(path: Path, end: int, kill_after: float | None) -> int:
     return child.returncode
 
 
+@pytest.mark.slow
 @posix
 def test_a_recording_killed_again_and_again_is_exactly_the_log(tmp_path: Path) -> None:
     path, chance = tmp_path / "log.jsonl", random.Random(7)
@@ -833,6 +835,7 @@ def test_a_line_that_is_no_message_is_named(content: bytes, line: int) -> None:
     assert error.hint == "a recording has one message per line, as --record and `messages --jsonl` write them"
 
 
+@pytest.mark.slow
 @posix
 def test_a_line_without_end_is_refused() -> None:
     with pytest.raises(LocalError) as caught:

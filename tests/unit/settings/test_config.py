@@ -678,6 +678,7 @@ for number in range(10):
 """
 
 
+@pytest.mark.slow
 def test_two_processes_that_write_at_once_lose_nothing(tmp_path: Path) -> None:
     writers = [
         subprocess.Popen(
@@ -726,6 +727,7 @@ def test_a_profile_can_be_saved_in_every_layout(tmp_path: Path, layout: str, nam
     assert after.profiles == {**before.profiles, name: WORK._replace(name=name)}
 
 
+@pytest.mark.slow
 @hypothesis_settings(max_examples=100)
 @hypothesis_given(
     layout=st.sampled_from(LAYOUTS),

@@ -480,6 +480,7 @@ def test_the_back_end_that_the_library_is_configured_for_is_used(
     assert chosen(tmp_path, monkeypatch, "chest.MemoryKeyring", MEMORY) == "kept hunter2"
 
 
+@pytest.mark.slow
 def test_a_plug_in_that_fails_to_load_prints_nothing(tmp_path: Path) -> None:
     """The keyring library logs its traceback, which Python writes to stderr if there is no handler."""
     plug_in = tmp_path / "vault-1.0.dist-info"

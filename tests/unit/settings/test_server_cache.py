@@ -219,6 +219,7 @@ for number in range(10):
 """
 
 
+@pytest.mark.slow
 def test_processes_that_write_at_once_lose_nothing(file: CacheFile) -> None:
     folder = file.environ["XDG_STATE_HOME"]
     writers = [

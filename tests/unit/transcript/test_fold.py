@@ -440,6 +440,7 @@ def test_a_crowd_that_is_full_still_lets_its_people_go_on() -> None:
     assert [*fold.add(starts(1, by=ANA))] == [Entry(starts(1, by=crowd[0]), 1.0, "given-up")]
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_log() -> None:
     assert _peak(20_000) < 1.25 * _peak(2_000) + 4096
 

@@ -157,6 +157,7 @@ def test_other_braces_are_no_fuzzy_counts(expression: str, text: str) -> None:
     assert search(expression).find(text) == ((0, len(text)),)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("on_timeout", [None, ()])
 def test_a_timeout_returns_what_was_asked_for_and_is_reported_once(
     on_timeout: tuple[Span, ...] | None,
@@ -171,6 +172,7 @@ def test_a_timeout_returns_what_was_asked_for_and_is_reported_once(
     assert slow.find("aa", on_timeout) == ((0, 2),)
 
 
+@pytest.mark.slow
 def test_a_search_times_out_in_any_thread() -> None:
     reports: list[str] = []
     found: list[object] = []

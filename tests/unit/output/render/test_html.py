@@ -341,6 +341,7 @@ def test_any_text_stays_text(text: str) -> None:
     assert re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]", made) is None
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_log() -> None:
     made = HtmlPage("chat", zone=UTC)
 

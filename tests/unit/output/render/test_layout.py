@@ -151,6 +151,7 @@ def test_chopping_loses_nothing(text: str, first: int, width: int) -> None:
     assert "".join(chop(text, first, width)) == text
 
 
+@pytest.mark.slow
 def test_a_text_of_a_mebibyte_is_folded_at_once() -> None:
     lines = fold([("客" * 350_000, PLAIN)], 50, 50)
     assert (len(lines), lines[-1]) == (14_000, "客" * 25)

@@ -169,6 +169,7 @@ def test_the_first_and_the_last_day_of_the_calendar() -> None:
     assert lines[0] == "  ▶ customer  █" + "·" * 64 + "█"
 
 
+@pytest.mark.slow
 def test_a_long_log_keeps_its_shape() -> None:
     """Ten days by the minute: slots grow to almost an hour, and what was said stays in its own."""
     log = [after(60 * minute, entry("Text", (CUSTOMER, AGENT)[minute % 2], "x")) for minute in range(14_400)]
@@ -177,6 +178,7 @@ def test_a_long_log_keeps_its_shape() -> None:
     assert all(abs(said - 720) <= 28 for said in (*customer.said, *agent.said))
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_log() -> None:
     made = Timeline()
     random = Random(5)

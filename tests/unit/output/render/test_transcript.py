@@ -443,6 +443,7 @@ def test_a_person_keeps_a_colour_and_others_get_another_one_of_the_family() -> N
     assert [color_of(lines, one) for one in rejoined] == first
 
 
+@pytest.mark.slow
 def test_a_crowd_of_strangers_does_not_fill_the_memory_and_keeps_its_colours() -> None:
     lines = TranscriptLines(Paper(color=True), zone=PACIFIC)
     crowd = [Participant("Customer", f"Person{n}") for n in range(5000)]
