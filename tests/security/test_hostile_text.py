@@ -5,7 +5,6 @@ import os
 import re
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import is_dataclass
@@ -18,6 +17,7 @@ from smscli import model
 from smscli.gws import decode
 from smscli.output.terminal import Line, Terminal
 from tests.support import hostile_documents as documents
+from tests.support.command import COMPLETE
 from tests.support.hostile_check import check, run_and_check, terminal_faults
 from tests.support.hostile_documents import (
     MESSAGES,
@@ -324,7 +324,7 @@ def test_a_real_terminal_gets_no_sequences_but_our_own(what: str, kind: str, col
 def test_completion_offers_a_shell_nothing_but_plain_words() -> None:
     for payload in MIXED.values():
         with HostileHome(HostileText(payload)) as home:
-            command = [sys.executable, "-c", _COMPLETE_SLOWLY, "__complete", "show", ""]
+            command = [*COMPLETE, "show", ""]
             environ = {**home.environ, "PYTHONPATH": str(ROOT), "LANG": "C.UTF-8"}
             out = subprocess.run(command, env=environ, capture_output=True, timeout=60, check=True).stdout
         text = out.decode("utf-8")
@@ -332,13 +332,6 @@ def test_completion_offers_a_shell_nothing_but_plain_words() -> None:
         assert re.fullmatch(r"0000Na9B26EF0001\tqofferedStateQ[\w.+@ -]*\n", text), text
         actions = terminal_actions(text.replace("\t", ""), color=False, live_line=False)
         assert [*actions, *bidi_characters(text), *invisible_characters(text)] == []
-
-
-# With a longer timeout than a person would accept: the machine may be busy.
-_COMPLETE_SLOWLY = (
-    "import sys; from smscli import completion; completion._PATIENCE = 30; "
-    "sys.exit(completion.run(sys.argv[2:]))"
-)
 
 
 @pytest.mark.slow

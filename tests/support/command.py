@@ -20,6 +20,17 @@ Smscli = Callable[..., Outcome]
 """The fixture `smscli` of conftest."""
 
 
+# Prints the completions of the words behind it. Its time limit is longer than a person would accept: the
+# machine that runs tests may be busy.
+COMPLETE = (
+    sys.executable,
+    "-c",
+    "import sys; from smscli import completion; from smscli.__main__ import main; "
+    "assert completion._TIME_LIMIT; completion._TIME_LIMIT = 30; sys.exit(main())",
+    "__complete",
+)
+
+
 @contextmanager
 def running(environ: dict[str, str], *arguments: str) -> Iterator["subprocess.Popen[str]"]:
     """`smscli ARGUMENTS` in a process of its own, killed at the end of the block."""

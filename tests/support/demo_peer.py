@@ -41,12 +41,12 @@ DEMO = basic("demo", "demo")
 SAMPLE = basic("sample", "demo")
 
 
-def connect(server: FakeServer, timeout: float = 20) -> HTTPConnection:
+def connect(server: FakeServer, timeout: float = 60) -> HTTPConnection:
     return HTTPConnection(urlsplit(server.url).netloc, timeout=timeout)
 
 
 def get(
-    server: FakeServer, target: str, headers: dict[str, str] = DEMO, method: str = "GET", timeout: float = 20
+    server: FakeServer, target: str, headers: dict[str, str] = DEMO, method: str = "GET", timeout: float = 60
 ) -> Reply:
     """One request on a connection of its own."""
     connection = connect(server, timeout)
