@@ -2,24 +2,30 @@
 
 from math import inf
 
-_FIRST_DELAY = 1.0
-_LONGEST_DELAY = 30.0
 _LONGEST_RETRY_AFTER = 3600.0
 
 
 class Backoff:
-    """The time until the next attempt: from about 1 s to 30 s, or `Retry-After` up to an hour."""
+    """Exponential, with jitter, from about `first` to `longest` seconds; `Retry-After` is obeyed up to an
+    hour."""
 
-    def __init__(self) -> None:
+    def __init__(self, first: float = 1.0, longest: float = 30.0) -> None:
+        self.first = first
+        self.longest = longest
         self.failures = 0
         self.until = -inf
 
     def failed(self, now: float, jitter: float, retry_after: float | None = None) -> None:
-        """Count a failure at `now`, in seconds; `jitter` from 0 to 1 shortens the delay by up to half."""
-        delay = min(_FIRST_DELAY * 2 ** min(self.failures, 10), _LONGEST_DELAY) * (1 - jitter / 2)
+        """`jitter` is from 0 to 1, and takes up to half of the delay away."""
+        delay = min(self.first * 2 ** min(self.failures, 10), self.longest) * (1 - jitter / 2)
         self.failures += 1
-        self.until = now + max(delay, min(retry_after or 0.0, _LONGEST_RETRY_AFTER))
+        self.until = now + max(delay, capped(retry_after))
 
     def passed(self) -> None:
         self.failures = 0
         self.until = -inf
+
+
+def capped(retry_after: float | None) -> float:
+    """The seconds of a `Retry-After` header, 0 without; an upper bound for absurd values."""
+    return min(retry_after or 0.0, _LONGEST_RETRY_AFTER)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from smscli.demo.server import DemoServer
     from smscli.gws.client import GwsClient
     from smscli.gws.push import Push
-    from smscli.model import Reads
+    from smscli.model import Reads, Wake
     from smscli.settings.credentials import Credential, Keyring
     from smscli.settings.server_cache import ServerCache, ServerInfo
 
@@ -195,12 +195,12 @@ class AppContext:
     def client(self) -> "GwsClient":
         return self.connect()
 
-    @cached_property
-    def push(self) -> "Push":
-        """The server's push channel, opened on first use."""
+    def open_push(self, on_wake: "Callable[[Wake], None]") -> "Push":
+        """Open the server's push channel; `on_wake` is called in a thread of its own."""
         from smscli.gws.push import Push
 
-        push = Push(self.client.transport, debug=self.debug if self.settings.debug else None)
+        debug = self.debug if self.settings.debug else None
+        push = Push(self.client.transport, on_wake, debug=debug)
         self.on_close(push.close)
         push.start()
         return push
@@ -219,11 +219,7 @@ class AppContext:
 
     def reads(self, redact: bool) -> "Reads":
         """The client's reads, masked with `redact`."""
-        if not redact:
-            return self.client
-        from smscli.transcript.redact import MaskedReads
-
-        return MaskedReads(self.client)
+        return masked(self.client, redact)
 
     def say(self, text: str) -> None:
         """Print one line on stderr; control characters in it are made visible."""
@@ -290,6 +286,15 @@ class AppContext:
     def close(self) -> None:
         """Run the callbacks and restore the terminal, even when some of them fail or are interrupted."""
         self._closing.close()
+
+
+def masked(reads: "Reads", redact: bool) -> "Reads":
+    """The same reads, masked with `redact`."""
+    if not redact:
+        return reads
+    from smscli.transcript.redact import MaskedReads
+
+    return MaskedReads(reads)
 
 
 def _error_object(error: SmscliError) -> dict[str, object]:

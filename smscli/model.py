@@ -281,10 +281,6 @@ class Reads(Protocol):
         """All messages of a session from index `start` on, page by page; only the first can be empty."""
         ...
 
-    def renew(self) -> None:
-        """Sign in again with the current secret."""
-        ...
-
 
 class NewMessages(NamedTuple):
     """New messages of one session, in the log's order; `first` while its log is read for the first time, and

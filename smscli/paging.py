@@ -15,12 +15,12 @@ class Paging:
     A page without a new index ends the read, nothing else does: a short page may be a cap of the server's, a
     gap or a filter. So after one the rest is asked for without `count`. Messages without an index, or with a
     negative one, count for nothing here. With `overlap` each page begins with the last message of the one
-    before, so that no request lies beyond the end; `counted` is off to begin without `count`.
+    before, so that no request lies beyond the end.
     """
 
-    def __init__(self, start: int = 1, *, overlap: bool = False, counted: bool = True) -> None:
+    def __init__(self, start: int = 1, *, overlap: bool = False) -> None:
         self.start: int | None = start
-        self.count: int | None = PAGE if counted else None
+        self.count: int | None = PAGE
         self.done = False
         # The documents count from 1; where `startIndex` is ignored a log may begin with 0.
         self.highest = start - 1 if start > 1 else -1

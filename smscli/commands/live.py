@@ -4,10 +4,14 @@ long, and what is learned of the server's push."""
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta, tzinfo
+from typing import TYPE_CHECKING
 
-from smscli.context import AppContext
+from smscli.context import AppContext, masked
+from smscli.errors import SmscliError
 from smscli.follow.cursor import Cursor
-from smscli.follow.feed import FollowSettings, follow
+from smscli.follow.feed import READS_UNDER_WAY, FollowSettings, Wait, follow
+from smscli.follow.requests import Answer, ListRequest, MessagesRequest, Request, SignInRequest
+from smscli.gws.pool import Inbox, Pool
 from smscli.model import (
     READ_RETRIES,
     Event,
@@ -25,11 +29,13 @@ from smscli.output.render.layout import duration, local_time
 from smscli.transcript import filters
 from smscli.transcript.activity import Activity
 
-Nap = Callable[[float], Sequence[Wake]]
-"""Sleeps so many seconds, or until the server wakes us."""
+if TYPE_CHECKING:
+    from smscli.gws.client import GwsClient
+    from smscli.gws.push import Push
 
+Arrivals = Sequence[Wake | Answer]
 # How long a resize, or what only time changes, may wait to be seen.
-_REPAINT_SECONDS = 0.25
+_REFRESH_SECONDS = 0.25
 _LIVE = "live"
 
 
@@ -38,14 +44,14 @@ def events(
     reads: "FollowReads",
     ids: Sequence[str] | None,
     *,
-    wait: Nap,
+    wait: Wait,
     interval: float,
     pushed: bool,
     resume: Mapping[str, Cursor] | None = None,
 ) -> Iterator[Event]:
     """What happens in the sessions of these ids, in all of them without any; raises what `follow` raises."""
     following = follow(
-        reads,
+        reads.start,
         ids,
         wait=wait,
         clock=app.clock,
@@ -58,48 +64,78 @@ def events(
         yield event
 
 
-def nap(app: AppContext, pushed: bool) -> Nap:
-    """How to rest: until the server wakes us, where it may."""
-    # Push is asked for at the first rest, and so after the first list: a server that refuses us is told once.
-    return (lambda seconds: app.push.wait(seconds)) if pushed else _sleep
-
-
-def _sleep(seconds: float) -> Sequence[Wake]:
-    time.sleep(seconds)
-    return ()
-
-
-def rest(app: AppContext, nap: Nap, seconds: float, meanwhile: Callable[[], None]) -> Sequence[Wake]:
-    """Rest for so long at most, or until something wakes us; `meanwhile` keeps what is seen true."""
+def wait_and_refresh(app: AppContext, wait: Wait, seconds: float, refresh: Callable[[], None]) -> Arrivals:
+    """Wait up to so many seconds for something to come; `refresh` redraws the screen meanwhile."""
     until = time.monotonic() + seconds
     while True:
         left = until - time.monotonic()
-        wakes = nap(max(0.0, min(left, _REPAINT_SECONDS)))
+        arrivals = wait(max(0.0, min(left, _REFRESH_SECONDS)))
         app.terminal.check()
-        if wakes or left <= _REPAINT_SECONDS:
-            return wakes
-        meanwhile()
+        if arrivals or left <= _REFRESH_SECONDS:
+            return arrivals
+        refresh()
 
 
 class FollowReads:
-    """The reads of a followed run: with a one-shot command's retries until the first list, then without.
+    """The requests of a followed run, side by side on a pool of connections.
 
-    Masked where asked for; `lists_masked` off leaves the lists to be chosen from first.
+    Their answers come back through one queue with the wake-ups of server push (`pushed`), whose channel is
+    opened after the first list: a server that refuses the sign-in is reported once. Lists are masked unless
+    `lists_masked` is off, where sessions are chosen by what is masked.
     """
 
-    def __init__(self, app: AppContext, redact: bool, *, lists_masked: bool = True) -> None:
-        self._reads = app.reads(redact)
-        self._lists = self._reads if lists_masked else app.reads(redact=False)
-        self._retries = READ_RETRIES
-        self.renew = self._reads.renew
+    def __init__(self, app: AppContext, redact: bool, *, pushed: bool, lists_masked: bool = True) -> None:
+        self._app = app
+        self._redact = redact
+        self._lists_redacted = redact and lists_masked
+        self._inbox: Inbox[Answer] = Inbox()
+        self._pool: Pool[GwsClient] = Pool(lambda: app.client.clone(), READS_UNDER_WAY)
+        self._push: Push | None = None
+        self._push_wanted = pushed
+        self._listed = False
+        app.on_close(self._pool.close)
 
-    def sessions(self) -> Listing:
-        listing = self._lists.sessions(retries=self._retries)
-        self._retries = 0
-        return listing
+    def start(self, request: Request) -> None:
+        if isinstance(request, SignInRequest):
+            try:
+                # In this thread: it may prompt for the secret.
+                self._app.client.renew()
+            except SmscliError as error:
+                self._inbox.put(Answer(request, error=error))
+                return
+        self._pool.submit(lambda client: self._inbox.put(self._answer(client, request)))
 
-    def page(self, session_id: str, start: int | None, count: int | None) -> Page:
-        return self._reads.page(session_id, start, count, retries=self._retries)
+    def wait(self, seconds: float) -> Arrivals:
+        """The answers and wake-ups that came; waits up to `seconds` for the first of them."""
+        if self._push is None and self._push_wanted and self._listed:
+            self._push = self._app.open_push(self._inbox.wake)
+        arrivals = self._inbox.take(seconds)
+        self._app.client.report()
+        if self._push:
+            self._push.report()
+        self._listed = self._listed or any(isinstance(one, Answer) for one in arrivals)
+        return arrivals
+
+    def _answer(self, client: "GwsClient", request: Request) -> Answer:
+        started = time.monotonic()
+        result, failure = None, None
+        try:
+            result = self._result(client, request)
+        except Exception as error:
+            # An internal error too: it ends the run in the main thread.
+            failure = error
+        return Answer(request, result, failure, time.monotonic() - started)
+
+    def _result(self, client: "GwsClient", request: Request) -> Listing | Page | None:
+        match request:
+            case ListRequest(is_first):
+                retries = READ_RETRIES if is_first else 0
+                return masked(client, self._lists_redacted).sessions(retries=retries)
+            case MessagesRequest(session_id, start, length):
+                return masked(client, self._redact).page(session_id, start, length, retries=0)
+            case SignInRequest():
+                client.me()
+        return None
 
 
 class StatusReporter:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from smscli.commands.live import FollowReads, events, nap, waiting_limit
+from smscli.commands.live import FollowReads, events, waiting_limit
 from smscli.commands.options import (
     NO_FILTERS,
     AllOption,
@@ -75,11 +75,12 @@ def tail(
     )
     seconds, file = interval_seconds(interval), record_file(record)
     writer = form.entries(view.typing, many=every or len(ids or ()) > 1)
-    screen = TailView(app, writer, nap(app, pushed), view)
+    reads = FollowReads(app, redact, pushed=pushed)
+    screen = TailView(app, writer, reads.wait, view)
     recorder = Recorder(app, app.file(file), redact) if file is not None else None
     app.terminal.handle_ctrl_z()
     app.notice("whose", f"following the SMS sessions of {app.user} at {app.host}")
-    reads, resume = FollowReads(app, redact), recorder.cursors if recorder else None
+    resume = recorder.cursors if recorder else None
     for event in events(app, reads, ids, wait=screen.wait, interval=seconds, pushed=pushed, resume=resume):
         if recorder:
             recorder.record(event)

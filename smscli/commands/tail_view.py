@@ -1,15 +1,16 @@
 """What is seen of a follow: the stream of entries, the notices, and the live line at the bottom."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from functools import cached_property
 
-from smscli.commands.live import Nap, ServerClock, StatusReporter, WaitAlert, rest
+from smscli.commands.live import Arrivals, ServerClock, StatusReporter, WaitAlert, wait_and_refresh
 from smscli.commands.notices import notice_unmatched
 from smscli.commands.writers import EntryWriter, SessionLog
 from smscli.context import AppContext
+from smscli.follow.feed import Wait
 from smscli.model import (
     SAID_TYPES,
     Event,
@@ -20,7 +21,6 @@ from smscli.model import (
     Role,
     SessionEnded,
     SessionStarted,
-    Wake,
 )
 from smscli.transcript.activity import Activity
 from smscli.transcript.filters import EntryFilter, EntryQuery, FilterTally, LastEntries, SelectedEntry
@@ -85,10 +85,10 @@ class SessionView:
 class TailView:
     """Takes a feed's events and shows what a person wants to know of them."""
 
-    def __init__(self, app: AppContext, writer: EntryWriter, nap: Nap, view: TailOptions) -> None:
+    def __init__(self, app: AppContext, writer: EntryWriter, wait: Wait, view: TailOptions) -> None:
         self._app = app
         self._writer = writer
-        self._nap = nap
+        self._wait = wait
         self._view = view
         self._followed: dict[str, SessionView] = {}
         # Also of those that have ended: one that comes back is read on from where it was.
@@ -126,9 +126,9 @@ class TailView:
         self._report_unmatched()
         self._writer.close()
 
-    def wait(self, seconds: float) -> Sequence[Wake]:
+    def wait(self, seconds: float) -> Arrivals:
         """Until something wakes the feed, for so long at most; the live line is kept true meanwhile."""
-        return rest(self._app, self._nap, seconds, self._tick)
+        return wait_and_refresh(self._app, self._wait, seconds, self._tick)
 
     def _read(self, read: NewMessages) -> None:
         self._server_clock.set(read.at)

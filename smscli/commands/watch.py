@@ -7,18 +7,19 @@ from math import inf
 
 from smscli.commands.list import ListQuery
 from smscli.commands.live import (
+    Arrivals,
     FollowReads,
     ServerClock,
     StatusReporter,
     WaitAlert,
     events,
-    nap,
-    rest,
+    wait_and_refresh,
     waiting_limit,
 )
 from smscli.commands.notices import no_live_sessions, none_matches, notice_no_match
 from smscli.context import AppContext
 from smscli.errors import UsageError
+from smscli.follow.feed import Wait
 from smscli.model import (
     SAID_TYPES,
     Event,
@@ -28,7 +29,6 @@ from smscli.model import (
     Session,
     SessionEnded,
     SessionStarted,
-    Wake,
 )
 from smscli.output.columns import WAITING
 from smscli.output.render.watch import FollowStatus, LiveList, LiveRow
@@ -60,8 +60,8 @@ def watch_list(app: AppContext, asked: WatchOptions) -> None:
     if not app.terminal.has_live_line:
         raise UsageError("--watch needs a terminal", hint="in a pipe: `smscli tail --all`")
     app.terminal.handle_ctrl_z()
-    screen = ListWatcher(app, asked)
-    reads = FollowReads(app, asked.redact, lists_masked=False)
+    reads = FollowReads(app, asked.redact, pushed=asked.pushed, lists_masked=False)
+    screen = ListWatcher(app, asked, reads.wait)
     happening = events(app, reads, None, wait=screen.wait, interval=asked.interval, pushed=asked.pushed)
     for event in happening:
         screen.take(event)
@@ -124,13 +124,13 @@ class ListWatcher:
     Of a session that has gone all is kept: should it come back, its log is read on from where it was.
     """
 
-    def __init__(self, app: AppContext, asked: WatchOptions) -> None:
+    def __init__(self, app: AppContext, asked: WatchOptions, wait: Wait) -> None:
         self._app = app
         self._query = asked.query
         self._redact = asked.redact
         self._has_reported = False
         self._mask = _mask(asked.redact)
-        self._nap = nap(app, asked.pushed)
+        self._wait = wait
         self._sessions: dict[str, WatchedSession] = {}
         self._reporter = StatusReporter(app)
         self._server_clock = ServerClock(app.clock)
@@ -139,6 +139,7 @@ class ListWatcher:
         self._draw = LiveList(app.terminal, whose, asked.query.columns, asked.zone)
         self._painted: tuple[object, ...] = ()
         self._changes = 0
+        self._is_listed = False
         self._said: tuple[str, float] = ("", -inf)
 
     def take(self, event: Event) -> None:
@@ -158,11 +159,12 @@ class ListWatcher:
                 self._sessions[event.session_id].gone_at = self._app.clock()
         self._reporter.take(event)
 
-    def wait(self, seconds: float) -> Sequence[Wake]:
+    def wait(self, seconds: float) -> Arrivals:
         """Until something wakes the feed, for so long at most; the picture is kept true meanwhile."""
-        return rest(self._app, self._nap, seconds, self._paint)
+        return wait_and_refresh(self._app, self._wait, seconds, self._paint)
 
     def _listed(self, event: ListRead) -> None:
+        self._is_listed = True
         now, listing = self._app.clock(), event.listing
         self._server_clock.set(listing.at)
         for session in listing.sessions:
@@ -182,6 +184,8 @@ class ListWatcher:
 
     def _paint(self) -> None:
         """Draw the picture, where anything in it can be another than before."""
+        if not self._is_listed:
+            return
         terminal, at, now = self._app.terminal, self._server_clock.now(), self._app.clock()
         painted = (self._changes, terminal.width, terminal.height, int(now), len(terminal.held_lines))
         if painted == self._painted:

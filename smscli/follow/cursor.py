@@ -73,7 +73,8 @@ def _key(identity: int) -> int:
 class PageRequest:
     """What to ask the messages resource for (`startIndex`, `count`).
 
-    `anchor` is the index of a message that must come back; None while the log is read page by page.
+    `anchor` is the index of a message that must come back; None while the log is read page by page, and as
+    long as it has none with an index.
     `first`: no read of the log has ended yet. `at`: when it was asked.
     """
 
@@ -159,10 +160,10 @@ class Cursor:
         return min(self._rereads)[0] if self._rereads else None
 
     def next_request(self, now: float) -> PageRequest:
-        if self._paging is None and self.highest is None:
-            self._paging = Paging(overlap=True, counted=False)
         if self._paging is not None:
             return PageRequest(self._paging.start, self._paging.count, None, self.first, now)
+        if self.highest is None:
+            return PageRequest(1, None, None, False, now)
         low = min((low for due, low, _ in self._rereads if due <= now), default=self.highest)
         if low == _BEFORE_ALL:
             return PageRequest(1, None, self.highest, False, now)
@@ -193,7 +194,7 @@ class Cursor:
             self._paging.record(messages)
             if self._paging.done:
                 self.stop()
-        else:
+        elif request.anchor is not None:
             self.doubtful = self.doubtful and request.start != request.anchor
             self._rereads = list(self._rereads_left(request, messages))
         return PageResult(new, gaps, done=not self.paging)

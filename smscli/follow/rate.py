@@ -21,10 +21,12 @@ _WON_AGAIN_AFTER = 60.0
 class Window:
     """At most 20 reads in any one second, 10 for a minute after the server asked for fewer.
 
-    A read counts from its answer: a server that saw it late still never sees a 21st within the second.
+    A read counts from its start to a second after its answer: whenever the server saw it, no 21st falls into
+    the same second.
     """
 
     def __init__(self) -> None:
+        self._under_way = 0
         self._answers: deque[float] = deque(maxlen=LIMIT)
         self._halved_until = -inf
 
@@ -32,11 +34,17 @@ class Window:
         return LIMIT // 2 if now < self._halved_until else LIMIT
 
     def free_at(self, now: float) -> float:
-        """When the next read may start; in the past when it may at once."""
-        limit = self.limit(now)
-        return self._answers[-limit] + _SECOND if len(self._answers) >= limit else -inf
+        """When the next read may start; in the past when it may at once, infinite before an answer."""
+        free = self.limit(now) - self._under_way
+        if free <= 0:
+            return inf
+        return self._answers[-free] + _SECOND if len(self._answers) >= free else -inf
 
-    def count(self, now: float) -> None:
+    def start(self) -> None:
+        self._under_way += 1
+
+    def finish(self, now: float) -> None:
+        self._under_way -= 1
         self._answers.append(now)
 
     def halve(self, now: float) -> None:
@@ -52,12 +60,12 @@ class Rhythm:
         self.interval = self._base
         self.active_at = -inf
 
-    def found(self, now: float, age: float = 0.0) -> None:
+    def on_messages(self, now: float, age: float = 0.0) -> None:
         """Something came that is `age` seconds old; below 0 (two clocks that disagree) is 0."""
         self.active_at = max(self.active_at, now - max(age, 0.0))
         self.interval = self._base
 
-    def missed(self, now: float) -> None:
+    def on_empty_read(self, now: float) -> None:
         if now - self.active_at >= _ACTIVE:
             self.interval = min(self.interval * _SLOWER, self._base * _SLOWEST)
 
@@ -70,7 +78,7 @@ class Trust:
         self._interrupted = False
         self._lost_at = -inf
         self._wakes: dict[str, float] = {}
-        self._broke_at = -inf
+        self._reconnected_at = -inf
         self._doubts: dict[str, float] = {}
 
     @property
@@ -83,7 +91,7 @@ class Trust:
         """When the next doubt turns into distrust."""
         return min(self._doubts.values(), default=inf)
 
-    def woken(self, session_id: str, now: float) -> None:
+    def on_wake(self, session_id: str, now: float) -> None:
         self._wakes[session_id] = now
         self._doubts.pop(session_id, None)
 
@@ -92,23 +100,24 @@ class Trust:
         self._interrupted = True
         self._doubts.clear()
 
-    def broke(self, now: float) -> None:
+    def on_reconnect(self, now: float) -> None:
         """The channel is back, and wake-ups may have been lost: that excuses all that are."""
         self._interrupted = False
-        self._broke_at = now
+        self._reconnected_at = now
         self._doubts.clear()
 
-    def found(self, session_id: str, now: float, last_read: float) -> bool:
-        """A read found messages: whether that wins the trust, a wake-up having come since the last read."""
-        announced = self._wakes.get(session_id, -inf) >= last_read
+    def on_page(self, session_id: str, now: float, read_before: float) -> bool:
+        """A read found messages: whether that wins the trust, a wake-up having come since the start of the
+        read before."""
+        announced = self._wakes.get(session_id, -inf) >= read_before
         if self._won or not announced or now - self._lost_at < _WON_AGAIN_AFTER:
             return False
         self._won = True
         return True
 
-    def found_in_background(self, session_id: str, now: float) -> None:
+    def on_background_page(self, session_id: str, now: float) -> None:
         """A background read found messages, for which a wake-up should come or have come."""
-        woken_at = max(self._wakes.get(session_id, -inf), self._broke_at)
+        woken_at = max(self._wakes.get(session_id, -inf), self._reconnected_at)
         if self.trusted and now - woken_at > _AROUND:
             self._doubts.setdefault(session_id, now + _AROUND)
 

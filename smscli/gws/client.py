@@ -1,12 +1,13 @@
 """Client of the Web Services' REST API: one method per read endpoint. It changes nothing on the server."""
 
+import copy
 import os
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from datetime import datetime
-from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Generic, NamedTuple, ParamSpec, TypeVar
 from urllib.parse import quote
 
 from smscli.errors import NotFound, ServerError, SmscliError, did_you_mean
@@ -29,6 +30,7 @@ _MAX_WAIT = 3.0
 _MAX_PREFETCHED = 3
 
 _T = TypeVar("_T")
+_P = ParamSpec("_P")
 
 
 class PageWindow(NamedTuple):
@@ -54,13 +56,22 @@ class ParsedResponse(NamedTuple, Generic[_T]):
     at: datetime | None
 
 
+class _SharedState:
+    """What the clones of a client share: what they found out, and what only its own thread may report."""
+
+    def __init__(self, spelling: str | None) -> None:
+        self.spelling = spelling
+        self.now: datetime | None = None
+        self.reports: deque[Callable[[], None]] = deque()
+
+
 class GwsClient:
     """Reads the sessions of the signed-in user.
 
     `authorization` returns the Authorization header's value. `spelling` is the sessions' path segment if it
     is known; `on_spelling` is called when another one works. `on_skipped` is called once for the list, and
-    once for each session, with a notice of entries that are left out. `now` is the server's clock at its last
-    response, None if it sent none.
+    once for each session, with a notice of entries that are left out. For use by one thread; `clone` makes
+    another one for another thread.
     """
 
     def __init__(
@@ -80,15 +91,43 @@ class GwsClient:
         self.transport = Transport(server, authorization, environ, clock=clock, debug=debug)
         self._base_url = server.base_url
         self.host = self.transport.host
-        self.spelling = spelling
-        self.now: datetime | None = None
+        self._state = _SharedState(spelling)
         self._wait = wait
         self._on_spelling = on_spelling
         self._on_skipped = on_skipped
         self._skips_reported: set[str | None] = set()
         self._debug = debug
-        # Debug lines of the prefetch threads, until this thread writes them.
-        self._debug_lines: deque[str] = deque()
+
+    def clone(self) -> "GwsClient":
+        """A client for another thread, with connections of its own; `report` passes on what it reports."""
+        other = copy.copy(self)
+        other._debug = self._later(self._debug) if self._debug else None
+        other._on_spelling = self._later(self._on_spelling) if self._on_spelling else None
+        other._on_skipped = self._later(self._on_skipped)
+        other.transport = self.transport.clone(other._debug)
+        return other
+
+    def _later(self, callback: Callable[_P, None]) -> Callable[_P, None]:
+        def later(*args: _P.args, **kwargs: _P.kwargs) -> None:
+            self._state.reports.append(lambda: callback(*args, **kwargs))
+
+        return later
+
+    def report(self) -> None:
+        """Calls back, in this thread, what the clones had to report."""
+        reports = self._state.reports
+        while reports:
+            reports.popleft()()
+
+    @property
+    def spelling(self) -> str | None:
+        """The sessions' path segment, None while it is not known."""
+        return self._state.spelling
+
+    @property
+    def now(self) -> datetime | None:
+        """The server's clock at its last response, None if it sent none."""
+        return self._state.now
 
     def me(self, *, features: bool = False) -> decode.User:
         """The signed-in user (`GET me`), with the list of features if the server sends one."""
@@ -222,23 +261,18 @@ class GwsClient:
         except SmscliError as error:
             return error
         finally:
-            self._write_debug()
+            self.report()
 
     def _trace_abandoned(self, session_id: str, windows: Iterable[PageWindow]) -> None:
         """Writes the debug lines of prefetches that are still running."""
-        self._write_debug()
+        self.report()
         for window in windows:
             path = _messages_path(self._spellings()[0], session_id)
             self.transport.trace_abandoned(path, window.query)
 
-    def _write_debug(self) -> None:
-        while self._debug and self._debug_lines:
-            self._debug(self._debug_lines.popleft())
-
     def renew(self) -> None:
-        """Signs in again: drops the cookies, reads the secret again and tries it once."""
+        """Reads the secret again and drops the cookies of the old sign-in."""
         self.transport.renew()
-        self.me()
 
     def close(self) -> None:
         self.transport.close()
@@ -249,7 +283,7 @@ class GwsClient:
 
     def _keep_spelling(self, spelling: str) -> None:
         if spelling != self.spelling:
-            self.spelling = spelling
+            self._state.spelling = spelling
             if self._on_spelling:
                 self._on_spelling(spelling)
 
@@ -314,7 +348,7 @@ class GwsClient:
             self._on_skipped(f"left out {entries} of {place}: not JSON objects", session_id)
 
     def _page_fetcher(self, session_id: str) -> "_PageFetcher":
-        transport = self.transport.clone(self._debug_lines.append if self._debug else None)
+        transport = self.transport.clone(self._later(self._debug) if self._debug else None)
         return _PageFetcher(transport, _messages_path(self._spellings()[0], session_id))
 
     def _no_session(self, session_id: str, error: NotFound | None = None) -> NotFound:
@@ -385,7 +419,7 @@ class GwsClient:
                 if isinstance(prefetched, SmscliError):
                     raise prefetched
                 response = prefetched or self.transport.get(path, query)
-                self.now = response.at
+                self._state.now = response.at
                 url, mask = self.transport.url(path), self.transport.mask_secrets
                 value, document = parse(response, parser, url, mask)
                 return ParsedResponse(value, document, response.at)

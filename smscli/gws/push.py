@@ -6,7 +6,6 @@ import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from queue import Empty, SimpleQueue
 
 from smscli.backoff import Backoff
 from smscli.errors import SignInRefused, SmscliError, Throttled, Untrusted, WireError
@@ -25,7 +24,6 @@ _REFUSAL_PAUSE = 5.0
 # A server that sends so many malformed responses, and never a good one, is not a CometD server.
 _MAX_MALFORMED = 3
 _DISCONNECT_TIMEOUT = 1.0
-_MAX_WAKES = 1000
 _MAX_DEBUG_LINES = 1000
 _EVERYTHING = Wake(WakeKind.EVERYTHING)
 
@@ -33,14 +31,15 @@ _EVERYTHING = Wake(WakeKind.EVERYTHING)
 class Push:
     """Wake-ups from the server, over connections of its own.
 
-    `BROKEN` when the channel is lost, `EVERYTHING` when it works and each time it works again, and finally
-    `OFF` if this server offers no push. `pause(seconds)` is how the thread waits, by default until `close`;
-    `debug` receives a line per request, within `wait` and `close`.
+    `on_wake` is called in a thread of its own: `BROKEN` when the channel is lost, `EVERYTHING` when it works
+    and each time it works again, and finally `OFF` if this server offers no push. `pause(seconds)` is how the
+    thread waits, by default until `close`; `debug` receives a line per request, within `report` and `close`.
     """
 
     def __init__(
         self,
         transport: Transport,
+        on_wake: Callable[[Wake], None],
         *,
         clock: Callable[[], float] = time.monotonic,
         jitter: Callable[[], float] = random.random,
@@ -50,21 +49,15 @@ class Push:
         self._debug = debug
         self._lines: deque[str] = deque(maxlen=_MAX_DEBUG_LINES)
         self._transport = transport.clone(self._lines.append if debug else None)
-        self._wakes = WakeQueue()
-        self._bayeux = BayeuxClient(self._transport, self._wakes.put)
+        self._on_wake = on_wake
+        self._bayeux = BayeuxClient(self._transport, on_wake)
         self._is_closed = threading.Event()
-        self._loop = _ConnectLoop(self._bayeux, self._wakes.put, clock, jitter, pause or self._is_closed.wait)
+        self._loop = _ConnectLoop(self._bayeux, on_wake, clock, jitter, pause or self._is_closed.wait)
         self._thread = threading.Thread(target=self._run, name="push", daemon=True)
 
     def start(self) -> None:
         """Starts the thread."""
         self._thread.start()
-
-    def wait(self, seconds: float) -> list[Wake]:
-        """The wake-ups since the last call, each once; waits up to `seconds` for the first one."""
-        wakes = self._wakes.get(seconds)
-        self._write_debug()
-        return wakes
 
     def close(self) -> None:
         """Disconnects, for a second at most. A held connect ends by itself, in the background."""
@@ -74,9 +67,9 @@ class Push:
             thread = threading.Thread(target=self._disconnect, name="push-disconnect", daemon=True)
             thread.start()
             thread.join(_DISCONNECT_TIMEOUT)
-            self._write_debug()
+            self.report()
 
-    def _write_debug(self) -> None:
+    def report(self) -> None:
         """Writes the debug lines of the other threads; `debug` need not be thread-safe."""
         while self._debug and self._lines:
             self._debug(self._lines.popleft())
@@ -103,35 +96,7 @@ class Push:
 
     def _report_off(self, reason: str) -> None:
         if not self._is_closed.is_set():
-            self._wakes.put(Wake(WakeKind.OFF, reason=reason))
-
-
-class WakeQueue:
-    """Wake-ups for another thread, each once; a full queue becomes one wake-up for everything."""
-
-    def __init__(self) -> None:
-        self._wakes: dict[Wake, None] = {}
-        self._lock = threading.Lock()
-        # Not a condition variable: a signal that interrupts its wait can corrupt it.
-        self._not_empty: SimpleQueue[None] = SimpleQueue()
-
-    def put(self, wake: Wake) -> None:
-        with self._lock:
-            if not self._wakes:
-                self._not_empty.put(None)
-            elif len(self._wakes) >= _MAX_WAKES:
-                self._wakes = {_EVERYTHING: None}
-            self._wakes[wake] = None
-
-    def get(self, seconds: float) -> list[Wake]:
-        """All queued wake-ups in order; waits up to `seconds` for the first one."""
-        try:
-            self._not_empty.get(timeout=max(seconds, 0.0))
-        except Empty:
-            return []
-        with self._lock:
-            wakes, self._wakes = self._wakes, {}
-        return list(wakes)
+            self._on_wake(Wake(WakeKind.OFF, reason=reason))
 
 
 class _ConnectLoop:

@@ -178,7 +178,6 @@ class MaskedReads:
 
     def __init__(self, reads: Reads) -> None:
         self._reads = reads
-        self.renew = reads.renew
 
     def sessions(self, *, retries: int = READ_RETRIES) -> Listing:
         return mask_listing(self._reads.sessions(retries=retries))

@@ -13,9 +13,11 @@ from typing import Any
 import pytest
 
 from smscli.follow.feed import FollowSettings, follow
+from smscli.follow.requests import Answer, MessagesRequest, Request
 from smscli.gws.client import GwsClient, Server
 from smscli.gws.cometd import Advice, BayeuxClient
 from smscli.gws.http import Transport
+from smscli.gws.pool import Inbox
 from smscli.gws.push import Push
 from smscli.model import Event, Idle, NewMessages, Notice, SessionEnded, SessionStarted, Wake, WakeKind
 
@@ -90,7 +92,23 @@ class NodeServer:
 
 
 Start = Callable[..., NodeServer]
-Listen = Callable[[NodeServer], Push]
+
+
+class Listener(Push):
+    """A push whose wake-ups wait in an inbox."""
+
+    def __init__(self, base_url: str, pause: Callable[[float], object]) -> None:
+        transport = Transport(Server(base_url), lambda: "Bearer t", {}, clock=time.monotonic)
+        self.inbox: Inbox[Answer] = Inbox()
+        super().__init__(transport, self.inbox.wake, pause=pause)
+        self.start()
+        assert self.wait(10) == [EVERYTHING]
+
+    def wait(self, seconds: float) -> list[Wake | Answer]:
+        return self.inbox.take(seconds)
+
+
+Listen = Callable[[NodeServer], Listener]
 
 
 @pytest.fixture
@@ -106,9 +124,9 @@ def start(modules: Path) -> Iterator[Start]:
         server.close()
 
 
-def broken_and_back(push: Push) -> bool:
+def broken_and_back(push: Listener) -> bool:
     """Whether the next that is heard of the channel is that it broke, and then that it is back."""
-    wakes: list[Wake] = []
+    wakes: list[Wake | Answer] = []
     while EVERYTHING not in wakes:
         heard = push.wait(10)
         assert heard, "nothing came"
@@ -119,14 +137,11 @@ def broken_and_back(push: Push) -> bool:
 @pytest.fixture
 def listen() -> Iterator[Listen]:
     """A push that listens, its pauses as short as can be."""
-    pushes: list[Push] = []
+    pushes: list[Listener] = []
 
-    def make(server: NodeServer) -> Push:
-        transport = Transport(Server(server.base_url), lambda: "Bearer t", {}, clock=time.monotonic)
-        push = Push(transport, rest=lambda seconds: time.sleep(min(seconds, 0.01)))
+    def make(server: NodeServer) -> Listener:
+        push = Listener(server.base_url, lambda seconds: time.sleep(min(seconds, 0.01)))
         pushes.append(push)
-        push.start()
-        assert push.wait(10) == [EVERYTHING]
         server.await_listener()
         return push
 
@@ -205,11 +220,8 @@ def test_a_client_that_begins_anew_is_not_counted_with_what_it_was_before(start:
 
 def test_a_client_that_the_server_missed_for_too_long_begins_anew(start: Start) -> None:
     server = start(maxInterval=30, timeout=20)
-    transport = Transport(Server(server.base_url), lambda: "Bearer t", {}, clock=time.monotonic)
     late = iter([0.3])
-    push = Push(transport, rest=lambda seconds: time.sleep(next(late, 0.0)))
-    push.start()
-    assert push.wait(10) == [EVERYTHING]
+    push = Listener(server.base_url, lambda seconds: time.sleep(next(late, 0.0)))
     assert broken_and_back(push)
     push.close()
     assert [one for one in server.seen if one[0] == "/meta/handshake"] == [["/meta/handshake"]] * 2
@@ -228,12 +240,16 @@ def test_a_session_is_followed_to_its_end_by_push_alone(start: Start, listen: Li
     push = listen(server)
     client = GwsClient(Server(server.base_url), lambda: "Bearer t", environ={})
 
-    def wait(seconds: float) -> list[Wake]:
+    def wait(seconds: float) -> list[Wake | Answer]:
         """No poll is due before a wake-up comes: the interval is five minutes."""
         return push.wait(min(seconds, 10))
 
+    def begin(request: Request) -> None:
+        is_list = not isinstance(request, MessagesRequest)
+        push.inbox.put(Answer(request, client.sessions() if is_list else client.page(*request)))
+
     told: list[Event] = []
-    events = follow(client, [ID], wait=wait, clock=time.monotonic, settings=FollowSettings(interval=300))
+    events = follow(begin, [ID], wait=wait, clock=time.monotonic, settings=FollowSettings(interval=300))
 
     def until(what: Callable[[Event], bool]) -> None:
         for event in events:

@@ -9,10 +9,12 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from heapq import heappop, heappush
 from itertools import count
+from math import inf
 
 from smscli.errors import NotFound, SmscliError
 from smscli.follow.cursor import Cursor
 from smscli.follow.feed import FollowSettings, follow
+from smscli.follow.requests import Answer, ListRequest, MessagesRequest, Request, SignInRequest
 from smscli.model import (
     Event,
     Idle,
@@ -39,12 +41,13 @@ class Curtain(Exception):
 
 @dataclass
 class Asked:
-    """One read that the stage answered: None stands for the list."""
+    """One read, from its start to its answer: None stands for the list."""
 
     at: float
     session_id: str | None = None
     start: int | None = None
     count: int | None = None
+    answered: float = inf
 
 
 @dataclass
@@ -57,10 +60,12 @@ class Fault:
 
 @dataclass
 class Stage:
-    """The server's sessions and logs; `fetch`, `wait` and `clock` of a feed are its methods."""
+    """The server's sessions and logs; `start`, `wait` and `clock` of a follow are its methods."""
 
     now: float = 0.0
     latency: float = 0.0
+    latencies: dict[str | None, float] = field(default_factory=dict)
+    """Of the sessions, or the list, whose answers take another time."""
     cap: int | None = None
     ignores_start: bool = False
     start_shift: int = 0
@@ -74,6 +79,7 @@ class Stage:
     behind: float = 0.0
     """What the local clock has been set back by."""
     end: float = 0.0
+    jitter: float = 0.0
     sessions_listed: dict[str, Session] = field(default_factory=dict)
     logs: dict[str, list[Message]] = field(default_factory=dict)
     hidden: set[tuple[str, int]] = field(default_factory=set)
@@ -82,9 +88,12 @@ class Stage:
     renewed: int = 0
     played: list[tuple[float, Event]] = field(default_factory=list)
     debug: list[str] = field(default_factory=list)
+    chance: Callable[[], SmscliError | None] = lambda: None
+    """What a read fails with by chance."""
     _faults: list[Fault] = field(default_factory=list)
-    _wakes: list[Wake] = field(default_factory=list)
+    _arrived: list[Wake | Answer] = field(default_factory=list)
     _script: list[tuple[float, int, Callable[[], object]]] = field(default_factory=list)
+    _under_way: list[tuple[float, int, Asked, Request]] = field(default_factory=list)
     _turn: Iterator[int] = field(default_factory=count)
 
     # What happens at the server
@@ -136,10 +145,10 @@ class Stage:
         self._faults.clear()
 
     def wake(self, session_id: str | None = None, kind: WakeKind = WakeKind.MESSAGES) -> None:
-        self._wakes.append(Wake(kind, session_id))
+        self._arrived.append(Wake(kind, session_id))
 
     def push(self, wake: Wake) -> None:
-        self._wakes.append(wake)
+        self._arrived.append(wake)
 
     def at(self, second: float, *actions: Callable[[], object]) -> None:
         """Do this at that second of the clock."""
@@ -153,35 +162,62 @@ class Stage:
         """The `Date` of an answer: whole seconds."""
         return self._time().replace(microsecond=0) if self.has_clock else None
 
-    # What a feed is handed
+    # What a follow is handed
 
     def clock(self) -> float:
         return self.now - self.behind
 
-    def wait(self, seconds: float) -> Sequence[Wake]:
-        target = self.now + seconds
-        self._move(min(target, self.end), until_woken=True)
-        if self.now >= self.end and not self._wakes:
-            raise Curtain
-        wakes, self._wakes = self._wakes, []
-        return wakes
+    def start(self, request: Request) -> None:
+        asked = Asked(self.now)
+        if isinstance(request, MessagesRequest):
+            asked = Asked(self.now, *request)
+        if not isinstance(request, SignInRequest):
+            self.asked.append(asked)
+        latency = self.latencies.get(asked.session_id, self.latency)
+        heappush(self._under_way, (self.now + latency, next(self._turn), asked, request))
 
-    def _move(self, target: float, until_woken: bool) -> None:
-        while self._script and self._script[0][0] <= target:
-            if until_woken and self._wakes and self._script[0][0] > self.now:
-                return
-            second, _, action = heappop(self._script)
-            self.now = max(self.now, second)
-            action()
-        if not (until_woken and self._wakes):
+    def wait(self, seconds: float) -> Sequence[Wake | Answer]:
+        target = self.now + seconds
+        self._move(min(target, self.end))
+        if self.now >= self.end and not self._arrived:
+            raise Curtain
+        arrived, self._arrived = self._arrived, []
+        return arrived
+
+    def _move(self, target: float) -> None:
+        """Move the clock until something has arrived."""
+        while True:
+            due = min((one[0][0] for one in (self._script, self._under_way) if one), default=inf)
+            if due > target or (self._arrived and due > self.now):
+                break
+            self.now = max(self.now, due)
+            if self._script and self._script[0][0] <= due:
+                _, _, action = heappop(self._script)
+                action()
+            else:
+                started, _, asked, request = heappop(self._under_way)
+                asked.answered = self.now
+                self._arrived.append(self._answer(asked, request))
+        if not self._arrived:
             self.now = max(self.now, target)
 
-    def sessions(self) -> Listing:
-        self._answer(Asked(self.now))
-        return Listing(tuple(self.sessions_listed.values()), self._date())
+    def _answer(self, asked: Asked, request: Request) -> Answer:
+        seconds = self.now - asked.at
+        try:
+            return Answer(request, self._result(asked, request), None, seconds)
+        except SmscliError as error:
+            return Answer(request, None, error, seconds)
 
-    def page(self, session_id: str, start: int | None, count: int | None) -> Page:
-        self._answer(Asked(self.now, session_id, start, count))
+    def _result(self, asked: Asked, request: Request) -> Listing | Page | None:
+        if isinstance(request, SignInRequest):
+            self._sign_in()
+            return None
+        self._strike(asked)
+        if isinstance(request, ListRequest):
+            return Listing(tuple(self.sessions_listed.values()), self._date())
+        return self._page(*request)
+
+    def _page(self, session_id: str, start: int | None, count: int | None) -> Page:
         if session_id not in self.logs:
             raise NotFound(f"no such session: {session_id}")
         first = 0 if self.ignores_start else (start or 0) + self.start_shift
@@ -195,21 +231,22 @@ class Stage:
             answer = []
         return Page(tuple(answer[::-1] if self.shuffled else answer), self._date())
 
-    def renew(self) -> None:
+    def _sign_in(self) -> None:
         self.renewed += 1
         error = self.renewals.pop(0) if self.renewals else None
         if error is not None:
             raise error
 
-    def _answer(self, asked: Asked) -> None:
-        self.asked.append(asked)
-        self._move(self.now + self.latency, until_woken=False)
+    def _strike(self, asked: Asked) -> None:
         for fault in self._faults:
             if fault.any_target or fault.session_id == asked.session_id:
                 fault.times -= 1
                 if not fault.times:
                     self._faults.remove(fault)
                 raise fault.error
+        error = self.chance()
+        if error is not None and self.played:
+            raise error
 
     # Playing, and what was seen
 
@@ -223,13 +260,14 @@ class Stage:
     ) -> "Stage":
         """Follow the `wanted` sessions, all without any, for so many seconds or to the end."""
         self.end = self.now + seconds
+        self._under_way.clear()
         events = follow(
-            self,
+            self.start,
             wanted or None,
             wait=self.wait,
             clock=self.clock,
             settings=FollowSettings(interval, trusted),
-            jitter=lambda: 0.0,
+            jitter=lambda: self.jitter,
             resume=resume,
             debug=self.debug.append,
         )
@@ -273,6 +311,10 @@ class Stage:
                 lines.append(f"ended {event.session_id} {event.state}")
         return lines
 
+    def told_at(self, kind: str) -> list[float]:
+        """When a notice of this kind was given."""
+        return [second for second, event in self.played if isinstance(event, Notice) and event.kind == kind]
+
     def notices(self) -> list[str]:
         return [event.kind for _, event in self.played if isinstance(event, Notice)]
 
@@ -289,8 +331,20 @@ class Stage:
         return list(dict.fromkeys(one.at for one in self.asked if one.session_id == session_id))
 
     def most_in_a_second(self) -> int:
-        times = [one.at for one in self.asked]
-        return max(bisect_right(times, one + 1) - place for place, one in enumerate(times))
+        """By the times of the starts or of the answers, whichever is more."""
+        starts = [one.at for one in self.asked]
+        answers = sorted(one.answered for one in self.asked)
+        return max(
+            bisect_right(times, one + 1) - place
+            for times in (starts, answers)
+            for place, one in enumerate(times)
+            if one < inf
+        )
+
+    def most_at_once(self, *session_ids: str) -> int:
+        """How many reads, of these sessions or of all, were under way at the same time."""
+        reads = [one for one in self.asked if not session_ids or one.session_id in session_ids]
+        return max(sum(other.at <= one.at < other.answered for other in reads) for one in reads)
 
     def idles(self) -> list[float]:
         return [event.seconds for _, event in self.played if isinstance(event, Idle)]

@@ -144,6 +144,7 @@ def test_cookies_are_sent_back_until_the_sign_in_is_renewed(connect: Connect) ->
         client.sessions()
         client.sessions()
         client.renew()
+        client.me()
     assert [(one.headers["authorization"], one.headers.get("cookie")) for one in server.requests] == [
         ("Bearer old", None),
         ("Bearer old", "JSESSIONID=j1"),

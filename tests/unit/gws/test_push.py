@@ -14,7 +14,8 @@ import trustme
 from smscli.demo.cometd import SMS_TOPICS
 from smscli.gws import cometd, push
 from smscli.gws.http import Server, Transport
-from smscli.gws.push import Push, WakeQueue
+from smscli.gws.pool import Inbox
+from smscli.gws.push import Push
 from smscli.model import Wake, WakeKind
 from tests.server.options import Options
 from tests.server.server import FakeServer
@@ -52,14 +53,20 @@ class PushListener:
         self.pauses: list[float] = []
         self.transport = transport
         usual: dict[str, Any] = {"jitter": lambda: 0.0, "pause": self.pauses.append}
-        self.push = Push(transport, **(usual | options))
+        self.inbox: Inbox[None] = Inbox()
+        self.push = Push(transport, self.inbox.wake, **(usual | options))
         self.push.start()
 
     def next(self) -> list[Wake]:
         """The next wake-ups; fails if none come within SOON seconds."""
-        wakes = self.push.wait(SOON)
+        wakes = self.wait(SOON)
         assert wakes, "no wake-up"
         return wakes
+
+    def wait(self, seconds: float) -> list[Wake]:
+        wakes = self.inbox.take(seconds)
+        self.push.report()
+        return [one for one in wakes if one is not None]
 
     def until(self, wake: Wake) -> list[Wake]:
         """All wake-ups up to this one."""
@@ -155,9 +162,9 @@ def test_wake_ups_between_two_waits_are_delivered_once_each() -> None:
 
 def test_a_wait_without_notifications_is_empty() -> None:
     with demo() as (_, listener):
-        assert listener.push.wait(0.01) == []
-        assert listener.push.wait(0) == []
-        assert listener.push.wait(-1) == []
+        assert listener.wait(0.01) == []
+        assert listener.wait(0) == []
+        assert listener.wait(-1) == []
 
 
 def test_repeated_swapped_foreign_and_malformed_notifications_are_tolerated() -> None:
@@ -170,7 +177,7 @@ def test_repeated_swapped_foreign_and_malformed_notifications_are_tolerated() ->
         server.options.push_repeated = server.options.push_reordered = 0
         server.options.push_foreign = server.options.push_malformed = 0
         server.await_listeners()
-        while listener.push.wait(0.05):
+        while listener.wait(0.05):
             pass
         server.store.say(session, "the last one")
         assert listener.until(messages(session))[-1] == messages(session)
@@ -357,7 +364,7 @@ def test_a_server_without_push_gives_one_reason(options: dict[str, str], reason:
         url = f"{server.url}/api/v2/notifications"
         assert listener.next() == [off(reason.replace("URL", url))]
         asked = len(server.requests)
-        assert listener.push.wait(0.02) == []
+        assert listener.wait(0.02) == []
         assert len(server.requests) == asked
 
 
@@ -463,7 +470,7 @@ def test_push_sends_only_meta_messages_and_disconnects_at_the_end() -> None:
         *["/meta/connect"] * 2,
         "/meta/disconnect",
     ]
-    assert listener.push.wait(0) == []
+    assert listener.wait(0) == []
 
 
 def test_an_unanswered_disconnect_times_out(
@@ -481,7 +488,7 @@ def test_close_without_a_channel_sends_nothing() -> None:
     with demo(listen=False, push="off") as (server, listener):
         listener.next()
         listener.push.close()
-        idle = Push(listener.transport)
+        idle = Push(listener.transport, listener.inbox.wake)
         idle.close()
         assert [path for _, path, _ in server.requests] == ["/api/v2/notifications"]
 
@@ -497,35 +504,3 @@ def test_debug_lines_are_written_in_the_waiting_thread_without_content() -> None
     told = [(thread, line.rpartition(" bytes ")[0].rstrip("0123456789")) for thread, line in lines]
     # Handshake, subscription, connect and goodbye; the connect that was held may be told of, cut.
     assert told[:4] == [(here, "POST /api/v2/notifications 200 ")] * 4
-
-
-# --- the queue ---
-
-
-def test_wake_ups_are_queued_in_order_and_once_each() -> None:
-    queue = WakeQueue()
-    for wake in (messages("s2"), LIST, messages("s1"), LIST, messages("s2")):
-        queue.put(wake)
-    assert queue.get(0) == [messages("s2"), LIST, messages("s1")]
-    assert queue.get(0) == []
-    queue.put(LIST)
-    assert queue.get(0) == [LIST]
-
-
-def test_a_full_queue_becomes_one_wake_up_and_keeps_the_last() -> None:
-    queue = WakeQueue()
-    for number in range(100_000):
-        queue.put(messages(f"s{number}"))
-    queue.put(off("the last one"))
-    taken = queue.get(0)
-    assert len(taken) <= 1001
-    assert taken[0] == EVERYTHING
-    assert taken[-1] == off("the last one")
-
-
-def test_a_put_ends_a_wait() -> None:
-    queue = WakeQueue()
-    timer = threading.Timer(0.01, queue.put, [LIST])
-    timer.start()
-    assert queue.get(SOON) == [LIST]
-    timer.join()

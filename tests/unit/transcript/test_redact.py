@@ -392,9 +392,6 @@ class RecordedReads:
         yield Page((self.message,), NOON)
         yield Page((), NOON)
 
-    def renew(self) -> None:
-        self.asked.append(("renew",))
-
 
 def test_every_read_comes_back_masked() -> None:
     reads = RecordedReads()
@@ -404,13 +401,11 @@ def test_every_read_comes_back_masked() -> None:
     assert masked.page("S1", 7, 5, retries=0) == page
     assert masked.window("S1", 8) == page
     assert list(masked.messages("S1", 9)) == [page, Page((), NOON)]
-    masked.renew()
     assert reads.asked == [
         ("sessions", 1),
         ("page", "S1", 7, 5, 0),
         ("window", "S1", 8, None),
         ("messages", "S1", 9),
-        ("renew",),
     ]
 
 
