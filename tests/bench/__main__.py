@@ -14,16 +14,16 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from tests.bench import following, reading, start
-from tests.bench.children import Failed, NoPeer, NotMeasured
+from tests.bench.bench_run import BenchRun
 from tests.bench.figures import Line, falls_short
-from tests.bench.setting import Setting
+from tests.bench.processes import Failed, NoPeer, NotMeasured
 from tests.bench.table import table, verdict
 
 _QUICK_ROUNDS = 3
 _LONG = 1_000_000
 _CPUINFO = Path("/proc/cpuinfo")
 
-Row = Callable[[Setting], Iterator[Line]]
+Row = Callable[[BenchRun], Iterator[Line]]
 ROWS: dict[str, Row] = {
     "version": start.version,
     "help": start.help_,
@@ -48,7 +48,7 @@ ROWS: dict[str, Row] = {
 
 def _loaded_for(module: str, row: str) -> Row:
     """A row whose module is imported when it runs: a large process can't measure a small one's memory."""
-    return lambda setting: getattr(import_module(f"tests.bench.{module}"), row)(setting)
+    return lambda bench: getattr(import_module(f"tests.bench.{module}"), row)(bench)
 
 
 # These rows count faults, so they don't depend on the speed of the machine.
@@ -84,29 +84,29 @@ def main(arguments: Sequence[str]) -> int:
     # Printed first, so that a run that fails before its table can be repeated.
     print(heading, file=sys.stderr, flush=True)
     with TemporaryDirectory(prefix="smscli-bench-") as folder:
-        setting = Setting(Path(folder), rounds, asked.quick, size, seed)
-        lines = list(_told({name: rows[name] for name in names}, setting))
+        bench = BenchRun(Path(folder), rounds, asked.quick, size, seed)
+        lines = list(_told({name: rows[name] for name in names}, bench))
     print(f"{heading}\n\n{table(lines)}")
     counts_only = asked.quick and not asked.reliability
     return int(falls_short([line for _, line in lines], counts_only=counts_only))
 
 
-def _told(rows: Mapping[str, Row], setting: Setting) -> Iterator[tuple[str, Line]]:
+def _told(rows: Mapping[str, Row], bench: BenchRun) -> Iterator[tuple[str, Line]]:
     """The lines of the rows, each reported on stderr as it is measured."""
     for name, row in rows.items():
-        for line in measured(row, setting, name):
+        for line in measured(row, bench, name):
             told = f"{line.figure} ({line.bar})" if line.bar else f"{verdict(line)}: {line.detail}"
             print(f"{name}: {line.measure}: {told}", file=sys.stderr, flush=True)
             yield name, line
 
 
-def measured(row: Row, setting: Setting, name: str) -> Iterator[Line]:
+def measured(row: Row, bench: BenchRun, name: str) -> Iterator[Line]:
     """The row's lines; a row that can't be measured, or whose program fails, is a line with the reason.
 
     A missing peer doesn't count as a miss, since installing it needs a package index. Anything else does.
     """
     try:
-        yield from row(setting)
+        yield from row(bench)
     except NotMeasured as error:
         yield Line(name, "", str(error), "", None, counted=not isinstance(error, NoPeer))
     except Failed as error:

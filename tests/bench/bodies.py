@@ -8,9 +8,9 @@ from concurrent.futures import TimeoutError as FutureTimeout
 from itertools import islice
 from multiprocessing import get_context
 
-from tests.bench.children import Failed
+from tests.bench.bench_run import BenchRun
 from tests.bench.figures import Line
-from tests.bench.setting import Setting
+from tests.bench.processes import Failed
 from tests.support.generated_bodies import Tally, tally
 
 _LONG, _QUICK = 100_000, 5_000
@@ -22,10 +22,10 @@ _TIMEOUT = 240.0
 _SHOWN = 5
 
 
-def bodies(setting: Setting) -> Iterator[Line]:
+def bodies(bench: BenchRun) -> Iterator[Line]:
     """Damaged bodies through whole commands, in several processes at once."""
-    seed = setting.seed
-    total = _played(seed, _QUICK if setting.quick else _LONG)
+    seed = bench.seed
+    total = _played(seed, _QUICK if bench.quick else _LONG)
     for fault in total.faults[:_SHOWN]:
         print(f"python -m tests.support.generated_bodies {fault}", file=sys.stderr)
     told = ", ".join(f"{count} {kind}" for kind, count in sorted(total.kinds.items()))

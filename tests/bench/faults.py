@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from random import Random
 from typing import NamedTuple
 
-from tests.bench.children import Failed
+from tests.bench.bench_run import BenchRun
 from tests.bench.figures import Line, count_at_least, exactly
-from tests.bench.judge import Verdict, total
+from tests.bench.processes import Failed
 from tests.bench.recorded import Recorder, judge_recording
-from tests.bench.setting import Setting
+from tests.bench.recording_check import Verdict, total
 from tests.server.process import ServerProcess, Switch
 from tests.server.schedule import CHANNEL, KINDS, FaultSchedule, ScheduledFault
 
@@ -91,21 +91,21 @@ class Outcome(NamedTuple):
     verdict: Verdict
 
 
-def faults_push(setting: Setting) -> Iterator[Line]:
-    yield from _way(setting, PUSH)
+def faults_push(bench: BenchRun) -> Iterator[Line]:
+    yield from _way(bench, PUSH)
 
 
-def faults_poll(setting: Setting) -> Iterator[Line]:
-    yield from _way(setting, POLL)
+def faults_poll(bench: BenchRun) -> Iterator[Line]:
+    yield from _way(bench, POLL)
 
 
-def _way(setting: Setting, way: Way) -> Iterator[Line]:
-    each = 9 if setting.quick else 60
-    tails = way.tails[setting.quick]
-    schedule = FaultSchedule(f"{setting.seed} {way.name}").schedule(each, _BETWEEN)
+def _way(bench: BenchRun, way: Way) -> Iterator[Line]:
+    each = 9 if bench.quick else 60
+    tails = way.tails[bench.quick]
+    schedule = FaultSchedule(f"{bench.seed} {way.name}").schedule(each, _BETWEEN)
     with ThreadPoolExecutor(tails) as pool:
         runs = [
-            pool.submit(_followed, setting, way, number, share)
+            pool.submit(_followed, bench, way, number, share)
             for number, share in enumerate(dealt(schedule, tails, way))
         ]
         outcomes = [run.result() for run in runs]
@@ -138,15 +138,15 @@ def _hears(way: Way, number: int) -> bool:
     return not way.polls or number % 2 == 0
 
 
-def _followed(setting: Setting, way: Way, number: int, share: Sequence[ScheduledFault]) -> Outcome:
+def _followed(bench: BenchRun, way: Way, number: int, share: Sequence[ScheduledFault]) -> Outcome:
     name = f"{way.name}-{number}"
-    seed = Random(f"{setting.seed} {name}").getrandbits(32)
+    seed = Random(f"{bench.seed} {name}").getrandbits(32)
     push = "auto" if _hears(way, number) else "off"
     options = ("--push", push, "--interval", "0.5", "--timeout", str(_TIMEOUT))
-    with setting.serve(
+    with bench.serve(
         sessions=_SESSIONS, messages=_MESSAGES, **{"fault-seed": seed}, **way.switches(number)
     ) as server:
-        recorder = Recorder(setting, server, setting.folder / f"{name}.jsonl", *options)
+        recorder = Recorder(bench, server, bench.folder / f"{name}.jsonl", *options)
         recorder.start()
         try:
             soak = Soak(server, recorder, Random(seed), way.rate)

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from math import floor
 
-from tests.bench.children import Failed
+from tests.bench.bench_run import BenchRun
 from tests.bench.figures import (
     Line,
     Samples,
@@ -18,7 +18,7 @@ from tests.bench.figures import (
     repeated,
     under,
 )
-from tests.bench.setting import Setting
+from tests.bench.processes import Failed
 from tests.bench.tail import Arrival, Tail, tail, tail_on_terminal
 from tests.server.process import ServerProcess
 
@@ -32,27 +32,27 @@ _SETTLE = 10.0
 _SAID = "is anybody there?"
 
 
-def tail_push(setting: Setting) -> Iterator[Line]:
-    arrivals = _followed(setting, "auto", grace=2.0)
+def tail_push(bench: BenchRun) -> Iterator[Line]:
+    arrivals = _followed(bench, "auto", grace=2.0)
     delays, detail = _delays(arrivals)
     measure = f"`tail` with push, 20 sessions, {_RATE} messages a second: published to printed"
     yield at_most(f"{measure}, p50", percentile(delays, 50), 0.015, milliseconds, detail)
     yield at_most(f"{measure}, p99", percentile(delays, 99), 0.060, milliseconds, detail)
 
 
-def tail_poll(setting: Setting) -> Iterator[Line]:
-    arrivals = _followed(setting, "off", grace=2 * _INTERVAL)
+def tail_poll(bench: BenchRun) -> Iterator[Line]:
+    arrivals = _followed(bench, "off", grace=2 * _INTERVAL)
     delays, detail = _delays(arrivals)
     measure = f"`tail` without push, same load, interval {_INTERVAL:g} s: published to printed, p99"
     yield at_most(measure, percentile(delays, 99), _INTERVAL + 0.150, milliseconds, detail)
 
 
-def _followed(setting: Setting, push: str, grace: float) -> list[Arrival]:
+def _followed(bench: BenchRun, push: str, grace: float) -> list[Arrival]:
     """The messages published during a span of a tail. Raises Failed unless each is printed exactly once."""
-    span = 6.0 if setting.quick else 60.0
+    span = 6.0 if bench.quick else 60.0
     with (
-        setting.serve(sessions=20, messages=100, rate=_RATE) as server,
-        tail(setting, server, "--all", "--json", "--push", push, "--interval", str(_INTERVAL)) as running,
+        bench.serve(sessions=20, messages=100, rate=_RATE) as server,
+        tail(bench, server, "--all", "--json", "--push", push, "--interval", str(_INTERVAL)) as running,
     ):
         running.await_sessions(20, _START)
         running.watch(_SETTLE)
@@ -79,12 +79,12 @@ def _delays(arrivals: list[Arrival]) -> tuple[list[float], str]:
     return delays, f"{len(delays)} messages ({least}..{most})"
 
 
-def idle(setting: Setting) -> Iterator[Line]:
+def idle(bench: BenchRun) -> Iterator[Line]:
     """On a terminal, where the status line is updated too."""
-    span = 30.0 if setting.quick else 60.0
+    span = 30.0 if bench.quick else 60.0
     with (
-        setting.serve(sessions=50, messages=20) as server,
-        tail_on_terminal(setting, server, "--all") as running,
+        bench.serve(sessions=50, messages=20) as server,
+        tail_on_terminal(bench, server, "--all") as running,
     ):
         running.wait_until(lambda: len(server.reads()) > 50, _START, "has not read every session")
         _win_trust(running, server)
@@ -120,21 +120,21 @@ def _check_awake(running: Tail, server: ServerProcess, asked: Sequence[str]) -> 
     running.wait_until(lambda: running.count(_SAID) > said, _SETTLE, "has not printed what was said to it")
 
 
-def many_push(setting: Setting) -> Iterator[Line]:
-    yield _many(setting, "auto", lambda around: 10.0)
+def many_push(bench: BenchRun) -> Iterator[Line]:
+    yield _many(bench, "auto", lambda around: 10.0)
 
 
-def many_poll(setting: Setting) -> Iterator[Line]:
-    yield _many(setting, "off", lambda around: 1.6 * around)
+def many_poll(bench: BenchRun) -> Iterator[Line]:
+    yield _many(bench, "off", lambda around: 1.6 * around)
 
 
-def _many(setting: Setting, push: str, lag: Callable[[float], float]) -> Line:
+def _many(bench: BenchRun, push: str, lag: Callable[[float], float]) -> Line:
     """Raises Failed if a message is not printed within `lag`, given the time to read all sessions once."""
-    sessions, span = (200, 10.0) if setting.quick else (500, 30.0)
+    sessions, span = (200, 10.0) if bench.quick else (500, 30.0)
     around = sessions / _READS_A_SECOND
     with (
-        setting.serve(sessions=sessions, messages=20, rate=_RATE) as server,
-        tail(setting, server, "--all", "--json", "--push", push) as running,
+        bench.serve(sessions=sessions, messages=20, rate=_RATE) as server,
+        tail(bench, server, "--all", "--json", "--push", push) as running,
     ):
         running.await_sessions(sessions, _START)
         begin = time.time()
@@ -149,11 +149,11 @@ def _many(setting: Setting, push: str, lag: Callable[[float], float]) -> Line:
     )
 
 
-def memory_follow(setting: Setting) -> Iterator[Line]:
-    sessions, lengths = 4, (500, 20_000 if setting.quick else 50_000)
+def memory_follow(bench: BenchRun) -> Iterator[Line]:
+    sessions, lengths = 4, (500, 20_000 if bench.quick else 50_000)
     # This figure hardly varies, so a quick run needs one round.
-    rounds = range(1 if setting.quick else setting.rounds)
-    peaks = [[_follow_peak(setting, sessions, length) for length in lengths] for _ in rounds]
+    rounds = range(1 if bench.quick else bench.rounds)
+    peaks = [[_follow_peak(bench, sessions, length) for length in lengths] for _ in rounds]
     short, long = (Samples(side, mebibytes) for side in zip(*peaks, strict=True))
     messages = sessions * (lengths[1] - lengths[0])
     measure = f"memory of a follow, per message, {sessions} sessions of {lengths[1]:,}"
@@ -163,10 +163,10 @@ def memory_follow(setting: Setting) -> Iterator[Line]:
     )
 
 
-def _follow_peak(setting: Setting, sessions: int, length: int) -> int:
+def _follow_peak(bench: BenchRun, sessions: int, length: int) -> int:
     with (
-        setting.serve(sessions=sessions, messages=length) as server,
-        tail(setting, server, "--all", "--json") as running,
+        bench.serve(sessions=sessions, messages=length) as server,
+        tail(bench, server, "--all", "--json") as running,
     ):
         running.await_sessions(sessions, 3 * _START)
         return running.peak()

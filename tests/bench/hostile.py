@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
+from tests.bench.bench_run import BenchRun
 from tests.bench.figures import Line
-from tests.bench.setting import Setting
 from tests.support.hostile_check import run_and_check
 from tests.support.hostile_documents import NAMES, HostileText
 from tests.support.hostile_outputs import OUTPUTS, VIEWS
@@ -13,9 +13,9 @@ from tests.support.hostile_server import HostileHome
 _QUICK_KINDS = ("C0", "hidden")
 
 
-def hostile(setting: Setting) -> Iterator[Line]:
+def hostile(bench: BenchRun) -> Iterator[Line]:
     """How often hostile text was unescaped, lost or evaluated."""
-    kinds = _QUICK_KINDS if setting.quick else tuple(PAYLOADS)
+    kinds = _QUICK_KINDS if bench.quick else tuple(PAYLOADS)
     runs, faults = 0, list[str]()
     for kind in kinds:
         with HostileHome(HostileText(PAYLOADS[kind])) as home:

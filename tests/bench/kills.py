@@ -7,11 +7,11 @@ from pathlib import Path
 from random import Random
 from typing import NamedTuple
 
-from tests.bench.children import Failed
+from tests.bench.bench_run import BenchRun
 from tests.bench.figures import Line, exactly
-from tests.bench.judge import Verdict, total
+from tests.bench.processes import Failed
 from tests.bench.recorded import Recorder, judge_recording
-from tests.bench.setting import Setting
+from tests.bench.recording_check import Verdict, total
 
 _SESSIONS = 20
 # More than one page, so that the first read takes several requests.
@@ -35,11 +35,11 @@ class Outcome(NamedTuple):
     verdict: Verdict
 
 
-def kills(setting: Setting) -> Iterator[Line]:
+def kills(bench: BenchRun) -> Iterator[Line]:
     """Several recordings at a time, each with its own server."""
-    chains, each = (4, 5) if setting.quick else (5, 40)
+    chains, each = (4, 5) if bench.quick else (5, 40)
     with ThreadPoolExecutor(chains) as pool:
-        outcomes = list(pool.map(lambda number: _killed(setting, number, each), range(chains)))
+        outcomes = list(pool.map(lambda number: _killed(bench, number, each), range(chains)))
     verdict = total(one.verdict for one in outcomes)
     done, grown, torn = (sum(counts) for counts in list(zip(*outcomes, strict=True))[:3])
     counts = f"{verdict.lost}, {verdict.twice}, {verdict.misplaced}, {verdict.strange}"
@@ -53,12 +53,12 @@ def kills(setting: Setting) -> Iterator[Line]:
     )
 
 
-def _killed(setting: Setting, number: int, kills: int) -> Outcome:
-    chance = Random(f"{setting.seed} kills-{number}")
+def _killed(bench: BenchRun, number: int, kills: int) -> Outcome:
+    chance = Random(f"{bench.seed} kills-{number}")
     switches = {"fault-seed": chance.getrandbits(32)}
     grown = torn = 0
-    with setting.serve(sessions=_SESSIONS, messages=_MESSAGES, **switches) as server:
-        recorder = Recorder(setting, server, setting.folder / f"kills-{number}.jsonl", "--interval", "0.5")
+    with bench.serve(sessions=_SESSIONS, messages=_MESSAGES, **switches) as server:
+        recorder = Recorder(bench, server, bench.folder / f"kills-{number}.jsonl", "--interval", "0.5")
         server.publish(_RATE)
         try:
             for kill in range(kills):

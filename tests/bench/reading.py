@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from tests.bench.children import Command, Environ, check
+from tests.bench.bench_run import BenchRun
 from tests.bench.figures import Line, count_at_most, exactly, ratio
-from tests.bench.setting import Setting
+from tests.bench.processes import Command, Environ, check
 from tests.server.process import ServerProcess
 
 _PAGE = 500
@@ -46,59 +46,59 @@ FORMS = {
 }
 
 
-def _messages(setting: Setting, server: ServerProcess, form: str) -> tuple[Command, Environ]:
-    options, environ = FORMS[form].options, setting.environ(server, **FORMS[form].environ)
-    return setting.smscli("messages", server.sessions[0], *options), environ
+def _messages(bench: BenchRun, server: ServerProcess, form: str) -> tuple[Command, Environ]:
+    options, environ = FORMS[form].options, bench.environ(server, **FORMS[form].environ)
+    return bench.smscli("messages", server.sessions[0], *options), environ
 
 
-def _floor(setting: Setting, server: ServerProcess) -> tuple[Command, Environ]:
-    return setting.floor("messages", server.messages_url(server.sessions[0])), setting.environ(server)
+def _floor(bench: BenchRun, server: ServerProcess) -> tuple[Command, Environ]:
+    return bench.floor("messages", server.messages_url(server.sessions[0])), bench.environ(server)
 
 
-def requests_messages(setting: Setting) -> Iterator[Line]:
-    with setting.serve(sessions=1, messages=_PAGE - 1) as server:
-        check(*_messages(setting, server, "jsonl"), _PAGE - 1, _PAGE - 1)
+def requests_messages(bench: BenchRun) -> Iterator[Line]:
+    with bench.serve(sessions=1, messages=_PAGE - 1) as server:
+        check(*_messages(bench, server, "jsonl"), _PAGE - 1, _PAGE - 1)
         yield exactly("requests of `messages`, a session of one page, not full", len(server.requests()), 2)
     for length in (_PAGES * _PAGE, _PAGES * _PAGE - 1):
-        with setting.serve(sessions=1, messages=length) as server:
-            check(*_messages(setting, server, "jsonl"), length, length)
+        with bench.serve(sessions=1, messages=length) as server:
+            check(*_messages(bench, server, "jsonl"), length, length)
             measure = f"requests of `messages`, {_PAGES} pages, {length:,} messages"
             yield count_at_most(measure, len(server.requests()), _PAGES + _AHEAD)
 
 
-def jsonl(setting: Setting) -> Iterator[Line]:
-    yield _against_floor(setting, "`messages --jsonl`, {:,} messages / floor", 1.5)
+def jsonl(bench: BenchRun) -> Iterator[Line]:
+    yield _against_floor(bench, "`messages --jsonl`, {:,} messages / floor", 1.5)
 
 
-def jsonl_slow(setting: Setting) -> Iterator[Line]:
-    yield _against_floor(setting, "the same, 30 ms added to each answer", 0.4, delay=30)
+def jsonl_slow(bench: BenchRun) -> Iterator[Line]:
+    yield _against_floor(bench, "the same, 30 ms added to each answer", 0.4, delay=30)
 
 
-def _against_floor(setting: Setting, measure: str, bar: float, delay: int = 0) -> Line:
-    with setting.serve(sessions=1, messages=setting.size, **{"delay-ms": delay}) as server:
-        sides = _messages(setting, server, "jsonl"), _floor(setting, server)
+def _against_floor(bench: BenchRun, measure: str, bar: float, delay: int = 0) -> Line:
+    with bench.serve(sessions=1, messages=bench.size, **{"delay-ms": delay}) as server:
+        sides = _messages(bench, server, "jsonl"), _floor(bench, server)
         for side in sides:
-            FORMS["jsonl"].check(side, setting.size, setting.size)
-        return ratio(measure.format(setting.size), *setting.times(*sides), bar=bar)
+            FORMS["jsonl"].check(side, bench.size, bench.size)
+        return ratio(measure.format(bench.size), *bench.times(*sides), bar=bar)
 
 
-def transcript(setting: Setting) -> Iterator[Line]:
-    with setting.serve(sessions=1, messages=setting.size) as server:
-        ours, jsonl = (_messages(setting, server, form) for form in ("transcript", "jsonl"))
-        FORMS["transcript"].check(ours, setting.size // 2, setting.size * 2)
-        FORMS["jsonl"].check(jsonl, setting.size, setting.size)
-        measure = f"transcript in colour, 100 columns, {setting.size:,} messages / `--jsonl`"
-        yield ratio(measure, *setting.times(ours, jsonl), bar=1.5)
+def transcript(bench: BenchRun) -> Iterator[Line]:
+    with bench.serve(sessions=1, messages=bench.size) as server:
+        ours, jsonl = (_messages(bench, server, form) for form in ("transcript", "jsonl"))
+        FORMS["transcript"].check(ours, bench.size // 2, bench.size * 2)
+        FORMS["jsonl"].check(jsonl, bench.size, bench.size)
+        measure = f"transcript in colour, 100 columns, {bench.size:,} messages / `--jsonl`"
+        yield ratio(measure, *bench.times(ours, jsonl), bar=1.5)
 
 
-def memory(setting: Setting, form: str) -> Iterator[Line]:
+def memory(bench: BenchRun, form: str) -> Iterator[Line]:
     """The row of one format."""
     with (
-        setting.serve(sessions=1, messages=setting.size) as long,
-        setting.serve(sessions=1, messages=_SMALL) as short,
+        bench.serve(sessions=1, messages=bench.size) as long,
+        bench.serve(sessions=1, messages=_SMALL) as short,
     ):
-        sides = [_messages(setting, server, form) for server in (long, short)]
-        for side, length in zip(sides, (setting.size, _SMALL), strict=True):
+        sides = [_messages(bench, server, form) for server in (long, short)]
+        for side, length in zip(sides, (bench.size, _SMALL), strict=True):
             FORMS[form].check(side, *((10, 20) if form == "last" else (length // 2, length * 2)))
-        measure = f"peak memory, {form}, {setting.size:,} messages / {_SMALL:,}"
-        yield ratio(measure, *setting.peaks(*sides), bar=1.25, counted=True)
+        measure = f"peak memory, {form}, {bench.size:,} messages / {_SMALL:,}"
+        yield ratio(measure, *bench.peaks(*sides), bar=1.25, counted=True)

@@ -5,9 +5,9 @@ import subprocess
 import time
 from pathlib import Path
 
-from tests.bench.children import Failed
-from tests.bench.judge import Verdict, judge, kept_in
-from tests.bench.setting import Setting
+from tests.bench.bench_run import BenchRun
+from tests.bench.processes import Failed
+from tests.bench.recording_check import Verdict, compare, read_recording
 from tests.server.process import ServerProcess
 
 _GOODBYE = 10.0
@@ -17,16 +17,16 @@ _PULSE = 0.05
 def judge_recording(server: ServerProcess, recording: Path) -> Verdict:
     """The verdict on a finished recording of this server's messages."""
     with recording.open("rb") as lines:
-        return judge(kept_in(lines), server.logs())
+        return compare(read_recording(lines), server.logs())
 
 
 class Recorder:
     """A tail that records into `file` and can be restarted; `options` are passed to it."""
 
-    def __init__(self, setting: Setting, server: ServerProcess, file: Path, *options: str) -> None:
+    def __init__(self, bench: BenchRun, server: ServerProcess, file: Path, *options: str) -> None:
         self.file = file
-        self._command = setting.smscli("tail", "--all", "--json", "--record", str(file), *options)
-        self._environ = setting.environ(server)
+        self._command = bench.smscli("tail", "--all", "--json", "--record", str(file), *options)
+        self._environ = bench.environ(server)
         self._notes = file.with_suffix(".err")
         self._process: subprocess.Popen[bytes] | None = None
         self._lines = self._read = self._missed = 0

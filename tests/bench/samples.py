@@ -2,15 +2,15 @@
 
 from collections.abc import Iterator, Sequence
 
+from tests.bench.bench_run import BenchRun
 from tests.bench.figures import Line
-from tests.bench.setting import Setting
 from tests.support.documented_shapes import DOCUMENTED, Shape, missed
 from tests.support.wire_samples import SAMPLES, Sample
 
 _MOST_NAMED = 10
 
 
-def samples(setting: Setting) -> Iterator[Line]:
+def samples(bench: BenchRun) -> Iterator[Line]:
     """How many of the documented shapes are parsed, and how many of all fixtures."""
     yield _share("sample shapes, spellings and layouts of the documents, read", DOCUMENTED, SAMPLES)
     every = [("fixture", name, name) for name in dict.fromkeys(one.fixture for one in SAMPLES)]

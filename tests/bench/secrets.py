@@ -3,16 +3,16 @@
 import sys
 from collections.abc import Iterator
 
+from tests.bench.bench_run import BenchRun
 from tests.bench.figures import Line, count_at_most
-from tests.bench.setting import Setting
-from tests.support.secret_search import cases, searched_all
+from tests.support.secret_search import cases, search_all
 
 _MOST_TOLD = 20
 
 
-def secrets(setting: Setting) -> Iterator[Line]:
+def secrets(bench: BenchRun) -> Iterator[Line]:
     """Search the places of every case; no secret may be found."""
-    found = searched_all(cases(quick=setting.quick), setting.folder)
+    found = search_all(cases(quick=bench.quick), bench.folder)
     for one in found.occurrences[:_MOST_TOLD]:
         print(one, file=sys.stderr)
     detail = f"{found.runs} runs, {found.places} places searched"

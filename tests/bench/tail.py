@@ -13,8 +13,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.bench.children import Failed, NotMeasured
-from tests.bench.setting import Setting
+from tests.bench.bench_run import BenchRun
+from tests.bench.processes import Failed, NotMeasured
 from tests.server.process import ServerProcess
 
 _TEXT = re.compile(r"message (\d+) of this run")
@@ -129,27 +129,27 @@ class Tail:
 
 
 @contextmanager
-def tail(setting: Setting, server: ServerProcess, *options: str) -> Iterator[Tail]:
+def tail(bench: BenchRun, server: ServerProcess, *options: str) -> Iterator[Tail]:
     """A tail on a pipe."""
     output, inlet = os.pipe()
-    yield from _running(setting, server, options, output, inlet, subprocess.DEVNULL)
+    yield from _running(bench, server, options, output, inlet, subprocess.DEVNULL)
 
 
 @contextmanager
-def tail_on_terminal(setting: Setting, server: ServerProcess, *options: str) -> Iterator[Tail]:
+def tail_on_terminal(bench: BenchRun, server: ServerProcess, *options: str) -> Iterator[Tail]:
     """A tail on a terminal, with its status line."""
     import pty
 
     output, inlet = pty.openpty()
-    yield from _running(setting, server, options, output, inlet, inlet)
+    yield from _running(bench, server, options, output, inlet, inlet)
 
 
 def _running(
-    setting: Setting, server: ServerProcess, options: tuple[str, ...], output: int, inlet: int, err: int
+    bench: BenchRun, server: ServerProcess, options: tuple[str, ...], output: int, inlet: int, err: int
 ) -> Iterator[Tail]:
     process = subprocess.Popen(
-        setting.smscli("tail", *options),
-        env=setting.environ(server),
+        bench.smscli("tail", *options),
+        env=bench.environ(server),
         stdin=subprocess.DEVNULL,
         stdout=inlet,
         stderr=err,

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.bench.__main__ import ROWS, main, measured
-from tests.bench.children import Failed, NoPeer, NotMeasured, check, run
+from tests.bench.bench_run import BenchRun
 from tests.bench.figures import (
     Line,
     Samples,
@@ -27,7 +27,7 @@ from tests.bench.figures import (
     seconds,
     under,
 )
-from tests.bench.setting import Setting
+from tests.bench.processes import Failed, NoPeer, NotMeasured, check, run
 from tests.bench.table import table
 
 HOLDS = Line("starts", "0.50 x", "1 s / 2 s", "at most 0.5 x", True)
@@ -128,11 +128,11 @@ def test_the_table_is_aligned_and_can_be_pasted_as_markdown() -> None:
 
 
 def test_a_row_whose_program_fails_is_a_miss_with_the_reason(tmp_path: Path) -> None:
-    def row(setting: Setting) -> Iterator[Line]:
+    def row(bench: BenchRun) -> Iterator[Line]:
         yield HOLDS
         raise Failed("smscli list ended with 3: error: no answer")
 
-    lines = list(measured(row, Setting(tmp_path), "list"))
+    lines = list(measured(row, BenchRun(tmp_path), "list"))
 
     assert lines == [
         HOLDS,
@@ -141,17 +141,17 @@ def test_a_row_whose_program_fails_is_a_miss_with_the_reason(tmp_path: Path) -> 
 
 
 def test_a_row_without_its_peer_is_no_miss(tmp_path: Path) -> None:
-    def row(setting: Setting) -> Iterator[Line]:
+    def row(bench: BenchRun) -> Iterator[Line]:
         raise NoPeer("no httpie: a|b")
 
-    assert list(measured(row, Setting(tmp_path), "help")) == [UNKNOWN]
+    assert list(measured(row, BenchRun(tmp_path), "help")) == [UNKNOWN]
 
 
 def test_a_row_that_can_not_be_measured_for_any_other_reason_is_a_miss(tmp_path: Path) -> None:
-    def row(setting: Setting) -> Iterator[Line]:
+    def row(bench: BenchRun) -> Iterator[Line]:
         raise NotMeasured("no /proc on this system")
 
-    assert list(measured(row, Setting(tmp_path), "memory")) == [UNMEASURED]
+    assert list(measured(row, BenchRun(tmp_path), "memory")) == [UNMEASURED]
 
 
 def test_without_pip_there_is_no_httpie(tmp_path: Path) -> None:
@@ -160,7 +160,7 @@ def test_without_pip_there_is_no_httpie(tmp_path: Path) -> None:
     home.mkdir()
     (home / "ensurepip.py").write_text("raise SystemExit('No module named ensurepip')\n")
 
-    lines = list(measured(ROWS["help"], Setting(tmp_path), "help"))
+    lines = list(measured(ROWS["help"], BenchRun(tmp_path), "help"))
 
     assert lines == [Line("help", "", "no httpie: No module named ensurepip", "", None)]
 
@@ -196,7 +196,7 @@ def test_memory_below_the_peak_of_the_bench_is_not_measured() -> None:
 
 
 def test_list_is_one_request(tmp_path: Path) -> None:
-    lines = list(measured(ROWS["requests-list"], Setting(tmp_path), "requests-list"))
+    lines = list(measured(ROWS["requests-list"], BenchRun(tmp_path), "requests-list"))
 
     assert lines == [Line("requests of `list`", "1", "", "exactly 1", True, counted=True)]
 

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from tests.bench.__main__ import RELIABILITY, main
-from tests.bench.children import Failed
+from tests.bench.bench_run import BenchRun
 from tests.bench.faults import POLL, PUSH, dealt, lines
 from tests.bench.figures import Line, falls_short
-from tests.bench.judge import Kept, Verdict, judge, kept_in, total
+from tests.bench.processes import Failed
 from tests.bench.recorded import Recorder, judge_recording
-from tests.bench.setting import Setting
+from tests.bench.recording_check import RecordedLine, Verdict, compare, read_recording, total
 from tests.server.schedule import KINDS, FaultSchedule
 
 Json = dict[str, Any]
@@ -46,7 +46,7 @@ def lines_of(logs: dict[str, list[Json]]) -> list[bytes]:
 
 
 def judged(recording: list[bytes], *lives: dict[str, list[Json]]) -> Verdict:
-    return judge(kept_in(recording), lives or (LOGS,))
+    return compare(read_recording(recording), lives or (LOGS,))
 
 
 def counts(verdict: Verdict) -> tuple[int, ...]:
@@ -201,18 +201,18 @@ def test_a_tail_without_push_gets_no_faults_of_the_channel() -> None:
 
 
 def test_a_recorder_that_ends_by_itself_is_a_failure(tmp_path: Path) -> None:
-    setting = Setting(tmp_path)
-    with setting.serve(sessions=1, messages=2) as server:
-        recorder = Recorder(setting, server, tmp_path / "log.jsonl", "--interval", "soon")
+    bench = BenchRun(tmp_path)
+    with bench.serve(sessions=1, messages=2) as server:
+        recorder = Recorder(bench, server, tmp_path / "log.jsonl", "--interval", "soon")
         recorder.start()
         with pytest.raises(Failed, match=r"^tail ended with 2: .*soon"):
             recorder.await_all(server, 30)
 
 
 def test_a_real_recording_is_judged_by_the_real_log(tmp_path: Path) -> None:
-    setting = Setting(tmp_path)
-    with setting.serve(sessions=2, messages=3) as server:
-        recorder = Recorder(setting, server, tmp_path / "log.jsonl", "--interval", "0.1")
+    bench = BenchRun(tmp_path)
+    with bench.serve(sessions=2, messages=3) as server:
+        recorder = Recorder(bench, server, tmp_path / "log.jsonl", "--interval", "0.1")
         recorder.start()
         try:
             assert recorder.await_all(server, 30)
@@ -229,9 +229,9 @@ def test_a_real_recording_is_judged_by_the_real_log(tmp_path: Path) -> None:
 
 
 def test_missing_messages_are_waited_for_only_once(tmp_path: Path) -> None:
-    with Setting(tmp_path).serve(sessions=1, messages=3) as server:
+    with BenchRun(tmp_path).serve(sessions=1, messages=3) as server:
         file = tmp_path / "log.jsonl"
-        recorder = Recorder(Setting(tmp_path), server, file)
+        recorder = Recorder(BenchRun(tmp_path), server, file)
         file.write_bytes(b"1\n2\n3 is tor")
         assert not recorder.await_all(server, 0)
         assert recorder.await_all(server, 0)
@@ -254,8 +254,8 @@ def test_the_seed_is_printed_and_passed_to_the_rows(
 ) -> None:
     seeds = []
 
-    def row(setting: Setting) -> Iterator[Line]:
-        seeds.append(setting.seed)
+    def row(bench: BenchRun) -> Iterator[Line]:
+        seeds.append(bench.seed)
         yield Line("lost", "1", "", "exactly 0", False)
 
     monkeypatch.setitem(RELIABILITY, "kills", row)
@@ -271,7 +271,10 @@ def test_the_seed_is_printed_and_passed_to_the_rows(
 def test_a_line_is_late_only_if_it_is_marked_late() -> None:
     one = line("A", message(1, "one"))
 
-    [kept] = kept_in([one])
+    [kept] = read_recording([one])
     assert kept.said and kept.said.index == 1
-    assert [late for _, late in kept_in([one, line("A", message(1, "one"), late=True)])] == [False, True]
-    assert list(kept_in([b"{}"])) == [Kept(None)]
+    assert [late for _, late in read_recording([one, line("A", message(1, "one"), late=True)])] == [
+        False,
+        True,
+    ]
+    assert list(read_recording([b"{}"])) == [RecordedLine(None)]

@@ -323,7 +323,7 @@ def test_a_signal_ends_each_command(
 
 @pytest.mark.parametrize("number", CODES)
 def test_a_signal_ends_the_demo_server(environ: Environ, number: signal.Signals) -> None:
-    with running(environ, "demo") as child:
+    with running(environ, "demo", "--port", "0") as child:
         assert child.stdout
         child.stdout.readline()
         child.send_signal(number)

@@ -1,4 +1,4 @@
-"""Whole commands against generated bodies, and proof that their judge can fail."""
+"""Whole commands against generated bodies, and proof that the check can fail."""
 
 from pathlib import Path
 from random import SystemRandom
@@ -6,7 +6,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from tests.support.generated_bodies import Case, Madhouse, Outcome, case, faults, tally
+from tests.support.generated_bodies import Case, DamagedServer, Outcome, case, faults, tally
 
 
 # A thread's connection that an answer broke off in may be left to the collector, which is no matter here.
@@ -23,7 +23,7 @@ def test_generated_bodies_give_a_result_or_a_documented_error() -> None:
 
 
 def test_a_case_can_be_repeated() -> None:
-    with TemporaryDirectory() as folder, Madhouse() as server:
+    with TemporaryDirectory() as folder, DamagedServer() as server:
         # A list: what a checkup reads depends on how long its answers took.
         first, second = (server.play(case(7, 1), Path(folder, "home")) for _ in range(2))
 
@@ -50,7 +50,7 @@ SAID = (
         ("auth status --json", 1, "", SAID),
     ],
 )
-def test_the_judge_accepts_results_and_documented_errors(command: str, code: int, out: str, err: str) -> None:
+def test_the_check_accepts_results_and_documented_errors(command: str, code: int, out: str, err: str) -> None:
     assert faults(Case(1, 1, command, tty=False), Outcome(code, out, err)) == []
 
 
@@ -87,5 +87,5 @@ def test_the_judge_accepts_results_and_documented_errors(command: str, code: int
         ("show S1 --json", 0, "[]", ""),
     ],
 )
-def test_the_judge_finds_everything_else(command: str, code: int, out: str, err: str) -> None:
+def test_the_check_finds_everything_else(command: str, code: int, out: str, err: str) -> None:
     assert faults(Case(1, 1, command, tty=False), Outcome(code, out, err))

@@ -15,12 +15,12 @@ from tests.support.secret_search import (
     PASSWORD,
     TOKEN,
     Case,
-    Found,
+    SearchResult,
     cases,
     forms,
-    searched,
-    searched_all,
-    watched,
+    search,
+    search_all,
+    watch_process,
 )
 from tests.support.wire_server import Reply, Request, WireServer, answer, in_turn
 
@@ -269,14 +269,14 @@ ON_PROC = pytest.mark.skipif(
 def test_no_run_leaves_a_secret_anywhere(tmp_path: Path) -> None:
     """A third of what the bench searches; every command and every trouble is among them."""
     asked = cases(quick=True)[::3]
-    found = searched_all(asked, tmp_path)
+    found = search_all(asked, tmp_path)
     assert found.occurrences == []
     assert (found.runs, found.places > 4 * found.runs) == (40, True)
 
 
 def occurrences(case: Case, tmp_path: Path) -> list[str]:
     """Where a secret was found, without what it looked like there."""
-    return [told.partition(" of ")[0].partition(" ")[0] for told in searched(case, tmp_path).occurrences]
+    return [told.partition(" of ")[0].partition(" ")[0] for told in search(case, tmp_path).occurrences]
 
 
 @ON_PROC
@@ -288,7 +288,7 @@ def test_the_search_finds_a_secret_on_the_command_line_and_in_an_error(tmp_path:
 def test_the_search_finds_a_secret_in_what_a_command_is_given() -> None:
     given = {"PATH": "/usr/bin:/bin", "SMSCLI_PASSWORD": PASSWORD}
     asking = subprocess.Popen(["sh", "-c", "sleep 0.3; true"], env=given)
-    with asking, watched(asking.pid, own_environ=False) as seen:
+    with asking, watch_process(asking.pid, own_environ=False) as seen:
         asking.wait()
     holding = [where for where, text in seen.items() if PASSWORD.encode() in text]
     assert [where.partition(" ")[0] for where in holding] == ["environ"]
@@ -318,7 +318,7 @@ def test_the_search_finds_a_secret_in_a_file_of_the_home(tmp_path: Path) -> None
     ],
 )
 def test_a_secret_is_known_in_each_of_its_forms(text: str) -> None:
-    found = Found()
+    found = SearchResult()
     found.look("a log", f"before {text} behind".encode(), forms(PASSWORD))
     found.look("a log", b"before and behind", forms(PASSWORD))
     assert (len(found.occurrences), found.places) == (1, 2)

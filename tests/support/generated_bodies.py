@@ -1,4 +1,4 @@
-"""Whole commands against a server that has lost its mind: an answer or one of our errors, never a traceback.
+"""Whole commands against damaged responses: each gives an answer or one of our errors, never a traceback.
 
 As a program it runs one case again and shows it: `python -m tests.support.generated_bodies SEED NUMBER`.
 """
@@ -19,10 +19,10 @@ from typing import Any, BinaryIO
 
 from smscli.cli import run
 from smscli.output.terminal import Terminal
-from tests.support import hostile_answers
-from tests.support.hostile_answers import SESSION, Answer
+from tests.support import damaged_responses
+from tests.support.damaged_responses import SESSION, Response
 
-# So many answers, and the sign-in is refused: a tail goes on for ever else.
+# After so many responses the sign-in is refused: otherwise `tail` would never end.
 _ENOUGH = 15
 
 CODES = {
@@ -34,9 +34,9 @@ CODES = {
     "unreachable": {3},
     "io": {1},
 }
-"""The kinds of error that a server can bring about, each with its exit codes (cli.md, section 7)."""
+"""The kinds of error that a server can cause, each with its exit codes."""
 
-# Not what statusCode 4 means: that has its numbers in brackets.
+# Not the meaning of statusCode 4, which has its number in brackets.
 _INTERNAL = "internal error: "
 _ERROR_KEYS = {"kind", "exitCode", "message", "hint", "httpStatus", "statusCode"}
 _NOTICE_KEYS = {"kind", "sessionId", "message"}
@@ -62,7 +62,7 @@ TAILS = (
 
 @dataclass(frozen=True)
 class Case:
-    """One command line, and whether its stdout is a terminal; both follow from seed and number."""
+    """One command line, and whether stdout is a terminal; both follow from seed and number."""
 
     seed: int
     number: int
@@ -70,7 +70,7 @@ class Case:
     tty: bool
 
     @property
-    def is_patient(self) -> bool:
+    def is_follower(self) -> bool:
         return self.command.startswith("tail")
 
     def random(self, *what: object) -> Random:
@@ -79,7 +79,7 @@ class Case:
 
 def case(seed: int, number: int) -> Case:
     random = Random(f"{seed}/{number}")
-    # A checkup reads more of what there is than all others.
+    # `doctor` reads more kinds of responses than all others.
     some = random.choices((COMMANDS, ("doctor", "doctor --json"), TAILS), (0.5, 0.47, 0.03))[0]
     command = random.choice(some)
     return Case(seed, number, command, random.random() < 0.3)
@@ -87,12 +87,12 @@ def case(seed: int, number: int) -> Case:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a command did: exit code, stdout, stderr, and the answers that it got."""
+    """What a command did: exit code, stdout, stderr, and the responses that it got."""
 
     code: int
     out: str
     err: str
-    answers: tuple[tuple[str, Answer], ...] = ()
+    answers: tuple[tuple[str, Response], ...] = ()
 
     @property
     def damaged(self) -> int:
@@ -101,7 +101,7 @@ class Outcome:
 
 @dataclass
 class Tally:
-    """What became of many cases. `faults` are told in words, each with its case."""
+    """The results of many cases; each of `faults` names its case."""
 
     damaged: int = 0
     cases: int = 0
@@ -118,8 +118,8 @@ class Tally:
 # The server
 
 
-class Madhouse:
-    """Serves `play`'s case on loopback from the start of a `with` block to its end, as fast as it can."""
+class DamagedServer:
+    """Serves the damaged responses of one case after another, from the start of a `with` block to its end."""
 
     def __init__(self) -> None:
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -131,9 +131,9 @@ class Madhouse:
         with self._lock:
             self._case = played
             self._asked: Counter[str] = Counter()
-            self._answers: list[tuple[str, Answer]] = []
+            self._answers: list[tuple[str, Response]] = []
 
-    def __enter__(self) -> "Madhouse":
+    def __enter__(self) -> "DamagedServer":
         threading.Thread(target=self._accept, daemon=True).start()
         return self
 
@@ -154,7 +154,7 @@ class Madhouse:
         }
         terminal = Terminal.for_test(tty=played.tty, err_tty=False, environ=environ)
         code = run(played.command.split(), environ, terminal)
-        # What it has learned of this server must not shape the next case.
+        # The state that this case has saved must not affect the next one.
         shutil.rmtree(home, ignore_errors=True)
         with self._lock:
             return Outcome(code, terminal.out_text, terminal.err_text, tuple(self._answers))
@@ -174,23 +174,23 @@ class Madhouse:
                 if answer.is_last:
                     return
 
-    def _answer(self, target: str, body: bytes) -> Answer:
+    def _answer(self, target: str, body: bytes) -> Response:
         number, _, path = target.lstrip("/").partition("/")
         with self._lock:
             played = self._case
             if int(number) != played.number:
                 return _REFUSED
-            kind = hostile_answers.resource(path)
+            kind = damaged_responses.resource(path)
             self._asked[kind] += 1
-            if played.is_patient and len(self._answers) >= _ENOUGH:
+            if played.is_follower and len(self._answers) >= _ENOUGH:
                 return _REFUSED
             random = played.random(kind, self._asked[kind])
-            answer = hostile_answers.answer(random, kind, body, is_patient=played.is_patient)
+            answer = damaged_responses.response(random, kind, body, is_follower=played.is_follower)
             self._answers.append((target, answer))
         return answer
 
 
-_REFUSED = Answer(b"HTTP/1.1 401 Said\r\nContent-Length: 0\r\n\r\n", is_damaged=False)
+_REFUSED = Response(b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n", is_damaged=False)
 
 
 def _read(file: BinaryIO) -> tuple[str, bytes] | None:
@@ -205,18 +205,18 @@ def _read(file: BinaryIO) -> tuple[str, bytes] | None:
     return first.split()[1].decode("latin-1"), file.read(length)
 
 
-# The judge
+# The check
 
 
 def faults(played: Case, outcome: Outcome) -> list[str]:
-    """What is wrong with how a case ended, in words; nothing where that is an answer or one of our errors."""
+    """What is wrong with how a case ended; nothing if that is an answer or one of our errors."""
     machine = "--json" in played.command
     told = _machine_faults(outcome) if machine else _plain_faults(outcome)
     return [*told, *_output_faults(played, outcome)]
 
 
 def kind_of(outcome: Outcome) -> str:
-    """`answer`, or the kind of error as far as it is told."""
+    """`answer`, or the kind of error, or the exit code where stderr does not name the kind."""
     if not outcome.code:
         return "answer"
     last = outcome.err.splitlines()[-1]
@@ -235,9 +235,9 @@ def _plain_faults(outcome: Outcome) -> list[str]:
         found.append(f"{len(errors)} errors and {len(hints)} hints with exit code {outcome.code}")
     if _INTERNAL in outcome.err or "Traceback" in outcome.err:
         found.append("an internal error")
-    # Emoji and several scripts are written with joiners, which stay as they are.
+    # Emoji and several scripts need joiners, which are not escaped.
     if not all(one.replace("\u200c", "").replace("\u200d", "").isprintable() for one in lines):
-        found.append("stderr has characters that can't be seen")
+        found.append("stderr has invisible characters")
     return found
 
 
@@ -266,13 +266,13 @@ def _is_error(error: Any, code: int) -> bool:
 
 
 def _output_faults(played: Case, outcome: Outcome) -> list[str]:
-    """stdout: what its form promises, also where an error cut it short."""
+    """stdout: valid in its form, also where an error ended it early."""
     words = played.command.split()
     try:
-        if played.is_patient and played.tty:
-            # A live line comes and goes between the others.
+        if played.is_follower and played.tty:
+            # The live line is redrawn between the others.
             return []
-        if "--jsonl" in words or (played.is_patient and "--json" in words):
+        if "--jsonl" in words or (played.is_follower and "--json" in words):
             for line in outcome.out.splitlines():
                 _object(line)
         elif "--json" in words:
@@ -286,7 +286,7 @@ def _output_faults(played: Case, outcome: Outcome) -> list[str]:
 
 
 def _document_faults(verb: str, outcome: Outcome) -> list[str]:
-    """One document: arrays that are written as they come are closed whatever happens."""
+    """One document: an array that is written piece by piece is closed whatever happens."""
     if outcome.code and verb in ("list", "show"):
         return ["an error beside data"] if outcome.out else []
     if outcome.code and verb == "auth" and not outcome.out:
@@ -315,9 +315,9 @@ def _refuse(literal: str) -> None:
 
 
 def tally(seed: int, numbers: Sequence[int]) -> Tally:
-    """Play these cases one after the other; only in a process's main thread, where signals are heeded."""
+    """Play these cases one after the other; only in the main thread, which alone can handle signals."""
     total = Tally()
-    with TemporaryDirectory(prefix="smscli-bodies-") as folder, Madhouse() as server:
+    with TemporaryDirectory(prefix="smscli-bodies-") as folder, DamagedServer() as server:
         for number in numbers:
             played = case(seed, number)
             outcome = server.play(played, Path(folder, "home"))
@@ -329,9 +329,9 @@ def tally(seed: int, numbers: Sequence[int]) -> Tally:
 
 
 def main(seed: int, number: int) -> int:
-    """Play one case, and show all of it; 1 where it is at fault."""
+    """Play one case and print all of it; 1 if it has a fault."""
     played = case(seed, number)
-    with TemporaryDirectory(prefix="smscli-bodies-") as folder, Madhouse() as server:
+    with TemporaryDirectory(prefix="smscli-bodies-") as folder, DamagedServer() as server:
         outcome = server.play(played, Path(folder, "home"))
     for target, answer in outcome.answers:
         print(f"{target}\n    {answer.sent[:2000]!r}{' and more' * (len(answer.sent) > 2000)}")

@@ -1,5 +1,5 @@
-"""Where a secret could come to light, searched: every command, when all is well and when it is not, with
-`--debug`; its output, its traceback, the files it leaves, and what others on the machine can see of it."""
+"""Searches for leaked secrets: every command, with and without faults, with `--debug`; its output, its
+traceback, the files it leaves, and what other users of the machine can see of the process."""
 
 import json
 import os
@@ -26,15 +26,15 @@ from tests.server.server import FakeServer
 from tests.support.paths import ROOT
 
 _PROC = Path("/proc")
-_HANDS = 2
+_WORKERS = 2
 _LONGEST = 80
 _PATIENCE = 60.0
 _PULSE = 0.005
-# Long enough for a look at what a password command is given.
+# So long a password command runs, so that its environment can be read.
 _LINGER = 0.1
 
 USER = "maja"
-# Signs that a URL and JSON write otherwise, and letters that are other bytes in Latin-1.
+# Characters that URLs and JSON escape, and a letter that is another byte in Latin-1.
 PASSWORD = 'pÄss/"w0rd+&% of maja'
 TOKEN = "t0ken/of+maja.x=="
 ID = "0000Na9B26EF0001"
@@ -59,9 +59,9 @@ BREAKS = (
     "requests.adapters.of.HTTPAdapter:send",
     "http.client.of.HTTPConnection:putheader",
 )
-# A server that repeats, in the words of a refusal, all that it was sent: at once, or after a good list.
+# The server repeats the request headers in an error message: at once, or after a good list.
 QUOTES = ("quoted", "quoted later")
-# The last ones are tried again by the tool, which takes its time.
+# The last three are retried by the tool, which takes long.
 TROUBLES = ("", "refused", "403", "redirect", "html", *QUOTES, *BREAKS, "500", "cut", "gone")
 QUICK = TROUBLES[:-3]
 SOURCES = ("environment", "token", "keyring", "command")
@@ -80,14 +80,14 @@ COMMANDS: tuple[tuple[str, ...], ...] = (
 )
 
 
-class Chest(KeyringBackend):
-    """A keyring in a file, outside the home that is searched."""
+class FileKeyring(KeyringBackend):
+    """A keyring in a file outside the home that is searched."""
 
     priority = 1
 
     @property
     def _file(self) -> Path:
-        return Path(os.environ["BENCH_CHEST"])
+        return Path(os.environ["FILE_KEYRING"])
 
     def get_password(self, service: str, username: str) -> str | None:
         return self._file.read_text() if self._file.exists() else None
@@ -99,8 +99,8 @@ class Chest(KeyringBackend):
         self._file.unlink()
 
 
-class Noted(HttpSessions):
-    """The server's HTTP sessions, with all that it ever gave away."""
+class RecordedHttpSessions(HttpSessions):
+    """HTTP sessions of the server that remember every cookie and CSRF token they issued."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -114,19 +114,19 @@ class Noted(HttpSessions):
 
 @dataclass(frozen=True)
 class Case:
-    """One run: its words, where its secret comes from, and what goes wrong."""
+    """One run: the command, where its secret comes from, and the fault."""
 
     command: tuple[str, ...]
     source: str
     trouble: str = ""
 
     def __str__(self) -> str:
-        return f"{' '.join(self.command)}, secret from {self.source}, {self.trouble or 'all well'}"
+        return f"{' '.join(self.command)}, secret from {self.source}, {self.trouble or 'no fault'}"
 
 
 @dataclass
-class Found:
-    """What a search came to: how many texts were looked through, and where there was a secret."""
+class SearchResult:
+    """How many texts were searched, and where a secret was found."""
 
     places: int = 0
     occurrences: list[str] = field(default_factory=list)
@@ -137,8 +137,8 @@ class Found:
         self.occurrences += [f"{where}: {form!r}" for form in forms if form in text]
 
 
-class Told(FakeServer):
-    """A demo server in the case's trouble, which wants CSRF tokens and knows what it gave away."""
+class SecretServer(FakeServer):
+    """A server with the fault of the case; it demands CSRF tokens and remembers what it issued."""
 
     def __init__(self, case: Case) -> None:
         options = Options(scene="empty", csrf=True, users={USER: PASSWORD}, tokens={TOKEN: USER})
@@ -147,14 +147,14 @@ class Told(FakeServer):
         elif case.trouble in KINDS:
             options.fault = (case.trouble,)
         super().__init__(options)
-        self.api.http_sessions = self.noted = Noted()
+        self.api.http_sessions = self.issued = RecordedHttpSessions()
         if case.trouble in QUOTES:
             self._quote(("notifications", "messages") if case.trouble == QUOTES[1] else ("",))
         self.store.add_session(ID, customer="Mika", agents=("Robin",))
         self.store.say(ID, "is anybody there?", by="Mika")
 
     def _quote(self, ends: tuple[str, ...]) -> None:
-        """Refuse requests whose path ends so, in words that repeat their headers."""
+        """Refuse requests whose path ends so, with an error message that repeats their headers."""
         usual = self.api.answer
 
         def answer(request: DemoRequest, user: str | None) -> DemoResponse:
@@ -167,7 +167,7 @@ class Told(FakeServer):
 
     @contextmanager
     def ended_in_time(self, case: Case) -> Iterator[None]:
-        """Within the block the session ends once somebody listens, so that a tail of it ends too."""
+        """Within the block the session ends as soon as it is followed, so that `tail` ends too."""
         ending = threading.Thread(target=self._end_when_listened_to)
         if case.command[0] == "tail" and not case.trouble:
             ending.start()
@@ -181,7 +181,7 @@ class Told(FakeServer):
 
 
 def _quoting(request: DemoRequest) -> tuple[int, bytes]:
-    """The status and body of a refusal that repeats what a request said of its sender."""
+    """The status and body of a refusal that repeats the headers of the request."""
     words = "refused: " + " ".join(request.headers.values())
     if request.path.endswith("notifications"):
         reply = {"channel": "/meta/handshake", "successful": False, "error": f"403::{words}"}
@@ -190,7 +190,7 @@ def _quoting(request: DemoRequest) -> tuple[int, bytes]:
 
 
 def cases(*, quick: bool) -> list[Case]:
-    """Each command in each trouble, with each source of the secret; `quick`: with one after the other."""
+    """Each command with each fault and each source of the secret; `quick`: with one source per command."""
     if not quick:
         return [Case(*one) for one in product(COMMANDS, SOURCES, TROUBLES)]
     return [
@@ -201,7 +201,7 @@ def cases(*, quick: bool) -> list[Case]:
 
 
 def forms(secret: str) -> list[bytes]:
-    """A secret as it is, as a URL, JSON or Python write it, and in base64, alone and as Basic has it."""
+    """A secret verbatim, as URLs, JSON and Python escape it, and in base64, alone and as in Basic."""
     spelled = {secret, quote(secret), quote(secret, safe=""), quote_plus(secret)}
     spelled |= {repr(secret)[1:-1], json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]}
     codes = ("utf-8", "latin-1")
@@ -210,35 +210,35 @@ def forms(secret: str) -> list[bytes]:
     return sorted(found)
 
 
-def searched(case: Case, folder: Path) -> Found:
-    """Run it in a home of its own, and look everywhere. `folder` gets the home, and the secrets beside it."""
-    with Told(case) as server:
+def search(case: Case, folder: Path) -> SearchResult:
+    """Run the case and search everywhere; `folder` gets its home, and the keyring file beside it."""
+    with SecretServer(case) as server:
         environ = _environ(case, server, folder)
         if case.trouble == "gone":
             server.close()
         return _search(case, server, environ, folder / "home")
 
 
-def _search(case: Case, server: Told, environ: Mapping[str, str], home: Path) -> Found:
+def _search(case: Case, server: SecretServer, environ: Mapping[str, str], home: Path) -> SearchResult:
     process = subprocess.Popen(
         _command(case, server), env=environ, stdin=PIPE, stdout=PIPE, stderr=PIPE, start_new_session=True
     )
     with (
-        watched(process.pid, own_environ=case.source in ("keyring", "command")) as seen,
+        watch_process(process.pid, own_environ=case.source in ("keyring", "command")) as seen,
         server.ended_in_time(case),
     ):
         typed = TOKEN if case.source == "token" else PASSWORD
         out, err = process.communicate(f"{typed}\n".encode(), timeout=_PATIENCE)
     seen |= {"stdout": out, "stderr": err}
     seen |= {str(path.relative_to(home)): path.read_bytes() for path in home.rglob("*") if path.is_file()}
-    secrets = [form for secret in (PASSWORD, TOKEN, *server.noted.given) for form in forms(secret)]
-    found = Found()
+    secrets = [form for secret in (PASSWORD, TOKEN, *server.issued.given) for form in forms(secret)]
+    found = SearchResult()
     for where, text in seen.items():
         found.look(f"{where} of {case}", text, secrets)
     return found
 
 
-def _command(case: Case, server: Told) -> list[str]:
+def _command(case: Case, server: SecretServer) -> list[str]:
     words = list(case.command)
     if case.command == LOGIN:
         words += ["--token-stdin" if case.source == "token" else "--password-stdin"]
@@ -249,8 +249,8 @@ def _command(case: Case, server: Told) -> list[str]:
     return [sys.executable, *start, *words]
 
 
-def _environ(case: Case, server: Told, folder: Path) -> dict[str, str]:
-    """A home with a profile, and the secret where the case has it; whatever holds it is beside the home."""
+def _environ(case: Case, server: SecretServer, folder: Path) -> dict[str, str]:
+    """A home with a profile, and the secret where the case has it, always outside the home."""
     config, chest = folder / "home" / ".config" / "smscli", folder / "chest"
     config.mkdir(parents=True)
     chest.write_text(TOKEN if case.source == "token" else PASSWORD)
@@ -264,17 +264,17 @@ def _environ(case: Case, server: Told, folder: Path) -> dict[str, str]:
         "LANG": "C.UTF-8",
         "PYTHONPATH": str(ROOT),
         "PYTHONDONTWRITEBYTECODE": "1",
-        "PYTHON_KEYRING_BACKEND": "tests.support.secret_search.Chest",
-        "BENCH_CHEST": str(chest),
+        "PYTHON_KEYRING_BACKEND": "tests.support.secret_search.FileKeyring",
+        "FILE_KEYRING": str(chest),
     }
     given = {"environment": {"SMSCLI_PASSWORD": PASSWORD}, "token": {"SMSCLI_TOKEN": TOKEN}}
     return environ | given.get(case.source, {})
 
 
 @contextmanager
-def watched(process_id: int, *, own_environ: bool) -> Iterator[dict[str, bytes]]:
-    """What others can see of a process while it runs: the command line and the environment, its own and its
-    children's; its own environment only where no secret is there by the user's own choice."""
+def watch_process(process_id: int, *, own_environ: bool) -> Iterator[dict[str, bytes]]:
+    """What can be seen of a process and its children while they run: command lines and environments. The
+    process's own environment is left out unless `own_environ`: users may put a secret there themselves."""
     seen: dict[str, bytes] = {}
     over = threading.Event()
 
@@ -305,10 +305,10 @@ def _children(process_id: int) -> list[int]:
     return [int(number) for task in tasks for number in task.read_text().split()]
 
 
-def searched_all(asked: Sequence[Case], folder: Path) -> Found:
-    """All of these, each in a folder of its own."""
+def search_all(asked: Sequence[Case], folder: Path) -> SearchResult:
+    """All these cases, each in a folder of its own."""
     folders = [folder / f"case-{number}" for number in range(len(asked))]
-    with ThreadPoolExecutor(_HANDS) as hands:
-        results = list(hands.map(searched, asked, folders))
+    with ThreadPoolExecutor(_WORKERS) as workers:
+        results = list(workers.map(search, asked, folders))
     places = sum(one.places for one in results)
-    return Found(places, [told for one in results for told in one.occurrences], len(results))
+    return SearchResult(places, [told for one in results for told in one.occurrences], len(results))

@@ -1,5 +1,4 @@
-"""Answers of a server that has lost its mind: documented bodies, damaged in every way that a body can be, and
-sent in odd ways; what the random numbers are decides all of it."""
+"""Responses of a broken server: documented bodies with damaged values, bytes or framing, chosen at random."""
 
 import copy
 import gzip
@@ -17,8 +16,8 @@ _WIRE = WIRE_FIXTURES
 SESSION = "0000Na9B26EF002G"
 """The session of the documented samples."""
 
-# How many of the answers are whole: more where a command has its end with a bad one.
-_SOUND = {"me": 0.85, "list": 0.5, "notifications": 0.3}
+# The share of undamaged responses: higher where a command ends after a bad one.
+_UNDAMAGED_SHARE = {"me": 0.85, "list": 0.5, "notifications": 0.3}
 _FIXTURES = {
     "list": ("list_*.json", "session_*.json", "state_*.json"),
     "messages": ("messages_*.json", "message_*.json", "type_*.json", "time_*.json"),
@@ -27,7 +26,7 @@ _FIXTURES = {
     "notifications": ("notification_*.json",),
     "any": ("status_*.json",),
 }
-# What deeper nesting than this there is, the decoder refuses; near it lies what it reads and others may not.
+# Depths around the limits of the decoder and of other JSON readers.
 _DEPTHS = (3, 10, 40, 49, 50, 51, 60, 200, 600, 900, 960, 980, 990, 3000)
 _NESTED = re.compile(r'"@@(\d+)([\[{])@@"')
 _TEXTS = (
@@ -153,31 +152,31 @@ def resource(path: str) -> str:
 
 
 @dataclass(frozen=True)
-class Answer:
-    """One whole HTTP answer, whether it is damaged, and whether the connection ends with it."""
+class Response:
+    """One whole HTTP response, whether it is damaged, and whether the connection ends after it."""
 
     sent: bytes
     is_damaged: bool = True
     is_last: bool = False
 
 
-def answer(random: Random, kind: str, asked: bytes, *, is_patient: bool) -> Answer:
-    """What is said to a request for a resource of that kind; `asked` is the request's body.
+def response(random: Random, kind: str, request_body: bytes, *, is_follower: bool) -> Response:
+    """The response to a request for a resource of that kind.
 
-    `is_patient`: whoever asks waits as long as the server says, and so is told no long times.
+    `is_follower`: the command waits as long as Retry-After says, and so gets only short times.
     """
-    document = _document(random, kind, asked)
-    if random.random() < _SOUND.get(kind, 0.1):
-        return Answer(_plain(json.dumps(document).encode()), is_damaged=False)
+    document = _document(random, kind, request_body)
+    if random.random() < _UNDAMAGED_SHARE.get(kind, 0.1):
+        return Response(_plain(json.dumps(document).encode()), is_damaged=False)
     if random.random() < 0.9:
         for _ in range(random.choice((1, 1, 2, 5))):
             document = _damaged(random, document)
     body = _written(random, document)
     if random.random() < 0.15:
-        body = random.choice(_SPOILERS)(random, body)
-    if random.random() < (0.1 if is_patient else 0.2):
-        return Answer(_oddly_sent(random, body, is_patient), is_last=True)
-    return Answer(_plain(body))
+        body = random.choice(_BYTE_DAMAGES)(random, body)
+    if random.random() < (0.1 if is_follower else 0.2):
+        return Response(_with_damaged_frame(random, body, is_follower), is_last=True)
+    return Response(_plain(body))
 
 
 def _plain(body: bytes) -> bytes:
@@ -194,9 +193,9 @@ def _samples(kind: str) -> tuple[Any, ...]:
     return tuple(json.loads(name.read_bytes().decode("utf-8-sig")) for name in names)
 
 
-def _document(random: Random, kind: str, asked: bytes) -> Any:
+def _document(random: Random, kind: str, request_body: bytes) -> Any:
     if kind == "notifications":
-        return _bayeux(random, asked)
+        return _bayeux(random, request_body)
     if random.random() < 0.05:
         return random.choice(_samples("any"))
     if kind == "messages" and random.random() < 0.7:
@@ -224,8 +223,8 @@ def _messages_of(sample: Any) -> list[Any]:
     return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
 
 
-def _bayeux(random: Random, asked: bytes) -> Any:
-    """Good replies to what was asked, and news among them."""
+def _bayeux(random: Random, request_body: bytes) -> Any:
+    """Good replies to the messages of a request, and notifications among them."""
     replies = [
         {
             "channel": one["channel"],
@@ -235,13 +234,13 @@ def _bayeux(random: Random, asked: bytes) -> Any:
             "subscription": one.get("subscription", ""),
             "advice": {"reconnect": "retry", "interval": 0, "timeout": 0},
         }
-        for one in json.loads(asked)
+        for one in json.loads(request_body)
     ]
-    news = [{"channel": "/v2/me/smssession", "data": one} for one in _samples("notifications")]
-    return [*replies, *random.sample(news, random.randrange(3))]
+    notifications = [{"channel": "/v2/me/smssession", "data": one} for one in _samples("notifications")]
+    return [*replies, *random.sample(notifications, random.randrange(3))]
 
 
-# Damage to a value
+# Damaged values
 
 
 def _damaged(random: Random, document: Any) -> Any:
@@ -251,7 +250,7 @@ def _damaged(random: Random, document: Any) -> Any:
     if not places or random.random() < 0.03:
         return _anything(random, document)
     inside, key = random.choice(places)
-    random.choice(_DAMAGES)(random, inside, key)
+    random.choice(_VALUE_DAMAGES)(random, inside, key)
     return document
 
 
@@ -290,7 +289,7 @@ def _anything(random: Random, value: Any) -> Any:
 
 
 def _nest(random: Random, inside: Any, key: Any) -> None:
-    # Only a mark: written out, no depth can overflow on the way.
+    # Only a mark, replaced in the JSON text: nested objects of this depth would overflow the encoder.
     inside[key] = f"@@{random.choice(_DEPTHS)}{random.choice('[{')}@@"
 
 
@@ -318,7 +317,7 @@ def _add(random: Random, inside: Any, key: Any) -> None:
         inside[random.choice((*names, *_TEXTS))] = _anything(random, inside[key])
 
 
-_DAMAGES: tuple[Callable[[Random, Any, Any], None], ...] = (
+_VALUE_DAMAGES: tuple[Callable[[Random, Any, Any], None], ...] = (
     _drop,
     _replace,
     _replace,
@@ -331,11 +330,11 @@ _DAMAGES: tuple[Callable[[Random, Any, Any], None], ...] = (
 )
 
 
-# Damage to the text, and to the bytes
+# Damaged text and bytes
 
 
 def _written(random: Random, document: Any) -> bytes:
-    """The document as JSON, or as what is all but JSON."""
+    """The document as JSON, or nearly so."""
     text = json.dumps(document, ensure_ascii=random.random() < 0.8, indent=random.choice((None, None, 1)))
     return _NESTED.sub(_nested, text).encode("utf-8", "surrogatepass")
 
@@ -349,31 +348,31 @@ def _cut(random: Random, body: bytes) -> bytes:
     return body[: random.randrange(len(body) + 1)]
 
 
-def _spoil(random: Random, body: bytes) -> bytes:
+def _random_bytes(random: Random, body: bytes) -> bytes:
     place = random.randrange(len(body) + 1)
     return body[:place] + random.randbytes(random.randrange(1, 4)) + body[place + random.randrange(3) :]
 
 
-def _again(random: Random, body: bytes) -> bytes:
+def _duplicate_key(random: Random, body: bytes) -> bytes:
     """A key twice in one object."""
     place = body.find(b"{", random.randrange(len(body) + 1))
     key = random.choice((b'"id":null,', b'"messages":7,', b'"type":"Text",', b'"index":9,', b'"":0,'))
     return body[: place + 1] + key + body[place + 1 :]
 
 
-def _number(random: Random, body: bytes) -> bytes:
+def _odd_number(random: Random, body: bytes) -> bytes:
     """A number in place of the first zero or a text's start."""
     literal = random.choice((b"1e999", b"-1e999", b"9" * 5000, b"NaN", b"-Infinity", b"01", b".5", b"0x1"))
     return body.replace(random.choice((b"0", b'"')), literal, 1)
 
 
-def _recoded(random: Random, body: bytes) -> bytes:
+def _other_encoding(random: Random, body: bytes) -> bytes:
     text = body.decode("utf-8", "replace")
     codec = random.choice(("utf-8-sig", "utf-16", "utf-16-le", "utf-32", "latin-1", "cp037", "utf-7"))
     return text.encode(codec, "replace")
 
 
-def _else(random: Random, body: bytes) -> bytes:
+def _other_body(random: Random, body: bytes) -> bytes:
     return random.choice(
         (
             b"",
@@ -398,30 +397,30 @@ def _else(random: Random, body: bytes) -> bytes:
     )
 
 
-_SPOILERS: tuple[Callable[[Random, bytes], bytes], ...] = (
+_BYTE_DAMAGES: tuple[Callable[[Random, bytes], bytes], ...] = (
     _cut,
-    _spoil,
-    _spoil,
-    _again,
-    _number,
-    _recoded,
-    _else,
+    _random_bytes,
+    _random_bytes,
+    _duplicate_key,
+    _odd_number,
+    _other_encoding,
+    _other_body,
 )
 
 
-# Damage to how it is sent
+# Damaged framing
 
 
-def _oddly_sent(random: Random, body: bytes, is_patient: bool) -> bytes:
+def _with_damaged_frame(random: Random, body: bytes, is_follower: bool) -> bytes:
     status = random.choice(_STATUSES)
-    first = random.choice((f"HTTP/1.1 {status} Said",) * 8 + _first_lines(status))
+    first = random.choice((f"HTTP/1.1 {status} Reason",) * 8 + _first_lines(status))
     lines = [first.encode("latin-1")]
-    lines += random.sample(_HEADERS[:-2] if is_patient else _HEADERS, random.randrange(3))
+    lines += random.sample(_HEADERS[:-2] if is_follower else _HEADERS, random.randrange(3))
     lines.append(f"Date: {random.choice(_DATES)}".encode("latin-1"))
     if random.random() < 0.5:
         lines.append(f"Content-Type: {random.choice(_TYPES)}".encode("latin-1"))
     if random.random() < 0.3:
-        retries = _SHORT_RETRIES if is_patient else _RETRIES
+        retries = _SHORT_RETRIES if is_follower else _RETRIES
         lines.append(f"Retry-After: {random.choice(retries)}".encode("latin-1"))
     if random.random() < 0.5:
         lines.append(f"Location: {random.choice(_LOCATIONS)}".encode("latin-1"))
@@ -434,10 +433,10 @@ def _oddly_sent(random: Random, body: bytes, is_patient: bool) -> bytes:
 
 def _first_lines(status: int) -> tuple[str, ...]:
     return (
-        f"HTTP/1.0 {status} Said",
+        f"HTTP/1.0 {status} Reason",
         f"HTTP/1.1 {status}",
         f"HTTP/2 {status} \xff",
-        f"HTTP/1.1 -{status} Said",
+        f"HTTP/1.1 -{status} Reason",
         "HTTP/1.1 OK",
         "ICY 200 OK",
         "",
@@ -471,7 +470,7 @@ def _chunked(random: Random, body: bytes) -> Frame:
     return [b"Transfer-Encoding: chunked", b"Connection: close"], framed + random.choice(ends)
 
 
-def _packed(random: Random, body: bytes) -> Frame:
+def _compressed(random: Random, body: bytes) -> Frame:
     packed = gzip.compress(body, 1)
     spoiled = (packed, packed[:-3], packed[:10], packed + packed, packed + b"x", b"x" + packed, body, b"")
     sent = random.choice((packed, *spoiled))
@@ -486,5 +485,5 @@ _FRAMES: tuple[Callable[[Random, bytes], Frame], ...] = (
     _wrong_length,
     _to_the_end,
     _chunked,
-    _packed,
+    _compressed,
 )

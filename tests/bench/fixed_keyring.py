@@ -5,7 +5,7 @@ import os
 from keyring.backend import KeyringBackend
 
 
-class Kept(KeyringBackend):
+class FixedKeyring(KeyringBackend):
     priority = 1
 
     def get_password(self, service: str, username: str) -> str | None:

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from tests.bench.children import Command, Environ, Failed, NoPeer, Run, run
 from tests.bench.figures import Samples, mebibytes, seconds
+from tests.bench.processes import Command, Environ, Failed, NoPeer, Run, run
 from tests.server.process import ServerEnded, ServerProcess, Switch, server_process
 
 _ROOT = Path(__file__).resolve().parents[2]
@@ -22,7 +22,7 @@ _PASSWORD = "demo"
 
 
 @dataclass(frozen=True)
-class Setting:
+class BenchRun:
     """One run of the bench. `folder` is empty at the start; `size` is the length of a long log; `seed`
     determines all random choices."""
 
@@ -59,7 +59,7 @@ class Setting:
         (config / "config.toml").write_text(f'default = "bench"\n{profile}')
         return self.environ(
             SMSCLI_CONFIG_DIR=str(config),
-            PYTHON_KEYRING_BACKEND="tests.bench.kept.Kept",
+            PYTHON_KEYRING_BACKEND="tests.bench.fixed_keyring.FixedKeyring",
             BENCH_SECRET=_PASSWORD,
         )
 

@@ -13,7 +13,7 @@ Logs = Mapping[str, Sequence[Mapping[str, Any]]]
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class LoggedMessage:
     """The identity of one message of a log."""
 
     session_id: str
@@ -24,10 +24,10 @@ class Said:
     at: datetime
 
 
-class Kept(NamedTuple):
+class RecordedLine(NamedTuple):
     """One line of a recording; `said` is None if it isn't a message."""
 
-    said: Said | None
+    said: LoggedMessage | None
     late: bool = False
 
 
@@ -56,17 +56,17 @@ def total(verdicts: Iterable[Verdict]) -> Verdict:
     return Verdict(*map(sum, counts), tuple(named[:_NAMED]))
 
 
-def kept_in(lines: Iterable[bytes]) -> Iterator[Kept]:
+def read_recording(lines: Iterable[bytes]) -> Iterator[RecordedLine]:
     """A recording's lines, parsed independently of smscli."""
     for line in lines:
         try:
             message = json.loads(line)
-            yield Kept(_said(message["sessionId"], message), message.get("late", False))
+            yield RecordedLine(_said(message["sessionId"], message), message.get("late", False))
         except (ValueError, KeyError, TypeError):
-            yield Kept(None)
+            yield RecordedLine(None)
 
 
-def judge(recording: Iterable[Kept], lives: Sequence[Logs]) -> Verdict:
+def compare(recording: Iterable[RecordedLine], lives: Sequence[Logs]) -> Verdict:
     """Compare a recording with the logs of a server, one set of logs per life between restarts.
 
     A message must be marked late exactly if a later one of its log was recorded before it.
@@ -77,7 +77,7 @@ def judge(recording: Iterable[Kept], lives: Sequence[Logs]) -> Verdict:
         for session_id, log in logs.items()
         for place, message in enumerate(log)
     }
-    counted: Counter[Said] = Counter()
+    counted: Counter[LoggedMessage] = Counter()
     last: dict[str, tuple[int, int]] = {}
     strange, misplaced = 0, []
     for said, late in recording:
@@ -99,11 +99,11 @@ def judge(recording: Iterable[Kept], lives: Sequence[Logs]) -> Verdict:
     return Verdict(len(places), len(lost), again, len(misplaced), strange, instances)
 
 
-def _said(session_id: str, message: Mapping[str, Any]) -> Said:
+def _said(session_id: str, message: Mapping[str, Any]) -> LoggedMessage:
     body = message.get("text") or message.get("url") or message.get("noticeText")
     sender, at = message["from"]["participantId"], datetime.fromisoformat(message["timestamp"])
-    return Said(session_id, message["index"], message["type"], sender, body, at)
+    return LoggedMessage(session_id, message["index"], message["type"], sender, body, at)
 
 
-def _instance(what: str, said: Said, life: int) -> str:
+def _instance(what: str, said: LoggedMessage, life: int) -> str:
     return f"{what}: session {said.session_id}, index {said.index} of life {life}, {str(said.body)[:30]}"
