@@ -47,7 +47,7 @@ WRONG = [
     "list --timeout 0",
     "list --color red",
     "list --url http://a:b@c",
-    "list --state Odd",
+    "list --state Odd-one",
     "list --sort odd",
     "list --watch",
     "list --password x",

@@ -8,6 +8,7 @@ import pytest
 from tests.server.options import Options
 from tests.server.server import FakeServer
 from tests.support.command import Smscli
+from tests.support.keys import key_of
 
 LISTED, READ = "0000Na9B26EF002G", "009052BDEE39003A"
 
@@ -38,6 +39,7 @@ AGENT = {"type": "Agent", "nickname": "Agent1", "participantId": "009052BDEE4A00
 def printed(index: int, type_: str, sender: dict[str, str], at: str, **body: str) -> dict[str, object]:
     return {
         "sessionId": READ,
+        "key": key_of(READ, index, type_, at, sender["participantId"], body.get("text")),
         "index": index,
         "type": type_,
         "from": sender,
