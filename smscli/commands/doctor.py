@@ -1,4 +1,4 @@
-"""`smscli doctor`: what works here and what doesn't, and which of its many forms the server speaks in."""
+"""`smscli doctor`: checks configuration, connection, sign-in and the server, each with a next step."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
@@ -25,13 +25,13 @@ if TYPE_CHECKING:
 
 _FEATURE = "api-multimedia-chat"
 _MEDIA = "media"
-# The Services page is cut before it says how a status is worded.
+# The Services page breaks off before it lists the status values.
 _UP = frozenset({"active", "available", "connected", "ok", "online", "running", "started", "up"})
 _DOWN = frozenset(
     {"disconnected", "down", "failed", "inactive", "offline", "stopped", "unavailable", "unknown"}
 )
 _PAGE = 500
-# With fewer messages a server that ignores `startIndex` or `count` looks like one that obeys.
+# With fewer messages a server that ignores `startIndex` or `count` can't be words from one that obeys.
 _ENOUGH = 3
 _SESSIONS_TRIED = 5
 _FAREWELL = 1.0
@@ -44,7 +44,7 @@ _POLLS = "without push `smscli tail` asks the server again and again: see --inte
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What a check found, in one line, and the next step."""
+    """The result of a check in one line, and the next step."""
 
     text: str
     hint: str | None = None
@@ -53,19 +53,19 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing to look at, once those that it needs are in order. `look` raises what it fails with; `hint`
-    is the next step where that names none."""
+    """One check, run unless a check that it needs has failed. `run` raises SmscliError on failure; `hint` is
+    the next step for an error without one."""
 
     name: str
     needs: tuple[str, ...]
-    look: Callable[["Checkup"], Finding]
+    run: Callable[["Checkup"], Finding]
     hint: str
 
 
 @dataclass(slots=True)
 class Sample:
-    """What was read of one session's log: its messages, the shape they came in, and whether a window of one
-    message began where it should and was no longer; None where that was not tried."""
+    """A page of one session's log, its envelope, and whether a window of one message obeyed `startIndex` and
+    `count`; None where that was not tried."""
 
     session_id: str
     messages: tuple[Message, ...] = ()
@@ -75,7 +75,7 @@ class Sample:
 
     @property
     def orders(self) -> list[int]:
-        """The places in the log that are taken."""
+        """The indices of the messages, in order."""
         return sorted({one.order for one in self.messages if one.order is not None})
 
 
@@ -95,7 +95,7 @@ def doctor(app: AppContext, json: JsonOption = False) -> None:
 
 
 class Checkup:
-    """Looks at one thing after the other; `problem` is what the first failed check failed with."""
+    """Runs the checks in order; `problem` is the error of the first failed one."""
 
     def __init__(self, app: AppContext) -> None:
         self.problem: SmscliError | None = None
@@ -116,7 +116,7 @@ class Checkup:
 
     def _found(self, check: Check) -> Finding:
         try:
-            return check.look(self)
+            return check.run(self)
         except SmscliError as error:
             self._blocked[check.name] = check.name
             self._app.explain(error)
@@ -147,7 +147,7 @@ class Checkup:
         return Finding("none, as always on this machine" if is_loopback(self._app.host) else "none")
 
     def connection(self) -> Finding:
-        """Whether anything answers; what it says is looked at later: a wrong secret is tried only once."""
+        """Whether anything answers. A refusal is kept for the sign-in check: a secret is tried once."""
         from smscli.gws.proxy import is_loopback
 
         place = urlsplit(self._app.base_url)
@@ -196,10 +196,10 @@ class Checkup:
             return Finding("Media is up")
         if not said:
             return Finding("the server lists no Media service, which SMS needs", _ASK, "warn")
-        told = f"Media is said to be: {_some(said)}"
+        finding = f"Media is said to be: {_first_few(said)}"
         if words <= _DOWN:
-            raise ServerError(told, hint=f"SMS needs the Media service: {_ASK}")
-        return Finding(told, "SMS needs the Media service to be up", "warn")
+            raise ServerError(finding, hint=f"SMS needs the Media service: {_ASK}")
+        return Finding(finding, "SMS needs the Media service to be up", "warn")
 
     def sessions(self) -> Finding:
         from smscli.commands import envelopes
@@ -209,16 +209,16 @@ class Checkup:
         self._listing = listing
         collections = [envelopes.collection_of(one.uri) for one in listing.sessions if one.uri]
         spelled = list(dict.fromkeys(one for one in collections if one))
-        told = [
+        words = [
             f"{_counted(len(listing.sessions), 'session')} at me/{client.spelling}",
             client.transport.mask_secrets(envelopes.of_sessions(document)),
-            *([client.transport.mask_secrets(f"uris say {_some(spelled)}")] if spelled else []),
+            *([client.transport.mask_secrets(f"uris say {_first_few(spelled)}")] if spelled else []),
         ]
         if listing.uris_only:
             hint = "without fields a session has no more than its id"
-            return Finding("; ".join([*told, "fields ignored"]), hint, "warn")
+            return Finding("; ".join([*words, "fields ignored"]), hint, "warn")
         obeyed = "fields obeyed" if listing.sessions else "fields not tried: no session"
-        return Finding("; ".join([*told, obeyed]))
+        return Finding("; ".join([*words, obeyed]))
 
     def messages(self) -> Finding:
         sample = self._sampled(self._listing.sessions if self._listing else ())
@@ -228,16 +228,16 @@ class Checkup:
         times, unread = _times(sample.messages)
         numbers = f"indices from {sample.orders[0]}" if sample.orders else "no indices"
         count = _counted(len(sample.messages), "message")
-        told = "; ".join([f"{count} of {sample.session_id}", sample.shape, numbers, window, times])
+        words = "; ".join([f"{count} of {sample.session_id}", sample.shape, numbers, window, times])
         if ignored:
-            return Finding(told, "logs are read whole instead, which takes longer", "warn")
-        return Finding(told, unread, "warn") if unread else Finding(told)
+            return Finding(words, "logs are read whole instead, which takes longer", "warn")
+        return Finding(words, unread, "warn") if unread else Finding(words)
 
     def _sampled(self, sessions: Sequence[Session]) -> Sample | None:
-        """The longest of a few logs, or the first that is long enough."""
+        """The first log that is long enough, else the longest of a few."""
         best: Sample | None = None
         for session in sessions[:_SESSIONS_TRIED]:
-            # One that has ended since it was listed says nothing about the server.
+            # A session that ended after it was listed tells nothing about the server.
             with suppress(NotFound):
                 sample = self._read(session.id)
                 if sample.messages and (best is None or len(sample.messages) > len(best.messages)):
@@ -303,7 +303,7 @@ CHECKS = (
 
 
 def _own_hint(error: SmscliError) -> str | None:
-    """An error's next step, where that is not to come here."""
+    """An error's hint without the advice to run `doctor`."""
     return error.hint.removesuffix(" see `smscli doctor`") if error.hint else None
 
 
@@ -312,7 +312,7 @@ def _unchecked(why: str, hint: str | None = None) -> Finding:
 
 
 def _unread(error: SmscliError | str) -> Finding:
-    """What only helps to explain a failure can't be read: no failure itself."""
+    """A warning for a check that only helps to explain failures."""
     if isinstance(error, SmscliError):
         return Finding(f"can't be read: {error.message}", _NO_MATTER, "warn")
     return Finding(error, _NO_MATTER, "warn")
@@ -322,8 +322,8 @@ def _counted(number: int, what: str) -> str:
     return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
-def _some(words: Sequence[str]) -> str:
-    """A few words in a row; a server out of its mind could have thousands."""
+def _first_few(words: Sequence[str]) -> str:
+    """The first few words: a faulty server could send thousands."""
     return ", ".join(words[:_MOST_WORDS]) + (", ..." if len(words) > _MOST_WORDS else "")
 
 
@@ -332,24 +332,24 @@ def _csrf(transport: "Transport") -> str:
 
 
 def _window(sample: Sample) -> tuple[str, bool]:
-    """Whether a part of the log can be asked for, in words, and whether that is ignored."""
+    """Whether windows are obeyed, in words, and whether any parameter is ignored."""
     if sample.start_obeyed is None or sample.count_obeyed is None:
         return "startIndex and count not tried: too few messages", False
     words = {True: "obeyed", False: "ignored"}
-    told = f"startIndex {words[sample.start_obeyed]}, count {words[sample.count_obeyed]}"
-    return told, not (sample.start_obeyed and sample.count_obeyed)
+    finding = f"startIndex {words[sample.start_obeyed]}, count {words[sample.count_obeyed]}"
+    return finding, not (sample.start_obeyed and sample.count_obeyed)
 
 
 def _times(messages: Sequence[Message]) -> tuple[str, str | None]:
-    """The layouts of the timestamps, in words, and what to know where some can't be read."""
+    """The layouts of the timestamps, in words, and a hint where some can't be read."""
     from smscli.commands import envelopes
 
     layouts = dict.fromkeys(envelopes.of_time(one.sent) for one in messages)
     named = [f"timestamp {layout}" for layout in layouts if layout]
     if any(envelopes.has_milliseconds(one.sent) for one in messages):
         named.append("timestampSeconds")
-    told = _some(named) or "no timestamp that can be read"
+    words = _first_few(named) or "no timestamp that can be read"
     without = sum(1 for one in messages if one.at is None)
     if not without:
-        return told, None
-    return f"{told}, {_counted(without, 'message')} without a time", "these pass --since and --until"
+        return words, None
+    return f"{words}, {_counted(without, 'message')} without a time", "these pass --since and --until"

@@ -84,7 +84,7 @@ def tail(
     for event in events(app, reads, ids, wait=screen.wait, interval=seconds, pushed=pushed, resume=resume):
         if recorder:
             recorder.record(event)
-        screen.take(event)
+        screen.on_event(event)
     screen.finish()
 
 

@@ -1,4 +1,4 @@
-"""What is seen of a follow: the stream of entries, the notices, and the live line at the bottom."""
+"""The view of `tail`: writes entries, reports notices and keeps the live line."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -29,8 +29,8 @@ from smscli.transcript.fold import ActiveTyping
 
 @dataclass(frozen=True, slots=True)
 class TailOptions:
-    """How sessions are seen: how typing is shown, which entries are wanted, how many of those said before,
-    and for how many seconds a customer may wait before that is told."""
+    """What to show: `typing` is the typing mode, `keep` the number of first entries (None: all), `waiting`
+    the seconds after which a waiting customer is reported."""
 
     typing: str
     query: EntryQuery
@@ -42,8 +42,7 @@ class TailOptions:
 
 
 class SessionView:
-    """One session on the screen: its log, the end of its history until that has been read, and who waits,
-    whatever is shown of it."""
+    """One session: its log, its first entries until all are read, and its activity, regardless of filters."""
 
     def __init__(self, log: SessionLog, history: LastEntries, activity: Activity) -> None:
         self.activity = activity
@@ -52,11 +51,11 @@ class SessionView:
 
     @property
     def is_live(self) -> bool:
-        """Whether what comes now is news."""
+        """Whether the first read is complete."""
         return self._history is None
 
-    def chosen(self, read: NewMessages) -> Iterable[SelectedEntry]:
-        """What to write now: nothing of the history before it is read, and of that no more than asked for."""
+    def select(self, read: NewMessages) -> Iterable[SelectedEntry]:
+        """The entries to write now; those of the first read once it is complete, and no more than `keep`."""
         for message in read.messages:
             self.activity.add(message)
         fresh = self._log.add(read.messages)
@@ -70,20 +69,20 @@ class SessionView:
         return history.release()
 
     def expire(self, now: datetime | None) -> Iterable[SelectedEntry]:
-        """The drafts given up by now; none while the history is read, whose time is not now."""
+        """The drafts given up by now; none during the first read, whose messages are from an earlier time."""
         return self._log.expire(now) if self.is_live else ()
 
     def end(self, now: datetime | None) -> Iterable[SelectedEntry]:
-        """The drafts given up with the session."""
+        """The drafts given up because the session ended."""
         return self._log.end(now)
 
     def typing(self, now: datetime | None) -> Iterable[ActiveTyping]:
-        """Who types now."""
+        """Who is typing now."""
         return self._log.typing(now)
 
 
 class TailView:
-    """Takes a feed's events and shows what a person wants to know of them."""
+    """Shows the events of a feed."""
 
     def __init__(self, app: AppContext, writer: EntryWriter, wait: Wait, view: TailOptions) -> None:
         self._app = app
@@ -91,7 +90,7 @@ class TailView:
         self._wait = wait
         self._view = view
         self._followed: dict[str, SessionView] = {}
-        # Also of those that have ended: one that comes back is read on from where it was.
+        # Kept after a session has ended: if it comes back, its log is read on from where it was.
         self._activities: defaultdict[str, Activity] = defaultdict(Activity)
         self._reporter = StatusReporter(app)
         self._server_clock = ServerClock(app.clock)
@@ -104,7 +103,7 @@ class TailView:
     def _filter(self) -> EntryFilter:
         return self._view.query.resolve(self._app.now)
 
-    def take(self, event: Event) -> None:
+    def on_event(self, event: Event) -> None:
         match event:
             case ListRead():
                 for session in event.listing.sessions:
@@ -113,7 +112,7 @@ class TailView:
                 self._read(event)
             case SessionStarted():
                 self._activities[event.session.id].session = event.session
-                # All that is said in a session that begins now is news.
+                # A session that begins while we follow is shown from its start.
                 self._follow(event.session.id, None if event.announce else self._view.keep)
             case SessionEnded():
                 self._end(event.session_id)
@@ -122,24 +121,24 @@ class TailView:
         self._reporter.take(event)
 
     def finish(self) -> None:
-        """Nothing more will come."""
+        """Write what is left; no more events follow."""
         self._report_unmatched()
         self._writer.close()
 
     def wait(self, seconds: float) -> Arrivals:
-        """Until something wakes the feed, for so long at most; the live line is kept true meanwhile."""
+        """Wait for a wake-up, at most so many seconds, and refresh the live line meanwhile."""
         return wait_and_refresh(self._app, self._wait, seconds, self._tick)
 
     def _read(self, read: NewMessages) -> None:
         self._server_clock.set(read.at)
         followed = self._followed.get(read.session_id) or self._follow(read.session_id, self._view.keep)
-        is_news = followed.is_live or not read.first
-        chosen = followed.chosen(read)
-        self._writer.write(chosen)
+        is_new = followed.is_live or not read.first
+        selected = followed.select(read)
+        self._writer.write(selected)
         if followed.is_live:
-            # The next read is a wait too.
+            # The next read may wait.
             self._writer.flush()
-        if self._view.bell and is_news and any(_calls(one.entry.message) for one in chosen):
+        if self._view.bell and is_new and any(_is_from_customer(one.entry.message) for one in selected):
             self._app.terminal.ring()
 
     def _follow(self, session_id: str, keep: int | None) -> SessionView:
@@ -169,7 +168,7 @@ class TailView:
             notice_unmatched(self._app, self._tally, redact=self._view.redact)
 
     def _tick(self) -> None:
-        """What time alone changes: who waits for too long, and the live line."""
+        """Refresh what time alone changes: wait alerts and the live line."""
         if self._alert.limit is not None:
             now = self._server_clock.now()
             live = ((one, seen.activity) for one, seen in self._followed.items() if seen.is_live)
@@ -181,7 +180,7 @@ class TailView:
     def _typing(self) -> list[ActiveTyping]:
         now = self._server_clock.now()
         typing = [one for followed in self._followed.values() for one in followed.typing(now)]
-        # What a customer is writing is what one waits for.
+        # Customers first: agents wait for what they write.
         return sorted(typing, key=lambda one: one.participant.role != Role.CUSTOMER)
 
     def _live_line(self, width: int) -> str:
@@ -198,6 +197,6 @@ class TailView:
         )
 
 
-def _calls(message: Message) -> bool:
-    """Whether a customer says something in it."""
+def _is_from_customer(message: Message) -> bool:
+    """Whether a customer sent it."""
     return message.type in SAID_TYPES and message.sender is not None and message.sender.role == Role.CUSTOMER

@@ -1,4 +1,4 @@
-"""`smscli list --watch`: the list as it is now, kept on the screen, fed as `tail` is."""
+"""`smscli list --watch`: a live list, redrawn in place, with the same feed as `tail`."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -35,10 +35,10 @@ from smscli.output.render.watch import FollowStatus, LiveList, LiveRow
 from smscli.transcript.activity import Activity
 from smscli.transcript.fold import transcript_for
 
-# A change is marked for so many seconds, and a session that has gone stays for as long.
-_NEWS = 10.0
-# What was said stands below the list for so long.
-_TOLD = 60.0
+# Seconds for which a change is marked, and for which a session stays that has gone.
+_MARKED_SECONDS = 10.0
+# Seconds for which notices stay below the list.
+_NOTICE_SECONDS = 60.0
 
 Mask = Callable[[Session], Session]
 
@@ -55,22 +55,22 @@ class WatchOptions:
     zone: tzinfo | None
 
 
-def watch_list(app: AppContext, asked: WatchOptions) -> None:
-    """Keep the list on the screen until Ctrl-C."""
+def watch_list(app: AppContext, options: WatchOptions) -> None:
+    """Show the live list until Ctrl-C."""
     if not app.terminal.has_live_line:
         raise UsageError("--watch needs a terminal", hint="in a pipe: `smscli tail --all`")
     app.terminal.handle_ctrl_z()
-    reads = FollowReads(app, asked.redact, pushed=asked.pushed, lists_masked=False)
-    screen = ListWatcher(app, asked, reads.wait)
-    happening = events(app, reads, None, wait=screen.wait, interval=asked.interval, pushed=asked.pushed)
+    reads = FollowReads(app, options.redact, pushed=options.pushed, lists_masked=False)
+    screen = ListWatcher(app, options, reads.wait)
+    happening = events(app, reads, None, wait=screen.wait, interval=options.interval, pushed=options.pushed)
     for event in happening:
-        screen.take(event)
+        screen.on_event(event)
 
 
 class WatchedSession:
-    """One session: what the list says of it, `shown` is how that may be seen, and what its log tells.
+    """One session of the list and the activity of its log; `shown` is the session masked with `--redact`.
 
-    Times are the local clock's.
+    Times are those of the monotonic clock.
     """
 
     def __init__(self, session: Session, mask: Mask) -> None:
@@ -104,7 +104,7 @@ class WatchedSession:
         return self._is_read and self.gone_at == inf
 
     def row(self, now: float, at: datetime | None, overdue: bool) -> LiveRow:
-        """As it is now; `at` is the server's clock."""
+        """The row to draw; `at` is the server's clock."""
         self._drafts.expire(at)
         wait = self.activity.wait() if self.may_wait else None
         return LiveRow(
@@ -113,36 +113,36 @@ class WatchedSession:
             overdue,
             [*dict.fromkeys(one.participant.name for one in self._drafts.typing(at))],
             self.activity.last_message,
-            now - self.changed_at < _NEWS,
+            now - self.changed_at < _MARKED_SECONDS,
             self.gone_at < inf,
         )
 
 
 class ListWatcher:
-    """Takes a feed's events and keeps the picture true.
+    """Draws the live list from the events of a feed.
 
     Of a session that has gone all is kept: should it come back, its log is read on from where it was.
     """
 
-    def __init__(self, app: AppContext, asked: WatchOptions, wait: Wait) -> None:
+    def __init__(self, app: AppContext, options: WatchOptions, wait: Wait) -> None:
         self._app = app
-        self._query = asked.query
-        self._redact = asked.redact
+        self._query = options.query
+        self._redact = options.redact
         self._has_reported = False
-        self._mask = _mask(asked.redact)
+        self._mask = _mask(options.redact)
         self._wait = wait
         self._sessions: dict[str, WatchedSession] = {}
         self._reporter = StatusReporter(app)
         self._server_clock = ServerClock(app.clock)
-        self._alert = WaitAlert(app, waiting_limit(asked.waiting), asked.zone)
+        self._alert = WaitAlert(app, waiting_limit(options.waiting), options.zone)
         whose = f"of {app.user} at {app.host}"
-        self._draw = LiveList(app.terminal, whose, asked.query.columns, asked.zone)
+        self._draw = LiveList(app.terminal, whose, options.query.columns, options.zone)
         self._painted: tuple[object, ...] = ()
         self._changes = 0
         self._is_listed = False
-        self._said: tuple[str, float] = ("", -inf)
+        self._last_notice: tuple[str, float] = ("", -inf)
 
-    def take(self, event: Event) -> None:
+    def on_event(self, event: Event) -> None:
         if isinstance(event, Idle):
             self._paint()
             return
@@ -160,7 +160,7 @@ class ListWatcher:
         self._reporter.take(event)
 
     def wait(self, seconds: float) -> Arrivals:
-        """Until something wakes the feed, for so long at most; the picture is kept true meanwhile."""
+        """Wait for a wake-up, at most so many seconds, and redraw meanwhile."""
         return wait_and_refresh(self._app, self._wait, seconds, self._paint)
 
     def _listed(self, event: ListRead) -> None:
@@ -174,7 +174,7 @@ class ListWatcher:
         if not self._has_reported:
             self._has_reported = True
             notice_no_match(self._app, self._query.notices(listing.sessions), redact=self._redact)
-        # At once: no log may have been read yet, and what is said from now on stands below the picture.
+        # At once, before any log is read: notices from now on appear below the list.
         self._paint()
 
     def _read(self, event: NewMessages) -> None:
@@ -183,7 +183,7 @@ class ListWatcher:
             watched.read(event, self._app.clock())
 
     def _paint(self) -> None:
-        """Draw the picture, where anything in it can be another than before."""
+        """Redraw, unless nothing can have changed."""
         if not self._is_listed:
             return
         terminal, at, now = self._app.terminal, self._server_clock.now(), self._app.clock()
@@ -193,27 +193,31 @@ class ListWatcher:
         self._painted = painted
         rows = self._rows(now, at)
         below = self._below(now)
-        going = FollowStatus(self._reporter.status, self._reporter.is_live, at)
+        status = FollowStatus(self._reporter.status, self._reporter.is_live, at)
         lines = max(terminal.height - len(below), 1)
-        terminal.show(self._draw(going, rows, lines, self._empty()), below)
+        terminal.show(self._draw(status, rows, lines, self._empty()), below)
 
     def _empty(self) -> str:
-        """Why there is nothing to see."""
+        """Why the list is empty."""
         live = sum(seen.gone_at == inf for seen in self._sessions.values())
         return none_matches(live) if live else no_live_sessions(self._app)
 
     def _below(self, now: float) -> list[str]:
-        """What was said a moment ago."""
+        """The recent notices."""
         asides = [*self._app.terminal.held_lines]
-        if asides and asides[-1] is not self._said[0]:
-            self._said = (asides[-1], now)
-        return self._draw.below(asides, self._app.terminal.height) if now - self._said[1] < _TOLD else []
+        if asides and asides[-1] is not self._last_notice[0]:
+            self._last_notice = (asides[-1], now)
+        return (
+            self._draw.below(asides, self._app.terminal.height)
+            if now - self._last_notice[1] < _NOTICE_SECONDS
+            else []
+        )
 
     def _rows(self, now: float, at: datetime | None) -> list[LiveRow]:
-        """The sessions that are asked for, in the order that is."""
-        there = [seen.session for seen in self._sessions.values() if now - seen.gone_at < _NEWS]
-        # Chosen and sorted by what is masked, or all would be alike.
-        rows = [self._row(self._sessions[one.id], now, at) for one in self._query.apply(there)]
+        """The sessions that match the filters, in order."""
+        visible = [seen.session for seen in self._sessions.values() if now - seen.gone_at < _MARKED_SECONDS]
+        # Filtered and sorted before masking: masked values are all alike.
+        rows = [self._row(self._sessions[one.id], now, at) for one in self._query.apply(visible)]
         order = self._query.order
         return _by_waiting(rows, order.descending) if order and order.column is WAITING else rows
 
@@ -223,7 +227,7 @@ class ListWatcher:
 
 
 def _mask(redact: bool) -> Mask:
-    """How sessions may be seen."""
+    """Masks sessions with `--redact`."""
     if not redact:
         return lambda session: session
     from smscli.transcript import redact as masking
@@ -232,7 +236,7 @@ def _mask(redact: bool) -> Mask:
 
 
 def _by_waiting(rows: Sequence[LiveRow], descending: bool) -> list[LiveRow]:
-    """By when they began to wait, which has whom it takes longest first; those who don't as they came."""
+    """Sorted by the start of the wait, the longest first; those who don't wait follow in their order."""
     waiting = [row for row in rows if row.waiting is not None]
     waiting.sort(key=lambda row: row.waiting or 0.0, reverse=not descending)
     return waiting + [row for row in rows if row.waiting is None]

@@ -44,7 +44,7 @@ class PersonActivity:
     visibility: str | None = None
 
 
-class Wait(NamedTuple):
+class CustomerWait(NamedTuple):
     """A customer waits. `no_agent`: because no agent has ever attended, rather than for an answer.
 
     `customer` is a nickname or participantId, None where no customer is known.
@@ -69,7 +69,7 @@ class ActivitySummary:
     last_message_at: datetime | None = None
     first_response_seconds: float | None = None
     waiting_seconds: float | None = None
-    wait: Wait | None = None
+    wait: CustomerWait | None = None
     typing: tuple[str, ...] = ()
     last_message: Message | None = None
 
@@ -114,7 +114,7 @@ class Activity:
         if seconds is not None and sender and (person := self._person(sender)):
             person.composing = (person.composing or 0.0) + seconds
 
-    def wait(self) -> Wait | None:
+    def wait(self) -> CustomerWait | None:
         """Who waits and since when; None where nobody does."""
         if self._session is not None and self._session.ended:
             return None
@@ -123,11 +123,13 @@ class Activity:
             return None
         waits = []
         if question := self._answers.oldest_question:
-            waits.append(Wait(question.at, question.sender.nickname or question.sender.participant_id))
+            waits.append(
+                CustomerWait(question.at, question.sender.nickname or question.sender.participant_id)
+            )
         since = self._session.received if self._session is not None else None
         since = since or (self._first_entry[1] if self._first_entry else None)
         if since and not attendance.was_attended:
-            waits.append(Wait(since, attendance.customer, no_agent=True))
+            waits.append(CustomerWait(since, attendance.customer, no_agent=True))
         return min(waits, key=attrgetter("since"), default=None)
 
     def summary(self, now: datetime | None = None, typing: Iterable[Participant] = ()) -> ActivitySummary:

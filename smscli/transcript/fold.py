@@ -1,4 +1,4 @@
-"""Messages in, entries out: what a person would notice, each draft folded into the message it became.
+"""Folds messages into transcript entries: typing becomes part of the message it led to.
 
 One `Transcript` belongs to one session. It keeps the open drafts and nothing else, so that a log of any
 length is folded in constant memory.
@@ -21,13 +21,13 @@ GIVE_UP = 120_000
 FRESH = 15_000
 """Somebody types now if the last `TypingStarted` is no further away, in milliseconds."""
 
-# A session has a handful of people: only a server gone wrong, or a hostile one, has more who type at once.
+# Bounds memory: only a faulty or hostile server has more participants typing at once.
 _MOST_DRAFTS = 100
 
 _GONE = frozenset({MessageType.LEFT, MessageType.REJOINED})
 
 
-# A tuple, because a frozen dataclass takes 0.3 µs longer to make, which a million messages feel.
+# A tuple: a frozen dataclass takes 0.3 µs longer to create, noticeable with a million messages.
 class Entry(NamedTuple):
     """One thing a person would notice.
 
@@ -46,22 +46,22 @@ class Entry(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ActiveTyping:
-    """Somebody who types now: the latest wording (None without a preview), and since when."""
+    """A participant who is typing now: the preview (None without one), and since when."""
 
     participant: Participant
-    wording: str | None
+    preview: str | None
     since: datetime | None
 
 
 class Transcript:
-    """Every message as it came, typing too (`show`); the other two ways of showing typing build on it."""
+    """Every message as the server sent it (`show`); base class of the other typing modes."""
 
     def add(self, message: Message) -> Sequence[Entry]:
-        """The entries that are complete with this message, in their order."""
+        """The entries that this message completes, in order."""
         return (Entry(message),)
 
     def expire(self, now: datetime | None) -> Sequence[Entry]:
-        """The drafts that were paused for too long by `now`, the session's time."""
+        """The drafts that are given up by `now`, in the session's time."""
         return ()
 
     def at_end(self, now: datetime | None) -> Sequence[Entry]:
@@ -69,7 +69,7 @@ class Transcript:
         return ()
 
     def cut(self) -> Sequence[Entry]:
-        """The drafts still open where a window of the log ends: what became of them is not known."""
+        """The drafts still open where a window of the log ends: whether they were sent is unknown."""
         return ()
 
     def end(self, now: datetime | None = None) -> Sequence[Entry]:
@@ -77,12 +77,12 @@ class Transcript:
         return ()
 
     def typing(self, now: datetime | None) -> Sequence[ActiveTyping]:
-        """Who types now, in the order in which they began."""
+        """Who is typing now, in the order in which they began."""
         return ()
 
 
 class TypingHidden(Transcript):
-    """Every message but those about typing (`hide`)."""
+    """Every message except typing (`hide`)."""
 
     def add(self, message: Message) -> Sequence[Entry]:
         return () if message.type in TYPING_TYPES else (Entry(message),)
@@ -162,7 +162,7 @@ class TypingFold(Transcript):
         return given_up
 
     def _make_room(self) -> Sequence[Entry]:
-        """The oldest draft, given up where one more would be too many."""
+        """Give up the oldest draft if there are too many."""
         if len(self._drafts) < _MOST_DRAFTS:
             return ()
         oldest = self._drafts.pop(next(iter(self._drafts)))
@@ -200,8 +200,8 @@ class _Draft:
         self.due: float = inf  # when it will have been paused for too long
         self._participant = participant
         self._since = first.at
-        self._wording: str | None = None
-        self._kept: str | None = None
+        self._preview: str | None = None
+        self._last_preview: str | None = None
         self._running = False
         self._refreshed: int | None = None
         self._sum: int | None = 0
@@ -215,16 +215,16 @@ class _Draft:
         self.due = inf if at is None else at + PAUSE + GIVE_UP
         self.message = message
         if message.text is not None:
-            self._wording = message.text
-            self._kept = message.text or self._kept
+            self._preview = message.text
+            self._last_preview = message.text or self._last_preview
 
     def stop(self, at: int | None) -> None:
         """Ends the running span, if any; when it has paused by itself before, it ended there."""
         if not self._running:
             return
         self._running = False
-        # A span is the chain of steps from one refresh to the next. Without one for 60 s nobody knows for how
-        # long its author went on, and the pause begins where those 60 s end: no step is longer.
+        # A span is a chain of steps from one refresh to the next. Without a refresh the draft pauses after
+        # 60 s, so no step is longer.
         step = None if at is None or self._refreshed is None else at - self._refreshed
         if self._sum is None or step is None or step < 0:
             self._sum = None
@@ -239,13 +239,13 @@ class _Draft:
         return None if self._sum is None else self._sum / 1000
 
     def given_up(self, at: int | None) -> Entry:
-        return Entry(self.message, self.composed(at), "given-up", self._kept)
+        return Entry(self.message, self.composed(at), "given-up", self._last_preview)
 
     def cut(self) -> Entry:
-        return Entry(self.message, None, "cut", self._kept)
+        return Entry(self.message, None, "cut", self._last_preview)
 
     def known_until(self, moment: int | None) -> int | None:
-        """The last moment at which it is known to have been written, by a clock that may lag behind."""
+        """The later of `moment` and the last refresh: the clocks may differ."""
         if moment is None or self._refreshed is None:
             return self._refreshed
         return max(moment, self._refreshed)
@@ -257,7 +257,7 @@ class _Draft:
         return abs(moment - self._refreshed) <= FRESH
 
     def as_typing(self) -> ActiveTyping:
-        return ActiveTyping(self._participant, self._wording or None, self._since)
+        return ActiveTyping(self._participant, self._preview or None, self._since)
 
 
 def _milliseconds(at: datetime | None) -> int | None:
@@ -269,9 +269,9 @@ def _stood_before(late: Message, draft: Message) -> bool:
     return late.late and late.order is not None and draft.order is not None and late.order < draft.order
 
 
-_WAYS: dict[str, type[Transcript]] = {"fold": TypingFold, "show": Transcript, "hide": TypingHidden}
+_MODES: dict[str, type[Transcript]] = {"fold": TypingFold, "show": Transcript, "hide": TypingHidden}
 
 
 def transcript_for(typing: str) -> type[Transcript]:
-    """What to make one of for each session: typing is to `fold`, to `show` or to `hide`."""
-    return _WAYS[typing]
+    """The class for the typing mode `fold`, `show` or `hide`; one instance per session."""
+    return _MODES[typing]

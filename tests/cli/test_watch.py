@@ -6,6 +6,7 @@ import re
 import sys
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 
 import pytest
 
@@ -269,6 +270,23 @@ def test_a_follower_marks_and_says_once_who_waits(server: FakeServer, environ: d
         assert seen.ended() == 130
         said = [line for line in [*seen.scrolled, *seen.screen] if "waiting" in line]
         assert without_seconds(said) == [f"Mika has been waiting for N s in session {FIRST}"]
+
+
+def test_an_invitation_that_nobody_accepts_is_reported_as_without_an_agent(
+    server: FakeServer, environ: dict[str, str]
+) -> None:
+    server.store.add_session(THIRD, state="Invited", agents=(), customer="Ines", age=330)
+    since = datetime.fromtimestamp(time.time() - 330, UTC)
+    with OnTerminal("tail", THIRD, "--waiting", "4m", "--utc", environ=environ, columns=120) as seen:
+        seen.until("● live · 1 session · ! Ines waits 5 min")
+        lines = [line for line in [*seen.scrolled, *seen.screen] if "has been waiting" in line]
+        assert len(lines) == 1
+        assert lines[0].startswith("Ines has been waiting for 5 min")
+        assert f" in session {THIRD}, no agent since {since:%H:}" in lines[0]
+        server.store.join(THIRD, "Robin")
+        seen.without("! Ines")
+        seen.press("\x03")
+        assert seen.ended() == 130
 
 
 def test_a_script_is_told_as_an_object_whatever_it_filters(

@@ -1,4 +1,4 @@
-"""Checks for people: what was looked at, how it is, and the next step where there is one."""
+"""Renders the checks of `doctor` for people: result, finding and next step."""
 
 from smscli.output.render.layout import PLAIN, Display, cells, fold, paint
 from smscli.sanitize import clean

@@ -1,4 +1,4 @@
-"""A conversation as one page for a ticket: self-contained, printable, light or dark, and harmless.
+"""Renders a conversation as one self-contained HTML page for a ticket, without scripts.
 
 The page is handed out piece by piece, so that a log of any length takes constant memory. What a stranger
 wrote stands between tags only, never in one; there is no script, no link and nothing to load.
@@ -95,7 +95,7 @@ class HtmlPage:
         )
 
     def entry(self, entry: Entry, marks: Sequence[Span] = ()) -> str:
-        """One entry, below its day or its session where that changed; `marks` are spans of its wording."""
+        """One entry, below its day or its session where that changed; `marks` are spans of its text."""
         message = entry.message
         self._timeline.judge(message)
         self._timeline.add(entry)
@@ -110,7 +110,7 @@ class HtmlPage:
         return above + self._event(entry, clock, marks)
 
     def gap(self) -> str:
-        """What stands where entries were left out."""
+        """The mark for entries that were left out."""
         self._speaker = None
         return '<div class="gap">⋯</div>\n'
 
@@ -267,7 +267,7 @@ def _spoken(entry: Entry, marks: Sequence[Span]) -> str:
 
 
 def _told(entry: Entry, marks: Sequence[Span]) -> str:
-    """What happened, with what was said of it."""
+    """The text of an event."""
     what = happened(entry)
     words = f'<bdi class="text">{_marked(what.said, marks)}</bdi>' if what.said else ""
     file = _file(entry.message, () if what.said else marks)

@@ -1,4 +1,4 @@
-"""What the writers for people share: cell widths, folding to a width, paint, and times in words."""
+"""Layout shared by the renderers: cell widths, line folding, styles, times and durations as text."""
 
 import re
 from bisect import bisect_left, bisect_right
@@ -17,7 +17,7 @@ _SHAPES = {Role.CUSTOMER: "▶>", Role.AGENT: "◆*"}
 
 
 class Display(Protocol):
-    """What there is to write for: cells in a line, whether colour is wanted, whether shapes must be ASCII."""
+    """The output device: width in cells, whether to use colour, whether shapes must be ASCII."""
 
     @property
     def width(self) -> int: ...
@@ -38,7 +38,7 @@ class Paint(NamedTuple):
 
 
 class NoWrap(str):
-    """A text that is not broken at its blanks."""
+    """A text that is not wrapped at its blanks."""
 
     __slots__ = ()
 
@@ -48,7 +48,7 @@ Piece = tuple[str, Paint]
 """A text without line ends, and how it is painted."""
 
 Span = tuple[int, int]
-"""Where something begins in a text, and where it ends."""
+"""Begin and end of a part of a text, in code points."""
 
 
 @lru_cache(maxsize=256)
@@ -101,7 +101,7 @@ def fold(pieces: Sequence[Piece], first: int, width: int) -> list[str]:
 
 
 def wrap(text: str, first: int, width: int) -> list[str] | None:
-    """`fold` of a plain ASCII text, in far less time; None where blanks or long words take more thought."""
+    """Fast `fold` of plain ASCII text; None where double blanks or long words need `fold`."""
     if "  " in text or text[-1:] == " ":
         return None
     lines: list[str] = []

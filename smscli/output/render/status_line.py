@@ -1,4 +1,4 @@
-"""The live line: how following goes, how many sessions are followed, and who is typing what."""
+"""The live line of `tail`: connection status, number of sessions, who waits and who is typing."""
 
 from collections.abc import Sequence
 
@@ -37,4 +37,4 @@ def live_line(
 
 def _typing(one: ActiveTyping) -> str:
     who = clean(one.participant.name)
-    return f"{who} is typing: {clean(one.wording)}" if one.wording else f"{who} is typing"
+    return f"{who} is typing: {clean(one.preview)}" if one.preview else f"{who} is typing"

@@ -24,9 +24,9 @@ from smscli.sanitize import clean, clean_lines
 from smscli.transcript.activity import ActivitySummary, PersonActivity
 
 Pair = tuple[str, str]
-"""A name and a value, as strangers may have written them; a Solid value is copied by people: never folded."""
+"""A name and a value, not yet cleaned; a NoWrap value is never folded, since people copy it."""
 
-# A column with less room would break most of its words.
+# A narrower column would break most words.
 _LEAST_CELLS = 10
 _NOTHING = "-"
 _MOST_NAMES = 6
@@ -281,7 +281,7 @@ def _grid(
     for row in rows:
         table.add_row(*(Text(value) for value in row))
     out = StringIO()
-    # Whatever is left unsaid here, rich would take from the environment.
+    # Set every option: rich takes the others from the environment.
     console = Console(
         file=out,
         width=display.width,

@@ -1,4 +1,4 @@
-"""A picture of one conversation: who spoke when, who typed, and how long a customer waited.
+"""Renders a conversation as a timeline: messages, typing and waiting of each side.
 
 Time is kept in slots that double their length whenever they become too many, so that a log of any length
 takes constant memory.
@@ -32,7 +32,7 @@ _MOST_SLOTS = 512
 _SHORTEST_SLOT = 100  # milliseconds
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
-# Whoever is neither customer nor agent is drawn only where there is something to draw.
+# Others get a row only if they have messages or typing.
 _ROLES = (Role.CUSTOMER, Role.AGENT, None)
 # The place of waiting among a slot's steps, after each side's typing.
 _WAITING = len(_ROLES)
@@ -47,7 +47,7 @@ _NARROW = 50
 
 
 class Side(NamedTuple):
-    """One side of a conversation; `role` is None for whoever is neither customer nor agent.
+    """The row of one side; `role` is None for those who are neither customer nor agent.
 
     Each tuple has a value for each column: how many messages were said, whether somebody typed, and whether
     a customer waited for an answer (on the customers' side alone).
@@ -68,7 +68,7 @@ class Drawing(NamedTuple):
 
 
 class _Slot:
-    """What went on in a short time: how much each side said, and which spans begin and end there."""
+    """Counts of one time slot: messages of each side, and spans that begin and end there."""
 
     __slots__ = ("begun", "ended", "said")
 
@@ -104,13 +104,13 @@ class _Columns(NamedTuple):
 
 
 class Timeline:
-    """Who spoke and typed when, entry by entry.
+    """Collects messages, typing and waits, entry by entry.
 
     Typing is drawn in one piece that ends with its message, however often its author paused.
     """
 
     def __init__(self, session: Session | None = None) -> None:
-        # Who waited is judged as of then: by the log, not by who is there today.
+        # Past waits depend on the log, not on who is present today.
         self._activity = Activity(replace(session, state=None, participants=()) if session else None)
         self._slots: dict[int, _Slot] = {}
         self._length = _SHORTEST_SLOT
@@ -172,7 +172,7 @@ class Timeline:
         return [*lines, *_below(drawing, display, indent, zone)]
 
     def _slot(self, moment: int) -> _Slot:
-        """The slot of that time; all are made longer where there would be too many."""
+        """The slot of that time; slot lengths double when there are too many."""
         number = moment // self._length
         if not self._slots:
             self._begin = self._end = moment

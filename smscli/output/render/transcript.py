@@ -1,4 +1,4 @@
-"""The transcript for people: entries as lines of a terminal, like a good chat log.
+"""Renders transcript entries as terminal lines.
 
 A line is when, a shape and a colour for who, then what. What nobody said (joins, notices, drafts) has a dot
 before it and is dim, so that no message can pass for it.
@@ -42,12 +42,12 @@ _OTHERS = (98, 133, 97)
 _FAMILIES = {Role.CUSTOMER: _CUSTOMERS, Role.AGENT: _AGENTS, None: _OTHERS}
 _DOTS = "·-"
 
-# What a marked span looks like: of a colour that no person has, or between signs that hardly anybody types
-# («these» are quotation marks in half of Europe).
+# Style of matches: a colour that no person has, or brackets that rarely occur in texts («these» are quotation
+# marks in many languages).
 _MARKED = "bold underline color(162)"
 _SIGNS = (("⟦", "⟧"), ("[[", "]]"))
 
-# Sessions have a handful of people; only a hostile server sends so many that they would fill the memory.
+# Bounds the cached colours and labels against a hostile server.
 _MOST_PEOPLE = 4096
 
 _NARROW = 60
@@ -91,12 +91,12 @@ class TranscriptLines:
         self._ascii = display.ascii
         self._zone = zone
         self._many = many
-        self._asked = display.width
-        self._layout = _layout(self._asked, many)
+        self._width = display.width
+        self._layout = _layout(self._width, many)
         self._indent = " " * self._layout.indent
         self._labels: dict[Person | None, _Label] = {}
         self._hues: dict[Person, int] = {}
-        self._met = dict.fromkeys((_CUSTOMERS, _AGENTS, _OTHERS), 0)
+        self._colors_used = dict.fromkeys((_CUSTOMERS, _AGENTS, _OTHERS), 0)
         self._session: str | None = None
         self._whose = ""
         self._date: date | None = None
@@ -117,7 +117,7 @@ class TranscriptLines:
         apart from each other. They are shown bold, underlined and coloured; without colour as `⟦marked⟧`, in
         ASCII `[[marked]]`. Nothing else changes but, for the room that signs take, where lines end.
         """
-        if self._display.width != self._asked:
+        if self._display.width != self._width:
             self._measure()
         message = entry.message
         clock, above = self._clock(message.at)
@@ -129,11 +129,11 @@ class TranscriptLines:
         return f"{above}{self._whose}{self._quiet.before}{clock}{self._quiet.after}{body}"
 
     def gap(self) -> str:
-        """The line that stands where entries were left out."""
+        """The line for entries that were left out."""
         return self._quiet("--") + "\n"
 
     def _quick(self, entry: Entry, label: _Label) -> str | None:
-        """What `_full` says of a plain text, in far less time; None for any other."""
+        """Fast path for plain text: the same as `_full`; None for any other entry."""
         message = entry.message
         text = message.text
         if (
@@ -153,7 +153,7 @@ class TranscriptLines:
         return f"{label.said}{text}{self._quiet(tail)}\n" if tail else f"{label.said}{text}\n"
 
     def _quick_lines(self, text: str, composing: str, label: _Label) -> str | None:
-        """The same, of a text that needs several lines."""
+        """Fast path for plain text of several lines."""
         first, room = self._layout.width - label.cells, self._layout.width - self._layout.indent
         lines = wrap(text, first, room)
         if lines is None or len(composing) > room:
@@ -184,7 +184,7 @@ class TranscriptLines:
     def _spoken(self, message: Message, marks: Sequence[Span]) -> list[list[Piece]]:
         """A message's own words, line by line."""
         if message.type == MessageType.PUSH_URL and message.url:
-            # The words beside a link, where there are any, are what is marked.
+            # Marks belong to the text beside a link, if there is one.
             link = self._cleaned(message.url, () if message.text else marks, self._link)
             below = self._lines(message.text, marks) if message.text else []
             return [[("link: ", self._quiet), *link], *below]
@@ -243,7 +243,7 @@ class TranscriptLines:
         return f"{_TWO[local.hour]}:{_TWO[local.minute]}:{_TWO[local.second]}", above
 
     def _find_offset(self, at: datetime) -> None:
-        """Ask the zone, once for each quarter of an hour: none changes its offset within one."""
+        """Look up the UTC offset, once per quarter of an hour: offsets change at such boundaries only."""
         local = local_time(at, self._zone)
         self._offset = local.utcoffset() or timedelta()
         self._offset_from = at.replace(minute=at.minute // 15 * 15, second=0, microsecond=0)
@@ -276,15 +276,15 @@ class TranscriptLines:
         return "".join(f"{self._strong(line)}\n" for line in session_lines(shown, self._layout.width))
 
     def _measure(self) -> None:
-        """Divide the lines anew."""
-        self._asked = self._display.width
-        self._layout = _layout(self._asked, self._many)
+        """Compute the layout for the current width."""
+        self._width = self._display.width
+        self._layout = _layout(self._width, self._many)
         self._indent = " " * self._layout.indent
         self._labels.clear()
         self._session = None
 
     def _label(self, sender: Participant | None) -> _Label:
-        """Made once for each person and width."""
+        """The label of a person, cached per width."""
         layout = self._layout
         dot, name, ink = _DOTS[self._ascii], "system", self._quiet
         mark = dot
@@ -302,14 +302,14 @@ class TranscriptLines:
         return made
 
     def _hue(self, person: Person) -> int:
-        """A colour of the family of that person's type: the next one, and the same one ever after."""
+        """The person's colour, assigned in turn from the family of their role."""
         family = _FAMILIES[role_of(person[0])]
         if person in self._hues:
             return self._hues[person]
         if len(self._hues) >= _MOST_PEOPLE:
             return family[crc32(repr(person).encode()) % len(family)]
-        hue = self._hues[person] = family[self._met[family] % len(family)]
-        self._met[family] += 1
+        hue = self._hues[person] = family[self._colors_used[family] % len(family)]
+        self._colors_used[family] += 1
         return hue
 
 

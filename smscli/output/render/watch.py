@@ -1,4 +1,4 @@
-"""The live list: sessions with who waits, who types and what was said last, as a picture of a given size."""
+"""Renders the live list: sessions with waiting time, typing and last message, in a given size."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime, tzinfo
@@ -53,7 +53,7 @@ class LiveRow(NamedTuple):
 
 
 class FollowStatus(NamedTuple):
-    """How following goes: in plain words, whether the server answers, and its clock."""
+    """The connection's status in words, whether the server answers, and its clock."""
 
     status: str
     connected: bool
@@ -70,7 +70,7 @@ class LiveList:
         self._zone = zone
 
     def below(self, said: Sequence[str], lines: int) -> list[str]:
-        """The last of what was said, on a few of so many lines."""
+        """The last notices, on at most a quarter of so many lines."""
         most = min(_MOST_BELOW, lines // 4)
         return [self._cut(one, max(self._display.width - 1, 1)) for one in said[len(said) - most :] if most]
 
@@ -101,7 +101,7 @@ class LiveList:
         return fold([(clean(why), self._ink("dim"))], width, width)
 
     def _heading(self, going: FollowStatus, rows: int, width: int) -> str:
-        """How following goes, when that was, and whose sessions these are."""
+        """Connection status, server time, and whose sessions these are."""
         local = local_time(going.at, self._zone) if going.at else None
         clock = [f"{local:%H:%M:%S} {offset_words(local)}"] if local else []
         words = [going.status, *clock, f"{counted(rows, 'SMS session')} {self._whose}"]

@@ -1,4 +1,4 @@
-"""The words in which a transcript tells what happened, whether on a terminal or on a page."""
+"""Wording of transcript entries, for the terminal and for HTML."""
 
 from collections.abc import Iterator, Sequence
 from datetime import date
@@ -11,7 +11,7 @@ from smscli.sanitize import clean
 from smscli.transcript.fold import Entry
 
 NO_TIME = "--:--:--"
-"""The time of day of an entry without a time."""
+"""Shown for an entry without a time."""
 
 _WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _DONE = {
@@ -24,7 +24,7 @@ _NOTICES = frozenset({MessageType.NOTICE.value, MessageType.CUSTOM_NOTICE.value}
 
 
 class EventText(NamedTuple):
-    """What is going on: in our words, then `said` as it came, then in ours again."""
+    """The text of an event: our words around the server's text `said`."""
 
     before: str
     said: str = ""
@@ -33,17 +33,17 @@ class EventText(NamedTuple):
 
 
 def is_spoken(entry: Entry) -> bool:
-    """Whether somebody said it, rather than that it happened."""
+    """Whether it is a message that was sent, rather than an event."""
     return entry.message.type in SAID_TYPES and not entry.draft
 
 
 def said(message: Message) -> str:
-    """What a message says, in whichever field, as it came; an attachment's name is told apart."""
+    """The text of a message, from whichever field has it; attachment names are shown separately."""
     return message.text or message.url or message.notice or ""
 
 
 def happened(entry: Entry) -> EventText:
-    """What an entry tells that is not `is_spoken`."""
+    """The text of an entry that is not `is_spoken`."""
     message = entry.message
     if entry.draft:
         return _quoted(_draft(entry), entry.draft_text)
@@ -61,7 +61,7 @@ def happened(entry: Entry) -> EventText:
 
 
 def remarks(message: Message) -> Iterator[str]:
-    """What a reader must know before the words: who sees them, and whether they came late."""
+    """Remarks before the text: restricted visibility, and late arrival."""
     if message.visibility == "Agents":
         yield "[agents only]"
     elif message.visibility and message.visibility != VISIBLE_TO_ALL:
@@ -71,13 +71,13 @@ def remarks(message: Message) -> Iterator[str]:
 
 
 def typed(entry: Entry) -> str:
-    """How long a message took to type; of less than a second nobody wants to know."""
+    """The composing time; empty under one second."""
     composing = entry.composing or 0.0
     return f"(typed {duration(composing)})" if composing >= 1 and not entry.draft else ""
 
 
 def parts(text: str, marks: Sequence[Span]) -> Iterator[tuple[str, bool]]:
-    """`text` as it came in parts, and whether each is a marked one; none of those divides a `\\r\\n`."""
+    """Splits `text` into parts, each with whether it is marked; no mark splits a `\\r\\n`."""
     place = 0
     for begin, end in marks:
         begin, end = _beside_line_end(text, begin), _beside_line_end(text, min(end, len(text)))
@@ -89,7 +89,7 @@ def parts(text: str, marks: Sequence[Span]) -> Iterator[tuple[str, bool]]:
 
 
 def lamp(connected: bool, ascii: bool) -> str:
-    """The shape that tells whether the server answers."""
+    """The shape for whether the server answers."""
     return ("*" if connected else "o") if ascii else ("●" if connected else "○")
 
 
@@ -104,7 +104,7 @@ def day_words(day: date) -> str:
 
 
 def shown(value: object) -> str:
-    """A JSON value for a person."""
+    """A JSON value as text for a person."""
     if value is None or value == "":
         return "-"
     if isinstance(value, bool):

@@ -86,4 +86,4 @@ def test_who_is_typing_is_masked() -> None:
     one = SessionLog("fold", query.resolve(NOON), FilterTally(query), redact=True)
     one.add(log([("TypingStarted", PEOPLE[0], TEXTS[0])]))
     (typing,) = one.typing(NOON + timedelta(seconds=2))
-    assert (typing.participant.nickname, typing.wording) == ("+** **** ****23", "call ***-***-**11")
+    assert (typing.participant.nickname, typing.preview) == ("+** **** ****23", "call ***-***-**11")

@@ -20,7 +20,7 @@ from smscli.output.export import (
     session_with_activity,
 )
 from smscli.records import message_json
-from smscli.transcript.activity import ActivitySummary, PersonActivity, Wait
+from smscli.transcript.activity import ActivitySummary, CustomerWait, PersonActivity
 from smscli.transcript.fold import Entry
 
 CUSTOMER = {"type": "Customer", "nickname": "PersonP", "participantId": "009052BDEE39003C"}
@@ -155,7 +155,7 @@ SUMMARY = ActivitySummary(
     None,
     14.0,
     3.5,
-    Wait(BEGIN, "PersonP"),
+    CustomerWait(BEGIN, "PersonP"),
     ("PersonP",),
     Message(
         "0000Na9B26EF002G",

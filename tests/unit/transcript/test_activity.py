@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smscli.model import Message, Participant, Session
-from smscli.transcript.activity import Activity, ActivitySummary, PersonActivity, Wait
+from smscli.transcript.activity import Activity, ActivitySummary, CustomerWait, PersonActivity
 
 NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
 KIWI = Participant("Customer", "kiwi", "C1")
@@ -66,7 +66,7 @@ def test_a_session_in_figures() -> None:
         last_message_at=after(60),
         first_response_seconds=30.0,
         waiting_seconds=30.0,
-        wait=Wait(NOON + timedelta(seconds=60), "kiwi"),
+        wait=CustomerWait(NOON + timedelta(seconds=60), "kiwi"),
         typing=("ana", "A7"),
         last_message=last,
     )
@@ -416,12 +416,14 @@ def test_who_waits(messages: list[Message], seconds: float | None) -> None:
 
 
 def test_an_invitation_waits_since_it_was_received() -> None:
-    assert Activity(INVITED).wait() == Wait(NOON - timedelta(seconds=30), "kiwi", no_agent=True)
-    assert Activity(replace(INVITED, participants=())).wait() == Wait(INVITED.received, None, no_agent=True)
+    assert Activity(INVITED).wait() == CustomerWait(NOON - timedelta(seconds=30), "kiwi", no_agent=True)
+    assert Activity(replace(INVITED, participants=())).wait() == CustomerWait(
+        INVITED.received, None, no_agent=True
+    )
     assert Activity(replace(INVITED, received=None)).wait() is None
     assert Activity(replace(INVITED, participants=(KIWI, ANA))).wait() is None
     supervisor = replace(BEN, visibility="Agents")
-    assert Activity(replace(INVITED, participants=(supervisor,))).wait() == Wait(
+    assert Activity(replace(INVITED, participants=(supervisor,))).wait() == CustomerWait(
         NOON - timedelta(seconds=30), None, no_agent=True
     )
     assert Activity(replace(INVITED, state="Revoked")).wait() is None
@@ -429,18 +431,22 @@ def test_an_invitation_waits_since_it_was_received() -> None:
 
 def test_the_earlier_of_a_text_and_no_agent_counts() -> None:
     log = [said(KIWI, -60)]
-    assert counted(*log, session=INVITED).wait() == Wait(NOON - timedelta(seconds=60), "kiwi")
+    assert counted(*log, session=INVITED).wait() == CustomerWait(NOON - timedelta(seconds=60), "kiwi")
     log = [said(KIWI, -10)]
-    assert counted(*log, session=INVITED).wait() == Wait(NOON - timedelta(seconds=30), "kiwi", no_agent=True)
+    assert counted(*log, session=INVITED).wait() == CustomerWait(
+        NOON - timedelta(seconds=30), "kiwi", no_agent=True
+    )
     # An agent who only the session says is there attends; the text still waits.
     attended = replace(INVITED, participants=(KIWI, ANA))
-    assert counted(*log, session=attended).wait() == Wait(NOON - timedelta(seconds=10), "kiwi")
+    assert counted(*log, session=attended).wait() == CustomerWait(NOON - timedelta(seconds=10), "kiwi")
 
 
 def test_a_visibility_that_the_session_tells_beats_the_logs() -> None:
     log = [said(ANA, 0, "ParticipantJoined")]
     coach = replace(INVITED, participants=(KIWI, replace(ANA, visibility="Agents")))
-    assert counted(*log, session=coach).wait() == Wait(NOON - timedelta(seconds=30), "kiwi", no_agent=True)
+    assert counted(*log, session=coach).wait() == CustomerWait(
+        NOON - timedelta(seconds=30), "kiwi", no_agent=True
+    )
     assert counted(*log, session=INVITED).wait() is None
 
 
@@ -450,7 +456,7 @@ def test_a_session_that_changes_is_judged_anew() -> None:
     activity.session = replace(INVITED, state="Completed")
     assert activity.wait() is None
     activity.session = replace(INVITED, state="Chatting", participants=(KIWI, ANA))
-    assert activity.wait() == Wait(NOON, "kiwi")
+    assert activity.wait() == CustomerWait(NOON, "kiwi")
 
 
 def test_case_b1_a_customer_who_left_after_an_inactivity_notice_does_not_wait() -> None:
@@ -461,7 +467,7 @@ def test_case_b1_a_customer_who_left_after_an_inactivity_notice_does_not_wait() 
         said(KIWI, 2),
         said(None, 3, "Notice"),
     ]
-    assert counted(*log, session=session).wait() == Wait(NOON + timedelta(seconds=2), "kiwi")
+    assert counted(*log, session=session).wait() == CustomerWait(NOON + timedelta(seconds=2), "kiwi")
     log.append(said(KIWI, 4, "ParticipantLeft"))
     assert counted(*log, session=session).wait() is None
 
@@ -488,7 +494,7 @@ def test_the_one_who_waits_is_named_until_an_answer_comes() -> None:
 def test_nobody_waits_in_an_ended_session_nor_for_so_long_without_a_clock() -> None:
     activity = counted(said(KIWI, 0))
     assert activity.summary(None).waiting_seconds is None
-    assert activity.summary(None).wait == Wait(NOON, "kiwi")
+    assert activity.summary(None).wait == CustomerWait(NOON, "kiwi")
     activity.session = Session("S1", "Completed")
     assert activity.summary(after(100)) == replace(
         activity.summary(after(100)), waiting_seconds=None, wait=None
@@ -497,7 +503,7 @@ def test_nobody_waits_in_an_ended_session_nor_for_so_long_without_a_clock() -> N
 
 def test_a_customer_who_never_stops_takes_constant_memory() -> None:
     activity = counted(said(ANA, -1), *[said(KIWI, n) for n in range(3000)])
-    assert activity.wait() == Wait(NOON, "kiwi")
+    assert activity.wait() == CustomerWait(NOON, "kiwi")
     activity.add(said(ANA, 3001))
     assert activity.wait() is None
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from smscli.model import Participant, Session
 from smscli.output.columns import COLUMNS, parse_columns, user_data_column
 from smscli.output.render.tables import pairs_table, session_card, sessions_table
-from smscli.transcript.activity import ActivitySummary, PersonActivity, Wait
+from smscli.transcript.activity import ActivitySummary, CustomerWait, PersonActivity
 
 CUSTOMER = Participant("Customer", "PersonP", "009052BDEE39003C", "All")
 AGENT = Participant("Agent", "Agent1", "009052BDEE4A003E", "All")
@@ -283,7 +283,7 @@ SUMMARY = ActivitySummary(
     RECEIVED + timedelta(hours=1),
     14.2,
     125.0,
-    Wait(RECEIVED + timedelta(hours=1), "PersonP"),
+    CustomerWait(RECEIVED + timedelta(hours=1), "PersonP"),
     ("PersonP",),
 )
 
@@ -328,7 +328,9 @@ def test_people_who_are_neither_and_days_and_waits_in_words() -> None:
     bot = PersonActivity(
         "B1", None, "Bot", 1, None, RECEIVED - timedelta(days=1), None, True, visibility="Agents"
     )
-    summary = ActivitySummary(1, (bot,), RECEIVED, RECEIVED, None, 61.0, Wait(RECEIVED, None, no_agent=True))
+    summary = ActivitySummary(
+        1, (bot,), RECEIVED, RECEIVED, None, 61.0, CustomerWait(RECEIVED, None, no_agent=True)
+    )
     card = session_card(FULL, summary, Paper(90), zone=PACIFIC)
     assert "│ ■ - (Bot, Agents) │ B1 │ 1        │ -     │ 2013-12-26 13:16:41 │ -    │\n" in card
     assert "  waiting         1 min 1 s, no agent since 2013-12-27 13:16:41\n" in card
