@@ -31,6 +31,7 @@ class Arrival(NamedTuple):
     number: int
     published: float
     printed: float
+    session_id: str
 
 
 class Tail:
@@ -50,7 +51,7 @@ class Tail:
             message = json.loads(line)
             if number := _TEXT.fullmatch(message.get("text") or ""):
                 published = datetime.fromisoformat(message["timestamp"]).timestamp()
-                found.append(Arrival(int(number[1]), published, printed))
+                found.append(Arrival(int(number[1]), published, printed, message["sessionId"]))
         return found
 
     def count(self, text: str) -> int:
