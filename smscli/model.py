@@ -246,17 +246,14 @@ class Listing(NamedTuple):
         return next((ids[near] for near in get_close_matches(sought[:100], ids, n=1, cutoff=0.8)), None)
 
 
-READ_RETRIES = 2
-"""How often a one-shot command repeats a read that failed temporarily."""
-
-
 class Reads(Protocol):
     """Where sessions and messages come from: the server, a recording or a stream, masked or not.
 
-    Each read raises SmscliError. `retries` is how often a read that failed temporarily is repeated.
+    Each read raises SmscliError. `retries` is how often a read that failed temporarily is repeated,
+    by default as often as in a one-shot command.
     """
 
-    def sessions(self, *, retries: int = READ_RETRIES) -> Listing:
+    def sessions(self, *, retries: int | None = None) -> Listing:
         """The sessions of the signed-in user, of a recording or of a stream."""
         ...
 
@@ -266,7 +263,7 @@ class Reads(Protocol):
         start: int | None = None,
         count: int | None = None,
         *,
-        retries: int = READ_RETRIES,
+        retries: int | None = None,
     ) -> Page:
         """One page of a session's messages, from index `start` on and at most `count` of them."""
         ...

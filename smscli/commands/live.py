@@ -10,10 +10,11 @@ from smscli.context import AppContext, masked
 from smscli.errors import SmscliError
 from smscli.follow.cursor import Cursor
 from smscli.follow.feed import READS_UNDER_WAY, FollowSettings, Wait, follow
+from smscli.follow.rate import DEFAULT_INTERVAL
 from smscli.follow.requests import Answer, ListRequest, MessagesRequest, Request, SignInRequest
+from smscli.follow.schedule import CONNECTION_LOST
 from smscli.gws.pool import Inbox, Pool
 from smscli.model import (
-    READ_RETRIES,
     Event,
     Listing,
     ListRead,
@@ -45,7 +46,7 @@ def events(
     ids: Sequence[str] | None,
     *,
     wait: Wait,
-    interval: float,
+    interval: float | None,
     pushed: bool,
     resume: Mapping[str, Cursor] | None = None,
 ) -> Iterator[Event]:
@@ -55,7 +56,7 @@ def events(
         ids,
         wait=wait,
         clock=app.clock,
-        settings=FollowSettings(interval, pushed and app.server_info.trusted),
+        settings=FollowSettings(interval or DEFAULT_INTERVAL, pushed and app.server_info.trusted),
         resume=resume,
         debug=app.debug if app.settings.debug else None,
     )
@@ -129,7 +130,7 @@ class FollowReads:
     def _result(self, client: "GwsClient", request: Request) -> Listing | Page | None:
         match request:
             case ListRequest(is_first):
-                retries = READ_RETRIES if is_first else 0
+                retries = None if is_first else 0
                 return masked(client, self._lists_redacted).sessions(retries=retries)
             case MessagesRequest(session_id, start, length):
                 return masked(client, self._redact).page(session_id, start, length, retries=0)
@@ -165,7 +166,7 @@ class StatusReporter:
 
     def _turn(self, turn: Notice) -> None:
         if turn.kind == "lost" and turn.session_id is None:
-            self.status = "connection lost, retrying"
+            self.status = CONNECTION_LOST
         elif turn.kind == "reconnected":
             self.status = _LIVE
         self._app.notice(turn.kind, turn.message, turn.session_id)

@@ -13,7 +13,6 @@ if TYPE_CHECKING:
 
 # The server counts in Java integers.
 _MAX_INDEX = 2**31 - 1
-_DEFAULT_INTERVAL = 2.0
 
 ProfileOption = Annotated[
     str | None, typer.Option("--profile", "-p", metavar="NAME", help="Saved profile to use.")
@@ -264,12 +263,10 @@ def uses_push(value: str | None) -> bool:
     return value != "off"
 
 
-def interval_seconds(value: float | None) -> float:
-    """The polling interval. UsageError."""
+def interval_seconds(value: float | None) -> float | None:
+    """The polling interval; None for the default. UsageError."""
     # A shorter one only meets the request limit; one over a day is a mistake.
-    if value is None:
-        return _DEFAULT_INTERVAL
-    if not 0.1 <= value <= 86400:
+    if value is not None and not 0.1 <= value <= 86400:
         raise UsageError(f"--interval takes 0.1 to 86400 seconds, not {value:g}")
     return value
 

@@ -49,7 +49,7 @@ class WatchOptions:
 
     query: ListQuery
     waiting: str | None
-    interval: float
+    interval: float | None
     pushed: bool
     redact: bool
     zone: tzinfo | None

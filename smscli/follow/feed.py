@@ -23,7 +23,7 @@ from smscli.errors import (
     did_you_mean,
 )
 from smscli.follow.cursor import Cursor, PageRequest
-from smscli.follow.rate import Trust, Window
+from smscli.follow.rate import DEFAULT_INTERVAL, Trust, Window
 from smscli.follow.requests import Answer, ListRequest, MessagesRequest, Request, SignInRequest
 from smscli.follow.schedule import (
     SLOW,
@@ -69,7 +69,7 @@ class FollowSettings:
     """How to follow: `interval` in seconds between polls; `trusted`: push is tried, and the last run
     could rely on it."""
 
-    interval: float = 2.0
+    interval: float = DEFAULT_INTERVAL
     trusted: bool = False
 
 

@@ -13,6 +13,8 @@ from smscli.follow.cursor import Cursor, PageRequest, PageResult
 from smscli.follow.rate import Rhythm
 from smscli.model import Listing, Notice, Page, Session, SessionEnded
 
+CONNECTION_LOST = "connection lost, retrying"
+
 SLOW = 0.5
 """A session is slow after a read that took longer, in seconds."""
 
@@ -354,7 +356,7 @@ class Connection:
             self.tries = 0
             if self._lost_since is None:
                 self._lost_since, self._late = now, 0
-                yield Notice("lost", f"connection lost, retrying ({error.message})")
+                yield Notice("lost", f"{CONNECTION_LOST} ({error.message})")
             self._retry_later(now, jitter)
 
     def _retry_later(self, now: float, jitter: float) -> None:

@@ -14,7 +14,7 @@ from smscli.errors import NotFound, ServerError, SmscliError, did_you_mean
 from smscli.gws import decode
 from smscli.gws.http import HttpResponse, ResponseTooLarge, Server, Transport
 from smscli.gws.responses import is_invalid_parameter, parse, retry_pause
-from smscli.model import READ_RETRIES, Listing, Message, Page
+from smscli.model import Listing, Message, Page
 from smscli.paging import Paging
 
 if TYPE_CHECKING:
@@ -26,6 +26,8 @@ __all__ = ["GwsClient", "Server"]
 SPELLINGS = ("smsessions", "smssessions")
 # One-shot commands give up after this many seconds of waiting in all.
 _MAX_WAIT = 3.0
+# Of a read that failed temporarily, in one-shot commands.
+_RETRIES = 2
 # With the main thread's own request that makes at most four at a time.
 _MAX_PREFETCHED = 3
 
@@ -138,11 +140,11 @@ class GwsClient:
         """The services behind this server and their status (Services page)."""
         return self._resource("services", {"fields": "*"}, decode.services_from_json)
 
-    def sessions(self, *, retries: int = READ_RETRIES) -> Listing:
+    def sessions(self, *, retries: int | None = None) -> Listing:
         """The user's live sessions. Raises ServerError if neither spelling of the path leads to a list."""
         return self.inspect_sessions(retries=retries)[0]
 
-    def inspect_sessions(self, *, retries: int = READ_RETRIES) -> tuple[Listing, object]:
+    def inspect_sessions(self, *, retries: int | None = None) -> tuple[Listing, object]:
         """Like `sessions`, with the JSON document as the server sent it."""
         for spelling in self._spellings():
             try:
@@ -160,7 +162,7 @@ class GwsClient:
         start: int | None = None,
         count: int | None = None,
         *,
-        retries: int = READ_RETRIES,
+        retries: int | None = None,
     ) -> Page:
         """One page of a session's messages, from index `start` on and at most `count` of them.
 
@@ -287,7 +289,7 @@ class GwsClient:
             if self._on_spelling:
                 self._on_spelling(spelling)
 
-    def _listing(self, spelling: str, retries: int = READ_RETRIES) -> tuple[Listing, object]:
+    def _listing(self, spelling: str, retries: int | None = None) -> tuple[Listing, object]:
         response = self._get(f"me/{spelling}", {"fields": "*"}, decode.sessions_from_json, retries=retries)
         sessions, uris_only, skipped = response.value
         self._report_skipped(skipped, None)
@@ -307,7 +309,7 @@ class GwsClient:
         session_id: str,
         window: PageWindow,
         *,
-        retries: int = READ_RETRIES,
+        retries: int | None = None,
         prefetched: HttpResponse | SmscliError | None = None,
     ) -> Page:
         response = self._messages(spelling, session_id, window, retries=retries, prefetched=prefetched)
@@ -319,7 +321,7 @@ class GwsClient:
         session_id: str,
         window: PageWindow,
         *,
-        retries: int = READ_RETRIES,
+        retries: int | None = None,
         prefetched: HttpResponse | SmscliError | None = None,
     ) -> ParsedResponse[decode.DecodedMessages]:
         # None of these three is a path segment: a server or proxy that normalizes paths would read another.
@@ -409,11 +411,12 @@ class GwsClient:
         query: Mapping[str, str],
         parser: Callable[[object], _T],
         *,
-        retries: int = READ_RETRIES,
+        retries: int | None = None,
         prefetched: HttpResponse | SmscliError | None = None,
     ) -> ParsedResponse[_T]:
         """One read, retried while it fails temporarily; `prefetched` is the result of the first try."""
         failures, waited = 0, 0.0
+        limit = _RETRIES if retries is None else retries
         while True:
             try:
                 if isinstance(prefetched, SmscliError):
@@ -426,7 +429,7 @@ class GwsClient:
             except SmscliError as error:
                 failures += 1
                 pause = retry_pause(error, failures)
-                if pause is None or failures > retries or waited + pause > _MAX_WAIT:
+                if pause is None or failures > limit or waited + pause > _MAX_WAIT:
                     raise
             prefetched = None
             waited += pause

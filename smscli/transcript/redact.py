@@ -10,7 +10,7 @@ from functools import lru_cache
 from itertools import pairwise
 from operator import is_
 
-from smscli.model import READ_RETRIES, Json, Listing, Message, Page, Participant, Reads, Session
+from smscli.model import Json, Listing, Message, Page, Participant, Reads, Session
 from smscli.transcript.fold import ActiveTyping, Entry
 
 MASK = "***"
@@ -179,7 +179,7 @@ class MaskedReads:
     def __init__(self, reads: Reads) -> None:
         self._reads = reads
 
-    def sessions(self, *, retries: int = READ_RETRIES) -> Listing:
+    def sessions(self, *, retries: int | None = None) -> Listing:
         return mask_listing(self._reads.sessions(retries=retries))
 
     def page(
@@ -188,7 +188,7 @@ class MaskedReads:
         start: int | None = None,
         count: int | None = None,
         *,
-        retries: int = READ_RETRIES,
+        retries: int | None = None,
     ) -> Page:
         return mask_page(self._reads.page(session_id, start, count, retries=retries))
 
