@@ -2,6 +2,7 @@
 
 import signal
 import sys
+from io import TextIOWrapper
 
 
 def main() -> None:
@@ -9,6 +10,10 @@ def main() -> None:
     # Until `cli` installs its handlers, Ctrl-C ends the process without Python's traceback.
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
+    # Output for pipes ends its lines with LF on every platform; help and version are written as text.
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(newline="\n")
     if sys.argv[1:] == ["--version"]:
         sys.exit(_version())
     if sys.argv[1:2] == ["__complete"]:
@@ -42,11 +47,12 @@ def _version() -> int:
         sys.stdout.write(f"smscli {__version__}\n")
         sys.stdout.flush()
         return 0
-    except BrokenPipeError:
-        sys.stdout = None
-        return 141
     except (OSError, AttributeError) as error:  # stdout is None if the process was started without one
         sys.stdout = None
+        from smscli.output.console import is_reader_gone
+
+        if isinstance(error, OSError) and is_reader_gone(error, 1):
+            return 141
         if sys.stderr:
             reason = getattr(error, "strerror", "it is closed")
             sys.stderr.write(f"error: output can't be written: {reason}\n")

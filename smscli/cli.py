@@ -15,6 +15,7 @@ from typer.core import TyperCommand, TyperGroup
 from smscli.commands import options
 from smscli.context import AppContext
 from smscli.errors import InternalError, LocalError, ReaderGone, SmscliError, UsageError
+from smscli.output.console import is_reader_gone
 from smscli.output.terminal import Terminal
 from smscli.settings.config import CliOptions
 from smscli.signals import StopSignal, stop_signals_raised
@@ -262,6 +263,11 @@ def _run(app: AppContext, arguments: Sequence[str]) -> int:
     except SystemExit as error:
         # typer exits by itself only when the reader of its help has closed the pipe.
         raise ReaderGone from error
+    except OSError as error:
+        # typer knows the error of POSIX only.
+        if error.filename is None and is_reader_gone(error, 1):
+            raise ReaderGone from error
+        raise
     return result if isinstance(result, int) else 0
 
 

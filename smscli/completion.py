@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from smscli.output.console import console_api, shell_encoding
+
 if TYPE_CHECKING:
     from smscli.context import AppContext
     from smscli.model import Session
@@ -82,7 +84,7 @@ def run(words: Sequence[str]) -> int:
     deadline = time.monotonic() + _TIME_LIMIT
     with suppress(Exception):
         # A keyring's back end must not write into the completions: stdout itself may be detached.
-        output, encoding = os.dup(sys.stdout.fileno()), sys.stdout.encoding or "utf-8"
+        output, encoding = os.dup(sys.stdout.fileno()), shell_encoding(console_api(), sys.stdout)
         found = complete(
             words,
             os.environ,

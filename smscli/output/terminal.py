@@ -12,11 +12,12 @@ import signal
 import sys
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from io import BytesIO
 from types import FrameType
 
 from smscli.errors import LocalError, ReaderGone
+from smscli.output.console import ConsoleApi, console_api, enable_escape_sequences
 from smscli.output.writer import Stream
 from smscli.signals import raise_again, shutdown_time_left, signals_deferred
 
@@ -61,11 +62,28 @@ class Terminal:
         self._suspend_signal: int | None = None
         self._handles_ctrl_z = False
         self._queued: deque[tuple[Stream, str]] = deque()
+        self._console_modes = ExitStack()
 
     @classmethod
     def of_process(cls, environ: Mapping[str, str], *, json: bool = False) -> "Terminal":
         """The terminal of this process's stdout and stderr; `json`: both get JSON only."""
-        return cls(Stream.of(sys.stdout, json=json), Stream.of(sys.stderr, json=json), environ)
+        streams = Stream.of(sys.stdout, json=json), Stream.of(sys.stderr, json=json)
+        return cls.of_streams(*streams, environ, console_api())
+
+    @classmethod
+    def of_streams(
+        cls, out: Stream, err: Stream, environ: Mapping[str, str], api: ConsoleApi | None
+    ) -> "Terminal":
+        """A terminal that makes its consoles interpret escape sequences until it is closed.
+
+        Where one of them can't, it is used like a dumb terminal.
+        """
+        terminals = [one.fd for one in (out, err) if one.tty and one.fd is not None]
+        restoring = [enable_escape_sequences(api, fd) for fd in terminals]
+        terminal = cls(out, err, environ if all(restoring) else {**environ, "TERM": "dumb"})
+        for restore in filter(None, restoring):
+            terminal._console_modes.callback(restore)
+        return terminal
 
     def isolate(self) -> None:
         """Discard what other code of this process writes to stdout and stderr from now on."""
@@ -223,6 +241,10 @@ class Terminal:
     def close(self) -> None:
         """Remove picture and live line and write out the buffer; raises what `flush` raises. After a signal
         the shell's prompt begins on a line of its own."""
+        with self._console_modes:
+            self._close()
+
+    def _close(self) -> None:
         self._line = None
         if self._handles_ctrl_z and _CTRL_Z is not None:
             signal.signal(_CTRL_Z, signal.SIG_DFL)

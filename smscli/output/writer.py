@@ -2,21 +2,20 @@
 
 import codecs
 import errno
-import locale
 import os
-import select
-import stat
 import sys
 from typing import Protocol, Self, TextIO
 
 from smscli.errors import LocalError, ReaderGone
+from smscli.output.console import (
+    file_mode,
+    has_reader,
+    is_reader_gone,
+    room,
+    terminal_encoding,
+    whole_characters,
+)
 from smscli.signals import shutdown_time_left, signals_deferred
-
-# What can be written without blocking when a terminal or a pipe is writable.
-_AT_ONCE = getattr(select, "PIPE_BUF", 512)
-# An empty pipe has this much room, and files don't block.
-_CHUNK = 64 * 1024
-_GONE = frozenset({errno.EPIPE, errno.ECONNRESET, errno.ESHUTDOWN})
 
 
 def _visible(error: UnicodeError) -> tuple[str, int]:
@@ -56,10 +55,8 @@ class Stream:
         self.encoding = encoding
         self._error_handler = "smscli.escaped" if json else "smscli.visible"
         self._raw = raw
-        self._fd = _selectable(raw)
-        mode = _file_mode(self._fd)
-        self._is_pipe = stat.S_ISFIFO(mode)
-        self._is_file = not tty and (stat.S_ISREG(mode) or stat.S_ISCHR(mode))
+        self.fd = _descriptor(raw)
+        self._mode = file_mode(self.fd)
         self._buffer = b""
         self._failed = False
 
@@ -70,16 +67,17 @@ class Stream:
             return cls(None, tty=False)
         raw: Raw = getattr(file.buffer, "raw", file.buffer)
         tty = file.isatty()
-        return cls(raw, tty=tty, encoding=_terminal_encoding(file) if tty else "utf-8", json=json)
+        return cls(raw, tty=tty, encoding=terminal_encoding(file) if tty else "utf-8", json=json)
 
     def detach(self) -> None:
         """Write to a duplicate of the file descriptor from now on; the original one discards what it gets."""
-        if self._fd is None:
+        # A Windows console is known by its first descriptors only.
+        if self.fd is None or (self.tty and sys.platform == "win32"):
             return
-        self._raw = os.fdopen(os.dup(self._fd), "wb", buffering=0)
+        self._raw = os.fdopen(os.dup(self.fd), "wb", buffering=0)
         with open(os.devnull, "wb") as discard:
-            os.dup2(discard.fileno(), self._fd)
-        self._fd = self._raw.fileno()
+            os.dup2(discard.fileno(), self.fd)
+        self.fd = self._raw.fileno()
 
     def shows(self, characters: str) -> bool:
         """Whether its encoding has all of these characters."""
@@ -106,80 +104,34 @@ class Stream:
     def drain(self) -> None:
         """Write the buffer. A signal may interrupt it; the next call writes the rest if there is time."""
         while self._buffer:
-            room = self._await_room()
-            if not room:
+            # Signals may interrupt the wait, never the write.
+            size = room(self.fd, self._mode, tty=self.tty, timeout=shutdown_time_left())
+            if not size:
                 self._failed, self._buffer = True, b""
                 return
             with signals_deferred():
-                self._buffer = self._buffer[self._write_some(room) :]
+                self._buffer = self._buffer[self._write_some(size) :]
 
     def check(self) -> None:
         """Raise ReaderGone if the pipe has no reader any more."""
-        if self._fd is None or self.tty:
-            return
-        poll = select.poll()
-        poll.register(self._fd, 0)
-        if any(events & select.POLLERR for _, events in poll.poll(0)):
+        if self.fd is not None and not self.tty and not has_reader(self.fd):
             raise ReaderGone
 
-    def _await_room(self) -> int:
-        """Wait until a write doesn't block; signals may interrupt the wait, never the write.
-
-        Returns how many bytes can be written; 0 when the shutdown time is over.
-        """
-        if self._fd is None:
-            return _AT_ONCE
-        if not select.select([], [self._fd], [], shutdown_time_left())[1]:
-            return 0
-        return _CHUNK if self._has_much_room(self._fd) else _AT_ONCE
-
-    def _has_much_room(self, fd: int) -> bool:
-        """Whether a whole chunk can be written without blocking."""
-        if not self._is_pipe:
-            return self._is_file
-        import fcntl
-        import termios
-
-        try:
-            unread = fcntl.ioctl(fd, termios.FIONREAD, bytes(4))
-            return not any(unread) and fcntl.fcntl(fd, fcntl.F_GETPIPE_SZ) >= _CHUNK
-        except (OSError, AttributeError):  # not every system has these calls
-            return False
-
-    def _write_some(self, room: int) -> int:
+    def _write_some(self, size: int) -> int:
         try:
             if self._raw is None:
                 raise OSError(errno.EBADF, "it is closed")
-            return self._raw.write(self._buffer[:room]) or 0
+            return self._raw.write(self._buffer[: whole_characters(self._buffer, size)]) or 0
         except OSError as error:
             self._failed, self._buffer = True, b""
-            if error.errno in _GONE:
+            if is_reader_gone(error, self.fd):
                 raise ReaderGone from error
             raise LocalError(f"output can't be written: {error.strerror or error}") from error
 
 
-def _selectable(raw: Raw | None) -> int | None:
-    """The file descriptor for `select`; None where that is not possible."""
+def _descriptor(raw: Raw | None) -> int | None:
+    """The file descriptor; None for a stream in memory."""
     try:
-        return raw.fileno() if raw is not None and sys.platform != "win32" else None
+        return raw.fileno() if raw is not None else None
     except (OSError, ValueError):
         return None
-
-
-def _file_mode(fd: int | None) -> int:
-    """The file's mode; 0 where unknown."""
-    try:
-        return 0 if fd is None else os.fstat(fd).st_mode
-    except OSError:
-        return 0
-
-
-def _terminal_encoding(file: TextIO) -> str:
-    """The terminal's encoding. In the C locale that is ASCII, although Python would write UTF-8."""
-    if file.encoding.lower().replace("_", "-") != "utf-8" or sys.platform == "win32":
-        return file.encoding
-    named = locale.getencoding()
-    try:
-        return codecs.lookup(named).name
-    except LookupError:
-        return "ascii"

@@ -24,11 +24,13 @@ print({_TOLD!r} + " ".join(sorted(sys.modules)), file=sys.stderr)
 _NOTHING = f"import sys; print({_TOLD!r} + ' '.join(sorted(sys.modules)), file=sys.stderr)"
 
 VERSION = {"smscli", "smscli.__main__"}
-COMPLETION = {"smscli", "smscli.__main__", "smscli.completion"}
+COMPLETION = {
+    "smscli", "smscli.__main__", "smscli.completion", "smscli.output", "smscli.output.console",
+}  # fmt: skip
 HELP = {
     "smscli", "smscli.__main__", "smscli.cli", "smscli.settings.config", "smscli.context", "smscli.errors",
-    "smscli.commands", "smscli.commands.options", "smscli.output", "smscli.output.writer", "smscli.settings",
-    "smscli.settings.auth_schemes",
+    "smscli.commands", "smscli.commands.options", "smscli.output", "smscli.output.console",
+    "smscli.output.writer", "smscli.settings", "smscli.settings.auth_schemes",
     "smscli.settings.files", "smscli.signals", "smscli.settings.urls",
     "smscli.output.terminal", "smscli.sanitize",
 }  # fmt: skip

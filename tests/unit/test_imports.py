@@ -10,7 +10,7 @@ from tests.support.paths import PACKAGE
 # Our own rooms and ground-floor modules that each room may import.
 OURS: dict[str, set[str]] = {
     "__init__": set(),
-    "__main__": {"cli", "completion", ""},
+    "__main__": {"cli", "completion", "output", ""},
     "errors": set(),
     "sanitize": set(),
     "signals": set(),
