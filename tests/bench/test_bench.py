@@ -182,6 +182,7 @@ def test_what_a_program_prints_must_begin_and_end_as_it_should() -> None:
         check(table, os.environ, 2, 2, rb"one.*", rb"five")
 
 
+@pytest.mark.slow
 def test_the_memory_of_a_program_is_its_peak() -> None:
     # More than the peak of the test process.
     most = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10) + 100
@@ -195,6 +196,7 @@ def test_memory_below_the_peak_of_the_bench_is_not_measured() -> None:
         _ = run([sys.executable, "-S", "-E", "-c", ""], os.environ).peak
 
 
+@pytest.mark.slow
 def test_list_is_one_request(tmp_path: Path) -> None:
     lines = list(measured(ROWS["requests-list"], BenchRun(tmp_path), "requests-list"))
 

@@ -200,6 +200,7 @@ def test_a_tail_without_push_gets_no_faults_of_the_channel() -> None:
     assert {len(share) for share in shares} == {9, 10}
 
 
+@pytest.mark.slow
 def test_a_recorder_that_ends_by_itself_is_a_failure(tmp_path: Path) -> None:
     bench = BenchRun(tmp_path)
     with bench.serve(sessions=1, messages=2) as server:
@@ -209,6 +210,7 @@ def test_a_recorder_that_ends_by_itself_is_a_failure(tmp_path: Path) -> None:
             recorder.await_all(server, 30)
 
 
+@pytest.mark.slow
 def test_a_real_recording_is_judged_by_the_real_log(tmp_path: Path) -> None:
     bench = BenchRun(tmp_path)
     with bench.serve(sessions=2, messages=3) as server:

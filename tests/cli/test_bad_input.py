@@ -63,6 +63,7 @@ class Shell:
         return done.returncode, done.stdout, done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("share", [0.0, 0.5, 1.0], ids=["at once", "half-way", "at the end"])
 def test_a_page_for_which_the_disk_has_no_room_is_one_line_and_no_file(
     shell: Shell, server: FakeServer, tmp_path: Path, share: float

@@ -379,6 +379,7 @@ def faulty(smscli: Smscli, kind: str, path_part: str) -> tuple[Outcome, dict[str
         return checked(smscli, server, "--timeout", timeout)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_fault_of_the_first_answer_fails_one_check_and_stops_the_rest(smscli: Smscli, kind: str) -> None:
     outcome, said = faulty(smscli, kind, "me")

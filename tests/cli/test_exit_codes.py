@@ -78,13 +78,13 @@ FAILED = [
 
 
 @pytest.mark.parametrize("line", RIGHT)
-def test_a_command_line_that_is_right_ends_with_0(smscli: Smscli, line: str) -> None:
+def test_a_valid_command_line_ends_with_0(smscli: Smscli, line: str) -> None:
     outcome = smscli(*line.split())
     assert (outcome.code, outcome.err.startswith("error")) == (0, False), outcome.err
 
 
 @pytest.mark.parametrize("line", WRONG)
-def test_wrong_usage_ends_with_2_and_says_nothing_else(smscli: Smscli, line: str) -> None:
+def test_wrong_usage_ends_with_2_and_prints_one_error(smscli: Smscli, line: str) -> None:
     outcome = smscli(*line.split(), "--json", SMSCLI_DEMO="1")
     error = json.loads(outcome.err)["error"]
     assert (outcome.code, outcome.out, error["kind"], error["exitCode"]) == (2, "", "usage", 2)

@@ -19,7 +19,7 @@ from smscli.output.terminal import Terminal
 from smscli.settings.credentials import Keyring
 from tests.server.options import Options
 from tests.server.server import FakeServer
-from tests.support.command import Smscli, running
+from tests.support.command import COMPLETE, Smscli, running
 from tests.support.odd_keyrings import Hanging
 from tests.support.on_terminal import OnTerminal
 
@@ -213,6 +213,7 @@ def test_ctrl_c_ends_the_wait_for_the_keyring(environ: Environ, arguments: list[
         assert [line for line in seen.screen if line] == ["waiting for the keyring to be unlocked"]
 
 
+@pytest.mark.slow
 def test_a_signal_ends_the_wait_in_a_pipe(environ: Environ) -> None:
     asked = Path(environ["TEST_UNLOCKED"]).with_name("asked")
     with running(silent(environ), "list") as child:
@@ -240,6 +241,7 @@ def of_kind(environ: Environ, kind: str) -> Environ:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", [["list", "--json"], ["messages", ID, "--jsonl"], ["list"]], ids=" ".join)
 def test_a_back_end_that_prints_does_not_write_to_our_output(
     smscli: Smscli, server: FakeServer, environ: Environ, command: list[str]
@@ -249,12 +251,14 @@ def test_a_back_end_that_prints_does_not_write_to_our_output(
     assert (code, out, err) == (0, expected.out, expected.err)
 
 
+@pytest.mark.slow
 def test_a_back_end_that_prints_and_fails_leaves_one_json_line(environ: Environ) -> None:
     code, out, err, _ = timed(["list", "--json"], of_kind(environ, "Failing"))
     assert (code, out) == (4, "")
     assert json.loads(err)["error"]["message"] == "the keyring can't be used: no session bus"
 
 
+@pytest.mark.slow
 def test_a_back_end_that_prints_for_ever_leaves_one_line(environ: Environ) -> None:
     code, out, err, _ = timed(["list"], of_kind(environ, "Stuck"))
     late = as_lines(("the keyring did not answer within 5 seconds", WITHOUT_KEYRING))
@@ -262,8 +266,9 @@ def test_a_back_end_that_prints_for_ever_leaves_one_line(environ: Environ) -> No
 
 
 def test_a_back_end_that_prints_does_not_write_into_completions(server: FakeServer, environ: Environ) -> None:
-    code, out, err, _ = timed(["__complete", "show", ""], of_kind({**os.environ, **environ}, "Talking"))
-    assert (code, out, err) == (0, f"{ID}\tChatting Mika\n", "")
+    command, talking = [*COMPLETE, "show", ""], of_kind({**os.environ, **environ}, "Talking")
+    done = subprocess.run(command, env=talking, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"{ID}\tChatting Mika\n", "")
 
 
 def test_a_back_end_that_prints_does_not_write_to_the_terminal(environ: Environ) -> None:
@@ -307,6 +312,7 @@ def test_ctrl_c_while_a_back_end_asks_leaves_the_echo_on(environ: Environ) -> No
         assert (seen.ended(), seen.echoes) == (130, True)
 
 
+@pytest.mark.slow
 def test_a_back_end_that_asks_too_long_leaves_the_echo_on(environ: Environ) -> None:
     # In a pipe the limit is 5 seconds; getpass asks on the terminal nevertheless.
     program = ["sh", "-c", f"exec {sys.executable} -m smscli list 2>/dev/null"]

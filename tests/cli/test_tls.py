@@ -156,6 +156,7 @@ def test_a_tls_error_through_a_proxy_names_the_server(
     assert bad.err == f"error: the certificate of gws.example is not trusted: {UNKNOWN}\nhint: {AUTHORITY}\n"
 
 
+@pytest.mark.slow
 def test_a_refused_certificate_ends_tail(
     front: TlsFront, server: FakeServer, theirs: trustme.CA, bundle: str, home: Environ
 ) -> None:
@@ -206,6 +207,7 @@ def own_certificate(authority: trustme.CA, path: Path) -> str:
     return written([authority.issue_cert("agent@gws.example").private_key_and_cert_chain_pem], path)
 
 
+@pytest.mark.slow
 def test_a_client_certificate_is_shown_to_a_server_that_demands_one(
     smscli: Smscli, demanding: TlsFront, ours: trustme.CA, bundle: str, tmp_path: Path
 ) -> None:
@@ -295,6 +297,7 @@ def in_a_process(environ: Environ, *arguments: str) -> tuple[int, str]:
     return done.returncode, done.stderr
 
 
+@pytest.mark.slow
 def test_no_variable_turns_verification_off(home: Environ, front: TlsFront, bundle: str) -> None:
     """Nor do variables that other programs take their CAs from."""
     others = {"REQUESTS_CA_BUNDLE": bundle, "CURL_CA_BUNDLE": bundle, "PIP_CERT": bundle}

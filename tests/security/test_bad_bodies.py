@@ -104,6 +104,7 @@ def many(value: bytes, count: int) -> Reply:
     return whole(head + body)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("value", "count"), [(b"{}", 2_100_000), (b"[]", 2_100_000), (b"0,0", 2_100_000)])
 def test_too_many_json_values_are_refused(value: bytes, count: int, smscli: Smscli) -> None:
     """8 MiB of empty objects took 845 MiB of memory; compressed they have 9 kB."""
@@ -112,6 +113,7 @@ def test_too_many_json_values_are_refused(value: bytes, count: int, smscli: Smsc
     assert told(many(value, count), smscli, "messages", "S1") == (1, said + hint)
 
 
+@pytest.mark.slow
 def test_commas_in_texts_are_not_counted(smscli: Smscli) -> None:
     text = b",[{" * 2_000_000
     reply = many(b'{"index":1,"type":"Text","text":"%b\\""}' % text, 1)
@@ -129,6 +131,7 @@ UNFINISHED = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", UNFINISHED.values(), ids=UNFINISHED.keys())
 def test_the_search_for_texts_is_linear(text: bytes, smscli: Smscli) -> None:
     """A backtracking search would need hours here."""

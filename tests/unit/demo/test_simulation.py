@@ -175,6 +175,7 @@ def test_an_ended_session_stays_listed_for_a_while_and_then_disappears(
     assert get(demo, f"/api/v2/me/smsessions/{ended.session_id}/messages").status == 404
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("hours", [1, 8])
 def test_sessions_and_logs_do_not_accumulate_over_a_day(demo: DemoServer, clock: Clock, hours: int) -> None:
     clock.now += hours * HOUR

@@ -922,6 +922,7 @@ def test_a_gzip_response_of_several_members_is_read_whole(connect: Connect) -> N
         assert [one.id for one in connect(server).sessions().sessions] == ["s1"]
 
 
+@pytest.mark.slow
 def test_a_gzip_bomb_is_dropped(connect: Connect) -> None:
     with WireServer(in_turn(packed(gzip.compress(b" " * (65 * 2**20))))) as server:
         error = failure(connect(server).sessions, http.ResponseTooLarge)

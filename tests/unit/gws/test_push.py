@@ -249,6 +249,7 @@ def test_back_off_grows_to_thirty_seconds() -> None:
     assert listener.pauses[:7] == [1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0]
 
 
+@pytest.mark.slow
 def test_back_off_is_jittered() -> None:
     with scripted(CometdScript(handshake=[reset]), jitter=lambda: 1.0) as listener:
         listener.next()

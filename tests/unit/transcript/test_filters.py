@@ -295,6 +295,7 @@ def test_the_last_of_many_sessions_are_those_of_each(
         assert picture(own) == naive(text, counted.count(session), context)
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_log() -> None:
     wanted = asked(grep="X", context=3)
 
