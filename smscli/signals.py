@@ -10,20 +10,21 @@ from types import FrameType
 from typing import Any, NoReturn
 
 _STOP_SIGNALS = tuple(
-    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK") if hasattr(signal, name)
 )
+_CTRL_BREAK: int | None = getattr(signal, "SIGBREAK", None)
 # Enough for a slow reader to take the last output; a reader that hangs must not delay the exit.
 _SHUTDOWN_SECONDS = 0.5
 _RESEND_SECONDS = 0.01
 
 
 class StopSignal(BaseException):
-    """SIGINT, SIGTERM or SIGHUP was received."""
+    """SIGINT, SIGTERM or SIGHUP was received, or Windows' SIGBREAK: Ctrl-Break or a closed window."""
 
     def __init__(self, number: int) -> None:
         super().__init__(number)
         self.number = number
-        self.exit_code = 128 + number
+        self.exit_code = 128 + (signal.SIGINT if number == _CTRL_BREAK else number)
 
 
 class _SignalState:
@@ -91,7 +92,7 @@ def _resent_from_finalizers() -> Iterator[None]:
 
 @contextmanager
 def stop_signals_raised() -> Iterator[None]:
-    """Raise `StopSignal` inside this block on Ctrl-C, SIGTERM and SIGHUP."""
+    """Raise `StopSignal` inside this block on a stop signal."""
     # A signal that was ignored at the start stays ignored: under nohup SIGHUP ends nothing.
     numbers = [number for number in _STOP_SIGNALS if signal.getsignal(number) != signal.SIG_IGN]
     previous = {number: signal.signal(number, _on_signal) for number in numbers}
