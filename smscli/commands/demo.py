@@ -1,10 +1,14 @@
 """`smscli demo`: run the built-in demo server in the foreground."""
 
-import threading
+import time
 
 from smscli.commands.options import PortOption
 from smscli.context import AppContext
 from smscli.errors import LocalError
+from smscli.output.console import with_variable
+
+# On Windows no signal interrupts a wait.
+_WAIT_SECONDS = 0.2
 
 
 def demo(app: AppContext, port: PortOption = 8090) -> None:
@@ -20,12 +24,14 @@ def demo(app: AppContext, port: PortOption = 8090) -> None:
             hint="choose another port with --port N",
         ) from error
     try:
+        command = f"smscli --url {server.url} --user {server.user} tail --all"
+        lines = with_variable("SMSCLI_PASSWORD", server.password, command)
         app.terminal.write(
-            f"demo server at {server.url}; Ctrl-C ends it\n"
-            f"in another terminal:\n"
-            f"  SMSCLI_PASSWORD={server.password} smscli --url {server.url} --user {server.user} tail --all\n"
+            f"demo server at {server.url}; Ctrl-C ends it\nin another terminal:\n"
+            + "".join(f"  {line}\n" for line in lines)
         )
         app.terminal.flush()
-        threading.Event().wait()
+        while True:
+            time.sleep(_WAIT_SECONDS)
     finally:
         server.close()

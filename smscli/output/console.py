@@ -110,6 +110,19 @@ def shell_encoding(api: ConsoleApi | None, file: TextIO) -> str:
         return "ascii"
 
 
+def with_variable(
+    name: str, value: str, command: str, *, windows: bool = sys.platform == "win32"
+) -> list[str]:
+    """Lines to paste into a shell that run `command` with an environment variable; on Windows one for each
+    shell. `value` has no quotes or blanks."""
+    if not windows:
+        return [f"{name}={value} {command}"]
+    return [
+        f"PowerShell:  $env:{name}='{value}'; {command}",
+        f'cmd:         set "{name}={value}" && {command}',
+    ]
+
+
 def file_mode(fd: int | None) -> int:
     """The file's mode; 0 where unknown."""
     try:

@@ -17,6 +17,7 @@ from smscli.output.console import (
     room,
     shell_encoding,
     whole_characters,
+    with_variable,
 )
 from smscli.output.terminal import Terminal
 from smscli.output.writer import Stream
@@ -87,6 +88,20 @@ def test_the_shell_reads_what_the_code_page_of_its_console_says() -> None:
         "ascii",
     ]
     assert shell_encoding(None, file) == "cp1252"
+
+
+# --- commands to paste
+
+
+def test_a_command_with_a_variable_is_written_for_the_shells_of_the_platform() -> None:
+    command = "smscli --url http://127.0.0.1:8090 tail --all"
+    assert with_variable("SMSCLI_PASSWORD", "demo", command, windows=False) == [
+        "SMSCLI_PASSWORD=demo smscli --url http://127.0.0.1:8090 tail --all"
+    ]
+    assert with_variable("SMSCLI_PASSWORD", "demo", command, windows=True) == [
+        "PowerShell:  $env:SMSCLI_PASSWORD='demo'; smscli --url http://127.0.0.1:8090 tail --all",
+        'cmd:         set "SMSCLI_PASSWORD=demo" && smscli --url http://127.0.0.1:8090 tail --all',
+    ]
 
 
 # --- pieces
