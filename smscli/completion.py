@@ -351,5 +351,5 @@ def clear_cache(environ: Mapping[str, str]) -> None:
 def _cache_path(environ: Mapping[str, str]) -> Path | None:
     from smscli.settings.files import app_folder
 
-    folder = app_folder(environ, "XDG_CACHE_HOME", ".cache")
+    folder = app_folder(environ, "cache")
     return folder and folder / "sessions.json"

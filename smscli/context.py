@@ -158,10 +158,10 @@ class AppContext:
             self.server_cache.update(self.settings.origin, spelling=spelling, trusted=trusted)
 
     def file(self, name: str) -> str:
-        """A file name of an option, with `~` expanded. UsageError without a home."""
-        from smscli.settings.files import expand_home
+        """The file that an option names, with `~` expanded. UsageError."""
+        from smscli.settings.files import option_file
 
-        return expand_home(name, self.environ)
+        return option_file(name, self.environ)
 
     def connect(self, credential: "Credential | None" = None) -> "GwsClient":
         """A client that signs in with `credential`, else with the one found, which is read again when the

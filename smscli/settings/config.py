@@ -163,7 +163,7 @@ class Config(NamedTuple):
 
 def _path(environ: Mapping[str, str]) -> Path | None:
     own = environ.get("SMSCLI_CONFIG_DIR")
-    folder = Path(expand_home(own, environ)) if own else app_folder(environ, "XDG_CONFIG_HOME", ".config")
+    folder = Path(expand_home(own, environ)) if own else app_folder(environ, "config")
     return folder / "config.toml" if folder and folder.is_absolute() else None
 
 

@@ -1,12 +1,18 @@
 """Config, state and cache files: their folders, locks, and atomic writes with mode 0600."""
 
+import ntpath
 import os
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Literal, NamedTuple
 
 from smscli.errors import UsageError
+
+# Of Windows' errors: access denied, and a file that another process has open.
+_IN_USE = (5, 32)
+_REPLACE_SECONDS = 2.0
 
 
 def home_folder(environ: Mapping[str, str]) -> str | None:
@@ -27,28 +33,65 @@ def _system_home() -> str:
         return ""
 
 
-def app_folder(environ: Mapping[str, str], variable: str, fallback: str) -> Path | None:
-    """The `smscli` folder in that of an XDG variable, else in `fallback` of the home; it may not exist.
+class _Place(NamedTuple):
+    """Where a kind of files lives: an XDG variable, else a folder of the home; on Windows a variable of its
+    own and a folder of the home."""
+
+    xdg: str
+    folder: str
+    windows_variable: str
+    windows_folder: str
+
+
+_LOCAL = ("LOCALAPPDATA", "AppData/Local")
+_PLACES = {
+    "config": _Place("XDG_CONFIG_HOME", ".config", "APPDATA", "AppData/Roaming"),
+    "state": _Place("XDG_STATE_HOME", ".local/state", *_LOCAL),
+    "cache": _Place("XDG_CACHE_HOME", ".cache", *_LOCAL),
+}
+
+
+def app_folder(
+    environ: Mapping[str, str],
+    kind: Literal["config", "state", "cache"],
+    *,
+    windows: bool = sys.platform == "win32",
+) -> Path | None:
+    """The `smscli` folder for files of this kind; it may not exist.
 
     None without a home: the working directory is never used in its place.
     """
-    shared = environ.get(variable, "")
-    # The XDG specification says to ignore relative paths.
-    if os.path.isabs(shared):
-        return Path(shared, "smscli")
+    place = _PLACES[kind]
+    for variable in (place.xdg, place.windows_variable if windows else ""):
+        shared = environ.get(variable, "")
+        # The XDG specification says to ignore relative paths.
+        if os.path.isabs(shared):
+            return Path(shared, "smscli")
     home = home_folder(environ)
-    return Path(home, fallback, "smscli") if home else None
+    return Path(home, place.windows_folder if windows else place.folder, "smscli") if home else None
 
 
 def expand_home(name: str, environ: Mapping[str, str]) -> str:
     """A file name with `~` and `~USER` at its beginning expanded. UsageError where there is no such home."""
     if not name.startswith("~"):
         return name
-    first, slash, rest = name.partition("/")
+    end = min((at for mark in (os.sep, os.altsep) if mark and (at := name.find(mark)) > 0), default=len(name))
+    first = name[:end]
     home = home_folder(environ) if first == "~" else os.path.expanduser(first)
     if not home or home == first:
         raise UsageError(f"there is no home folder {first} for {name}", hint="write the absolute path")
-    return f"{home.rstrip('/')}{slash}{rest}"
+    return home.rstrip(f"{os.sep}/") + name[end:]
+
+
+def option_file(name: str, environ: Mapping[str, str], *, windows: bool = sys.platform == "win32") -> str:
+    """The file that an option names, with its home expanded. UsageError.
+
+    Windows takes `log:1` for a hidden stream of the file `log`, which no folder shows.
+    """
+    expanded = expand_home(name, environ)
+    if windows and ":" in ntpath.splitdrive(expanded)[1]:
+        raise UsageError(f"{name} has a colon in it", hint="on Windows no file name can have one")
+    return expanded
 
 
 @contextmanager
@@ -82,12 +125,28 @@ def replace_file(path: Path, text: str) -> None:
             file.write(text.encode())
             file.flush()
             os.fsync(file.fileno())
-        os.replace(temporary, target)
+        _replace(temporary, target)
     except BaseException:
         # After a signal the file may have been renamed already.
         with suppress(OSError):
             os.unlink(temporary)
         raise
+
+
+def _replace(source: str, target: Path) -> None:
+    """`os.replace`, tried again for a while where Windows refuses it: a virus scanner or an editor may have
+    the file open."""
+    import time
+
+    deadline = time.monotonic() + _REPLACE_SECONDS
+    while True:
+        try:
+            os.replace(source, target)
+            return
+        except PermissionError as error:
+            if getattr(error, "winerror", None) not in _IN_USE or time.monotonic() > deadline:
+                raise
+        time.sleep(0.05)
 
 
 def open_private(name: str, flags: int) -> int:
@@ -105,7 +164,7 @@ if sys.platform == "win32":
         os.lseek(handle, 2**31 - 2, os.SEEK_SET)
         try:
             msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
-        except OSError:
+        except PermissionError:
             return False
         return True
 

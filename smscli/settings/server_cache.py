@@ -35,7 +35,7 @@ class ServerCache:
     @classmethod
     def load(cls, environ: Mapping[str, str], debug: Callable[[str], None]) -> "ServerCache":
         """The cache in the state folder of this environment."""
-        folder = app_folder(environ, "XDG_STATE_HOME", ".local/state")
+        folder = app_folder(environ, "state")
         return cls(folder and folder / "state.json", debug)
 
     def get(self, origin: str) -> ServerInfo:

@@ -5,27 +5,51 @@ import stat
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from smscli.errors import UsageError
-from smscli.settings.files import app_folder, expand_home, home_folder, locked, replace_file
+from smscli.settings.files import app_folder, expand_home, home_folder, locked, option_file, replace_file
 from tests.support.paths import ROOT
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="file modes and links of POSIX")
 
 
-def test_an_xdg_variable_names_the_folder() -> None:
-    folder = app_folder(
-        {"XDG_STATE_HOME": "/srv/state", "HOME": "/home/maja"}, "XDG_STATE_HOME", ".local/state"
-    )
-    assert folder == Path("/srv/state/smscli")
+@pytest.mark.parametrize(
+    ("kind", "variable", "folder"),
+    [
+        ("config", "XDG_CONFIG_HOME", "/home/maja/.config/smscli"),
+        ("state", "XDG_STATE_HOME", "/home/maja/.local/state/smscli"),
+        ("cache", "XDG_CACHE_HOME", "/home/maja/.cache/smscli"),
+    ],
+)
+def test_an_xdg_variable_names_the_folder(kind: Any, variable: str, folder: str) -> None:
+    environ = {"HOME": "/home/maja", "APPDATA": "/roaming", "LOCALAPPDATA": "/local"}
+    assert app_folder(environ, kind, windows=False) == Path(folder)
+    assert app_folder({**environ, variable: "/srv/x"}, kind, windows=False) == Path("/srv/x/smscli")
 
 
 @pytest.mark.parametrize("value", ["", "relative/state"])
 def test_an_empty_or_relative_xdg_variable_is_ignored(value: str) -> None:
-    folder = app_folder({"XDG_STATE_HOME": value, "HOME": "/home/maja"}, "XDG_STATE_HOME", ".local/state")
+    folder = app_folder({"XDG_STATE_HOME": value, "HOME": "/home/maja"}, "state", windows=False)
     assert folder == Path("/home/maja/.local/state/smscli")
+
+
+@pytest.mark.parametrize(
+    ("kind", "folder", "without_variable"),
+    [
+        ("config", "/roaming/smscli", "/home/maja/AppData/Roaming/smscli"),
+        ("state", "/local/smscli", "/home/maja/AppData/Local/smscli"),
+        ("cache", "/local/smscli", "/home/maja/AppData/Local/smscli"),
+    ],
+)
+def test_windows_has_folders_of_its_own(kind: Any, folder: str, without_variable: str) -> None:
+    environ = {"HOME": "/home/maja", "APPDATA": "/roaming", "LOCALAPPDATA": "/local"}
+    assert app_folder(environ, kind, windows=True) == Path(folder)
+    assert app_folder({"HOME": "/home/maja"}, kind, windows=True) == Path(without_variable)
+    chosen = {**environ, "XDG_CONFIG_HOME": "/x", "XDG_STATE_HOME": "/x", "XDG_CACHE_HOME": "/x"}
+    assert app_folder(chosen, kind, windows=True) == Path("/x/smscli")
 
 
 @pytest.mark.parametrize(
@@ -34,7 +58,8 @@ def test_an_empty_or_relative_xdg_variable_is_ignored(value: str) -> None:
 )
 def test_a_relative_home_is_no_home(environ: dict[str, str], folder: str | None) -> None:
     assert home_folder(environ) == folder
-    assert app_folder(environ, "XDG_STATE_HOME", "s") == (Path(folder, "s/smscli") if folder else None)
+    expected = Path(folder, ".local/state/smscli") if folder else None
+    assert app_folder(environ, "state", windows=False) == expected
 
 
 @pytest.mark.parametrize(
@@ -51,6 +76,34 @@ def test_a_relative_home_is_no_home(environ: dict[str, str], folder: str | None)
 )
 def test_a_tilde_at_the_beginning_is_expanded(name: str, expanded: str) -> None:
     assert expand_home(name, {"HOME": "/h"}) == expanded
+
+
+def test_windows_separates_folders_by_a_backslash_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "sep", "\\")
+    monkeypatch.setattr(os, "altsep", "/")
+    names = ("~\\rec.jsonl", "~/a\\rec.jsonl", "~\\a/rec.jsonl", "~")
+    assert [expand_home(name, {"HOME": "/h"}) for name in names] == [
+        "/h\\rec.jsonl",
+        "/h/a\\rec.jsonl",
+        "/h\\a/rec.jsonl",
+        "/h",
+    ]
+
+
+@pytest.mark.parametrize("name", ["ab:c.jsonl", "C:\\logs\\a:b.jsonl", "C:a.jsonl:x"])
+def test_on_windows_a_file_name_has_no_colon(name: str) -> None:
+    assert option_file(name, {}, windows=False) == name
+    with pytest.raises(UsageError) as caught:
+        option_file(name, {}, windows=True)
+    assert (caught.value.message, caught.value.hint) == (
+        f"{name} has a colon in it",
+        "on Windows no file name can have one",
+    )
+
+
+@pytest.mark.parametrize("name", ["C:\\logs\\a.jsonl", "c:a.jsonl", "\\\\server\\logs\\a.jsonl", "a.jsonl"])
+def test_on_windows_a_drive_may_be_named(name: str) -> None:
+    assert option_file(name, {}, windows=True) == name
 
 
 @posix
@@ -92,6 +145,51 @@ def test_a_text_that_cannot_be_written_leaves_the_old_file_and_nothing_else(tmp_
         replace_file(path, "\udce9")
     assert path.read_text() == "old"
     assert os.listdir(tmp_path) == ["state.json"]
+
+
+class InUse:
+    """`os.replace` of Windows for a file that another process has open for so many tries."""
+
+    def __init__(self, tries: int, winerror: int | None) -> None:
+        self.tries = tries
+        self._error = PermissionError(13, "Access is denied")
+        if winerror is not None:
+            vars(self._error)["winerror"] = winerror
+        self._replace = os.replace
+
+    def __call__(self, source: str, target: Path) -> None:
+        self.tries -= 1
+        if self.tries >= 0:
+            raise self._error
+        self._replace(source, target)
+
+
+@pytest.mark.parametrize("winerror", [5, 32])
+def test_a_file_that_windows_keeps_open_is_replaced_a_little_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, winerror: int
+) -> None:
+    monkeypatch.setattr("os.replace", InUse(3, winerror))
+    replace_file(tmp_path / "config.toml", "new")
+    assert (tmp_path / "config.toml").read_text() == "new"
+
+
+def test_a_file_that_stays_open_is_an_error_after_two_seconds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    replace, times = InUse(1000, 5), iter([0.0, 1.9, 2.1])
+    monkeypatch.setattr("os.replace", replace)
+    monkeypatch.setattr("time.monotonic", lambda: next(times))
+    with pytest.raises(PermissionError):
+        replace_file(tmp_path / "config.toml", "new")
+    assert (replace.tries, os.listdir(tmp_path)) == (998, [])
+
+
+def test_a_missing_permission_is_not_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    replace = InUse(5, None)
+    monkeypatch.setattr("os.replace", replace)
+    with pytest.raises(PermissionError):
+        replace_file(tmp_path / "config.toml", "new")
+    assert replace.tries == 4
 
 
 def test_a_signal_that_comes_as_a_file_is_replaced_is_not_lost(
