@@ -3,11 +3,13 @@
 Nothing depends on the file: one that can't be read or written is ignored, which only `debug` reports.
 """
 
+import os
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from smscli.settings.files import app_folder, locked, replace_file
+from smscli.settings.files import app_folder, replace_file
 
 _Document = dict[str, object]
 
@@ -22,15 +24,13 @@ class ServerInfo(NamedTuple):
 class ServerCache:
     """The cached facts, read on first use; no method raises an OSError. Without a `path` nothing is kept.
 
-    `debug` gets one line per problem. `timeout` in seconds limits the wait for another process's lock, which
-    is held for milliseconds; a command that follows sessions stands still meanwhile.
+    `debug` gets one line per problem.
     """
 
-    def __init__(self, path: Path | None, debug: Callable[[str], None], timeout: float = 2.0) -> None:
+    def __init__(self, path: Path | None, debug: Callable[[str], None]) -> None:
         self._path = path
         self._debug = debug
-        self._timeout = timeout
-        self._loaded: _Document | None = None
+        self._known: dict[str, ServerInfo] = {}
 
     @classmethod
     def load(cls, environ: Mapping[str, str], debug: Callable[[str], None]) -> "ServerCache":
@@ -40,11 +40,11 @@ class ServerCache:
 
     def get(self, origin: str) -> ServerInfo:
         """What is known about a server; `origin` as in `https://gws.example.com:443`."""
-        entry = self._document().get(origin)
-        if not isinstance(entry, dict):
-            return ServerInfo()
-        spelling = entry.get("spelling")
-        return ServerInfo(spelling if isinstance(spelling, str) else None, entry.get("pushTrusted") is True)
+        if origin not in self._known:
+            entry = _entry(self._read(), origin)
+            spelling, trusted = entry.get("spelling"), entry.get("pushTrusted") is True
+            self._known[origin] = ServerInfo(spelling if isinstance(spelling, str) else None, trusted)
+        return self._known[origin]
 
     def update(self, origin: str, *, spelling: str | None = None, trusted: bool | None = None) -> None:
         """Store the given facts; the file is written only if one of them changes."""
@@ -52,60 +52,52 @@ class ServerCache:
         changes: _Document = {}
         if spelling not in (None, known.spelling):
             changes["spelling"] = spelling
+            known = known._replace(spelling=spelling)
         if trusted not in (None, known.trusted):
             changes["pushTrusted"] = trusted
+            known = known._replace(trusted=bool(trusted))
         if changes:
-            self._change(lambda document: _with(document, origin, changes))
+            self._known[origin] = known
+            document = self._read()
+            self._write({**document, origin: {**_entry(document, origin), **changes}})
 
     def remove(self, origin: str) -> None:
         """Forget a server."""
-        if origin in self._document():
-            self._change(lambda document: {key: value for key, value in document.items() if key != origin})
+        self._known.pop(origin, None)
+        document = self._read()
+        if document.pop(origin, None) is not None:
+            self._write(document)
 
-    def _document(self) -> _Document:
-        if self._loaded is None:
-            try:
-                self._loaded = self._read(self._path) if self._path else {}
-            except OSError as error:
-                self._debug(f"{self._path} is ignored: {error.strerror}")
-                self._loaded = {}
-        return self._loaded
-
-    def _change(self, change: Callable[[_Document], _Document]) -> None:
-        """Change the document in memory and in the file, which other processes write too."""
-        import json
-
-        self._loaded = change(self._document())
-        if self._path is None:
-            return
+    def _read(self) -> _Document:
+        """The file's JSON object, empty where there is none."""
         try:
-            with locked(self._path, self._timeout):
-                changed = change(self._read(self._path))
-                replace_file(self._path, json.dumps(changed, indent=2) + "\n")
-        except OSError as error:
-            self._debug(f"{self._path} can't be written: {error}")
-        else:
-            self._loaded = changed
-
-    def _read(self, path: Path) -> _Document:
-        """The file's JSON object, empty where there is none. OSError."""
-        try:
-            content = path.read_bytes()
+            content = self._path.read_bytes() if self._path else b"{}"
         except FileNotFoundError:
             return {}
+        except OSError as error:
+            self._debug(f"{self._path} is ignored: {error.strerror}")
+            return {}
         import json
 
-        try:
+        with suppress(ValueError, RecursionError):
             document = json.loads(content)
-        except ValueError:
-            document = None
-        if not isinstance(document, dict):
-            self._debug(f"{path} is ignored: not a JSON object")
-            return {}
-        return document
+            if isinstance(document, dict):
+                return document
+        self._debug(f"{self._path} is ignored: not a JSON object")
+        return {}
+
+    def _write(self, document: _Document) -> None:
+        import json
+
+        # Without a lock: a fact that two processes find at once and one of them loses is found again.
+        try:
+            if self._path:
+                os.makedirs(self._path.parent, mode=0o700, exist_ok=True)
+                replace_file(self._path, json.dumps(document, indent=2) + "\n")
+        except OSError as error:
+            self._debug(f"{self._path} can't be written: {error.strerror}")
 
 
-def _with(document: _Document, origin: str, changes: _Document) -> _Document:
-    """The document with these keys changed in the server's entry."""
+def _entry(document: _Document, origin: str) -> _Document:
     entry = document.get(origin)
-    return {**document, origin: {**(entry if isinstance(entry, dict) else {}), **changes}}
+    return entry if isinstance(entry, dict) else {}
