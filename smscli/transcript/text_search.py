@@ -76,32 +76,14 @@ def _compiled(option: str, expression: str, ignore_case: bool) -> "regex.Pattern
 
 
 def _in_original(text: str, spans: Sequence[Span]) -> Iterator[Span]:
-    """The spans of NFC(text) as spans of `text`, each widened to whole combining sequences."""
-    begins, ends = [], []
-    begin = 0
-    for end in _boundaries(text):
-        composed = len(unicodedata.normalize("NFC", text[begin:end]))
-        begins += [begin] * composed
-        ends += [end] * composed
-        begin = end
+    """The spans of NFC(text) as spans of `text`, each widened to whole characters as a reader sees them."""
+    import regex
+
+    begins: list[int] = []
+    ends: list[int] = []
+    # NFC never composes across the bounds of a grapheme cluster.
+    for cluster in regex.finditer(r"\X", text):
+        composed = len(unicodedata.normalize("NFC", cluster[0]))
+        begins += [cluster.start()] * composed
+        ends += [cluster.end()] * composed
     return ((begins[first], ends[last - 1]) for first, last in spans)
-
-
-def _boundaries(text: str) -> Iterator[int]:
-    """The ends of the shortest parts of `text` that can be normalised one by one."""
-    begin = 0
-    for place in range(1, len(text)):
-        following = text[place]
-        if following.isascii() or not _combines(text[begin:place], following):
-            yield place
-            begin = place
-    yield len(text)
-
-
-def _combines(part: str, following: str) -> bool:
-    """Whether NFC can compose the character with the part before it, or move it into that part."""
-    decomposed = unicodedata.normalize("NFD", following)
-    if unicodedata.combining(decomposed[0]):
-        return True
-    together = unicodedata.normalize("NFC", part + following)
-    return together != unicodedata.normalize("NFC", part) + unicodedata.normalize("NFC", following)
