@@ -31,7 +31,7 @@ class SmscliError(Exception):
     """An error with a one-line `message`, a next step (`hint`), and a kind and exit code for scripts.
 
     `http_status` and `status_code` are from the server's response, None without one; `status_code` is the
-    `statusCode` of the Return Values page.
+    `statusCode` of the Return Values page. `retry_after` is its `Retry-After`, in seconds.
     """
 
     kind: ClassVar[str] = "internal"
@@ -44,12 +44,14 @@ class SmscliError(Exception):
         hint: str | None = None,
         http_status: int | None = None,
         status_code: int | None = None,
+        retry_after: float | None = None,
     ) -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
         self.http_status = http_status
         self.status_code = status_code
+        self.retry_after = retry_after
 
 
 class UsageError(SmscliError):
@@ -89,19 +91,7 @@ class ServerError(SmscliError):
 
 
 class Throttled(ServerError):
-    """429 or 503. `retry_after` is in seconds, None without a `Retry-After` header."""
-
-    def __init__(
-        self,
-        message: str,
-        *,
-        hint: str | None = None,
-        http_status: int | None = None,
-        status_code: int | None = None,
-        retry_after: float | None = None,
-    ) -> None:
-        super().__init__(message, hint=hint, http_status=http_status, status_code=status_code)
-        self.retry_after = retry_after
+    """429 or 503."""
 
 
 class WireError(SmscliError):
