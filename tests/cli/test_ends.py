@@ -335,6 +335,7 @@ def test_a_terminal_that_vanishes_is_a_hang_up(server: FakeServer, environ: Envi
     file = tmp_path / "kept.jsonl"
     with OnTerminal("tail", ID, "--record", str(file), environ=at(server, environ)) as seen:
         seen.until("● live")
+        seen.until("question 3")
         seen.vanish()
         assert seen.ended() == 129
     assert [json.loads(line)["text"] for line in file.read_text().splitlines()] == [

@@ -74,6 +74,7 @@ def typing(server: FakeServer, text: str) -> dict[str, object]:
 def test_ctrl_c_leaves_a_clean_prompt(server: FakeServer, environ: dict[str, str]) -> None:
     with OnTerminal("tail", "--all", environ=environ) as seen:
         seen.until("● live · 1 session")
+        seen.until("question 3")
         seen.press("\x03")
         assert seen.ended() == 130
         lines = [line for line in seen.screen if line]
