@@ -19,6 +19,7 @@ from urllib3.exceptions import HTTPError
 
 from smscli import __version__
 from smscli.errors import TimedOut, WireError
+from smscli.gws.deadlines import Deadlines
 from smscli.gws.http_auth import HttpAuth, SharedCookies, mask_secrets
 from smscli.gws.network_errors import TIMEOUT_HINT, network_error
 from smscli.gws.proxy import is_loopback, proxy_for
@@ -36,6 +37,7 @@ _TIMEOUTS_PER_POST = 2
 _MAX_RETRY_AFTER = 86400.0
 # The query parameters that debug lines show; the others could hold personal data.
 _TRACED_PARAMETERS = ("fields", "startIndex", "count")
+_DEADLINES = Deadlines()
 
 
 class ResponseTooLarge(WireError):
@@ -86,7 +88,7 @@ class Transport:
         self._proxy = proxy_for(server.base_url, environ)
         is_tls = urlsplit(server.base_url).scheme == "https"
         self._trust = tls_context(server.ca_bundle, server.client_cert) if is_tls else None
-        self._deadline = 0.0
+        self._adapter = make_adapter(self._trust)
         self._session = self._new_session()
 
     def _new_session(self) -> requests.Session:
@@ -101,7 +103,7 @@ class Transport:
         scheme = urlsplit(self._server.base_url).scheme
         if self._proxy:
             session.proxies = {scheme: self._proxy}
-        session.mount(f"{scheme}://", make_adapter(self._check_deadline, self._trust))
+        session.mount(f"{scheme}://", self._adapter)
         return session
 
     def url(self, path: str) -> str:
@@ -115,6 +117,7 @@ class Transport:
         self._auth.authorization()
         other = copy.copy(self)
         other._debug = debug
+        other._adapter = make_adapter(self._trust)
         other._session = other._new_session()
         return other
 
@@ -149,18 +152,29 @@ class Transport:
         url = self.url(path)
         # Before the clock starts: a keyring may prompt for the secret.
         self._auth.authorization()
-        started, response = self._clock(), None
-        self._deadline = started + total_timeout
+        started, response, is_late = self._clock(), None, False
+        full_url = f"{url}?{urlencode(query, safe='*,')}" if query else url
         try:
-            full_url = f"{url}?{urlencode(query, safe='*,')}" if query else url
-            response = self._exchange(method, full_url, body, timeout)
+            with _DEADLINES.within(total_timeout, self._adapter.shut_down) as deadline:
+                try:
+                    response = self._exchange(method, full_url, body, timeout)
+                finally:
+                    is_late = deadline.is_over
         except (requests.RequestException, HTTPError, OSError, ValueError, zlib.error) as error:
+            if is_late:
+                raise self._too_late() from error
             proxy = urlsplit(self._proxy or "").netloc.rpartition("@")[2]
             raise network_error(error, self.host, proxy, timeout) from error
         finally:
             if self._debug:
                 self._debug(_trace(method, urlsplit(url).path, query, response, self._clock() - started))
+        if is_late:
+            # A body without a length ends where its connection does.
+            raise self._too_late()
         return response
+
+    def _too_late(self) -> TimedOut:
+        return TimedOut(f"{self.host} did not send the whole response in time", hint=TIMEOUT_HINT)
 
     def _exchange(self, method: str, url: str, body: bytes | None, timeout: float) -> HttpResponse:
         timeouts = (min(self._server.timeout, timeout), timeout)
@@ -182,11 +196,6 @@ class Transport:
                 response.headers.get("Location"),
                 _seconds(response.headers.get("Retry-After"), at),
             )
-
-    def _check_deadline(self) -> None:
-        """Called at each read from the socket, for every part of a response."""
-        if self._clock() > self._deadline:
-            raise TimedOut(f"{self.host} did not send the whole response in time", hint=TIMEOUT_HINT)
 
     def _body(self, response: requests.Response) -> Iterator[bytes]:
         size = 0

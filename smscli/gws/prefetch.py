@@ -1,9 +1,11 @@
 """Prefetches pages in background threads."""
 
-import threading
 from collections.abc import Callable, Sequence
+from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Generic, Protocol, TypeVar
+
+from smscli.gws.pool import Pool
 
 FetchKey = TypeVar("FetchKey", contravariant=True)
 FetchValue = TypeVar("FetchValue", covariant=True)
@@ -42,13 +44,11 @@ class Prefetcher(Generic[_Key, _Value]):
     def __init__(
         self, new_fetcher: Callable[[], Fetcher[_Key, _Value]], max_depth: int, on_wait: Callable[[], None]
     ) -> None:
-        self._new_fetcher = new_fetcher
+        self._pool = Pool(new_fetcher, max_depth)
         self._max_depth = max_depth
         self._on_wait = on_wait
         self._depth = 1
         self._requests: dict[_Key, _Request[_Key, _Value]] = {}
-        self._queue: SimpleQueue[_Request[_Key, _Value] | None] = SimpleQueue()
-        self._threads = 0
 
     def schedule(self, keys: Sequence[_Key]) -> None:
         """Fetches the first of these keys, as many as the depth allows, and cancels all others."""
@@ -58,8 +58,7 @@ class Prefetcher(Generic[_Key, _Value]):
         for key in keys[: self._depth]:
             if key not in self._requests:
                 request = self._requests[key] = _Request[_Key, _Value](key)
-                self._start_threads(len(self._requests))
-                self._queue.put(request)
+                self._pool.submit(partial(_fetch, request))
 
     def result(self, key: _Key) -> _Value | None:
         """Waits for a scheduled key's value, or raises its error; None for a key that is not scheduled."""
@@ -89,25 +88,15 @@ class Prefetcher(Generic[_Key, _Value]):
         for request in self._requests.values():
             request.is_cancelled = True
         self._requests.clear()
-        for _ in range(self._threads):
-            self._queue.put(None)
+        self._pool.close()
         return running
 
-    def _start_threads(self, number: int) -> None:
-        while self._threads < number:
-            self._threads += 1
-            fetch = self._new_fetcher()
-            threading.Thread(target=self._work, args=(fetch,), name="prefetch", daemon=True).start()
 
-    def _work(self, fetch: Fetcher[_Key, _Value]) -> None:
+def _fetch(request: _Request[_Key, _Value], fetcher: Fetcher[_Key, _Value]) -> None:
+    if not request.is_cancelled:
+        request.is_started = True
         try:
-            while (request := self._queue.get()) is not None:
-                if not request.is_cancelled:
-                    request.is_started = True
-                    try:
-                        request.value = fetch(request.key)
-                    except Exception as error:
-                        request.error = error
-                request.done.put(None)
-        finally:
-            fetch.close()
+            request.value = fetcher(request.key)
+        except Exception as error:
+            request.error = error
+    request.done.put(None)

@@ -1,9 +1,8 @@
-"""Connections to a server: which certificates they trust, and the deadline of each response."""
+"""Connections to a server: which certificates they trust, and how another thread can close them."""
 
-import http.client
-import io
+import socket
 import ssl
-from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from requests.adapters import HTTPAdapter
@@ -13,40 +12,17 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from smscli.errors import LocalError
 
 
-def make_adapter(check_deadline: Callable[[], None], trust: ssl.SSLContext | None) -> HTTPAdapter:
-    """An adapter that verifies TLS by `trust` if given; calls `check_deadline` around each socket read."""
-    return _TrustStoreAdapter(check_deadline, trust) if trust else _DeadlineAdapter(check_deadline)
+def make_adapter(trust: ssl.SSLContext | None) -> "ClosableAdapter":
+    """An adapter that verifies TLS by `trust` if given."""
+    return _TrustStoreAdapter(trust) if trust else ClosableAdapter()
 
 
-class _DeadlineReader(io.RawIOBase):
-    """Checks the deadline at each read from a connection.
+class ClosableAdapter(HTTPAdapter):
+    """Connections for one thread, which another thread can close during a request."""
 
-    http.client reads headers, chunk sizes and trailers without a time limit of its own.
-    """
-
-    def __init__(self, raw: io.RawIOBase, check_deadline: Callable[[], None]) -> None:
-        self._raw = raw
-        self._check_deadline = check_deadline
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int | None:
-        self._check_deadline()
-        size: int | None = self._raw.readinto(buffer)
-        self._check_deadline()
-        return size
-
-    def close(self) -> None:
-        self._raw.close()
-        super().close()
-
-
-class _DeadlineAdapter(HTTPAdapter):
-    """Connections whose responses have a deadline."""
-
-    def __init__(self, check_deadline: Callable[[], None]) -> None:
-        self._pools = _deadline_pools(check_deadline)
+    def __init__(self) -> None:
+        self._open = _OpenSocket()
+        self._pools = _tracked_pools(self._open)
         super().__init__()
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
@@ -58,32 +34,53 @@ class _DeadlineAdapter(HTTPAdapter):
         manager.pool_classes_by_scheme = self._pools
         return manager
 
+    def shut_down(self) -> None:
+        """Ends the connection that was made last; a read from it returns at once."""
+        # TLS within TLS, for an https proxy, wraps the socket once more.
+        sock = getattr(self._open.sock, "socket", self._open.sock)
+        if isinstance(sock, socket.socket):
+            with suppress(OSError):
+                # Not that of SSLSocket, which drops its state under a thread that reads from it.
+                socket.socket.shutdown(sock, socket.SHUT_RDWR)
 
-def _deadline_pools(check_deadline: Callable[[], None]) -> dict[str, Any]:
-    """urllib3's connection pools by scheme, with a deadline for each response."""
 
-    class DeadlineResponse(http.client.HTTPResponse):
-        def __init__(self, *args: Any, **kwargs: Any) -> None:
-            super().__init__(*args, **kwargs)
-            self.fp = io.BufferedReader(_DeadlineReader(self.fp.detach(), check_deadline))
+class _OpenSocket:
+    """The socket of the connection that was made last.
+
+    The connection itself forgets it before the body is read, where the body ends with the connection.
+    """
+
+    sock: Any = None
+
+
+def _tracked_pools(open_socket: _OpenSocket) -> dict[str, Any]:
+    """urllib3's connection pools by scheme, which note the socket of each new connection."""
 
     class PlainPool(HTTPConnectionPool):
         class ConnectionCls(HTTPConnection):
-            response_class = DeadlineResponse
+            def _new_conn(self) -> socket.socket:
+                open_socket.sock = sock = super()._new_conn()
+                return sock
 
     class TlsPool(HTTPSConnectionPool):
         class ConnectionCls(HTTPSConnection):
-            response_class = DeadlineResponse
+            def _new_conn(self) -> socket.socket:
+                open_socket.sock = sock = super()._new_conn()
+                return sock
+
+            def connect(self) -> None:
+                super().connect()
+                open_socket.sock = self.sock
 
     return {"http": PlainPool, "https": TlsPool}
 
 
-class _TrustStoreAdapter(_DeadlineAdapter):
+class _TrustStoreAdapter(ClosableAdapter):
     """Verifies TLS by one SSL context, for the server and for a proxy."""
 
-    def __init__(self, check_deadline: Callable[[], None], context: ssl.SSLContext) -> None:
+    def __init__(self, context: ssl.SSLContext) -> None:
         self._context = context
-        super().__init__(check_deadline)
+        super().__init__()
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         super().init_poolmanager(*args, ssl_context=self._context, **kwargs)

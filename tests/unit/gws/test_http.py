@@ -73,12 +73,26 @@ def test_a_post_has_its_own_timeout(make: Make, reply: Reply, kind: type[Unreach
 
 
 def test_a_slow_response_has_a_deadline(make: Make) -> None:
-    ticks = iter(range(1000))
     head = b"HTTP/1.1 200 Said\r\nContent-Length: 1000\r\n\r\n"
-    with WireServer(in_turn(drip(head, b" ", 0.005))) as server:
-        transport = make(server, clock=lambda: float(next(ticks)))
-        with pytest.raises(TimedOut, match="did not send the whole response in time"):
-            transport.post("notifications", b"[]", timeout=5)
+    late = pytest.raises(TimedOut, match="did not send the whole response in time")
+    with WireServer(in_turn(drip(head, b" ", 0.005))) as server, late:
+        make(server).post("notifications", b"[]", timeout=0.05)
+
+
+def test_a_body_without_a_length_is_not_taken_for_whole_at_its_deadline(make: Make) -> None:
+    late = pytest.raises(TimedOut, match="did not send the whole response in time")
+    with WireServer(in_turn(drip(b"HTTP/1.1 200 OK\r\n\r\n", b" ", 0.005))) as server, late:
+        make(server).post("notifications", b"[]", timeout=0.05)
+
+
+def test_after_a_late_response_the_next_request_has_a_connection_of_its_own(make: Make) -> None:
+    dripping = drip(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n", b" ", 0.005)
+    with WireServer(in_turn(dripping, OK)) as server:
+        transport = make(server)
+        with pytest.raises(TimedOut):
+            transport.post("notifications", b"[]", timeout=0.05)
+        assert transport.post("notifications", b"[]").status == 200
+        assert [request.connection for request in server.requests] == [1, 2]
 
 
 def test_a_debug_line_of_a_post_has_no_content(make: Make) -> None:
