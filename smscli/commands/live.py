@@ -10,7 +10,6 @@ from smscli.context import AppContext, masked
 from smscli.errors import SmscliError
 from smscli.follow.cursor import Cursor
 from smscli.follow.feed import READS_UNDER_WAY, FollowSettings, Wait, follow
-from smscli.follow.rate import DEFAULT_INTERVAL
 from smscli.follow.requests import Answer, ListRequest, MessagesRequest, Request, SignInRequest
 from smscli.follow.schedule import CONNECTION_LOST
 from smscli.gws.pool import Inbox, Pool
@@ -46,7 +45,7 @@ def events(
     ids: Sequence[str] | None,
     *,
     wait: Wait,
-    interval: float | None,
+    interval: float,
     pushed: bool,
     resume: Mapping[str, Cursor] | None = None,
 ) -> Iterator[Event]:
@@ -56,7 +55,7 @@ def events(
         ids,
         wait=wait,
         clock=app.clock,
-        settings=FollowSettings(interval or DEFAULT_INTERVAL, pushed and app.server_info.trusted),
+        settings=FollowSettings(interval, pushed and app.server_info.trusted),
         resume=resume,
         debug=app.debug if app.settings.debug else None,
     )

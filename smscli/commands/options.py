@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 # The server counts in Java integers.
 _MAX_INDEX = 2**31 - 1
 
+DEFAULT_INTERVAL = 2.0
+"""Seconds from one poll of an active session to the next."""
+
 ProfileOption = Annotated[
     str | None, typer.Option("--profile", "-p", metavar="NAME", help="Saved profile to use.")
 ]
@@ -69,7 +72,9 @@ EveryProfileOption = Annotated[bool, typer.Option("--all", help="All profiles.")
 IntervalOption = Annotated[
     float | None,
     typer.Option(
-        "--interval", metavar="SECONDS", help="Polling interval of active sessions, in seconds (default: 2)."
+        "--interval",
+        metavar="SECONDS",
+        help=f"Polling interval of active sessions, in seconds (default: {DEFAULT_INTERVAL:g}).",
     ),
 ]
 FromFileOption = Annotated[
@@ -263,10 +268,12 @@ def uses_push(value: str | None) -> bool:
     return value != "off"
 
 
-def interval_seconds(value: float | None) -> float | None:
-    """The polling interval; None for the default. UsageError."""
+def interval_seconds(value: float | None) -> float:
+    """The polling interval in seconds. UsageError."""
+    if value is None:
+        return DEFAULT_INTERVAL
     # A shorter one only meets the request limit; one over a day is a mistake.
-    if value is not None and not 0.1 <= value <= 86400:
+    if not 0.1 <= value <= 86400:
         raise UsageError(f"--interval takes 0.1 to 86400 seconds, not {value:g}")
     return value
 

@@ -49,7 +49,7 @@ class WatchOptions:
 
     query: ListQuery
     waiting: str | None
-    interval: float | None
+    interval: float
     pushed: bool
     redact: bool
     zone: tzinfo | None

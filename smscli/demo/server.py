@@ -16,7 +16,7 @@ from smscli.demo.sample import add_sample
 from smscli.demo.simulation import events
 from smscli.demo.store import SessionStore
 
-# A clock may be set by hand, so a wait for the next event is cut into pieces of so many seconds.
+# Longest wait in seconds before the clock, which a test may set, is read again.
 _CLOCK_CHECK = 0.25
 
 

@@ -33,7 +33,7 @@ _REFRESH = 5.0
 # Seconds until the first new customer arrives, and between later ones.
 _FIRST_ARRIVAL = 14.0
 _ARRIVALS = 22.0
-# A script that was idle before the demo's start is idle for at most so many seconds when it runs again.
+# Upper bound, in seconds, for how long a script that runs again was idle before the demo's start.
 _LONGEST_IDLE = 12.0
 _LISTED_AFTER_END = 15.0
 

@@ -23,7 +23,7 @@ from smscli.errors import (
     did_you_mean,
 )
 from smscli.follow.cursor import Cursor, PageRequest
-from smscli.follow.rate import DEFAULT_INTERVAL, Trust, Window
+from smscli.follow.rate import Trust, Window
 from smscli.follow.requests import Answer, ListRequest, MessagesRequest, Request, SignInRequest
 from smscli.follow.schedule import (
     SLOW,
@@ -69,7 +69,7 @@ class FollowSettings:
     """How to follow: `interval` in seconds between polls; `trusted`: push is tried, and the last run
     could rely on it."""
 
-    interval: float = DEFAULT_INTERVAL
+    interval: float
     trusted: bool = False
 
 
@@ -92,7 +92,7 @@ def follow(
     *,
     wait: Wait,
     clock: Callable[[], float],
-    settings: FollowSettings = FollowSettings(),
+    settings: FollowSettings,
     jitter: Callable[[], float] = random.random,
     resume: Mapping[str, Cursor] | None = None,
     debug: Callable[[str], None] | None = None,

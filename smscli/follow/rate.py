@@ -6,9 +6,6 @@ All of it is arithmetic on times that are handed in, in seconds of a clock that 
 from collections import deque
 from math import inf
 
-DEFAULT_INTERVAL = 2.0
-"""Seconds from one poll of an active session to the next."""
-
 LIMIT = 20
 # A little over one, so that no rounding lets a 21st read into a second.
 _SECOND = 1.01

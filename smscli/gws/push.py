@@ -21,7 +21,7 @@ _MAX_IDLE_PERIOD = 1.0
 _STABLE_SECONDS = 10.0
 # Seconds for a read in the main thread to notice the refused sign-in and to renew it.
 _REFUSAL_PAUSE = 5.0
-# A server that sends so many malformed responses, and never a good one, is not a CometD server.
+# Malformed responses, without a good one, after which the server is taken not to speak CometD.
 _MAX_MALFORMED = 3
 _DISCONNECT_TIMEOUT = 1.0
 _MAX_DEBUG_LINES = 1000

@@ -113,7 +113,7 @@ def is_temporary(error: SmscliError) -> bool:
 
 
 def retry_pause(error: SmscliError, failures: int) -> float | None:
-    """Seconds before the next try after so many failures in a row; None if another try can't help."""
+    """Seconds before the next try after this many failures in a row; None if another try can't help."""
     if not is_temporary(error) or (isinstance(error, TimedOut) and failures > 1):
         return None
     if isinstance(error, Throttled) and error.retry_after is not None:

@@ -22,7 +22,7 @@ _ENTERS = frozenset(
 )
 
 Place = tuple[int, int, int]
-"""Sorts messages by their places in the log: renumberings before, index, arrivals before."""
+"""Sort key of a message: number of log resets before it, index, number of messages received before it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,7 +221,7 @@ class _Places:
 
 
 class _Person:
-    """What one participant has done so far. `is_in` is None while the log has neither let them in nor out."""
+    """What one participant has done so far. `is_in`: present by the log; None while the log says neither."""
 
     def __init__(self, participant: Participant) -> None:
         self.participant = participant
@@ -234,7 +234,7 @@ class _Person:
         self._moved: Place | None = None
 
     def move(self, message: Message, place: Place) -> bool:
-        """Let them in or out, as the message does; whether that changes who is there."""
+        """Apply a join, leave or other message; True if it changes whether they are present or visible."""
         enters = message.type in _ENTERS
         if not enters and message.type != MessageType.LEFT:
             return False

@@ -13,10 +13,10 @@ from typing import Literal, NamedTuple
 from smscli.model import SAID_TYPES, TYPING_TYPES, Message, MessageType, Participant
 
 PAUSE = 60_000
-"""A draft that was not refreshed for so many milliseconds is paused."""
+"""Milliseconds without a refresh after which a draft is paused."""
 
 GIVE_UP = 120_000
-"""A draft that was paused for so many milliseconds is given up."""
+"""Milliseconds of a pause after which a draft is given up."""
 
 FRESH = 15_000
 """Somebody types now if the last `TypingStarted` is no further away, in milliseconds."""

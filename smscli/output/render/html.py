@@ -34,7 +34,7 @@ Pair = tuple[str, str]
 """A name and a value, as strangers may have written them."""
 
 _SIDES = {Role.CUSTOMER: "customer", Role.AGENT: "agent"}
-# Each side's people share so many colours; of so many people the page remembers which is whose.
+# Colours per side (customers, agents), and the number of people whose colour is remembered.
 _HUES = 4
 _MOST_PEOPLE = 1000
 # More user data than this is folded away.
@@ -295,7 +295,7 @@ def _lane(side: Side, most: int) -> Iterator[str]:
 
 
 def _runs(flags: Sequence[bool]) -> Iterator[Span]:
-    """Where columns of which something holds begin, and how many there are."""
+    """The runs of true flags: the first column of each, and its number of columns."""
     place = 0
     for holds, run in groupby(flags):
         length = len([*run])

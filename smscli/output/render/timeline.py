@@ -145,7 +145,7 @@ class Timeline:
             self._slot(self._not_before(since)).begun[_WAITING] += 1
 
     def draw(self, columns: int, now: datetime | None = None) -> Drawing | None:
-        """All of it in so many columns, up to `now` where that is later; None where no entry has a time."""
+        """The timeline in this many columns, up to `now` if later; None where no entry has a time."""
         if not self._slots:
             return None
         within = _Columns(columns, self._begin, max(self._end, _milliseconds(now) if now else self._end))

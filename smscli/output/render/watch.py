@@ -70,14 +70,14 @@ class LiveList:
         self._zone = zone
 
     def below(self, said: Sequence[str], lines: int) -> list[str]:
-        """The last notices, on at most a quarter of so many lines."""
+        """The last notices, on at most a quarter of the screen's lines."""
         most = min(_MOST_BELOW, lines // 4)
         return [self._cut(one, max(self._display.width - 1, 1)) for one in said[len(said) - most :] if most]
 
     def __call__(
         self, going: FollowStatus, rows: Sequence[LiveRow], lines: int, empty: str = ""
     ) -> list[str]:
-        """The picture in so many lines; of the sessions that have no room it says how many they are.
+        """The screen in this many lines, with a count of the sessions that have no room.
 
         `empty` says why there are none.
         """
@@ -178,7 +178,7 @@ class LiveList:
         return [head, *(f"{_GAP}{line}" for line in (*lines, *below))]
 
     def _named(self, column: Column | None, title: str, value: str, ink: Paint) -> Iterator[Piece]:
-        """A value that says itself what it is, as one piece, and the blanks behind it."""
+        """A labelled value as one piece that is never wrapped, and the gap behind it."""
         if not value:
             return
         if column and column.role:
@@ -212,7 +212,7 @@ class LiveList:
 
 
 def _shrunk(widths: list[int], whole: Sequence[bool], width: int) -> bool:
-    """Whether the columns fit when the widest give way, those apart that are whole."""
+    """Narrow the widest columns, except the `whole` ones, until the row fits; False if it can't."""
     room = width - len(_GAP) * (len(widths) - 1)
     free = [place for place, kept in enumerate(whole) if not kept]
     while sum(widths) > room:
