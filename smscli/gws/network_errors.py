@@ -37,8 +37,15 @@ _ERRORS: tuple[tuple[tuple[type[Exception], ...], type[SmscliError], str, str | 
 
 _CLOCK_HINT = "is this machine's clock right? if it is, the server needs a new certificate"
 _NAME_HINT = "is the name in the URL the one that the certificate is for?"
-# By OpenSSL's verification error where an unknown CA is not the cause: not yet valid, expired, wrong host.
-_VERIFY_HINTS = {9: _CLOCK_HINT, 10: _CLOCK_HINT, 62: _NAME_HINT, 64: _NAME_HINT}
+# Where an unknown CA is not the cause: not yet valid, expired, issued for another name.
+_VERIFY_HINTS = {
+    **dict.fromkeys((9, 10), _CLOCK_HINT),  # OpenSSL
+    **dict.fromkeys((62, 64), _NAME_HINT),
+    0x800B0101: _CLOCK_HINT,  # Windows: CERT_E_EXPIRED, CERT_E_CN_NO_MATCH
+    0x800B010F: _NAME_HINT,
+    **dict.fromkeys((-67819, -67818), _CLOCK_HINT),  # macOS: errSecCertificateNotValidYet and its neighbours
+    -67602: _NAME_HINT,
+}
 
 
 def network_error(error: Exception, host: str, proxy: str, timeout: float) -> SmscliError:
