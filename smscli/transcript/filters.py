@@ -367,9 +367,15 @@ def zone(text: str) -> tzinfo:
     try:
         return ZoneInfo(text)
     except (LookupError, ValueError, OSError) as error:
+        known = available_timezones()
+        if not known:
+            raise UsageError(
+                "there is no time zone database on this machine",
+                hint="install it: `pip install tzdata`; or give an offset such as +02:00",
+            ) from error
         # A folder of zones, such as Europe, is refused as one or the other by different versions of Python.
         examples = "zones: Europe/Berlin, America/New_York, UTC, +02:00 and the like"
-        raise unknown("zone", text, available_timezones(), examples) from error
+        raise unknown("zone", text, known, examples) from error
 
 
 def unknown(what: str, name: str, known: Collection[str], examples: str | None = None) -> UsageError:

@@ -1,7 +1,9 @@
 """Which entries and which sessions are shown: what each option asks for, and what stands beside a match."""
 
+import sys
 import time
 import tracemalloc
+import zoneinfo
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from typing import Any
@@ -554,6 +556,19 @@ def test_a_zone_that_does_not_exist_names_the_nearest_ones(text: str, meant: str
     assert hint is not None
     assert hint.endswith("zones: Europe/Berlin, America/New_York, UTC, +02:00 and the like")
     assert hint.startswith(meant)
+
+
+def test_without_a_time_zone_database_an_offset_still_works(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "tzdata", None)
+    zoneinfo.reset_tzpath(())
+    try:
+        assert usage(filters.zone, "Pacific/Chatham") == (
+            "there is no time zone database on this machine",
+            "install it: `pip install tzdata`; or give an offset such as +02:00",
+        )
+        assert filters.zone("+02:00") == timezone(timedelta(hours=2))
+    finally:
+        zoneinfo.reset_tzpath()
 
 
 # Sessions.
