@@ -1,6 +1,5 @@
 """Sign-in methods, one class each: header, keyring account, prompt, environment variable and option."""
 
-import sys
 from abc import ABC, abstractmethod
 from typing import ClassVar
 
@@ -43,6 +42,15 @@ class AuthScheme(ABC):
         """The value of the `Authorization` header, for what `check` accepts."""
 
 
+def _refuse_utf_16(secret_name: str, secret: str, source: str) -> None:
+    """Raise AuthError for a secret that was read from UTF-16, as PowerShell writes files."""
+    if "\0" in secret:
+        raise AuthError(
+            f"the {secret_name} ({source}) has a NUL character in it",
+            hint="if its file is UTF-16, save it as UTF-8",
+        )
+
+
 class Token(AuthScheme):
     """A bearer token."""
 
@@ -53,6 +61,7 @@ class Token(AuthScheme):
     needs_user = False
 
     def check(self, user: str | None, secret: str, source: str) -> None:
+        _refuse_utf_16(self.secret_name, secret, source)
         if not secret or " " in secret or not (secret.isascii() and secret.isprintable()):
             raise AuthError(f"the token ({source}) is empty, or has a character that tokens can't have")
 
@@ -72,6 +81,7 @@ class Basic(AuthScheme):
     def check(self, user: str | None, secret: str, source: str) -> None:
         if not secret:
             raise AuthError(f"the password ({source}) is empty")
+        _refuse_utf_16(self.secret_name, secret, source)
         if not user or any(char == ":" or char < " " or char == "\x7f" for char in user):
             raise AuthError("the user name is empty, or has a colon or a control character in it")
         try:
@@ -92,8 +102,8 @@ class Basic(AuthScheme):
         try:
             return pair.encode("latin-1")
         except UnicodeEncodeError:
-            # Bytes of the environment that are not in the locale's encoding arrive as lone surrogates.
-            return pair.encode("utf-8", sys.getfilesystemencodeerrors())
+            # Bytes that are not UTF-8 arrive as lone surrogates.
+            return pair.encode("utf-8", "surrogateescape")
 
 
 BASIC, TOKEN = Basic(), Token()

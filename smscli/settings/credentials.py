@@ -344,7 +344,7 @@ def decode_secret(line: bytes) -> str:
 def _started(command: Sequence[str]) -> subprocess.Popen[bytes]:
     try:
         return subprocess.Popen(
-            command,
+            _executable(command),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -352,6 +352,15 @@ def _started(command: Sequence[str]) -> subprocess.Popen[bytes]:
         )
     except (OSError, ValueError) as error:
         raise _unusable(command, "can't be run") from error
+
+
+def _executable(command: Sequence[str]) -> Sequence[str]:
+    """The command by the full path of its program: Windows itself finds `.exe` files only, not `.cmd`."""
+    if sys.platform != "win32":
+        return command
+    import shutil
+
+    return [shutil.which(command[0]) or command[0], *command[1:]]
 
 
 def _unusable(command: Sequence[str], what: str) -> AuthError:
@@ -384,6 +393,9 @@ def _ended(
 def _kill(process: subprocess.Popen[bytes]) -> None:
     """Kill a command together with its children."""
     if sys.platform == "win32":
+        tree = ["taskkill", "/T", "/F", "/PID", str(process.pid)]
+        with suppress(OSError, subprocess.TimeoutExpired):
+            subprocess.run(tree, capture_output=True, timeout=_COMMAND_SECONDS, check=False)
         process.kill()
     else:
         with suppress(ProcessLookupError, PermissionError):

@@ -18,9 +18,17 @@ import pytest
 from keyring.errors import InitError, KeyringError, KeyringLocked, NoKeyringError, PasswordDeleteError
 
 from smscli.errors import AuthError
-from smscli.settings.auth_schemes import BASIC, SCHEMES, TOKEN
+from smscli.settings import credentials
+from smscli.settings.auth_schemes import BASIC, SCHEMES, TOKEN, AuthScheme
 from smscli.settings.config import Settings
-from smscli.settings.credentials import Backend, Credential, Keyring, find_credential, run_password_command
+from smscli.settings.credentials import (
+    Backend,
+    Credential,
+    Keyring,
+    decode_secret,
+    find_credential,
+    run_password_command,
+)
 from smscli.signals import StopSignal, stop_signals_raised
 from tests.support.paths import ROOT
 
@@ -206,7 +214,7 @@ def test_a_token_is_sent_as_it_is() -> None:
     assert Credential(None, TOKEN, "t0k.en==", "environment").header() == "Bearer t0k.en=="
 
 
-@pytest.mark.parametrize("secret", ["", "two words", "line\n", "tökn", "t\x00"])
+@pytest.mark.parametrize("secret", ["", "two words", "line\n", "tökn", "t\x01"])
 def test_a_token_that_no_header_can_carry_is_refused_and_not_shown(secret: str) -> None:
     assert error_of(lambda: Credential(None, TOKEN, secret, "environment")) == (
         "the token (environment) is empty, or has a character that tokens can't have",
@@ -328,6 +336,58 @@ def test_a_lone_surrogate_is_refused_without_showing_the_secret() -> None:
     with pytest.raises(AuthError) as caught:
         Credential("maja", BASIC, "hunter2\ud800é", "keyring")
     assert caught.value.message == "user or password (keyring) has a lone surrogate in it"
+
+
+@pytest.mark.parametrize(("scheme", "what"), [(BASIC, "password"), (TOKEN, "token")])
+def test_a_secret_from_a_file_in_utf16_is_refused_with_a_hint(scheme: AuthScheme, what: str) -> None:
+    with pytest.raises(AuthError) as caught:
+        Credential("maja", scheme, decode_secret("hunter2\r\n".encode("utf-16")), "command")
+    assert (caught.value.message, caught.value.hint) == (
+        f"the {what} (command) has a NUL character in it",
+        "if its file is UTF-16, save it as UTF-8",
+    )
+
+
+def test_the_bytes_of_a_secret_are_sent_as_they_are_on_every_platform(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sys, "getfilesystemencodeerrors", lambda: "surrogatepass")
+    secret = decode_secret(b"p\xe4ss\n")
+    assert Credential("maja", BASIC, secret, "command").header() == (
+        f"Basic {base64.b64encode(b'maja:p' + bytes([0xE4]) + b'ss').decode()}"
+    )
+
+
+class FakeProcess:
+    """A command that does not end by itself."""
+
+    pid = 4711
+
+    def __init__(self, calls: list[list[str]]) -> None:
+        self._calls = calls
+
+    def kill(self) -> None:
+        self._calls.append(["kill"])
+
+    def wait(self) -> None:
+        self._calls.append(["wait"])
+
+
+def test_on_windows_the_children_of_a_command_are_killed_by_taskkill(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[list[str]] = []
+    monkeypatch.setattr("subprocess.run", lambda command, **_: calls.append(command))
+    monkeypatch.setattr(sys, "platform", "win32")
+    credentials._kill(FakeProcess(calls))
+    assert calls == [["taskkill", "/T", "/F", "/PID", "4711"], ["kill"], ["wait"]]
+
+
+def test_on_windows_a_command_is_run_by_its_full_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    places = {"gwspass": "C:\\tools\\gwspass.cmd"}
+    monkeypatch.setattr("shutil.which", places.get)
+    assert credentials._executable(["gwspass", "show"]) == ["gwspass", "show"]
+    monkeypatch.setattr(sys, "platform", "win32")
+    assert credentials._executable(["gwspass", "show"]) == ["C:\\tools\\gwspass.cmd", "show"]
+    assert credentials._executable(["no-such-command"]) == ["no-such-command"]
 
 
 def test_a_back_end_that_fails_to_load_is_an_error() -> None:
