@@ -3,6 +3,7 @@
 With `--redact` a line begins with a blank, which is no part of its JSON: each line says how it was recorded.
 """
 
+import codecs
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import BinaryIO
@@ -16,6 +17,8 @@ from smscli.records import message_json
 # escape of six. So every recorded line can be read back.
 MAX_LINE = 192 * 2**20
 
+_HINT = "a recording has one message per line, as --record and `messages --jsonl` write them"
+_UTF_16_HINT = "it is UTF-16, as `>` of PowerShell writes; use --record FILE, or save it as UTF-8"
 _OPENING = b'{"sessionId":'
 _MASKED = b" "
 _MAX_CACHED_PEOPLE = 1024
@@ -62,9 +65,9 @@ def parse_line(
     try:
         return _parsed(decode(line), known)
     except (WireError, RecursionError) as error:
+        is_utf_16 = line.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
         raise LocalError(
-            f"line {number} of {name} is not a message",
-            hint="a recording has one message per line, as --record and `messages --jsonl` write them",
+            f"line {number} of {name} is not a message", hint=_UTF_16_HINT if is_utf_16 else _HINT
         ) from error
 
 

@@ -1,5 +1,6 @@
 """Profiles and settings: options, environment and config file, resolved in one place."""
 
+import codecs
 import os
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
@@ -284,7 +285,9 @@ def _text(path: Path) -> str:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
-        raise ConfigError(f"{path}, line {line}: not UTF-8") from error
+        is_utf_16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+        hint = "it is UTF-16; save it as UTF-8" if is_utf_16 else None
+        raise ConfigError(f"{path}, line {line}: not UTF-8", hint=hint) from error
 
 
 def _parsed(path: Path, text: str) -> Config:
@@ -295,11 +298,21 @@ def _parsed(path: Path, text: str) -> Config:
     try:
         document = tomllib.loads(text)
     except ValueError as error:
-        raise ConfigError(f"{path} is not TOML: {error}") from error
+        raise ConfigError(f"{path} is not TOML: {error}", hint=_backslash_hint(text)) from error
     for keys, expected in _type_errors(document):
         raise ConfigError(f"{path}: {'.'.join(keys)} must be {expected}")
     profiles = {name: _from_toml(name, table) for name, table in document.get("profiles", {}).items()}
     return Config(path, profiles, document.get("default") or ("default" if "default" in profiles else None))
+
+
+def _backslash_hint(text: str) -> str | None:
+    """A hint for a Windows path in double quotes, where TOML reads escapes such as `\\U`."""
+    import re
+
+    found = re.search(r'"[A-Za-z]:\\[^"\n]*"', text)
+    if not found or "\\\\" in found[0]:
+        return None
+    return f"write a path with backslashes in single quotes: '{found[0][1:-1]}'"
 
 
 def _is_seconds(value: object) -> bool:

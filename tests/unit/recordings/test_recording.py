@@ -835,6 +835,13 @@ def test_a_line_that_is_no_message_is_named(content: bytes, line: int) -> None:
     assert error.hint == "a recording has one message per line, as --record and `messages --jsonl` write them"
 
 
+def test_a_recording_in_utf16_is_named_so() -> None:
+    error = complaint(HELLO.decode().encode("utf-16"))
+    assert isinstance(error, LocalError)
+    assert error.message == "line 1 of standard input is not a message"
+    assert error.hint == "it is UTF-16, as `>` of PowerShell writes; use --record FILE, or save it as UTF-8"
+
+
 @pytest.mark.slow
 @posix
 def test_a_line_without_end_is_refused() -> None:

@@ -548,6 +548,31 @@ def test_a_file_that_is_not_utf8_names_the_line(tmp_path: Path) -> None:
     assert caught.value.message == f"{tmp_path / 'config.toml'}, line 2: not UTF-8"
 
 
+def test_a_file_in_utf16_is_named_so(tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_bytes("default = 'work'\r\n".encode("utf-16"))
+    with pytest.raises(ConfigError) as caught:
+        Config.load(in_folder(tmp_path))
+    assert caught.value.hint == "it is UTF-16; save it as UTF-8"
+
+
+@pytest.mark.parametrize(
+    ("value", "hint"),
+    [
+        (
+            '"C:\\Users\\maja\\ca.pem"',
+            r"write a path with backslashes in single quotes: 'C:\Users\maja\ca.pem'",
+        ),
+        ('"C:/Users/ca.pem', None),
+    ],
+)
+def test_a_path_with_backslashes_in_double_quotes_has_a_hint(
+    tmp_path: Path, value: str, hint: str | None
+) -> None:
+    with pytest.raises(ConfigError, match="is not TOML") as caught:
+        loaded(tmp_path, f"[profiles.work]\nca_bundle = {value}\n")
+    assert caught.value.hint == hint
+
+
 # Writing it.
 
 
