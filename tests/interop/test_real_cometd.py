@@ -206,7 +206,7 @@ def test_a_client_that_begins_anew_is_not_counted_with_what_it_was_before(start:
     after = before.clone()
     old, new = (BayeuxClient(transport, lambda _: None) for transport in (before, after))
     old.open()
-    held = threading.Thread(target=old.connect, kwargs={"at_once": False})
+    held = threading.Thread(target=old.connect, kwargs={"immediate": False})
     held.start()
     server.await_listener()
     new.open()
