@@ -6,19 +6,18 @@ wrote stands between tags only, never in one; there is no script, no link and no
 
 from base64 import b64encode
 from collections.abc import Iterator, Sequence
-from datetime import UTC, date, datetime, tzinfo
+from datetime import UTC, datetime, tzinfo
 from hashlib import sha256
 from html import escape
 from importlib.resources import files
 from itertools import groupby
-from zlib import crc32
 
 from smscli.model import VISIBLE_TO_ALL, Message, MessageType, Participant, Role, Session, role_of
-from smscli.output.render.layout import Span, duration, local_time, offset_words, shape
+from smscli.output.render.layout import PersonColors, Span, duration, local_time, offset_words, shape
 from smscli.output.render.timeline import Drawing, Side, Timeline
 from smscli.output.render.wording import (
     NO_TIME,
-    day_words,
+    DayClock,
     happened,
     is_spoken,
     parts,
@@ -34,9 +33,8 @@ Pair = tuple[str, str]
 """A name and a value, as strangers may have written them."""
 
 _SIDES = {Role.CUSTOMER: "customer", Role.AGENT: "agent"}
-# Colours per side (customers, agents), and the number of people whose colour is remembered.
+# The number of colours of each side.
 _HUES = 4
-_MOST_PEOPLE = 1000
 # More user data than this is folded away.
 _OPEN = 12
 # The timeline's columns, and the height of a side of it, in its own units.
@@ -72,10 +70,9 @@ class HtmlPage:
         self._zone = zone
         self._many = many
         self._timeline = Timeline(session)
-        self._hues: dict[tuple[str | None, str | None], int] = {}
+        self._clock = DayClock(zone)
+        self._colors = PersonColors(dict.fromkeys((*Role, None), _HUES))
         self._session: str | None = None
-        self._date: date | None = None
-        self._offset = ""
         self._speaker: Participant | None = None
 
     def begin(self) -> str:
@@ -99,7 +96,7 @@ class HtmlPage:
         message = entry.message
         self._timeline.judge(message)
         self._timeline.add(entry)
-        clock, above = self._clock(message.at)
+        clock, above = self._time(message.at)
         if self._many and message.session_id != self._session:
             self._session, self._speaker = message.session_id, None
             above += f'<div class="session"><b>session {_text(message.session_id)}</b></div>\n'
@@ -147,19 +144,17 @@ class HtmlPage:
         local = local_time(at, self._zone)
         return f"{local.replace(tzinfo=None).isoformat(' ', 'seconds')} {offset_words(local)}"
 
-    def _clock(self, at: datetime | None) -> tuple[str, str]:
-        """The time of day, and the line above it where a new day or another distance from UTC begins."""
+    def _time(self, at: datetime | None) -> tuple[str, str]:
+        """The time of day, and the line above it where a new day or another offset from UTC begins."""
         if at is None:
             return f"<time>{NO_TIME}</time>", ""
-        local = local_time(at, self._zone)
+        clock, heading = self._clock(at)
         stamp = at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="seconds")
-        clock = f'<time datetime="{stamp}Z">{local:%H:%M:%S}</time>'
-        offset = offset_words(local)
-        if (local.date(), offset) == (self._date, self._offset):
-            return clock, ""
-        told = "" if offset == self._offset else f", times are {offset}"
-        self._date, self._offset, self._speaker = local.date(), offset, None
-        return clock, f'<div class="day"><b>{day_words(local.date())}</b>{told}</div>\n'
+        time = f'<time datetime="{stamp}Z">{clock}</time>'
+        if heading is None:
+            return time, ""
+        self._speaker = None
+        return time, f'<div class="day"><b>{heading.day}</b>{heading.offset}</div>\n'
 
     def _bubble(self, entry: Entry, clock: str, body: str) -> str:
         """What somebody said, or never sent, on its author's side; the name once while nobody else speaks."""
@@ -187,18 +182,7 @@ class HtmlPage:
         if sender is None:
             return '<b class="o0">system</b>'
         name = _text(sender.person[1] or "unknown")
-        return f'<b class="{_side(sender)[0]}{self._hue(sender)}">{shape(sender.type, False)} {name}</b>'
-
-    def _hue(self, sender: Participant) -> int:
-        person = sender.person
-        if person in self._hues:
-            return self._hues[person]
-        if len(self._hues) >= _MOST_PEOPLE:
-            return crc32(repr(person).encode()) % _HUES
-        side = _side(sender)
-        met = sum(_side_of(kind) == side for kind, _ in self._hues)
-        self._hues[person] = met % _HUES
-        return self._hues[person]
+        return f'<b class="{_side(sender)[0]}{self._colors(sender)}">{shape(sender.type, False)} {name}</b>'
 
     def _drawn(self, drawing: Drawing) -> Iterator[str]:
         """The timeline: a lane for each side, its times, and what the shapes mean."""

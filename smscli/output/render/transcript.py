@@ -5,33 +5,29 @@ before it and is dim, so that no message can pass for it.
 """
 
 from collections.abc import Iterator, Sequence
-from datetime import UTC, date, datetime, timedelta, tzinfo
+from datetime import datetime, tzinfo
 from typing import NamedTuple
-from zlib import crc32
 
-from smscli.model import VISIBLE_TO_ALL, Message, MessageType, Participant, Role, role_of
+from smscli.model import VISIBLE_TO_ALL, Message, MessageType, Participant, Role
 from smscli.output.render.layout import (
     PLAIN,
     Display,
     NoWrap,
     Paint,
+    PersonColors,
     Piece,
     Span,
     cells,
     cut,
     fold,
-    local_time,
-    offset_words,
     paint,
     session_lines,
     shape,
-    wrap,
 )
-from smscli.output.render.wording import NO_TIME, day_words, happened, is_spoken, parts, remarks, said, typed
+from smscli.output.render.wording import NO_TIME, DayClock, happened, is_spoken, parts, remarks, said, typed
 from smscli.sanitize import clean, clean_lines
 from smscli.transcript.fold import Entry
 
-_TWO = tuple(f"{number:02}" for number in range(60))
 _TEXT = MessageType.TEXT.value
 
 # 256-colour numbers in the middle of the brightness scale: readable on black and on white. Customers are
@@ -47,7 +43,7 @@ _DOTS = "·-"
 _MARKED = "bold underline color(162)"
 _SIGNS = (("⟦", "⟧"), ("[[", "]]"))
 
-# Bounds the cached colours and labels against a hostile server.
+# Bounds the cached labels against a hostile server.
 _MOST_PEOPLE = 4096
 
 _NARROW = 60
@@ -89,20 +85,15 @@ class TranscriptLines:
         self._display = display
         self._color = color = display.color
         self._ascii = display.ascii
-        self._zone = zone
         self._many = many
         self._width = display.width
         self._layout = _layout(self._width, many)
         self._indent = " " * self._layout.indent
         self._labels: dict[Person | None, _Label] = {}
-        self._hues: dict[Person, int] = {}
-        self._colors_used = dict.fromkeys((_CUSTOMERS, _AGENTS, _OTHERS), 0)
+        self._colors = PersonColors({role: len(family) for role, family in _FAMILIES.items()})
         self._session: str | None = None
         self._whose = ""
-        self._date: date | None = None
-        self._offset = timedelta()
-        self._offset_from = self._offset_until = datetime.min.replace(tzinfo=UTC)
-        self._offset_words = self._offset_told = ""
+        self._clock = DayClock(zone)
         self._quiet = paint("dim", color)
         self._strong = paint("bold", color)
         self._link = paint("underline", color)
@@ -120,7 +111,7 @@ class TranscriptLines:
         if self._display.width != self._width:
             self._measure()
         message = entry.message
-        clock, above = self._clock(message.at)
+        clock, above = self._time(message.at)
         if self._many and message.session_id != self._session:
             above += self._turn_to(message.session_id)
         sender = message.sender
@@ -133,7 +124,7 @@ class TranscriptLines:
         return self._quiet("--") + "\n"
 
     def _quick(self, entry: Entry, label: _Label) -> str | None:
-        """Fast path for plain text: the same as `_full`; None for any other entry."""
+        """Fast path for plain text that fits its line: the same as `_full`; None for any other entry."""
         message = entry.message
         text = message.text
         if (
@@ -149,23 +140,8 @@ class TranscriptLines:
         composing = typed(entry) if entry.composing else ""
         tail = f" {composing}" if composing else ""
         if label.cells + len(text) + len(tail) > self._layout.width:
-            return self._quick_lines(text, composing, label)
-        return f"{label.said}{text}{self._quiet(tail)}\n" if tail else f"{label.said}{text}\n"
-
-    def _quick_lines(self, text: str, composing: str, label: _Label) -> str | None:
-        """Fast path for plain text of several lines."""
-        first, room = self._layout.width - label.cells, self._layout.width - self._layout.indent
-        lines = wrap(text, first, room)
-        if lines is None or len(composing) > room:
             return None
-        if composing:
-            beside = len(lines[-1]) + 1 + len(composing) <= (room if lines[1:] else first)
-            lines[-1:] = (
-                [f"{lines[-1]}{self._quiet(f' {composing}')}"]
-                if beside
-                else [lines[-1], self._quiet(composing)]
-            )
-        return f"{label.said}{f'{chr(10)}{self._indent}'.join(lines)}\n"
+        return f"{label.said}{text}{self._quiet(tail)}\n" if tail else f"{label.said}{text}\n"
 
     def _full(self, entry: Entry, label: _Label, marks: Sequence[Span]) -> str:
         spoken = is_spoken(entry)
@@ -229,40 +205,17 @@ class TranscriptLines:
         for part, marked in parts(text, marks):
             yield (f"{before}{part}{after}", self._marked) if marked else (part, ink)
 
-    def _clock(self, at: datetime | None) -> tuple[str, str]:
-        """The time of day, and the line above it where a new day begins."""
+    def _time(self, at: datetime | None) -> tuple[str, str]:
+        """The time of day, and the line above it where a new day or another offset from UTC begins."""
         if at is None:
             return NO_TIME, ""
-        if not self._offset_from <= at < self._offset_until:
-            self._find_offset(at)
-        try:
-            local = at + self._offset
-        except OverflowError:
-            local = at
-        above = "" if local.date() == self._date else self._new_day(local.date())
-        return f"{_TWO[local.hour]}:{_TWO[local.minute]}:{_TWO[local.second]}", above
-
-    def _find_offset(self, at: datetime) -> None:
-        """Look up the UTC offset, once per quarter of an hour: offsets change at such boundaries only."""
-        local = local_time(at, self._zone)
-        self._offset = local.utcoffset() or timedelta()
-        self._offset_from = at.replace(minute=at.minute // 15 * 15, second=0, microsecond=0)
-        self._offset_until = self._offset_from.replace(
-            minute=at.minute // 15 * 15 + 14, second=59, microsecond=999999
-        )
-        if offset_words(local) != self._offset_words:
-            self._offset_words = offset_words(local)
-            self._date = None
-
-    def _new_day(self, day: date) -> str:
-        """The day; with it, the first time and when it has changed, how far its times are from UTC."""
-        self._date = day
-        told = "" if self._offset_words == self._offset_told else f", times are {self._offset_words}"
-        self._offset_told = self._offset_words
+        clock, heading = self._clock(at)
+        if heading is None:
+            return clock, ""
         rule = "-" if self._ascii else "─"
-        words, _, last = f"{rule} {day_words(day)}{told}".rpartition(" ")
+        words, _, last = f"{rule} {heading.day}{heading.offset}".rpartition(" ")
         pieces = [(f"{words} ", self._strong), (NoWrap(f"{last} {rule}"), self._strong)]
-        return "".join(f"{line}\n" for line in fold(pieces, self._layout.width, self._layout.width))
+        return clock, "".join(f"{line}\n" for line in fold(pieces, self._layout.width, self._layout.width))
 
     def _turn_to(self, session_id: str) -> str:
         """Let the next lines belong to that session; a line that says so where they have no room for it."""
@@ -290,7 +243,7 @@ class TranscriptLines:
         mark = dot
         if sender:
             mark, name = shape(sender.type, self._ascii), clean(sender.person[1] or "unknown")
-            ink = paint(f"color({self._hue(sender.person)})", self._color)
+            ink = paint(f"color({_FAMILIES[sender.role][self._colors(sender)]})", self._color)
         label = f"{mark} {cut(name, layout.name, '..' if self._ascii else '…')}"
         blanks = layout.name + 2 - cells(label) if layout.padded else 0
         shown = f"{layout.gap}{ink(label)}{' ' * blanks}"
@@ -300,17 +253,6 @@ class TranscriptLines:
             self._labels.clear()
         self._labels[sender.person if sender else None] = made
         return made
-
-    def _hue(self, person: Person) -> int:
-        """The person's colour, assigned in turn from the family of their role."""
-        family = _FAMILIES[role_of(person[0])]
-        if person in self._hues:
-            return self._hues[person]
-        if len(self._hues) >= _MOST_PEOPLE:
-            return family[crc32(repr(person).encode()) % len(family)]
-        hue = self._hues[person] = family[self._colors_used[family] % len(family)]
-        self._colors_used[family] += 1
-        return hue
 
 
 def _layout(asked: int, many: bool) -> _Layout:

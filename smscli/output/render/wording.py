@@ -1,12 +1,12 @@
 """Wording of transcript entries, for the terminal and for HTML."""
 
 from collections.abc import Iterator, Sequence
-from datetime import date
+from datetime import date, datetime, timedelta, tzinfo
 from json import dumps
 from typing import NamedTuple
 
 from smscli.model import SAID_TYPES, VISIBLE_TO_ALL, Message, MessageType
-from smscli.output.render.layout import Span, duration
+from smscli.output.render.layout import Span, duration, local_time, offset_words
 from smscli.sanitize import clean
 from smscli.transcript.fold import Entry
 
@@ -98,9 +98,30 @@ def counted(number: int, what: str) -> str:
     return f"1 {what}" if number == 1 else f"{number} {what}s"
 
 
-def day_words(day: date) -> str:
-    """`Fri 2013-12-27`."""
-    return f"{_WEEKDAYS[day.weekday()]} {day.isoformat()}"
+class DayHeading(NamedTuple):
+    """`Fri 2013-12-27`, and `, times are UTC+01:00` where the offset is another one than before."""
+
+    day: str
+    offset: str
+
+
+class DayClock:
+    """Local times of day; `zone` None is the machine's own."""
+
+    def __init__(self, zone: tzinfo | None) -> None:
+        self._zone = zone
+        self._date: date | None = None
+        self._offset: timedelta | None = None
+
+    def __call__(self, at: datetime) -> tuple[str, DayHeading | None]:
+        """The time of day, and what to write above it where a new day or another offset from UTC begins."""
+        local = local_time(at, self._zone)
+        clock, day, offset = local.time().isoformat("seconds"), local.date(), local.utcoffset()
+        if day == self._date and offset == self._offset:
+            return clock, None
+        changed = "" if offset == self._offset else f", times are {offset_words(local)}"
+        self._date, self._offset = day, offset
+        return clock, DayHeading(f"{_WEEKDAYS[day.weekday()]} {day.isoformat()}", changed)
 
 
 def shown(value: object) -> str:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import example, given
+from hypothesis import given
 from hypothesis import strategies as st
 
 from smscli.output.render.layout import (
@@ -21,7 +21,6 @@ from smscli.output.render.layout import (
     offset_words,
     paint,
     shape,
-    wrap,
 )
 
 WORDS = st.text(st.sampled_from("ab 客户é-👩\u200d\ufe0f\u0301"), max_size=60)
@@ -129,21 +128,6 @@ def test_folding_fits_and_loses_only_blanks(text: str, first: int, width: int) -
     assert cells(lines[0]) <= first
     assert all(cells(line) <= width for line in lines[1:])
     assert "".join(lines).replace(" ", "") == text.replace(" ", "")
-
-
-# Few letters and many blanks: ends of lines fall on every kind of blank.
-BLANKS = st.text(st.sampled_from("ab   "), max_size=30)
-
-
-@given(BLANKS, st.integers(0, 12), st.integers(1, 12))
-@example("aaaaa  bbbbb ccccc", 6, 11)
-@example("aaa ", 3, 3)
-def test_the_short_cut_folds_as_the_long_way_does_or_leaves_it(text: str, first: int, width: int) -> None:
-    assert wrap(text, first, width) in (None, fold([(text, PLAIN)], first, width))
-
-
-def test_the_short_cut_is_taken_for_single_blanks() -> None:
-    assert wrap("aaaaa bbbbb ccccc", 6, 11) == ["aaaaa", "bbbbb ccccc"]
 
 
 @given(WORDS, st.integers(0, 10), st.integers(1, 10))

@@ -1,10 +1,10 @@
 """The words that the terminal's transcript and the page share."""
 
-from datetime import date
+from datetime import UTC, datetime
 
 import pytest
 
-from smscli.output.render.wording import day_words, parts, shown
+from smscli.output.render.wording import DayClock, DayHeading, parts, shown
 
 
 @pytest.mark.parametrize(
@@ -24,7 +24,13 @@ def test_a_value_for_a_person(value: object, words: str) -> None:
 
 
 def test_a_day_has_its_weekday_and_four_figures_for_its_year() -> None:
-    assert [day_words(date(2013, 12, 27)), day_words(date(1, 1, 1))] == ["Fri 2013-12-27", "Mon 0001-01-01"]
+    clock = DayClock(UTC)
+    assert clock(datetime(2013, 12, 27, 9, 5, 1, tzinfo=UTC)) == (
+        "09:05:01",
+        DayHeading("Fri 2013-12-27", ", times are UTC"),
+    )
+    assert clock(datetime(1, 1, 1, tzinfo=UTC)) == ("00:00:00", DayHeading("Mon 0001-01-01", ""))
+    assert clock(datetime(1, 1, 1, 23, 59, 59, tzinfo=UTC)) == ("23:59:59", None)
 
 
 def test_marks_divide_a_text() -> None:
