@@ -221,6 +221,7 @@ def test_ctrl_c_while_the_server_hangs(server: FakeServer, environ: Environ, arg
 def test_ctrl_c_in_a_long_poll(server: FakeServer, environ: Environ) -> None:
     with OnTerminal("tail", ID, environ=at(server, environ)) as seen:
         seen.until("● live")
+        seen.until("question 3")
         assert server.await_listeners()
         seen.press("\x03")
         assert seen_to_end(seen) == CLEAN

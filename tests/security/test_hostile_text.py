@@ -222,7 +222,7 @@ def faults_of(form: Form, out: str) -> tuple[str, ...]:
         ("people", "\x1b[31mqcuQa\\u{1B}b\\u{202E}cQcuq"),
         ("people", "\x1b[H"),
         ("people", "\x07"),
-        ("people", "\u200b"),
+        ("people", "\u2061"),
         ("people", "\U000e0041"),
         ("people", "one\rtwo"),
         ("pipe", "qcuQa\\u{1B}bcQcuq\tx"),
@@ -232,7 +232,7 @@ def faults_of(form: Form, out: str) -> tuple[str, ...]:
         ("json", '["\x9b"]'),
         ("html", "<p>qcuQa\\u{1B}b\\u{202E}cQcuq<script></p>"),
         ("html", '<p onclick="">'),
-        ("html", "<p>&#8203;</p>"),
+        ("html", "<p>&#8289;</p>"),
     ],
 )
 def test_the_check_finds_faults(form: Form, out: str) -> None:

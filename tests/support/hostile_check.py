@@ -154,6 +154,9 @@ class _FieldSearch:
         if character in "\t\n\r":
             short = {"\t": r"\\t", "\n": r"(?:\\r)?\\n", "\r": r"\\r"}[character]
             return f"(?:{short})?" if character == "\n" else short
+        if "\U000e0030" <= character <= "\U000e007f" and not self._is_ascii:
+            # Within a flag it is shown as it is.
+            return f"(?:{escape}|{character})"
         if _ESCAPED.match(character):
             # A value that is no string is shown as JSON, which has escapes of its own.
             in_json = {"\b": r"\\b", "\f": r"\\f"}.get(character, rf"\\u{ord(character):04x}")

@@ -83,7 +83,7 @@ SESSION: Json = {
 ENDED: Json = {
     **SESSION,
     "id": field("endedId", "list sessions"),
-    "uri": f"/api/v2/{field('collection', 'sessions doctor')}/ended",
+    "uri": f"/api/v2/{field('collection', 'sessions')}/ended",
     "state": "Completed",
 }
 # The only one whose id may be offered to a shell.
@@ -150,7 +150,7 @@ _LOG: tuple[Json, ...] = (
     {
         "type": "Text",
         "from": CUSTOMER,
-        "text": field("deep", _MESSAGE),
+        "text": field("deep", "show", _MESSAGE),
         "origin": {field("originKey", "json"): [{field("hopKey", "json"): field("hop", "json")}]},
     },
     {"type": "TypingStarted", "from": CUSTOMER, "text": field("givenUp", _MESSAGE, "draft")},

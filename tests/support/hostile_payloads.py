@@ -14,8 +14,11 @@ _INVISIBLE = (
     "\u206f\u3164\ufeff\uffa0\ufff0\ufff8\ufff9\ufffa\ufffb\U0001bca0\U0001bca3\U0001d173\U0001d17a"
     "\U000e0000\U000e0001\U000e0020\U000e0041\U000e007f\U000e00ff\U000e01f0\U000e0fff"
 )
-# What people write: joined emoji, a flag, Persian, a variant of an ideograph, Mongolian, accents, Arabic.
-_WRITTEN = "👩\u200d🚒 ❤\ufe0f 🇩🇪 می\u200cخواهم 辻\U000e0100 ᠠ\u180bᠡ e\u0301ñ مرحبا 你好 ½²"
+# What people write: emoji, flags, Khmer, Persian, a variant of an ideograph, Mongolian, accents, Arabic.
+_WRITTEN = (
+    "👩\u200d🚒 ❤\ufe0f 🇩🇪 🏴\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f ខ្ញុំ\u200bទៅ "
+    "می\u200cخواهم 辻\U000e0100 ᠠ\u180bᠡ e\u0301ñ مرحبا 你好 ½²"
+)
 _MARKUP = (
     "[bold red]x[/bold red][/] [link=http://evil.example]y[/link] [/nothing] :smile: \\[z] [#fff on red] "
     "<b>&amp;&#27;</b></title></style><script>alert(1)</script><img src=x onerror=alert(1)> ' \" --> ]]>"

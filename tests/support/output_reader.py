@@ -15,14 +15,16 @@ import pyte
 # Bidi_Control of PropList.txt.
 BIDI = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 # Default_Ignorable_Code_Point of DerivedCoreProperties.txt without the bidi marks and what scripts and emoji
-# need (joiners, variation selectors); and what ends a line or annotates one invisibly.
+# need (U+200B to U+200D, U+2060, variation selectors); and what ends a line or annotates one invisibly.
 INVISIBLE = (
-    "\u00ad\u034f\u115f\u1160\u17b4\u17b5\u180e\u200b\u2060-\u2065\u206a-\u206f\u3164\ufeff\uffa0\ufff0-\ufff8"
+    "\u00ad\u034f\u115f\u1160\u17b4\u17b5\u180e\u2061-\u2065\u206a-\u206f\u3164\ufeff\uffa0\ufff0-\ufff8"
     "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e00ff\U000e01f0-\U000e0fff"
     "\u2028\u2029\ufff9-\ufffb"
 )
 _BIDI = re.compile(f"[{BIDI}]")
 _INVISIBLE = re.compile(f"[{INVISIBLE}]")
+# The flag of a region such as England: a black flag, letters and digits as tags, and the tag that ends them.
+_FLAG = re.compile("\U0001f3f4[\U000e0030-\U000e0039\U000e0061-\U000e007a]{3,6}\U000e007f")
 
 _COLOR = re.compile(r"\x1b\[[0-9]+(?:;[0-9]+)*m")
 _ERASE_LIVE_LINE = "\r\x1b[J"
@@ -81,7 +83,9 @@ def bidi_characters(text: str) -> Iterator[str]:
 
 def invisible_characters(text: str) -> Iterator[str]:
     """The characters in `text` that nobody sees."""
-    yield from (f"invisible U+{ord(found):04X}" for found in sorted(set(_INVISIBLE.findall(text))))
+    yield from (
+        f"invisible U+{ord(found):04X}" for found in sorted(set(_INVISIBLE.findall(_FLAG.sub("", text))))
+    )
 
 
 def visible_texts(text: str, *, marks: str = "") -> list[str]:
