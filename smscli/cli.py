@@ -184,7 +184,11 @@ _AUTH_COMMANDS = {
     "list": ("auth", "list_"),
     "use": ("auth", "use"),
 }
-_OTHER_COMMANDS = {"doctor": ("doctor", "doctor"), "demo": ("demo", "demo")}
+_OTHER_COMMANDS = {
+    "doctor": ("doctor", "doctor"),
+    "demo": ("demo", "demo"),
+    "completion": ("completion_script", "completion"),
+}
 
 
 def _typer(**settings: Any) -> typer.Typer:

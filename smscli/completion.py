@@ -56,11 +56,11 @@ class OptionEntry(NamedTuple):
 
 
 class CommandEntry(NamedTuple):
-    """A command or group of the table; its `argument` is None, `ids` or `profiles`."""
+    """A command or group of the table; its `argument` is None, `ids`, `profiles` or the choices."""
 
     help: str
     options: list[OptionEntry]
-    argument: str | None
+    argument: str | list[str] | None
     many: bool
     commands: dict[str, "CommandEntry"]
 

@@ -217,6 +217,10 @@ PasswordStdinOption = Annotated[
     bool, typer.Option("--password-stdin", help="Read the password from standard input.")
 ]
 TokenStdinOption = Annotated[bool, typer.Option("--token-stdin", help="Read a token from standard input.")]
+SHELLS = ("bash", "zsh", "fish", "powershell")
+ShellArgument = Annotated[
+    str, typer.Argument(metavar="|".join(SHELLS), help="The shell that is to complete smscli.")
+]
 PortOption = Annotated[
     int,
     typer.Option("--port", metavar="N", min=0, max=65535, help="Port to listen on; 0 for any free port."),

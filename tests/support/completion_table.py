@@ -64,12 +64,16 @@ def _values(name: str, metavar: str) -> str | list[str]:
     """The completions of an option's value: choices, `files` or `profiles`; none for a free value."""
     if name == "--profile" or metavar == "FILE":
         return "profiles" if name == "--profile" else "files"
-    choices = metavar.split("|") if "|" in metavar and metavar.islower() else []
-    return choices or _CHOICES.get(name, [])
+    return _choices(metavar) or _CHOICES.get(name, [])
 
 
-def _argument(metavar: str) -> str:
-    return "profiles" if metavar == "NAME" else "ids"
+def _argument(metavar: str) -> str | list[str]:
+    return _choices(metavar) or ("profiles" if metavar == "NAME" else "ids")
+
+
+def _choices(metavar: str) -> list[str]:
+    """The choices that a metavar such as `auto|off` names; none for `ID|@FILE`."""
+    return metavar.split("|") if "|" in metavar and metavar.islower() else []
 
 
 if __name__ == "__main__":
