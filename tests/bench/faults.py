@@ -4,15 +4,16 @@ Several tails, each with its own server, share the schedule of faults, which the
 """
 
 import time
+from bisect import bisect_right
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from random import Random
 from typing import NamedTuple
 
 from tests.bench.bench_run import BenchRun
-from tests.bench.figures import Line, count_at_least, exactly
+from tests.bench.figures import Line, count_at_least, exactly, percentile, seconds
 from tests.bench.processes import Failed
 from tests.bench.recorded import Recorder, judge_recording
 from tests.bench.recording_check import Verdict, total
@@ -89,6 +90,9 @@ class Outcome(NamedTuple):
 
     befallen: Counter[str]
     verdict: Verdict
+    delays: dict[str, list[float]]
+    """By kind of fault the delays in seconds of the messages recorded between one of that kind and the next
+    fault."""
 
 
 def faults_push(bench: BenchRun) -> Iterator[Line]:
@@ -111,6 +115,7 @@ def _way(bench: BenchRun, way: Way) -> Iterator[Line]:
         outcomes = [run.result() for run in runs]
     befallen = sum((one.befallen for one in outcomes), Counter())
     yield from lines(way, befallen, total(one.verdict for one in outcomes), each, tails)
+    yield from delay_lines(way, [one.delays for one in outcomes])
 
 
 def lines(way: Way, befallen: Counter[str], verdict: Verdict, each: int, tails: int) -> Iterator[Line]:
@@ -122,6 +127,17 @@ def lines(way: Way, befallen: Counter[str], verdict: Verdict, each: int, tails: 
     measure = f"by {way.name}: messages lost, duplicated, out of order, or unknown"
     counts = f"{verdict.lost}, {verdict.twice}, {verdict.misplaced}, {verdict.strange}"
     yield exactly(measure, verdict.faults, 0, "; ".join([counts, *verdict.instances]))
+
+
+def delay_lines(way: Way, outcomes: Sequence[Mapping[str, Sequence[float]]]) -> Iterator[Line]:
+    """A line without a bar for each kind of fault: how late it made messages."""
+    for kind, name in _NAMES.items():
+        delays = [delay for outcome in outcomes for delay in outcome.get(kind, ())]
+        if delays:
+            shown = [percentile(delays, 50), percentile(delays, 99), max(delays)]
+            figure = ", ".join(map(seconds, shown))
+            detail = f"{len(delays):,} messages"
+            yield Line(f"by {way.name}: delays after {name}: p50, p99, worst", figure, detail, "none", True)
 
 
 def dealt(schedule: Sequence[ScheduledFault], tails: int, way: Way) -> list[list[ScheduledFault]]:
@@ -156,7 +172,8 @@ def _followed(bench: BenchRun, way: Way, number: int, share: Sequence[ScheduledF
             recorder.end()
         finally:
             recorder.abandon()
-        return Outcome(Counter(server.fault_counts), judge_recording(server, recorder.file))
+        verdict = judge_recording(server, recorder.file)
+        return Outcome(Counter(server.fault_counts), verdict, soak.delays())
 
 
 class Soak:
@@ -167,6 +184,8 @@ class Soak:
         self._recorder = recorder
         self._chance = chance
         self._rate = rate
+        # The faults that took effect, each with its time in epoch seconds.
+        self._faults: list[tuple[float, str]] = []
 
     def begin(self) -> None:
         """Wait for the first reads: until then `tail` behaves like a one-shot command. Raises Failed."""
@@ -181,14 +200,27 @@ class Soak:
             trouble = left.pop(0)
             self._pass(trouble.after)
             befell = self._restart() if trouble.kind == "restart" else self._befalls(trouble.kind)
-            if not befell:
+            if befell:
+                self._faults.append((time.time(), trouble.kind))
+            else:
                 left.insert(self._chance.randint(0, len(left)), trouble)
 
     def rest(self) -> None:
         """Wait without faults until the recording is complete, or the time is over."""
-        time.sleep(_AFTER)
+        self._until(lambda: False, _AFTER)
         self._server.publish(0)
         self._recorder.await_all(self._server, _QUIET)
+
+    def delays(self) -> dict[str, list[float]]:
+        """By kind of fault the delays of the messages that were recorded before the next fault."""
+        found: dict[str, list[float]] = {}
+        times = [at for at, _ in self._faults]
+        for published, seen in self._recorder.arrivals():
+            place = bisect_right(times, seen) - 1
+            # Older ones were there at the start.
+            if place >= 0 and published >= times[0]:
+                found.setdefault(self._faults[place][1], []).append(max(seen - published, 0.0))
+        return found
 
     def _pass(self, reads: float) -> None:
         """Wait for this many good reads."""

@@ -1,8 +1,11 @@
 """A `tail --record` process, and the server that it follows, whose true logs are known."""
 
+import json
 import signal
 import subprocess
 import time
+from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 from tests.bench.bench_run import BenchRun
@@ -30,6 +33,8 @@ class Recorder:
         self._notes = file.with_suffix(".err")
         self._process: subprocess.Popen[bytes] | None = None
         self._lines = self._read = self._missed = 0
+        # When each line was seen first, in epoch seconds.
+        self._seen: list[float] = []
 
     def start(self) -> None:
         with self._notes.open("ab") as notes:
@@ -78,8 +83,17 @@ class Recorder:
                 fresh = file.read()
             whole = fresh.rfind(b"\n") + 1
             self._lines += fresh.count(b"\n")
+            self._seen += [time.time()] * fresh.count(b"\n")
             self._read += whole
         return self._lines
+
+    def arrivals(self) -> Iterator[tuple[float, float]]:
+        """For each message the epoch seconds at which it was published and was seen in the file."""
+        with self.file.open("rb") as lines:
+            for seen, line in zip(self._seen, lines, strict=False):
+                record = json.loads(line)
+                if "index" in record:
+                    yield datetime.fromisoformat(record["timestamp"]).timestamp(), seen
 
     def await_all(self, server: ServerProcess, limit: float) -> bool:
         """Wait until the file has as many lines as there are messages; False after `limit` seconds.

@@ -10,7 +10,7 @@ import pytest
 
 from tests.bench.__main__ import RELIABILITY, main
 from tests.bench.bench_run import BenchRun
-from tests.bench.faults import POLL, PUSH, dealt, lines
+from tests.bench.faults import POLL, PUSH, dealt, delay_lines, lines
 from tests.bench.figures import Line, falls_short
 from tests.bench.processes import Failed
 from tests.bench.recorded import Recorder, judge_recording
@@ -280,3 +280,13 @@ def test_a_line_is_late_only_if_it_is_marked_late() -> None:
         True,
     ]
     assert list(read_recording([b"{}"])) == [RecordedLine(None)]
+
+
+def test_the_delays_of_all_tails_are_told_by_kind_of_fault() -> None:
+    outcomes = [{"reset": [0.1] * 98, "hang": [2.0]}, {"reset": [0.3, 5.0]}]
+
+    lines = [(line.measure, line.figure, line.detail) for line in delay_lines(PUSH, outcomes)]
+    assert lines == [
+        ("by push: delays after reset: p50, p99, worst", "100 ms, 300 ms, 5.00 s", "100 messages"),
+        ("by push: delays after hang: p50, p99, worst", "2.00 s, 2.00 s, 2.00 s", "1 messages"),
+    ]
