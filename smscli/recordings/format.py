@@ -6,10 +6,11 @@ With `--redact` a line begins with a blank, which is no part of its JSON: each l
 import codecs
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import BinaryIO
+from datetime import datetime
+from typing import BinaryIO, NamedTuple
 
 from smscli.errors import LocalError, WireError
-from smscli.gws.decode import decode, message_from_json
+from smscli.gws.decode import decode, message_from_json, parse_time
 from smscli.model import Message, Participant
 from smscli.records import message_json
 
@@ -19,9 +20,15 @@ MAX_LINE = 192 * 2**20
 
 _HINT = "a recording has one message per line, as --record and `messages --jsonl` write them"
 _UTF_16_HINT = "it is UTF-16, as `>` of PowerShell writes; use --record FILE, or save it as UTF-8"
-_OPENING = b'{"sessionId":'
+_OPENINGS = (b'{"sessionId":', b'{"record":')
 _MASKED = b" "
 _MAX_CACHED_PEOPLE = 1024
+
+
+class OtherRecord(NamedTuple):
+    """A line that is no message; `at` is when it was recorded, None where it doesn't tell."""
+
+    at: datetime | None = None
 
 
 def message_line(message: Message, *, masked: bool) -> bytes:
@@ -58,10 +65,10 @@ def _next_line(file: BinaryIO, name: str) -> bytes:
 
 def parse_line(
     line: bytes, number: int, name: str, known: dict[str, Participant] | None = None
-) -> Message | None:
-    """The message of a line; None for a blank line, a notice or an error."""
+) -> Message | OtherRecord:
+    """The message of a line, or what else it is: a record of another kind, a notice, an error, blank."""
     if line.isspace():
-        return None
+        return OtherRecord()
     try:
         return _parsed(decode(line), known)
     except (WireError, RecursionError) as error:
@@ -71,14 +78,17 @@ def parse_line(
         ) from error
 
 
-def _parsed(value: object, known: dict[str, Participant] | None) -> Message | None:
+def _parsed(value: object, known: dict[str, Participant] | None) -> Message | OtherRecord:
     if isinstance(value, dict):
         session_id = value.get("sessionId")
         if isinstance(session_id, str) and isinstance(value.get("type"), str):
             return _restored(value, session_id, known)
+        if isinstance(value.get("record"), str):
+            at = value.get("at")
+            return OtherRecord(parse_time(at) if isinstance(at, str) else None)
         if value.keys() in ({"notice"}, {"error"}):
-            return None
-    raise WireError("neither a message nor a notice")
+            return OtherRecord()
+    raise WireError("neither a message nor a record of another kind")
 
 
 def _restored(value: dict[str, object], session_id: str, known: dict[str, Participant] | None) -> Message:
@@ -93,7 +103,7 @@ def _restored(value: dict[str, object], session_id: str, known: dict[str, Partic
 
 def is_message(line: bytes) -> bool:
     try:
-        return parse_line(line, 0, "") is not None
+        return isinstance(parse_line(line, 0, ""), Message)
     except LocalError:
         return False
 
@@ -103,8 +113,9 @@ def is_torn(line: bytes, number: int) -> bool:
 
     After a power failure a file system may show zeros in place of unwritten data.
     """
-    start = line.lstrip(_MASKED)[: len(_OPENING)].rstrip(b"\0")
-    return not line.endswith(b"\n") and (number > 1 or _OPENING.startswith(start))
+    start = line.lstrip(_MASKED).rstrip(b"\0")
+    begins = any(one.startswith(start[: len(one)]) for one in _OPENINGS)
+    return not line.endswith(b"\n") and (number > 1 or begins)
 
 
 def file_error(name: str, what: str, error: OSError, hint: str | None = None) -> LocalError:

@@ -8,7 +8,7 @@ from typing import BinaryIO
 
 from smscli.errors import LocalError, NotFound
 from smscli.model import Message, Participant
-from smscli.recordings.format import file_error, is_torn, numbered_lines, parse_line
+from smscli.recordings.format import OtherRecord, file_error, is_torn, numbered_lines, parse_line
 
 _MAX_NAMED = 10
 _MAX_NAME = 64
@@ -27,7 +27,9 @@ def read_messages(
     others: dict[str, None] = {}
     found = session_id is None
     with _opened(source, stdin) as file:
-        for message in _messages(file, name, notice):
+        for message in _records(file, name, notice):
+            if not isinstance(message, Message):
+                continue
             if session_id is None or message.session_id == session_id:
                 found = True
                 yield message
@@ -48,11 +50,11 @@ def buffered(source: str, stdin: BinaryIO | None) -> BytesIO:
 
 
 def newest_time(source: str, stdin: BinaryIO | None) -> datetime | None:
-    """The newest timestamp in a recording, up to a line that can't be read; None without any. LocalError."""
+    """The newest time of a recording's lines, up to one that can't be read; None without any. LocalError."""
     newest = None
     with _opened(source, stdin) as file, suppress(LocalError):
-        for message in _messages(file, source, notice=lambda line: None):
-            newest = max(filter(None, (newest, message.at)), default=None)
+        for record in _records(file, source, notice=lambda line: None):
+            newest = max(filter(None, (newest, record.at)), default=None)
     return newest
 
 
@@ -75,15 +77,14 @@ def _opened(source: str, stdin: BinaryIO | None) -> AbstractContextManager[Binar
         raise file_error(source, "read", error) from error
 
 
-def _messages(file: BinaryIO, name: str, notice: Callable[[str], None]) -> Iterator[Message]:
+def _records(file: BinaryIO, name: str, notice: Callable[[str], None]) -> Iterator[Message | OtherRecord]:
     known: dict[str, Participant] = {}
     for number, line in numbered_lines(file, name):
         try:
-            message = parse_line(line, number, name, known)
+            record = parse_line(line, number, name, known)
         except LocalError:
             if not is_torn(line, number):
                 raise
             notice(f"the last line of {name} is truncated and was skipped")
             return
-        if message is not None:
-            yield message
+        yield record

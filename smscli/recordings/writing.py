@@ -93,7 +93,7 @@ class Recording:
         with open(self._file.fileno(), "rb", closefd=False) as file:
             for number, line in numbered_lines(file, self._name):
                 message = parse_line(line, number, self._name, known)
-                if message is not None:
+                if isinstance(message, Message):
                     self._check_setting(line)
                     yield message
 
@@ -161,7 +161,7 @@ class Recording:
                     raise LocalError(
                         f"{self._name} is not a recording; it is unchanged", hint="name a new file"
                     ) from error
-                if message is not None:
+                if isinstance(message, Message):
                     self._check_setting(line)
                     return
 

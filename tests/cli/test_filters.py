@@ -85,6 +85,32 @@ def test_of_a_recording_its_newest_time_is_now(
     assert (outcome.code, texts(outcome.out)) == (0, [SAID[2][2]])
 
 
+@pytest.mark.parametrize(
+    ("line", "shown"),
+    [
+        ({"record": "session", "at": "2026-03-02T10:04:38.000Z", "session": {"id": ID}}, [1, 2]),
+        ({"record": "ended", "at": "2026-03-02T10:04:45.000Z", "sessionId": OTHER, "state": "x"}, [2]),
+        ({"record": "alive", "at": "2026-03-02T09:59:00.000Z", "profiles": ["a"]}, [0, 1, 2]),
+        ({"record": "of a later version", "at": "soon"}, [0, 1, 2]),
+    ],
+)
+@pytest.mark.parametrize("is_first", [True, False])
+def test_records_of_other_kinds_are_passed_over_and_tell_the_time(
+    smscli: Smscli,
+    server: FakeServer,
+    tmp_path: Path,
+    line: dict[str, object],
+    shown: list[int],
+    is_first: bool,
+) -> None:
+    file, log = tmp_path / "log.jsonl", smscli("messages", ID, "--jsonl", server=server).out
+    record = f"{json.dumps(line)}\n"
+    file.write_text(record + log if is_first else log + record, encoding="utf-8")
+    since = "5m" if shown != [0, 1, 2] else "15m"
+    outcome = smscli("messages", f"@{file}", "--since", since)
+    assert (outcome.code, texts(outcome.out), outcome.err) == (0, [SAID[number][2] for number in shown], "")
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="named pipes of POSIX")
 def test_a_recording_down_a_named_pipe_is_read_once(
     smscli: Smscli, server: FakeServer, tmp_path: Path

@@ -367,6 +367,14 @@ def test_whatever_stands_in_place_of_a_last_line_is_cut_off(tmp_path: Path, torn
     assert path.read_bytes() == HELLO + ANSWER
 
 
+@pytest.mark.parametrize("torn", [b"{", HELLO[:30], b'{"record":"session","at":"2026-03-02T10'])
+def test_a_torn_line_may_be_the_only_one(tmp_path: Path, torn: bytes) -> None:
+    path = tmp_path / "log.jsonl"
+    path.write_bytes(torn)
+    keep(path, hello())
+    assert path.read_bytes() == HELLO
+
+
 def test_zeros_in_place_of_the_first_line_are_cut_off(tmp_path: Path) -> None:
     path = tmp_path / "log.jsonl"
     path.write_bytes(b"\0" * 4096)
