@@ -222,11 +222,15 @@ class Page(NamedTuple):
 
 
 class Listing(NamedTuple):
-    """One response of the session list; `uris_only`: the server ignored `fields` and sent only URIs."""
+    """One response of the session list; `uris_only`: the server ignored `fields` and sent only URIs.
+
+    `original` is the list that this one masks, for finding sessions only.
+    """
 
     sessions: tuple[Session, ...]
     at: datetime | None = None
     uris_only: bool = False
+    original: "Listing | None" = None
 
     def find(self, session_id: str) -> Session | None:
         return next((one for one in self.sessions if one.id == session_id), None)
@@ -236,6 +240,8 @@ class Listing(NamedTuple):
         with it, or a similar id; None if there is none."""
         from difflib import get_close_matches
 
+        if self.original is not None:
+            return self.original.meant(name)
         ids, sought = {caseless(one.id): one.id for one in self.sessions}, caseless(name)
         people = ((one.id, nickname) for one in self.sessions for nickname in one.nicknames(Role.CUSTOMER))
         named = {session_id for session_id, nickname in people if caseless(nickname) == sought}

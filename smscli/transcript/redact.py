@@ -170,7 +170,7 @@ def mask_page(one: Page) -> Page:
 
 def mask_listing(one: Listing) -> Listing:
     """The list with its sessions masked."""
-    return one._replace(sessions=tuple(map(mask_session, one.sessions)))
+    return one._replace(sessions=tuple(map(mask_session, one.sessions)), original=one)
 
 
 class MaskedReads:

@@ -167,6 +167,16 @@ def test_of_a_recording_too_what_was_said_is_judged(
     assert "4711" not in page and "900123" not in page
 
 
+@pytest.mark.parametrize("command", ["show", "messages", "tail"])
+def test_a_customer_named_in_place_of_an_id_is_found_before_masking(
+    smscli: Smscli, server: FakeServer, command: str
+) -> None:
+    plain = smscli(command, NUMBER, server=server)
+    outcome = smscli(command, NUMBER, "--redact", server=server)
+    assert (outcome.code, outcome.out, outcome.err) == (5, "", plain.err)
+    assert f"\nhint: did you mean {ID}? " in outcome.err
+
+
 def test_a_match_in_what_is_masked_is_not_marked_and_another_one_is(
     smscli: Smscli, server: FakeServer
 ) -> None:

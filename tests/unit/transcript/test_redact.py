@@ -397,7 +397,9 @@ def test_every_read_comes_back_masked() -> None:
     reads = RecordedReads()
     masked = redact.MaskedReads(reads)
     page = Page((Message("S1", 1, "Text", text="*****23"),), NOON)
-    assert masked.sessions(retries=1) == Listing((Session("S1", comment="*****23"),), NOON, uris_only=True)
+    listing = masked.sessions(retries=1)
+    assert listing == Listing((Session("S1", comment="*****23"),), NOON, True, listing.original)
+    assert listing.original == RecordedReads().sessions(retries=1)
     assert masked.page("S1", 7, 5, retries=0) == page
     assert masked.window("S1", 8) == page
     assert list(masked.messages("S1", 9)) == [page, Page((), NOON)]
