@@ -169,14 +169,16 @@ def _throttled(response: HttpResponse, code: int | None, message: str) -> Thrott
 
 
 def _redirect(response: HttpResponse, location: str, url: str) -> ServerError:
+    asked = urlsplit(url)
     try:
         target = urlsplit(urljoin(url, location))
         origin = decode.one_line(f"{target.scheme}://{target.netloc.rpartition('@')[2]}")
-        is_other_host = target.hostname != urlsplit(url).hostname
+        # Without a port it is the same server, but for the scheme.
+        is_elsewhere = target.hostname != asked.hostname or target.port not in (None, asked.port)
     except ValueError:
-        origin, is_other_host = "an unreadable address", False
+        origin, is_elsewhere = "an unreadable address", False
     return ServerError(
         f"the server redirects to {origin} (HTTP {response.status}), at {url}",
-        hint=_SSO_HINT if is_other_host else _REDIRECT_HINT,
+        hint=_SSO_HINT if is_elsewhere else _REDIRECT_HINT,
         http_status=response.status,
     )

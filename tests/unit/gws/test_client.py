@@ -183,6 +183,7 @@ SSO_HINT = (
         ("https://sso.example/login?to=x", "https://sso.example", SSO_HINT),
         ("https://user:pass@sso.example:444/", "https://sso.example:444", SSO_HINT),
         ("//idp.example/saml", "http://idp.example", SSO_HINT),
+        ("http://localhost:1/saml", "http://localhost:1", SSO_HINT),
         ("https://localhost/api/v2/me/smsessions", "https://localhost", MOVED_HINT),
         ("http://[broken", "an unreadable address", MOVED_HINT),
     ],
