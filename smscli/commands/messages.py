@@ -85,7 +85,7 @@ def messages(
         raise UsageError("--html goes with neither --json nor --jsonl")
     mode = typing_mode(typing, form.typing)
     query = parse_entry_query(app, filters, zone, since=since, until=until)
-    source = _source((session_id, recorded_id), from_file, last, start_index, count)
+    source = _source(app, (session_id, recorded_id), from_file, last, start_index, count)
     page_file = app.file(html) if html is not None else None
     reader = TranscriptReader(app, mode, query, last_entries(last), redact=redact)
     with (
@@ -148,6 +148,7 @@ class MessageSource:
 
 
 def _source(
+    app: AppContext,
     arguments: tuple[str | None, str | None],
     from_file: str | None,
     last: str | None,
@@ -156,6 +157,7 @@ def _source(
 ) -> MessageSource:
     first, second = arguments
     recording = recording_named(first, from_file)
+    recording = app.file(recording) if recording is not None else None
     if recording is None and first is None:
         raise UsageError("messages takes a session's id, or a recording", hint="`smscli list` shows the ids")
     is_argument = recording is not None and from_file is None
@@ -176,15 +178,15 @@ def _recorded(app: AppContext, source: str, session_id: str | None, *, read_ahea
     from smscli.recordings.reading import buffered, newest_time, read_messages
 
     stdin: BinaryIO | None = sys.stdin.buffer if sys.stdin is not None else None
-    name = app.file(source)
+    size = 1 if source == "-" else _PAGE
     if read_ahead:
-        if not os.path.isfile(name):
-            name, stdin = "-", buffered(name, stdin)
-        app.recorded_until = newest_time(name, stdin)
-        if stdin and name == "-":
+        if not os.path.isfile(source):
+            source, stdin = "-", buffered(source, stdin)
+        app.recorded_until = newest_time(source, stdin)
+        if stdin and source == "-":
             stdin.seek(0)
-    found = read_messages(name, session_id, stdin=stdin, notice=lambda line: app.notice("lost", line))
-    yield from _pages(found, 1 if source == "-" else _PAGE)
+    found = read_messages(source, session_id, stdin=stdin, notice=lambda line: app.notice("lost", line))
+    yield from _pages(found, size)
 
 
 def _pages(found: Iterable[Message], size: int) -> Iterator[Page]:

@@ -165,7 +165,7 @@ IgnoreCaseOption = Annotated[
     typer.Option("--ignore-case", "-i", help="Ignore case in --grep, --exclude and --highlight."),
 ]
 ContextOption = Annotated[
-    int,
+    int | None,
     typer.Option(
         "--context", metavar="N", help="With --grep: also show N entries before and after each match."
     ),
@@ -180,7 +180,7 @@ class Filters(NamedTuple):
     grep: GrepOption = None
     exclude: ExcludeOption = None
     highlight: HighlightOption = None
-    context: ContextOption = 0
+    context: ContextOption = None
     ignore_case: IgnoreCaseOption = False
 
 

@@ -438,8 +438,9 @@ class _Files(NamedTuple):
     config: Path | None
 
     def chosen(self, option: str | None, variable: str | None, saved: str | None) -> str | None:
-        if named := option or variable:
-            return expand_home(named, self.environ)
+        # An empty variable counts as not set; an empty option is refused.
+        if option is not None or variable:
+            return expand_home(option if option is not None else variable or "", self.environ)
         if not saved or self.config is None:
             return None
         return os.path.join(self.config.parent, expand_home(saved, self.environ))

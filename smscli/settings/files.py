@@ -72,7 +72,10 @@ def app_folder(
 
 
 def expand_home(name: str, environ: Mapping[str, str]) -> str:
-    """A file name with `~` and `~USER` at its beginning expanded. UsageError where there is no such home."""
+    """A file name with `~` and `~USER` at its beginning expanded. UsageError for an empty name, and where
+    there is no such home."""
+    if not name:
+        raise UsageError("a file name is empty")
     if not name.startswith("~"):
         return name
     end = min((at for mark in (os.sep, os.altsep) if mark and (at := name.find(mark)) > 0), default=len(name))

@@ -235,7 +235,7 @@ def entry_query(
     grep: str | None = None,
     exclude: str | None = None,
     highlight: str | None = None,
-    context: int = 0,
+    context: int | None = None,
     ignore_case: bool = False,
 ) -> EntryQuery:
     """The query of the options of these names; `zone` None is the machine's own. UsageError.
@@ -250,7 +250,9 @@ def entry_query(
         raise UsageError(f"--since {since} is in the future")
     if begin and end and _is_later(begin, end):
         raise UsageError(f"--since {since} is later than --until {until}")
-    if not 0 <= context <= _MAX_CONTEXT:
+    if context is not None and grep is None:
+        raise UsageError("--context goes with --grep")
+    if not 0 <= (context or 0) <= _MAX_CONTEXT:
         raise UsageError(f"--context takes a number from 0 to {_MAX_CONTEXT}, not {context}")
 
     def search(option: str, expression: str | None) -> TextSearch | None:
@@ -266,7 +268,7 @@ def entry_query(
             grep=search("--grep", grep),
             exclude=search("--exclude", exclude),
             highlight=search("--highlight", highlight),
-            context=context,
+            context=context or 0,
         ),
         begin,
         end,

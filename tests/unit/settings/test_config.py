@@ -146,8 +146,13 @@ def test_an_option_goes_before_the_environment() -> None:
 def test_empty_variables_and_options_count_as_not_set() -> None:
     names = ("PROFILE", "URL", "USERNAME", "PASSWORD", "TOKEN", "TIMEOUT", "CA_BUNDLE", "CLIENT_CERT", "DEMO")
     environ = {f"SMSCLI_{name}": "" for name in names}
-    options = CliOptions(profile="", url="", user="", ca_bundle="", client_cert="")
-    assert resolve(options, environ, CONFIG) == AT_WORK
+    assert resolve(CliOptions(profile="", url="", user=""), environ, CONFIG) == AT_WORK
+
+
+@pytest.mark.parametrize("name", ["ca_bundle", "client_cert"])
+def test_an_empty_file_name_is_wrong_usage(name: str) -> None:
+    with pytest.raises(UsageError, match="^a file name is empty$"):
+        resolve(CliOptions(**{name: ""}), {}, CONFIG)
 
 
 def test_a_tilde_in_a_file_name_is_the_home() -> None:

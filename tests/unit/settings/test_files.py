@@ -70,7 +70,6 @@ def test_a_relative_home_is_no_home(environ: dict[str, str], folder: str | None)
         ("./~/x", "./~/x"),
         ("a~b", "a~b"),
         ("-", "-"),
-        ("", ""),
         ("/x/~", "/x/~"),
     ],
 )

@@ -318,14 +318,14 @@ def test_memory_does_not_grow_with_the_log() -> None:
 
 def test_options_become_values() -> None:
     assert asked(
-        since="2h30m", until="2026-03-02T12:15:00Z", types=["text"], people=["KIWI", "Agent"], context=2
+        since="2h30m", until="2026-03-02T12:15:00Z", types=["text"], people=["KIWI", "Agent"]
     ) == EntryFilter(
         since=datetime(2026, 3, 2, 10, 30, tzinfo=UTC),
         until=datetime(2026, 3, 2, 12, 15, tzinfo=UTC),
         types=frozenset({"text"}),
         people=frozenset({"kiwi", "agent"}),
-        context=2,
     )
+    assert asked(grep="x", context=2).context == 2
     assert asked() == EntryFilter()
 
 
@@ -334,8 +334,10 @@ def test_options_become_values() -> None:
     [
         ({"since": "2026-03-04"}, "--since 2026-03-04 is in the future"),
         ({"since": "5m", "until": "10m"}, "--since 5m is later than --until 10m"),
-        ({"context": -1}, "--context takes a number from 0 to 1000, not -1"),
-        ({"context": 1001}, "--context takes a number from 0 to 1000, not 1001"),
+        ({"context": 0}, "--context goes with --grep"),
+        ({"context": 2, "exclude": "x", "highlight": "y"}, "--context goes with --grep"),
+        ({"grep": "x", "context": -1}, "--context takes a number from 0 to 1000, not -1"),
+        ({"grep": "x", "context": 1001}, "--context takes a number from 0 to 1000, not 1001"),
         ({"grep": "("}, "--grep is not a regular expression: missing ) at position 1"),
         (
             {"until": "later"},
