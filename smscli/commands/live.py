@@ -1,5 +1,4 @@
-"""What the commands that follow sessions share: their reads and rests, the server's clock, who waits too
-long, and what is learned of the server's push."""
+"""What `tail` and `list --watch` share: their reads, the server's clock, notices and alerts."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -49,7 +48,7 @@ def events(
     pushed: bool,
     resume: Mapping[str, Cursor] | None = None,
 ) -> Iterator[Event]:
-    """What happens in the sessions of these ids, in all of them without any; raises what `follow` raises."""
+    """Follow the sessions of these ids, or all sessions; raises what `follow` raises."""
     following = follow(
         reads.start,
         ids,
@@ -60,7 +59,7 @@ def events(
         debug=app.debug if app.settings.debug else None,
     )
     for event in following:
-        _learn(app, event)
+        _store_trust(app, event)
         yield event
 
 
@@ -139,7 +138,7 @@ class FollowReads:
 
 
 class StatusReporter:
-    """Tells what becomes of sessions and of the connection; `status` is how following goes, in words."""
+    """Prints the notices of a followed run; `status` is the state of the connection, in words."""
 
     def __init__(self, app: AppContext) -> None:
         self.status = "connecting"
@@ -149,88 +148,85 @@ class StatusReporter:
     def is_live(self) -> bool:
         return self.status == _LIVE
 
-    def take(self, event: Event) -> None:
+    def report(self, event: Event) -> None:
         match event:
             case ListRead() | NewMessages():
                 self.status = _LIVE
             case SessionStarted(session, announce) if announce:
-                who = ", ".join(session.nicknames(Role.CUSTOMER))
-                told = f"session {session.id} started" + (f": {who}" if who else "")
-                self._app.notice("session-started", told, session.id)
+                customers = ", ".join(session.nicknames(Role.CUSTOMER))
+                message = f"session {session.id} started" + (f": {customers}" if customers else "")
+                self._app.notice("session-started", message, session.id)
             case SessionEnded(session_id, state):
-                how = f" ({state})" if state else ""
-                self._app.notice("session-ended", f"session {session_id} ended{how}", session_id)
-            case Notice():
-                self._turn(event)
-
-    def _turn(self, turn: Notice) -> None:
-        if turn.kind == "lost" and turn.session_id is None:
-            self.status = CONNECTION_LOST
-        elif turn.kind == "reconnected":
-            self.status = _LIVE
-        self._app.notice(turn.kind, turn.message, turn.session_id)
+                message = f"session {session_id} ended" + (f" ({state})" if state else "")
+                self._app.notice("session-ended", message, session_id)
+            case Notice(kind, message, session_id):
+                if session_id is None:
+                    self.status = {"lost": CONNECTION_LOST, "reconnected": _LIVE}.get(kind, self.status)
+                self._app.notice(kind, message, session_id)
 
 
 class ServerClock:
-    """The server's clock, carried on from its last answer; `clock` counts seconds."""
+    """The server's clock, estimated from its last response; `clock` counts seconds."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
-        self._told: tuple[datetime, float] | None = None
+        self._last: tuple[datetime, float] | None = None
 
     def set(self, at: datetime | None) -> None:
-        """An answer told the time, or none."""
+        """Record the time of a response, None if it had none."""
         if at is not None:
-            self._told = (at, self._clock())
+            self._last = (at, self._clock())
 
     def now(self) -> datetime | None:
-        """None before any answer told it."""
-        if self._told is None:
+        """None before the first response with a time."""
+        if self._last is None:
             return None
-        at, read = self._told
+        at, read = self._last
         return at + timedelta(seconds=max(0.0, self._clock() - read))
 
 
 def waiting_limit(value: str | None) -> float | None:
-    """The seconds that `--waiting` names; None where it doesn't."""
+    """The seconds of `--waiting`, None without it."""
     return filters.duration("--waiting", value) if value is not None else None
 
 
 class WaitAlert:
-    """Knows which customers have waited for `limit` seconds, and says so once of each wait; None: of none."""
+    """Reports once each wait of a customer that exceeds `limit` seconds; none with None."""
 
     def __init__(self, app: AppContext, limit: float | None, zone: tzinfo | None) -> None:
         self.limit = limit
         self._zone = zone
         self._app = app
-        self._said: set[str] = set()
-        self._is_lost = False
+        self._reported: set[str] = set()
+        self._is_clock_reported = False
 
     def exceeded(self, session_id: str, activity: Activity, now: datetime | None) -> str | None:
-        """Who has waited for too long in a session, and for how long; None where nobody has."""
+        """The customer of a session who has waited for too long, and for how long; None without one."""
         if self.limit is not None and now is None:
-            self._say_why_not()
+            self._report_missing_clock()
         wait = activity.wait()
         waiting = wait.seconds(now) if wait else None
         if self.limit is None or wait is None or waiting is None or waiting < self.limit:
             if waiting is None:
-                self._said.discard(session_id)
+                self._reported.discard(session_id)
             return None
         who = wait.customer or "a customer"
         why = f", no agent since {local_time(wait.since, self._zone):%H:%M:%S}" if wait.no_agent else ""
-        if session_id not in self._said:
-            self._said.add(session_id)
-            told = f"{who} has been waiting for {duration(waiting)} in session {session_id}{why}"
-            self._app.notice("waiting", told, session_id)
+        if session_id not in self._reported:
+            self._reported.add(session_id)
+            message = f"{who} has been waiting for {duration(waiting)} in session {session_id}{why}"
+            self._app.notice("waiting", message, session_id)
         return f"{who} waits {duration(waiting)}{why}"
 
-    def _say_why_not(self) -> None:
-        if not self._is_lost:
-            self._is_lost = True
-            self._app.notice("waiting", "the server tells no time: who has been waiting is not known")
+    def _report_missing_clock(self) -> None:
+        if not self._is_clock_reported:
+            self._is_clock_reported = True
+            self._app.notice(
+                "waiting", "the server sends no time: how long customers have been waiting is not known"
+            )
 
 
-def _learn(app: AppContext, event: Event) -> None:
-    """Remember whether this server's push can be relied on."""
+def _store_trust(app: AppContext, event: Event) -> None:
+    """Store for later runs whether this server's push can be relied on."""
     if isinstance(event, Notice) and event.kind in ("push-trusted", "push-lost"):
         app.update_server_info(trusted=event.kind == "push-trusted")

@@ -118,7 +118,7 @@ class TailView:
                 self._end(event.session_id)
             case Idle():
                 self._idle()
-        self._reporter.take(event)
+        self._reporter.report(event)
 
     def finish(self) -> None:
         """Write what is left; no more events follow."""

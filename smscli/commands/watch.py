@@ -157,7 +157,7 @@ class ListWatcher:
                 event = event._replace(session=self._mask(event.session))
             case SessionEnded():
                 self._sessions[event.session_id].gone_at = self._app.clock()
-        self._reporter.take(event)
+        self._reporter.report(event)
 
     def wait(self, seconds: float) -> Arrivals:
         """Wait for a wake-up, at most so many seconds, and redraw meanwhile."""

@@ -311,7 +311,7 @@ class Stage:
                 lines.append(f"ended {event.session_id} {event.state}")
         return lines
 
-    def told_at(self, kind: str) -> list[float]:
+    def notice_times(self, kind: str) -> list[float]:
         """When a notice of this kind was given."""
         return [second for second, event in self.played if isinstance(event, Notice) and event.kind == kind]
 

@@ -215,7 +215,7 @@ def test_an_answer_that_was_empty_by_mistake_repeats_nothing() -> None:
     assert stage.notices() == ["reset"]
 
 
-def test_a_log_numbered_otherwise_is_read_whole_each_time_and_said_once() -> None:
+def test_a_log_numbered_otherwise_is_read_whole_each_time_and_reported_once() -> None:
     stage = opened("A")
     stage.start_shift = 1
     stage.say("A", "one", index=2)
@@ -227,7 +227,7 @@ def test_a_log_numbered_otherwise_is_read_whole_each_time_and_said_once() -> Non
     assert stage.notices() == ["reset"]
 
 
-def test_a_second_reset_after_a_good_read_is_said_again() -> None:
+def test_a_second_reset_after_a_good_read_is_reported_again() -> None:
     stage = opened("A")
     stage.fill("A", 3)
     for second in (3, 30):
@@ -461,7 +461,7 @@ def test_a_wake_up_farther_from_the_background_read_does_not(second: float) -> N
     assert "push-lost" in stage.notices()
 
 
-def test_a_break_excuses_the_wake_up_that_did_not_come() -> None:
+def test_a_break_explains_a_missing_wake_up() -> None:
     stage = opened("A")
     stage.fill("A", 1)
     stage.at(3, lambda: stage.say("A", "found"))
@@ -470,7 +470,7 @@ def test_a_break_excuses_the_wake_up_that_did_not_come() -> None:
     assert stage.notices() == []
 
 
-def test_a_break_shortly_before_excuses_it_too() -> None:
+def test_a_break_shortly_before_explains_it_too() -> None:
     stage = opened("A", "B")
     stage.fill("A", 1)
     stage.fill("B", 1)
@@ -510,7 +510,7 @@ def test_a_late_message_is_no_sign_against_push() -> None:
     assert stage.notices() == []
 
 
-def test_trust_is_won_again_after_a_minute_and_each_turn_is_said_once() -> None:
+def test_trust_is_won_again_after_a_minute_and_each_change_is_reported_once() -> None:
     stage = opened("A")
     stage.fill("A", 1)
 
@@ -531,7 +531,7 @@ def test_trust_is_won_again_after_a_minute_and_each_turn_is_said_once() -> None:
     assert stage.shown_at("lost for a third time") in (205, 210)
 
 
-def test_no_push_is_said_with_its_reason_and_polling_goes_on() -> None:
+def test_missing_push_is_reported_with_its_reason_and_polling_goes_on() -> None:
     stage = opened("A")
     stage.fill("A", 1)
     stage.at(6, lambda: stage.push(Wake(WakeKind.OFF, reason="404 Not Found")))
@@ -681,14 +681,14 @@ def test_background_reads_go_last() -> None:
 
 
 @pytest.mark.slow
-def test_a_plea_for_patience_halves_the_rate_for_a_minute() -> None:
+def test_throttling_halves_the_rate_for_a_minute() -> None:
     stage = opened(*[f"S{number}" for number in range(100)])
     for one in stage.sessions_listed:
         stage.say(one, "hello")
     stage.at(20, lambda: stage.fail(Throttled("too many requests", retry_after=3), "S5"))
     stage.play(100)
     assert stage.news()[-1] == "stretched: the server asks for no requests for 3 s (too many requests)"
-    lost = stage.told_at("stretched")[-1]
+    lost = stage.notice_times("stretched")[-1]
     times = [one.at for one in stage.asked]
     assert len([at for at in times if lost < at < lost + 3]) == 0
     busy = [at for at in times if lost + 4 <= at < lost + 59]
@@ -719,7 +719,7 @@ def test_until_the_first_good_list_a_failure_is_raised(error: SmscliError) -> No
     assert stage.renewed == 0
 
 
-def test_a_lost_connection_is_said_once_and_its_end_with_what_was_late() -> None:
+def test_a_lost_connection_is_reported_once_and_its_end_with_what_was_late() -> None:
     stage = opened("A", "B")
     stage.fill("A", 1)
     stage.fill("B", 1)
@@ -736,7 +736,7 @@ def test_a_lost_connection_is_said_once_and_its_end_with_what_was_late() -> None
 
 def tries(stage: Stage) -> list[tuple[float, str | None]]:
     """What was read after the connection was lost, and how long after."""
-    (lost,) = stage.told_at("lost")
+    (lost,) = stage.notice_times("lost")
     return [(one.at - lost, one.session_id) for one in stage.asked if one.at > lost]
 
 
@@ -745,7 +745,7 @@ def test_the_connection_is_lost_when_three_reads_failed_and_none_succeeded_for_3
     stage.at(1, lambda: stage.fail_all(ServerError("500")))
     stage.play(10, "A")
     # Read well at 0; both are polled at 2 s, and again after 0.5 s.
-    assert stage.told_at("lost") == [3.5]
+    assert stage.notice_times("lost") == [3.5]
     assert stage.news()[1:] == ["lost: connection lost, retrying (500)"]
 
 
@@ -828,7 +828,7 @@ def test_any_good_answer_ends_a_loss(well: str | None) -> None:
     stage.at(2.5, lambda: stage.fail_all(ServerError("500")))
     stage.at(12, stage.heal, lambda: stage.fail(ServerError("500"), bad, times=1))
     stage.play(20, "A")
-    (end,) = stage.told_at("reconnected")
+    (end,) = stage.notice_times("reconnected")
     first = next(one for one in stage.asked if one.at >= 12 and one.session_id == well)
     assert end in (first.at, first.at + 0.5)
 
@@ -842,7 +842,7 @@ def test_the_end_of_a_loss_clears_the_back_offs_and_what_waited_longest_is_read_
         stage.at(second, partial(stage.say, f"S{number}", f"{second}"), partial(stage.wake, f"S{number}"))
     stage.at(45, stage.heal)
     stage.play(60, trusted=True)
-    (end,) = stage.told_at("reconnected")
+    (end,) = stage.notice_times("reconnected")
     back = next(at for at, event in stage.played if at > 45 and isinstance(event, ListRead | NewMessages))
     assert end - back < 1.6
     times = [float(text) for text in stage.texts()]
@@ -904,7 +904,7 @@ def test_a_session_that_fails_alone_is_never_a_lost_connection() -> None:
     assert stage.news()[1:] == ["lost: session bad can't be read, retrying (cut)"]
 
 
-def test_retry_after_is_obeyed_by_all_reads_and_said_once() -> None:
+def test_retry_after_holds_all_reads_and_is_reported_once() -> None:
     stage = opened("A", "B")
     stage.at(1, lambda: stage.fail(Throttled("come back later", retry_after=17), "A"))
     stage.at(25, lambda: stage.fail(Throttled("come back later", retry_after=3)))
@@ -921,7 +921,7 @@ def test_a_retry_after_of_a_clock_gone_wrong_is_not_waited_for() -> None:
     assert stage.read_times("A")[-1] > 3600
 
 
-def test_wake_ups_that_come_while_the_connection_is_lost_are_obeyed_afterwards() -> None:
+def test_wake_ups_during_a_loss_are_read_afterwards() -> None:
     stage = opened("A")
     stage.fill("A", 1)
     stage.at(4, lambda: stage.fail_all(Unreachable("gone")))
@@ -942,14 +942,14 @@ def test_one_session_that_can_not_be_read_does_not_stop_the_others() -> None:
     assert stage.texts("bad") == ["held up"] * 5
     assert stage.shown_at("held up") > stage.shown_at("on")
     # Failing since 2 s.
-    assert stage.told_at("lost") == [13.5]
+    assert stage.notice_times("lost") == [13.5]
     assert stage.news()[2:] == [
         "lost: session bad can't be read, retrying (no answer of the server)",
         "reconnected: session bad can be read again",
     ]
 
 
-def test_a_session_that_fails_for_less_than_10_seconds_is_not_worth_a_word() -> None:
+def test_a_session_that_fails_for_less_than_10_seconds_gives_no_notice() -> None:
     stage = opened("A")
     stage.at(1, lambda: stage.fail(ServerError("500"), "A", times=7))
     stage.at(1, lambda: stage.say("A", "hello"))
@@ -958,7 +958,7 @@ def test_a_session_that_fails_for_less_than_10_seconds_is_not_worth_a_word() -> 
     assert stage.shown_at("hello") == 13.5
 
 
-def test_a_list_that_fails_while_messages_are_read_is_said_once_and_is_no_loss() -> None:
+def test_a_list_that_fails_while_messages_are_read_is_reported_once_and_is_no_loss() -> None:
     stage = opened("A")
     stage.fill("A", 1)
     stage.at(1, lambda: stage.fail(NotPermitted("403"), times=1000))
@@ -972,7 +972,7 @@ def test_a_list_that_fails_while_messages_are_read_is_said_once_and_is_no_loss()
     assert len(stage.texts()) == 100
 
 
-def test_a_list_that_fails_twice_is_not_worth_a_word() -> None:
+def test_a_list_that_fails_twice_gives_no_notice() -> None:
     stage = opened("A")
     stage.at(1, lambda: stage.fail(NotPermitted("403"), times=2))
     stage.play(20, "A")
@@ -998,14 +998,14 @@ def test_a_session_that_always_times_out_does_not_hide_the_others() -> None:
     assert stage.news()[2:] == ["lost: session heavy can't be read, retrying (no answer in time)"]
 
 
-def test_a_session_in_trouble_does_not_put_off_the_word_that_all_others_are_back() -> None:
+def test_a_failing_session_does_not_delay_the_notice_that_the_others_are_back() -> None:
     stage = opened("bad", "good")
     stage.at(1, lambda: stage.fail(WireError("no answer of the server"), "bad", times=1000))
     stage.at(60, lambda: stage.fail_all(Unreachable("gone")))
     stage.at(70, stage.heal, lambda: stage.fail(WireError("no answer of the server"), "bad", times=1000))
     stage.play(120)
     back = next(one.at for one in stage.asked if one.at >= 70 and one.session_id != "bad")
-    assert stage.told_at("reconnected") == [back]
+    assert stage.notice_times("reconnected") == [back]
 
 
 def test_a_background_read_that_fails_is_soon_tried_again() -> None:
@@ -1161,7 +1161,7 @@ def test_following_ends_when_every_named_session_has_ended() -> None:
     assert stage.now < 20
 
 
-def test_an_id_that_nobody_knows_is_refused_at_the_start() -> None:
+def test_an_unknown_id_is_refused_at_the_start() -> None:
     stage = opened("A")
     stage.fill("A", 1)
     with pytest.raises(NotFound):
@@ -1331,7 +1331,7 @@ def test_a_file_that_holds_a_reset_goes_on_in_the_new_log() -> None:
     assert stage.notices() == []
 
 
-def test_what_a_session_said_before_it_went_unobserved_is_fetched_without_a_word() -> None:
+def test_messages_of_a_session_that_ended_between_two_runs_are_fetched_without_a_notice() -> None:
     stage = opened("A")
     stage.say("gone", "kept", age=600)
     stage.say("forgotten", "long ago", age=200_000)
@@ -1518,7 +1518,7 @@ def test_whatever_happens_the_log_is_shown_exactly_once_and_in_order(
     assert stage.most_in_a_second() <= 20
 
 
-def test_where_some_read_is_due_all_the_time_there_is_a_turn_for_others() -> None:
+def test_idle_events_come_although_some_read_is_always_due() -> None:
     stage = Stage(latency=0.4)
     stage.open("A", "B")
     stage.play(10, interval=0.1)
