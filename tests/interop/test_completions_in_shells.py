@@ -8,7 +8,6 @@ import os
 import shlex
 import shutil
 import subprocess
-import sys
 import time
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
@@ -18,6 +17,7 @@ import pytest
 
 from tests.server.options import Options
 from tests.server.server import FakeServer
+from tests.support.command import COMPLETE
 from tests.support.on_terminal import OnTerminal
 from tests.support.paths import ROOT
 
@@ -70,7 +70,7 @@ class Desk:
         self.folder, self._bin = folder / "work", folder / "bin"
         self.folder.mkdir()
         self._bin.mkdir()
-        self.install(f'exec {shlex.quote(sys.executable)} -m smscli "$@"')
+        self.install(f'exec {shlex.join(COMPLETE[:-1])} "$@"')
         self.environ = {
             "HOME": str(folder),
             "PATH": f"{self._bin}{os.pathsep}{os.environ['PATH']}",
