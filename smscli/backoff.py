@@ -28,4 +28,5 @@ class Backoff:
 
 def capped(retry_after: float | None) -> float:
     """The seconds of a `Retry-After` header, 0 without; an upper bound for absurd values."""
-    return min(retry_after or 0.0, _LONGEST_RETRY_AFTER)
+    seconds = retry_after or 0.0
+    return min(seconds, _LONGEST_RETRY_AFTER) if seconds > 0 else 0.0
