@@ -3,13 +3,7 @@
 import sys
 from contextlib import suppress
 
-from smscli.commands.options import (
-    EveryProfileOption,
-    JsonOption,
-    NameArgument,
-    PasswordStdinOption,
-    TokenStdinOption,
-)
+from smscli.commands import options as opt
 from smscli.context import AppContext
 from smscli.errors import AuthError, LocalError, SmscliError, UsageError
 from smscli.output.formats import output_format
@@ -22,7 +16,9 @@ _MAX_SECRET = 65536
 
 
 def login(
-    app: AppContext, password_stdin: PasswordStdinOption = False, token_stdin: TokenStdinOption = False
+    app: AppContext,
+    password_stdin: opt.PasswordStdinOption = False,
+    token_stdin: opt.TokenStdinOption = False,
 ) -> None:
     """Sign in, and store the secret in the keyring.
 
@@ -145,7 +141,7 @@ def _restore(app: AppContext, account: str, secret: str | None) -> None:
             app.keyring.set(account, secret)
 
 
-def logout(app: AppContext, every: EveryProfileOption = False) -> None:
+def logout(app: AppContext, every: opt.EveryProfileOption = False) -> None:
     """Delete the stored secret.
 
     Of this profile, or of every profile; the rest of the profile stays.
@@ -184,7 +180,7 @@ def _this_profile(app: AppContext) -> Profile:
     return app.config.profile(name)
 
 
-def list_(app: AppContext, json: JsonOption = False) -> None:
+def list_(app: AppContext, json: opt.JsonOption = False) -> None:
     """List the profiles and mark the default."""
     default = app.config.default
     profiles = [
@@ -196,13 +192,13 @@ def list_(app: AppContext, json: JsonOption = False) -> None:
         app.notice("whose", "no profile is saved yet: `smscli auth login` saves one")
 
 
-def use(app: AppContext, name: NameArgument) -> None:
+def use(app: AppContext, name: opt.NameArgument) -> None:
     """Make a profile the default."""
     app.config.use(name)
     app.say(f"the default profile is {name}")
 
 
-def status(app: AppContext, json: JsonOption = False) -> None:
+def status(app: AppContext, json: opt.JsonOption = False) -> None:
     """Show profile, server and user.
 
     Also where the secret comes from, and whether the server accepts it.

@@ -6,23 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from smscli.commands import options as opt
 from smscli.commands.notices import no_live_sessions, none_matches, notice_no_match
-from smscli.commands.options import (
-    CustomerOption,
-    IntervalOption,
-    JsonlOption,
-    JsonOption,
-    PushOption,
-    RedactOption,
-    StateOption,
-    TzOption,
-    UtcOption,
-    WaitingOption,
-    WatchOption,
-    interval_seconds,
-    uses_push,
-    zone_option,
-)
 from smscli.context import AppContext
 from smscli.errors import UsageError
 from smscli.model import Listing, Session
@@ -81,29 +66,29 @@ class ListQuery:
 
 def list_(
     app: AppContext,
-    json: JsonOption = False,
-    jsonl: JsonlOption = False,
-    state: StateOption = None,
-    customer: CustomerOption = None,
+    json: opt.JsonOption = False,
+    jsonl: opt.JsonlOption = False,
+    state: opt.StateOption = None,
+    customer: opt.CustomerOption = None,
     sort: SortOption = None,
     columns: ColumnsOption = None,
-    watch: WatchOption = False,
-    waiting: WaitingOption = None,
-    interval: IntervalOption = None,
-    push: PushOption = None,
-    redact: RedactOption = False,
-    utc: UtcOption = False,
-    tz: TzOption = None,
+    watch: opt.WatchOption = False,
+    waiting: opt.WaitingOption = None,
+    interval: opt.IntervalOption = None,
+    push: opt.PushOption = None,
+    redact: opt.RedactOption = False,
+    utc: opt.UtcOption = False,
+    tz: opt.TzOption = None,
 ) -> None:
     """List the live sessions and their participants.
 
     A server shows the sessions of the signed-in user only. With --watch the list stays on the screen, with
     who waits, who is typing and the last message.
     """
-    zone = zone_option(utc, tz)
+    zone = opt.zone_option(utc, tz)
     form = output_format(app.terminal, json=json, jsonl=jsonl, zone=zone)
     query = _query(state or (), customer, sort, columns, live=watch)
-    seconds, pushed = interval_seconds(interval), uses_push(push)
+    seconds, pushed = opt.interval_seconds(interval), opt.uses_push(push)
     if watch:
         if json or jsonl:
             raise UsageError("--watch goes with neither --json nor --jsonl")

@@ -12,32 +12,8 @@ from itertools import groupby
 from operator import attrgetter
 from typing import TYPE_CHECKING, BinaryIO
 
+from smscli.commands import options as opt
 from smscli.commands.notices import notice_unmatched
-from smscli.commands.options import (
-    NO_FILTERS,
-    CountOption,
-    Filters,
-    FromFileOption,
-    HtmlOption,
-    JsonlOption,
-    JsonOption,
-    LastOption,
-    RecordedArgument,
-    RedactOption,
-    SinceOption,
-    StartIndexOption,
-    TranscriptArgument,
-    TypingOption,
-    TzOption,
-    UntilOption,
-    UtcOption,
-    check_window,
-    last_entries,
-    parse_entry_query,
-    recording_named,
-    typing_mode,
-    zone_option,
-)
 from smscli.commands.writers import EntryWriter, SessionLog
 from smscli.context import AppContext
 from smscli.errors import LocalError, UsageError
@@ -57,37 +33,37 @@ _PROGRESS_AFTER_SECONDS = 1.0
 
 def messages(
     app: AppContext,
-    session_id: TranscriptArgument = None,
-    recorded_id: RecordedArgument = None,
-    from_file: FromFileOption = None,
-    json: JsonOption = False,
-    jsonl: JsonlOption = False,
-    last: LastOption = None,
-    start_index: StartIndexOption = None,
-    count: CountOption = None,
-    since: SinceOption = None,
-    until: UntilOption = None,
-    filters: Filters = NO_FILTERS,
-    typing: TypingOption = None,
-    html: HtmlOption = None,
-    redact: RedactOption = False,
-    utc: UtcOption = False,
-    tz: TzOption = None,
+    session_id: opt.TranscriptArgument = None,
+    recorded_id: opt.RecordedArgument = None,
+    from_file: opt.FromFileOption = None,
+    json: opt.JsonOption = False,
+    jsonl: opt.JsonlOption = False,
+    last: opt.LastOption = None,
+    start_index: opt.StartIndexOption = None,
+    count: opt.CountOption = None,
+    since: opt.SinceOption = None,
+    until: opt.UntilOption = None,
+    filters: opt.Filters = opt.NO_FILTERS,
+    typing: opt.TypingOption = None,
+    html: opt.HtmlOption = None,
+    redact: opt.RedactOption = False,
+    utc: opt.UtcOption = False,
+    tz: opt.TzOption = None,
 ) -> None:
     """Read the messages of one session.
 
     The whole transcript, with drafts that were never sent. A recording, as `tail --record` writes it, is read
     in place of the server: @FILE, or --from-file FILE with the ID of one of its sessions.
     """
-    zone = zone_option(utc, tz)
+    zone = opt.zone_option(utc, tz)
     form = output_format(app.terminal, json=json, jsonl=jsonl, zone=zone)
     if html is not None and (json or jsonl):
         raise UsageError("--html goes with neither --json nor --jsonl")
-    mode = typing_mode(typing, form.typing)
-    query = parse_entry_query(app, filters, zone, since=since, until=until)
+    mode = opt.typing_mode(typing, form.typing)
+    query = opt.parse_entry_query(app, filters, zone, since=since, until=until)
     source = _source(app, (session_id, recorded_id), from_file, last, start_index, count)
     page_file = app.file(html) if html is not None else None
-    reader = TranscriptReader(app, mode, query, last_entries(last), redact=redact)
+    reader = TranscriptReader(app, mode, query, opt.last_entries(last), redact=redact)
     with (
         source.page_writer(app, page_file, redact, zone)
         if page_file is not None
@@ -156,7 +132,7 @@ def _source(
     count: int | None,
 ) -> MessageSource:
     first, second = arguments
-    recording = recording_named(first, from_file)
+    recording = opt.recording_named(first, from_file)
     recording = app.file(recording) if recording is not None else None
     if recording is None and first is None:
         raise UsageError("messages takes a session's id, or a recording", hint="`smscli list` shows the ids")
@@ -166,7 +142,7 @@ def _source(
     source = MessageSource(second if is_argument else first, recording, start, count)
     if source.is_window and (last is not None or recording is not None):
         raise UsageError("--start-index and --count go with neither --last nor a recording")
-    check_window(start, count)
+    opt.check_window(start, count)
     return source
 
 

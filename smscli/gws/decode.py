@@ -8,7 +8,6 @@ import json
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import unquote
 
@@ -316,13 +315,7 @@ def _parse_loosely(literal: str) -> datetime | None:
         return None
     day, hour, minute, second, fraction, offset = match.groups()
     micro = (fraction or "").ljust(3, "0")[:3]  # milliseconds, as we write them
-    return datetime.fromisoformat(f"{day}T{hour}:{minute}:{second}.{micro}+00:00") - _offset(offset)
-
-
-@lru_cache
-def _offset(literal: str) -> timedelta:
-    """The offset from UTC of `Z`, `+0200` or `+02:00`."""
-    return datetime.fromisoformat(f"2000-01-01T00:00{literal}").utcoffset() or timedelta()
+    return datetime.fromisoformat(f"{day}T{hour}:{minute}:{second}.{micro}{offset}").astimezone(UTC)
 
 
 def _message_time(milliseconds: object, literal: object) -> datetime | None:

@@ -47,26 +47,11 @@ _HOST = re.compile(rf"[^{_DOT}]+[{_DOT}][^{_DOT}]")
 # What the server's pages name in a session, a message, a participant and an attachment, and what a recording
 # adds: ids, times, places in the log, types, states and addresses of resources.
 _KEPT = frozenset(
-    {
-        "id",
-        "sessionId",
-        "participantId",
-        "fileId",
-        "documentId",
-        "key",
-        "index",
-        "type",
-        "chatType",
-        "state",
-        "visibility",
-        "uri",
-        "path",
-        "timestamp",
-        "timestampRaw",
-        "timestampSeconds",
-        "receivedDate",
-        "receivedDateRaw",
-    }
+    (
+        *("id", "sessionId", "participantId", "fileId", "documentId", "key", "index"),
+        *("type", "chatType", "state", "visibility", "uri", "path"),
+        *("timestamp", "timestampRaw", "timestampSeconds", "receivedDate", "receivedDateRaw"),
+    )
 )
 _TEXTS = frozenset({"text", "url", "noticeText", "nickname", "comment", "name"})
 _RECORDS = frozenset({"from", "participants", "attachment"})
