@@ -22,6 +22,8 @@ Exception
 
 from typing import ClassVar
 
+UNREACHABLE_HINT = "is the URL right, and is the server up? some are reached through a VPN only"
+
 
 class ReaderGone(Exception):
     """The reader of our output has closed it (broken pipe)."""

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from smscli.commands.options import JsonOption
 from smscli.context import AppContext
 from smscli.errors import (
+    UNREACHABLE_HINT,
     ConfigError,
     LocalError,
     NotFound,
@@ -267,7 +268,7 @@ CHECKS = (
         "name and TLS",
         ("configuration", "secret", "proxy"),
         Checkup.connection,
-        "is the URL right, and is the server up? some are reached through a VPN only",
+        UNREACHABLE_HINT,
     ),
     Check("sign-in", ("name and TLS",), Checkup.sign_in, f"is the URL that of the Web Services? else {_ASK}"),
     Check("features", ("sign-in",), Checkup.features, _ASK),

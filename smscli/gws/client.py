@@ -356,7 +356,7 @@ class GwsClient:
 
     def _no_sessions(self, error: NotFound) -> ServerError:
         return ServerError(
-            f"no SMS sessions at {self._base_url}",
+            f"nothing like Genesys Web Services answers at {self._base_url}",
             hint="is the URL right? see `smscli doctor`",
             http_status=error.http_status,
             status_code=error.status_code,

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import requests
 from urllib3.exceptions import InvalidHeader
 
-from smscli.errors import SmscliError, TimedOut, Unreachable, Untrusted, WireError
+from smscli.errors import UNREACHABLE_HINT, SmscliError, TimedOut, Unreachable, Untrusted, WireError
 
 TIMEOUT_HINT = "wait longer: --timeout SECONDS"
 
@@ -26,8 +26,8 @@ _ERRORS: tuple[tuple[tuple[type[Exception], ...], type[SmscliError], str, str | 
     ),
     ((ssl.SSLEOFError, ssl.SSLZeroReturnError), Unreachable, "{host} closed the connection", None),
     ((ssl.SSLError,), Untrusted, "no TLS connection to {host}: {reason}", None),
-    ((socket.gaierror, UnicodeError), Unreachable, "the name {host} can't be resolved", None),
-    ((ConnectionRefusedError,), Unreachable, "{host} refuses the connection", None),
+    ((socket.gaierror, UnicodeError), Unreachable, "the name {host} can't be resolved", UNREACHABLE_HINT),
+    ((ConnectionRefusedError,), Unreachable, "{host} refuses the connection", UNREACHABLE_HINT),
     ((TimeoutError,), TimedOut, "{host} did not answer within {timeout:g} s", TIMEOUT_HINT),
     ((ConnectionError,), Unreachable, "{host} closed the connection", None),
     ((http.client.IncompleteRead,), Unreachable, "the response of {host} was cut short", None),

@@ -150,7 +150,14 @@ def test_a_fault_of_the_server_is_one_line(
 
 def test_a_server_that_is_not_there_is_exit_3(smscli: Smscli) -> None:
     outcome = smscli("list", SMSCLI_URL="http://127.0.0.1:9", SMSCLI_USERNAME="a", SMSCLI_PASSWORD="b")
-    assert (outcome.code, outcome.out, outcome.err) == (3, "", "error: 127.0.0.1:9 refuses the connection\n")
+    assert (outcome.code, outcome.out, outcome.err) == (
+        3,
+        "",
+        (
+            "error: 127.0.0.1:9 refuses the connection\n"
+            "hint: is the URL right, and is the server up? some are reached through a VPN only\n"
+        ),
+    )
 
 
 def test_debug_names_requests_and_no_secret(smscli: Smscli, empty_server: FakeServer) -> None:

@@ -425,7 +425,7 @@ def test_a_server_without_sms_is_told_without_sending_back_here(smscli: Smscli) 
         base = f"{server.url}/api/v2"
     assert (outcome.code, said["sessions"]) == (
         1,
-        ["fail", f"no SMS sessions at {base}", "is the URL right?"],
+        ["fail", f"nothing like Genesys Web Services answers at {base}", "is the URL right?"],
     )
     assert said["messages"] == ["warn", "not checked: sessions failed", None]
     assert json.loads(outcome.err)["error"]["hint"] == "is the URL right?"

@@ -170,6 +170,7 @@ def test_a_secret_that_no_header_can_carry_is_neither_sent_nor_quoted(connect: C
     assert server.requests == []
 
 
+UNREACHABLE = "is the URL right, and is the server up? some are reached through a VPN only"
 MOVED_HINT = "redirects are not followed; if the Web Services are there, name them with --url"
 SSO_HINT = (
     "this looks like single sign-on (SSO), which smscli can't pass; "
@@ -267,7 +268,7 @@ def test_no_list_under_either_spelling_is_a_server_without_sms(connect: Connect)
     learned: list[str] = []
     with WireServer(in_turn(NOT_THERE)) as server:
         error = failure(connect(server, spelling=None, on_spelling=learned.append).sessions, ServerError)
-    assert error.message == f"no SMS sessions at {server.base_url}"
+    assert error.message == f"nothing like Genesys Web Services answers at {server.base_url}"
     assert error.hint == "is the URL right? see `smscli doctor`"
     assert (error.exit_code, error.http_status, error.status_code, learned) == (1, 404, 6, [])
 
@@ -365,7 +366,7 @@ def test_messages_are_found_under_the_other_spelling(connect: Connect) -> None:
 def test_a_server_without_any_list_has_no_sms(connect: Connect) -> None:
     with WireServer(in_turn(NOT_THERE)) as server:
         error = failure(lambda: connect(server).window("s1"), ServerError)
-    assert error.message == f"no SMS sessions at {server.base_url}"
+    assert error.message == f"nothing like Genesys Web Services answers at {server.base_url}"
 
 
 def test_a_page_of_a_missing_session_does_not_ask_the_list(connect: Connect) -> None:
@@ -993,12 +994,13 @@ def test_a_refused_connection_is_reported(connect: Connect) -> None:
         port = server.port
     error = failure(connect(f"http://127.0.0.1:{port}/api/v2").sessions, Unreachable)
     assert (error.message, error.exit_code) == (f"127.0.0.1:{port} refuses the connection", 3)
+    assert error.hint == UNREACHABLE
 
 
 @pytest.mark.parametrize("host", ["no-such-host.invalid", "a" * 70 + ".invalid", "a..invalid"])
 def test_an_unresolvable_name_is_reported(connect: Connect, host: str) -> None:
     error = failure(connect(f"http://{host}/api/v2").sessions, Unreachable)
-    assert error.message == f"the name {host} can't be resolved"
+    assert (error.message, error.hint) == (f"the name {host} can't be resolved", UNREACHABLE)
 
 
 def test_an_invalid_host_is_reported(connect: Connect) -> None:
