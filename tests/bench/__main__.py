@@ -36,6 +36,7 @@ ROWS: dict[str, Row] = {
     "jsonl": reading.jsonl,
     "jsonl-slow": reading.jsonl_slow,
     "transcript": reading.transcript,
+    "grep": reading.grep,
     **{f"memory-{form}": partial(reading.memory, form=form) for form in reading.FORMS},
     "tail-push": following.tail_push,
     "tail-poll": following.tail_poll,

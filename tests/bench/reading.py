@@ -91,6 +91,16 @@ def transcript(bench: BenchRun) -> Iterator[Line]:
         yield ratio(measure, *bench.times(ours, jsonl), bar=1.5)
 
 
+def grep(bench: BenchRun) -> Iterator[Line]:
+    """A search that matches once in nearly every text, so that it saves no output."""
+    with bench.serve(sessions=1, messages=bench.size) as server:
+        plain, environ = _messages(bench, server, "jsonl")
+        searching = [*plain, "--grep", "^[A-Za-z]"], environ
+        FORMS["jsonl"].check(searching, bench.size // 2, bench.size)
+        measure = f"`messages --jsonl --grep`, {bench.size:,} messages / without"
+        yield ratio(measure, *bench.times(searching, (plain, environ)), bar=1.5)
+
+
 def memory(bench: BenchRun, form: str) -> Iterator[Line]:
     """The row of one format."""
     with (
