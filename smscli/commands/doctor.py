@@ -1,9 +1,9 @@
 """`smscli doctor`: checks configuration, connection, sign-in and the server, each with a next step."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
 
 from smscli.commands.options import JsonOption
@@ -20,7 +20,6 @@ from smscli.errors import (
 )
 from smscli.model import Listing, Message, Session
 from smscli.output.formats import output_format
-from smscli.output.render.wording import counted
 
 if TYPE_CHECKING:
     from smscli.gws.http import Transport
@@ -33,7 +32,7 @@ _DOWN = frozenset(
     {"disconnected", "down", "failed", "inactive", "offline", "stopped", "unavailable", "unknown"}
 )
 _PAGE = 500
-# With fewer messages a server that ignores `startIndex` or `count` can't be told from one that obeys.
+# With fewer messages a server that ignores `startIndex` or `count` can't be words from one that obeys.
 _ENOUGH = 3
 _SESSIONS_TRIED = 5
 _FAREWELL = 1.0
@@ -64,14 +63,21 @@ class Check:
     hint: str
 
 
-class Sample(NamedTuple):
-    """The messages of one session's log; whether `startIndex` and `count` are obeyed, None where a log is
-    too short to tell."""
+@dataclass(slots=True)
+class Sample:
+    """A page of one session's log, its envelope, and whether a window of one message obeyed `startIndex` and
+    `count`; None where that was not tried."""
 
     session_id: str
-    messages: tuple[Message, ...]
-    is_start_obeyed: bool | None = None
-    is_count_obeyed: bool | None = None
+    messages: tuple[Message, ...] = ()
+    shape: str = ""
+    start_obeyed: bool | None = None
+    count_obeyed: bool | None = None
+
+    @property
+    def orders(self) -> list[int]:
+        """The indices of the messages, in order."""
+        return sorted({one.order for one in self.messages if one.order is not None})
 
 
 def doctor(app: AppContext, json: JsonOption = False) -> None:
@@ -197,47 +203,65 @@ class Checkup:
         return Finding(finding, "SMS needs the Media service to be up", "warn")
 
     def sessions(self) -> Finding:
+        from smscli.commands import envelopes
+
         client = self._app.client
-        listing = self._listing = client.sessions()
-        finding = f"{counted(len(listing.sessions), 'session')} at me/{client.spelling}"
+        listing, document = client.inspect_sessions()
+        self._listing = listing
+        collections = [envelopes.collection_of(one.uri) for one in listing.sessions if one.uri]
+        spelled = list(dict.fromkeys(one for one in collections if one))
+        words = [
+            f"{_counted(len(listing.sessions), 'session')} at me/{client.spelling}",
+            client.transport.mask_secrets(envelopes.of_sessions(document)),
+            *([client.transport.mask_secrets(f"uris say {_first_few(spelled)}")] if spelled else []),
+        ]
         if listing.uris_only:
-            return Finding(
-                f"{finding}; fields ignored", "without fields a session has no more than its id", "warn"
-            )
-        return Finding(f"{finding}; fields {'obeyed' if listing.sessions else 'not tried: no session'}")
+            hint = "without fields a session has no more than its id"
+            return Finding("; ".join([*words, "fields ignored"]), hint, "warn")
+        obeyed = "fields obeyed" if listing.sessions else "fields not tried: no session"
+        return Finding("; ".join([*words, obeyed]))
 
     def messages(self) -> Finding:
-        samples = [*self._samples(self._listing.sessions if self._listing else ())]
-        if not samples:
+        sample = self._sampled(self._listing.sessions if self._listing else ())
+        if sample is None:
             return _unchecked("no live session with messages", "try again when there is one")
-        sample = max(samples, key=lambda one: len(one.messages))
-        finding = f"{counted(len(sample.messages), 'message')} of {sample.session_id}; {_window(sample)}"
-        if False in (sample.is_start_obeyed, sample.is_count_obeyed):
-            return Finding(finding, "logs are read whole instead, which takes longer", "warn")
-        if timeless := sum(one.at is None for one in sample.messages):
-            finding = f"{finding}; {counted(timeless, 'message')} without a time"
-            return Finding(finding, "these pass --since and --until", "warn")
-        return Finding(finding)
+        window, ignored = _window(sample)
+        times, unread = _times(sample.messages)
+        numbers = f"indices from {sample.orders[0]}" if sample.orders else "no indices"
+        count = _counted(len(sample.messages), "message")
+        words = "; ".join([f"{count} of {sample.session_id}", sample.shape, numbers, window, times])
+        if ignored:
+            return Finding(words, "logs are read whole instead, which takes longer", "warn")
+        return Finding(words, unread, "warn") if unread else Finding(words)
 
-    def _samples(self, sessions: Sequence[Session]) -> Iterator[Sample]:
-        """A few logs that have messages, up to the first that is long enough."""
+    def _sampled(self, sessions: Sequence[Session]) -> Sample | None:
+        """The first log that is long enough, else the longest of a few."""
+        best: Sample | None = None
         for session in sessions[:_SESSIONS_TRIED]:
-            # One that has ended since it was listed says nothing about the server.
+            # A session that ended after it was listed tells nothing about the server.
             with suppress(NotFound):
-                sample = self._sample(session.id)
-                if sample.messages:
-                    yield sample
-                if sample.is_start_obeyed is not None:
-                    return
+                sample = self._read(session.id)
+                if sample.messages and (best is None or len(sample.messages) > len(best.messages)):
+                    best = sample
+                if len(sample.orders) >= _ENOUGH:
+                    return sample
+        return best
 
-    def _sample(self, session_id: str) -> Sample:
-        page = self._app.client.page
-        messages = page(session_id, None, _PAGE).messages
-        orders = _orders(messages)
-        if len(orders) < _ENOUGH:
-            return Sample(session_id, messages)
-        window = _orders(page(session_id, orders[1], 1).messages)
-        return Sample(session_id, messages, window[:1] == [orders[1]], len(window) <= 1)
+    def _read(self, session_id: str) -> Sample:
+        from smscli.commands import envelopes
+
+        client = self._app.client
+        messages, document = client.inspect_messages(session_id, None, _PAGE)
+        sample = Sample(session_id, messages)
+        if not sample.messages:
+            return sample
+        sample.shape = client.transport.mask_secrets(envelopes.of_messages(document))
+        if len(sample.orders) >= _ENOUGH:
+            second = sample.orders[1]
+            one = Sample(session_id, client.page(session_id, second, 1).messages)
+            sample.start_obeyed = one.orders[:1] == [second]
+            sample.count_obeyed = len(one.orders) <= 1
+        return sample
 
     def push(self) -> Finding:
         from smscli.gws.cometd import BayeuxClient, ClientUnknown, PushUnavailable
@@ -295,6 +319,10 @@ def _unread(error: SmscliError | str) -> Finding:
     return Finding(error, _NO_MATTER, "warn")
 
 
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
 def _first_few(words: Sequence[str]) -> str:
     """The first few words: a faulty server could send thousands."""
     return ", ".join(words[:_MOST_WORDS]) + (", ..." if len(words) > _MOST_WORDS else "")
@@ -304,13 +332,25 @@ def _csrf(transport: "Transport") -> str:
     return "its CSRF token is sent along" if transport.has_csrf_token else "no CSRF token is in use"
 
 
-def _orders(messages: Iterable[Message]) -> list[int]:
-    return sorted({one.order for one in messages if one.order is not None})
+def _window(sample: Sample) -> tuple[str, bool]:
+    """Whether windows are obeyed, in words, and whether any parameter is ignored."""
+    if sample.start_obeyed is None or sample.count_obeyed is None:
+        return "startIndex and count not tried: too few messages", False
+    words = {True: "obeyed", False: "ignored"}
+    finding = f"startIndex {words[sample.start_obeyed]}, count {words[sample.count_obeyed]}"
+    return finding, not (sample.start_obeyed and sample.count_obeyed)
 
 
-def _window(sample: Sample) -> str:
-    """Whether a part of the log can be asked for."""
-    if sample.is_start_obeyed is None:
-        return "startIndex and count not tried: too few messages"
-    words = {True: "obeyed", False: "ignored", None: "not tried"}
-    return f"startIndex {words[sample.is_start_obeyed]}, count {words[sample.is_count_obeyed]}"
+def _times(messages: Sequence[Message]) -> tuple[str, str | None]:
+    """The layouts of the timestamps, in words, and a hint where some can't be read."""
+    from smscli.commands import envelopes
+
+    layouts = dict.fromkeys(envelopes.of_time(one.sent) for one in messages)
+    named = [f"timestamp {layout}" for layout in layouts if layout]
+    if any(envelopes.has_milliseconds(one.sent) for one in messages):
+        named.append("timestampSeconds")
+    words = _first_few(named) or "no timestamp that can be read"
+    without = sum(1 for one in messages if one.at is None)
+    if not without:
+        return words, None
+    return f"{words}, {_counted(without, 'message')} without a time", "these pass --since and --until"

@@ -7,14 +7,14 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from datetime import datetime
-from typing import TYPE_CHECKING, NamedTuple, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Generic, NamedTuple, ParamSpec, TypeVar
 from urllib.parse import quote
 
 from smscli.errors import NotFound, ServerError, SmscliError, did_you_mean
 from smscli.gws import decode
 from smscli.gws.http import HttpResponse, ResponseTooLarge, Server, Transport
 from smscli.gws.responses import is_invalid_parameter, parse, retry_pause
-from smscli.model import Listing, Page
+from smscli.model import Listing, Message, Page
 from smscli.paging import Paging
 
 if TYPE_CHECKING:
@@ -48,6 +48,14 @@ class PageWindow(NamedTuple):
 
 
 _EVERYTHING = PageWindow()
+
+
+class ParsedResponse(NamedTuple, Generic[_T]):
+    """A parsed value, the JSON document it comes from, and the server's clock (`Date`)."""
+
+    value: _T
+    document: object
+    at: datetime | None
 
 
 class _SharedState:
@@ -134,6 +142,10 @@ class GwsClient:
 
     def sessions(self, *, retries: int | None = None) -> Listing:
         """The user's live sessions. Raises ServerError if neither spelling of the path leads to a list."""
+        return self.inspect_sessions(retries=retries)[0]
+
+    def inspect_sessions(self, *, retries: int | None = None) -> tuple[Listing, object]:
+        """Like `sessions`, with the JSON document as the server sent it."""
         for spelling in self._spellings():
             try:
                 listing = self._listing(spelling, retries)
@@ -161,6 +173,13 @@ class GwsClient:
     def window(self, session_id: str, start: int | None = None, count: int | None = None) -> Page:
         """Like `page`, but for a listed session whose messages are not found: it has none yet."""
         return self._window(session_id, PageWindow(start, count))
+
+    def inspect_messages(
+        self, session_id: str, start: int | None = None, count: int | None = None
+    ) -> tuple[tuple[Message, ...], object]:
+        """The messages of one page, with the JSON document as the server sent it. Raises like `page`."""
+        response = self._messages(self._spellings()[0], session_id, PageWindow(start, count))
+        return response.value.messages, response.document
 
     def messages(
         self, session_id: str, start: int = 1, *, on_wait: Callable[[], None] = lambda: None
@@ -270,10 +289,11 @@ class GwsClient:
             if self._on_spelling:
                 self._on_spelling(spelling)
 
-    def _listing(self, spelling: str, retries: int | None = None) -> Listing:
-        decoded, at = self._get(f"me/{spelling}", {"fields": "*"}, decode.sessions_from_json, retries=retries)
-        self._report_skipped(decoded.skipped, None)
-        return Listing(decoded.sessions, at, decoded.uris_only)
+    def _listing(self, spelling: str, retries: int | None = None) -> tuple[Listing, object]:
+        response = self._get(f"me/{spelling}", {"fields": "*"}, decode.sessions_from_json, retries=retries)
+        sessions, uris_only, skipped = response.value
+        self._report_skipped(skipped, None)
+        return Listing(sessions, response.at, uris_only), response.document
 
     def _window(self, session_id: str, window: PageWindow) -> Page:
         spelling = self._spellings()[0]
@@ -292,6 +312,18 @@ class GwsClient:
         retries: int | None = None,
         prefetched: HttpResponse | SmscliError | None = None,
     ) -> Page:
+        response = self._messages(spelling, session_id, window, retries=retries, prefetched=prefetched)
+        return Page(response.value.messages, response.at)
+
+    def _messages(
+        self,
+        spelling: str,
+        session_id: str,
+        window: PageWindow,
+        *,
+        retries: int | None = None,
+        prefetched: HttpResponse | SmscliError | None = None,
+    ) -> ParsedResponse[decode.DecodedMessages]:
         # None of these three is a path segment: a server or proxy that normalizes paths would read another.
         if session_id in ("", ".", ".."):
             raise self._no_session(session_id)
@@ -301,14 +333,14 @@ class GwsClient:
             return decode.messages_from_json(document, session_id)
 
         try:
-            decoded, at = self._get(path, window.query, parser, retries=retries, prefetched=prefetched)
+            response = self._get(path, window.query, parser, retries=retries, prefetched=prefetched)
         except NotFound as error:
             raise self._no_session(session_id, error) from error
         except ResponseTooLarge as error:
             raise ResponseTooLarge(error.message, hint="ask for fewer messages: --count N") from error
         self._keep_spelling(spelling)
-        self._report_skipped(decoded.skipped, session_id)
-        return Page(decoded.messages, at)
+        self._report_skipped(response.value.skipped, session_id)
+        return response
 
     def _report_skipped(self, number: int, session_id: str | None) -> None:
         if number and session_id not in self._skips_reported:
@@ -337,7 +369,7 @@ class GwsClient:
         is_list_known, meant = False, None
         for spelling in self._spellings():
             try:
-                listing = self._listing(spelling)
+                listing, _ = self._listing(spelling)
             except NotFound:
                 continue
             if not is_list_known:
@@ -364,7 +396,7 @@ class GwsClient:
 
     def _resource(self, path: str, query: Mapping[str, str], parser: Callable[[object], _T]) -> _T:
         try:
-            return self._get(path, query, parser)[0]
+            return self._get(path, query, parser).value
         except NotFound as error:
             raise ServerError(
                 f"no Genesys Web Services at {self._base_url}",
@@ -381,11 +413,8 @@ class GwsClient:
         *,
         retries: int | None = None,
         prefetched: HttpResponse | SmscliError | None = None,
-    ) -> tuple[_T, datetime | None]:
-        """The parsed value of one read and the server's clock (`Date`); retried while it fails temporarily.
-
-        `prefetched` is the result of the first try.
-        """
+    ) -> ParsedResponse[_T]:
+        """One read, retried while it fails temporarily; `prefetched` is the result of the first try."""
         failures, waited = 0, 0.0
         limit = _RETRIES if retries is None else retries
         while True:
@@ -395,7 +424,8 @@ class GwsClient:
                 response = prefetched or self.transport.get(path, query)
                 self._state.now = response.at
                 url, mask = self.transport.url(path), self.transport.mask_secrets
-                return parse(response, parser, url, mask), response.at
+                value, document = parse(response, parser, url, mask)
+                return ParsedResponse(value, document, response.at)
             except SmscliError as error:
                 failures += 1
                 pause = retry_pause(error, failures)

@@ -187,7 +187,7 @@ class BayeuxClient:
         """The elements of a response: replies and notifications."""
         url, mask = self._transport.url(_PATH), self._transport.mask_secrets
         try:
-            return responses.parse(response, _bayeux_messages, url, mask)
+            return responses.parse(response, _bayeux_messages, url, mask)[0]
         except (SignInRefused, WireError):
             raise
         except SmscliError as error:

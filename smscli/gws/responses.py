@@ -79,8 +79,10 @@ _RETRY_SECONDS = 0.5
 _T = TypeVar("_T")
 
 
-def parse(response: HttpResponse, parser: Callable[[object], _T], url: str, mask: Callable[[str], str]) -> _T:
-    """The parsed value of a good response.
+def parse(
+    response: HttpResponse, parser: Callable[[object], _T], url: str, mask: Callable[[str], str]
+) -> tuple[_T, object]:
+    """The parsed value and the JSON document of a good response.
 
     Raises the error that the response means, WireError where it is none of the documented forms. The server's
     texts in errors go through `mask`.
@@ -91,7 +93,7 @@ def parse(response: HttpResponse, parser: Callable[[object], _T], url: str, mask
         document = decode.decode(response.body)
         status = decode.status_from_json(document)
         if is_ok and status is None:
-            return parser(document)
+            return parser(document), document
     except WireError as error:
         if is_ok:
             message = f"{decode.one_line(mask(error.message))}, at {url}"

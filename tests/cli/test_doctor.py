@@ -14,9 +14,14 @@ from tests.server.server import FakeServer
 from tests.support.command import Outcome, Smscli
 from tests.support.wire_server import Reply, Request, WireServer, answer
 
+ISO = "timestamp yyyy-MM-ddTHH:mm:ss.SSS+hhmm"
+PAGE = "an array under messages, with statusCode; indices from 1"
 OBEYED = "startIndex obeyed, count obeyed"
-SESSIONS = "1 session at me/smsessions; fields obeyed"
-MESSAGES = f"4 messages of 0000Na9B26EF002G; {OBEYED}"
+SESSIONS = (
+    "1 session at me/smsessions; an array under smsessions, with statusCode; "
+    "uris say smsessions; fields obeyed"
+)
+MESSAGES = f"4 messages of 0000Na9B26EF002G; {PAGE}; {OBEYED}; {ISO}"
 TOPICS = "/v2/me/*, /v2/me/smssession, /v2/me/smssessions, /v2/me/smsessions"
 PUSH = f"handshake, subscription to {TOPICS} and connect accepted"
 NO_COMETD = (
@@ -169,8 +174,8 @@ def test_the_error_of_the_first_failed_check_is_told_as_usual(smscli: Smscli) ->
     assert [name for name in NAMES if said[name][0] == "fail"] == ["features", "services"]
 
 
-def sessions(path: str) -> dict[str, list[object]]:
-    return {"sessions": ["ok", f"1 session at me/{path}; fields obeyed", None]}
+def sessions(path: str, rest: str) -> dict[str, list[object]]:
+    return {"sessions": ["ok", f"1 session at me/{path}; {rest}; fields obeyed", None]}
 
 
 def messages(finding: str, hint: str | None = None) -> dict[str, list[object]]:
@@ -186,10 +191,12 @@ def no_push(finding: str) -> dict[str, list[object]]:
 
 
 WHOLE = "logs are read whole instead, which takes longer"
+TIMELESS = "no timestamp that can be read, 4 messages without a time"
 AT_FIRST = "handshake or subscription"
 DENIED = f"{AT_FIRST}: the subscription is refused: 403:/v2/me/*:subscribe_denied; {NO_CSRF}"
-DOUBLE = sessions("smssessions")
-URIS = "1 session at me/smsessions; fields ignored"
+DOUBLE = sessions("smssessions", "an array under smssessions, with statusCode; uris say smsessions")
+BARE = "a bare array; uris say smsessions"
+URIS = "1 session at me/smsessions; an array under uris, with statusCode; uris say smsessions; fields ignored"
 
 
 @pytest.mark.parametrize(
@@ -199,37 +206,58 @@ URIS = "1 session at me/smsessions; fields ignored"
         ({"spelling": "double", "unknown_path": "404html"}, DOUBLE),
         ({"spelling": "double", "unknown_path": "200"}, DOUBLE),
         ({"spelling": "both"}, {}),
-        ({"keys": "double"}, {}),
+        (
+            {"keys": "double"},
+            sessions("smsessions", "an array under smssessions, with statusCode; uris say smsessions"),
+        ),
         ({"uri_base": "http://gws.example.com/api/v2"}, {}),
-        ({"envelope": "bare-array"}, {}),
-        ({"envelope": "bare-object"}, {}),
-        ({"envelope": "singular"}, {}),
+        ({"envelope": "bare-array"}, sessions("smsessions", BARE)),
+        (
+            {"envelope": "bare-object"},
+            sessions("smsessions", "one bare object, without statusCode; uris say smsessions"),
+        ),
+        (
+            {"envelope": "singular"},
+            sessions("smsessions", "one object under smsession, with statusCode; uris say smsessions"),
+        ),
         (
             {"envelope": "uris"},
             {"sessions": ["warn", URIS, "without fields a session has no more than its id"]},
         ),
-        ({"message_envelope": "bare-array"}, {}),
-        ({"omit_status_code": True}, {}),
+        (
+            {"message_envelope": "bare-array"},
+            messages(f"a bare array; indices from 1; {OBEYED}; {ISO}"),
+        ),
+        (
+            {"omit_status_code": True},
+            {
+                **sessions(
+                    "smsessions", "an array under smsessions, without statusCode; uris say smsessions"
+                ),
+                **messages(f"an array under messages, without statusCode; indices from 1; {OBEYED}; {ISO}"),
+            },
+        ),
         (
             {"timestamps": "absent"},
-            messages(f"{OBEYED}; 4 messages without a time", "these pass --since and --until"),
+            messages(f"{PAGE}; {OBEYED}; {TIMELESS}", "these pass --since and --until"),
         ),
         (
             {"count_cap": 2},
             {
                 "messages": [
                     "ok",
-                    "2 messages of 0000Na9B26EF002G; startIndex and count not tried: too few messages",
+                    f"2 messages of 0000Na9B26EF002G; {PAGE}; "
+                    f"startIndex and count not tried: too few messages; {ISO}",
                     None,
                 ]
             },
         ),
         ({"count_window": True}, {}),
-        ({"ignore_start": True}, messages("startIndex ignored, count obeyed", WHOLE)),
-        ({"ignore_count": True}, messages("startIndex obeyed, count ignored", WHOLE)),
+        ({"ignore_start": True}, messages(f"{PAGE}; startIndex ignored, count obeyed; {ISO}", WHOLE)),
+        ({"ignore_count": True}, messages(f"{PAGE}; startIndex obeyed, count ignored; {ISO}", WHOLE)),
         (
             {"ignore_start": True, "ignore_count": True},
-            messages("startIndex ignored, count ignored", WHOLE),
+            messages(f"{PAGE}; startIndex ignored, count ignored; {ISO}", WHOLE),
         ),
         ({"start_zero_error": True}, {}),
         ({"beyond_end": "404"}, {}),
@@ -238,7 +266,7 @@ URIS = "1 session at me/smsessions; fields ignored"
         ({"gone": "readable"}, {}),
         (
             {"index_minus_one": True},
-            {"messages": ["ok", f"5 messages of 0000Na9B26EF002G; {OBEYED}", None]},
+            {"messages": ["ok", f"5 messages of 0000Na9B26EF002G; {PAGE}; {OBEYED}; {ISO}", None]},
         ),
         ({"minimal": True}, {}),
         ({"null_fields": True}, {}),
@@ -298,23 +326,47 @@ def test_a_connect_without_answer_is_no_push(smscli: Smscli) -> None:
     assert "did not answer within 0.5 s" in str(otherwise["push"][1])
 
 
+@pytest.mark.parametrize(
+    ("layout", "named"),
+    [
+        ("iso", ISO),
+        ("blank", "timestamp yyyy-MM-dd HH:mm:ss.SSS+hhmm"),
+        ("glued", "timestamp yyyy-MM-ddHH:mm:ss.SSS+hhmm"),
+        ("spaced", "timestamp yyyy-MM-ddHH: mm: ss.SSS+hhmm"),
+        ("colon", "timestamp yyyy-MM-ddTHH:mm:ss.SSS+hh:mm"),
+        ("z", "timestamp yyyy-MM-ddTHH:mm:ssZ"),
+    ],
+)
+def test_the_layout_of_the_timestamps_is_named(smscli: Smscli, layout: str, named: str) -> None:
+    with bulk(timestamps=layout, utc_offset=-480) as server:
+        outcome, line = messages_line(smscli, server)
+    assert (outcome.code, line["result"], line["finding"].rpartition("; ")[2]) == (0, "ok", named)
+
+
+def test_layouts_that_are_mixed_are_all_named(smscli: Smscli) -> None:
+    with bulk(timestamps="mixed", timestamp_seconds=True) as server:
+        _, line = messages_line(smscli, server)
+    named = line["finding"].rpartition("; ")[2].split(", ")
+    assert (len(named), named[-1], ISO in named) == (7, "timestampSeconds", True)
+
+
 def test_timestamps_that_cannot_be_read_are_told(smscli: Smscli) -> None:
     with bulk(timestamps="unreadable") as server:
         outcome, line = messages_line(smscli, server)
-    told = "8 messages without a time"
+    told = "no timestamp that can be read, 8 messages without a time"
     assert (outcome.code, line["result"], line["finding"].rpartition("; ")[2]) == (0, "warn", told)
 
 
 def test_milliseconds_make_up_for_timestamps_that_cannot_be_read(smscli: Smscli) -> None:
     with bulk(timestamps="unreadable", timestamp_seconds=True) as server:
         _, line = messages_line(smscli, server)
-    assert (line["result"], line["finding"].rpartition("; ")[2]) == ("ok", OBEYED)
+    assert (line["result"], line["finding"].rpartition("; ")[2]) == ("ok", "timestampSeconds")
 
 
-def test_logs_whose_indices_begin_with_zero_are_read(smscli: Smscli) -> None:
+def test_numbers_from_zero_are_told(smscli: Smscli) -> None:
     with bulk(first_index=0, start_zero_error=True) as server:
         _, line = messages_line(smscli, server)
-    assert (line["result"], line["finding"].rpartition("; ")[2]) == ("ok", OBEYED)
+    assert line["finding"].split("; ")[2:4] == ["indices from 0", OBEYED]
 
 
 def bulk(**variant: object) -> FakeServer:
@@ -329,7 +381,8 @@ def messages_line(smscli: Smscli, server: FakeServer) -> tuple[Outcome, dict[str
 def test_an_empty_list_leaves_the_messages_unchecked(smscli: Smscli, empty_server: FakeServer) -> None:
     outcome = smscli("doctor", "--json", server=empty_server)
     found = {one["check"]: one for one in json.loads(outcome.out)}
-    assert found["sessions"]["finding"] == "0 sessions at me/smsessions; fields not tried: no session"
+    list_told = "0 sessions at me/smsessions; an array under smsessions, with statusCode; "
+    assert found["sessions"]["finding"] == f"{list_told}fields not tried: no session"
     assert (outcome.code, found["messages"]) == (
         0,
         {
