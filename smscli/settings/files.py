@@ -1,5 +1,6 @@
 """Config, state and cache files: their folders, locks, and atomic writes with mode 0600."""
 
+import errno
 import ntpath
 import os
 import sys
@@ -167,7 +168,10 @@ if sys.platform == "win32":
         os.lseek(handle, 2**31 - 2, os.SEEK_SET)
         try:
             msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
-        except PermissionError:
+        except OSError as error:
+            # Wine sets no error number.
+            if error.errno not in (0, errno.EACCES):
+                raise
             return False
         return True
 

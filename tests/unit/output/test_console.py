@@ -23,6 +23,8 @@ from smscli.output.terminal import Terminal
 from smscli.output.writer import Stream
 from tests.support.windows import ConsoleFile, FakeConsole, PipeWithoutReader
 
+polled = pytest.mark.skipif(not hasattr(select, "poll"), reason="pipes are polled on POSIX")
+
 
 @pytest.fixture
 def pipe() -> Iterator[tuple[int, int]]:
@@ -165,6 +167,7 @@ def test_einval_of_a_file_is_an_error() -> None:
         terminal.flush()
 
 
+@polled
 def test_a_reader_is_looked_for(pipe: tuple[int, int]) -> None:
     assert has_reader(pipe[1])
     os.close(pipe[0])
@@ -181,11 +184,13 @@ class PollOfMacOS:
         return [(1, select.POLLHUP)] if self._asked & select.POLLOUT else []
 
 
+@polled
 def test_a_reader_is_looked_for_on_macos(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(select, "poll", PollOfMacOS)
     assert not has_reader(1)
 
 
+@polled
 def test_without_poll_a_write_may_block(monkeypatch: pytest.MonkeyPatch, pipe: tuple[int, int]) -> None:
     monkeypatch.delattr(select, "poll")
     monkeypatch.delattr(select, "select")

@@ -4,6 +4,7 @@ import os
 import stat
 import subprocess
 import sys
+from itertools import chain, repeat
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,10 @@ from smscli.errors import UsageError
 from smscli.settings.files import app_folder, expand_home, home_folder, locked, option_file, replace_file
 from tests.support.paths import ROOT
 
-posix = pytest.mark.skipif(sys.platform == "win32", reason="file modes and links of POSIX")
+posix = pytest.mark.skipif(sys.platform == "win32", reason="file modes, links and paths of POSIX")
 
 
+@posix
 @pytest.mark.parametrize(
     ("kind", "variable", "folder"),
     [
@@ -30,12 +32,14 @@ def test_an_xdg_variable_names_the_folder(kind: Any, variable: str, folder: str)
     assert app_folder({**environ, variable: "/srv/x"}, kind, windows=False) == Path("/srv/x/smscli")
 
 
+@posix
 @pytest.mark.parametrize("value", ["", "relative/state"])
 def test_an_empty_or_relative_xdg_variable_is_ignored(value: str) -> None:
     folder = app_folder({"XDG_STATE_HOME": value, "HOME": "/home/maja"}, "state", windows=False)
     assert folder == Path("/home/maja/.local/state/smscli")
 
 
+@posix
 @pytest.mark.parametrize(
     ("kind", "folder", "without_variable"),
     [
@@ -52,6 +56,7 @@ def test_windows_has_folders_of_its_own(kind: Any, folder: str, without_variable
     assert app_folder(chosen, kind, windows=True) == Path("/x/smscli")
 
 
+@posix
 @pytest.mark.parametrize(
     ("environ", "folder"),
     [({"HOME": "/h"}, "/h"), ({"HOME": "h"}, None), ({"HOME": "~"}, None), ({"HOME": "./h"}, None)],
@@ -62,6 +67,7 @@ def test_a_relative_home_is_no_home(environ: dict[str, str], folder: str | None)
     assert app_folder(environ, "state", windows=False) == expected
 
 
+@posix
 @pytest.mark.parametrize(
     ("name", "expanded"),
     [
@@ -77,6 +83,7 @@ def test_a_tilde_at_the_beginning_is_expanded(name: str, expanded: str) -> None:
     assert expand_home(name, {"HOME": "/h"}) == expanded
 
 
+@posix
 def test_windows_separates_folders_by_a_backslash_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "sep", "\\")
     monkeypatch.setattr(os, "altsep", "/")
@@ -151,8 +158,8 @@ class InUse:
 
     def __init__(self, tries: int, winerror: int | None) -> None:
         self.tries = tries
-        self._error = PermissionError(13, "Access is denied")
-        if winerror is not None:
+        self._error = PermissionError(13, "Access is denied", None, winerror)
+        if winerror is not None and sys.platform != "win32":
             vars(self._error)["winerror"] = winerror
         self._replace = os.replace
 
@@ -175,7 +182,7 @@ def test_a_file_that_windows_keeps_open_is_replaced_a_little_later(
 def test_a_file_that_stays_open_is_an_error_after_two_seconds(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    replace, times = InUse(1000, 5), iter([0.0, 1.9, 2.1])
+    replace, times = InUse(1000, 5), chain([0.0, 1.9], repeat(2.1))
     monkeypatch.setattr("os.replace", replace)
     monkeypatch.setattr("time.monotonic", lambda: next(times))
     with pytest.raises(PermissionError):
