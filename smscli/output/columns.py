@@ -83,8 +83,24 @@ _TITLES = frozenset(COLUMNS) | {column.title for column in _ROWS}
 def unmatched_user_data(column: Column, sessions: Iterable[Session]) -> list[str] | None:
     """The keys that the sessions have, if `column` is of user data and none has its key; else None."""
     key = column.name.removeprefix(_USER_DATA)
-    keys = dict.fromkeys(one for session in sessions for one in session.user_data)
-    return None if key == column.name or key in keys else list(keys)
+    keys = dict.fromkeys(_composed(one) for session in sessions for one in session.user_data)
+    return None if key == column.name or _composed(key) in keys else list(keys)
+
+
+def _user_datum(session: Session, key: str) -> object:
+    if key.isascii() or key in session.user_data:
+        return session.user_data.get(key)
+    composed = _composed(key)
+    return next((value for one, value in session.user_data.items() if _composed(one) == composed), None)
+
+
+def _composed(key: str) -> str:
+    """A key for comparison: case counts, how accented letters are composed (NFC) does not."""
+    if key.isascii():
+        return key
+    from unicodedata import normalize
+
+    return normalize("NFC", key)
 
 
 class SortOrder(NamedTuple):
@@ -134,4 +150,4 @@ def user_data_column(key: str) -> Column:
     """The column of a user-data key, titled with the key alone unless another column has that title."""
     name = _USER_DATA + key
     title = name if key in _TITLES else key
-    return Column(name, title, lambda session: session.user_data.get(key), _user_data_key)
+    return Column(name, title, lambda session: _user_datum(session, key), _user_data_key)

@@ -315,3 +315,9 @@ def test_messages_are_found_however_they_are_composed(
     server.store.say(OTHER, "un cafe\u0301", by="Jose\u0301")
     server.store.say(OTHER, "un the\u0301", by="Customer", **{"from": {"type": "Agent", "nickname": "Ana"}})
     assert texts(smscli("messages", OTHER, *options, server=server).out) == ["un cafe\u0301"]
+
+
+def test_a_key_of_the_user_data_is_found_however_it_is_composed(smscli: Smscli, server: FakeServer) -> None:
+    server.store.add_session("S3", customer="Mika", agents=(), user_data={"Priorite\u0301": "high"})
+    out = smscli("list", "--customer", "Mika", "--columns", "id,userData.Priorit\u00e9", server=server).out
+    assert out == "S3\thigh\n"

@@ -39,7 +39,8 @@ LIST_HELP = HELP | {
     "smscli.output.columns", "smscli.output.export", "smscli.model", "smscli.records",
 }  # fmt: skip
 LIST_JSON = LIST_HELP | {
-    "smscli.gws", "smscli.gws.client", "smscli.gws.decode", "smscli.gws.http", "smscli.gws.http_auth",
+    "smscli.gws", "smscli.gws.client", "smscli.gws.deadlines", "smscli.gws.decode", "smscli.gws.http",
+    "smscli.gws.http_auth",
     "smscli.gws.network_errors", "smscli.gws.proxy", "smscli.gws.responses", "smscli.gws.tls",
     "smscli.paging", "smscli.settings.credentials", "smscli.settings.server_cache",
 }  # fmt: skip
