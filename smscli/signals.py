@@ -4,10 +4,10 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 _STOP_SIGNALS = tuple(
     getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK") if hasattr(signal, name)
@@ -16,6 +16,10 @@ _CTRL_BREAK: int | None = getattr(signal, "SIGBREAK", None)
 # Enough for a slow reader to take the last output; a reader that hangs must not delay the exit.
 _SHUTDOWN_SECONDS = 0.5
 _RESEND_SECONDS = 0.01
+# On Windows a wait ends before the signal that came meanwhile is raised.
+_SLICE_SECONDS = 0.1
+
+_Result = TypeVar("_Result")
 
 
 class StopSignal(BaseException):
@@ -70,6 +74,33 @@ def _resend(number: int) -> None:
         signal.pthread_kill(threading.main_thread().ident or 0, number)
     else:
         signal.raise_signal(number)
+
+
+def interruptible(call: Callable[[], _Result]) -> _Result:
+    """The result of a call that waits for the network, which a stop signal must be able to interrupt.
+
+    On Windows a signal interrupts no socket: there the main thread leaves the call to another one.
+    """
+    if sys.platform != "win32" or threading.current_thread() is not threading.main_thread():
+        return call()
+    results: list[_Result] = []
+    failures: list[BaseException] = []
+    done = threading.Event()
+
+    def run() -> None:
+        try:
+            results.append(call())
+        except BaseException as error:
+            failures.append(error)
+        finally:
+            done.set()
+
+    threading.Thread(target=run, name="request", daemon=True).start()
+    while not done.wait(_SLICE_SECONDS):
+        pass
+    if failures:
+        raise failures[0]
+    return results[0]
 
 
 @contextmanager

@@ -24,6 +24,7 @@ from smscli.gws.http_auth import HttpAuth, SharedCookies, mask_secrets
 from smscli.gws.network_errors import TIMEOUT_HINT, network_error
 from smscli.gws.proxy import is_loopback, proxy_for
 from smscli.gws.tls import make_adapter, tls_context
+from smscli.signals import interruptible
 
 BODY_LIMIT = 64 * 2**20
 # About 600 MB once parsed. The longest transcript that fits the body limit has fewer values.
@@ -157,7 +158,7 @@ class Transport:
         try:
             with _DEADLINES.within(total_timeout, self._adapter.shut_down) as deadline:
                 try:
-                    response = self._exchange(method, full_url, body, timeout)
+                    response = interruptible(lambda: self._exchange(method, full_url, body, timeout))
                 finally:
                     is_late = deadline.is_over
         except (requests.RequestException, HTTPError, OSError, ValueError, zlib.error) as error:
