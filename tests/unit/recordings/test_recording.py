@@ -712,7 +712,7 @@ def test_any_number_of_participants_is_read_back(tmp_path: Path) -> None:
 
 def test_a_message_nested_too_deeply_is_refused(tmp_path: Path) -> None:
     deep: object = 1
-    for _ in range(5000):
+    for _ in range(100_000):
         deep = [deep]
     with Recording.open(str(tmp_path / "log.jsonl")) as recording:
         with pytest.raises(LocalError) as caught:
