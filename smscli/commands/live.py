@@ -11,7 +11,7 @@ from smscli.follow.cursor import Cursor
 from smscli.follow.feed import READS_UNDER_WAY, FollowSettings, Wait, follow
 from smscli.follow.requests import Answer, ListRequest, MessagesRequest, Request, SignInRequest
 from smscli.follow.schedule import CONNECTION_LOST
-from smscli.gws.pool import Inbox, Pool
+from smscli.gws.pool import Inbox, Pool, return_large_blocks
 from smscli.model import (
     Event,
     Listing,
@@ -93,6 +93,7 @@ class FollowReads:
         self._push_wanted = pushed
         self._listed = False
         app.on_close(self._pool.close)
+        return_large_blocks()
 
     def start(self, request: Request) -> None:
         if isinstance(request, SignInRequest):

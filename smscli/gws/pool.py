@@ -2,12 +2,16 @@
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import Generic, Protocol, TypeVar
 
 from smscli.model import Wake, WakeKind
 
 _MOST_WAKES = 1000
+# glibc's number of the parameter (malloc.h), and a size below that of most pages of messages, in bytes.
+_M_MMAP_THRESHOLD = -3
+_LARGE_BLOCK = 64 * 1024
 _EVERYTHING = Wake(WakeKind.EVERYTHING)
 
 
@@ -60,6 +64,19 @@ class Pool(Generic[_Connection]):
                         self._waiting -= 1
         finally:
             connection.close()
+
+
+def return_large_blocks() -> None:
+    """Has large blocks of memory returned to the system once they are free, in a process that runs long.
+
+    glibc raises its threshold for that with each one; then the responses that several threads hold fragment
+    the heap: a follow of long logs took 66 MiB in place of 42.
+    """
+    import ctypes
+
+    # Other C libraries have no mallopt, and other systems no such way to load their own.
+    with suppress(AttributeError, OSError, TypeError):
+        ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, _LARGE_BLOCK)
 
 
 class Inbox(Generic[_Item]):
