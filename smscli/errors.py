@@ -13,6 +13,7 @@ Exception
     ├── ServerError          server       1   the server answered with an error
     │   └── Throttled        server       1   429 or 503: retry later
     ├── WireError            wire         1   the response is invalid
+    │   └── ResponseTooLarge wire         1   over the size limit
     ├── Unreachable          unreachable  3   no response
     │   ├── TimedOut         unreachable  3
     │   └── Untrusted        unreachable  3   TLS verification failed; never retried
@@ -98,6 +99,10 @@ class Throttled(ServerError):
 
 class WireError(SmscliError):
     kind = "wire"
+
+
+class ResponseTooLarge(WireError):
+    """A response over the size limit; it was dropped."""
 
 
 class Unreachable(SmscliError):

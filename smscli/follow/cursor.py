@@ -199,6 +199,14 @@ class Cursor:
             self._rereads = list(self._rereads_left(request, messages))
         return PageResult(new, gaps, done=not self.paging)
 
+    def narrow(self) -> bool:
+        """The answer was too large: ask for less of it. False where no less can be asked."""
+        if self._paging is not None:
+            return self._paging.narrow()
+        if self.highest is not None:
+            self._paging = Paging(self.highest, overlap=True)
+        return self.highest is not None
+
     def stop(self) -> None:
         """End a read of the whole log where it stands."""
         self._paging, self.first = None, False

@@ -12,6 +12,7 @@ from math import inf
 from smscli.errors import (
     NotFound,
     NotPermitted,
+    ResponseTooLarge,
     ServerError,
     SignInRefused,
     SmscliError,
@@ -379,6 +380,8 @@ class _Feed:
         if isinstance(error, NotFound) and isinstance(target, FollowedSession):
             yield from self._on_success(target)
             yield from self._on_not_found(target, error)
+        elif isinstance(error, ResponseTooLarge) and self._narrow(target):
+            yield from self._on_success(target)
         elif isinstance(error, SignInRefused):
             self._on_refusal(read, error)
         elif error is not None:
@@ -389,6 +392,13 @@ class _Feed:
         elif isinstance(answer.result, Page) and isinstance(target, FollowedSession) and read.page:
             yield from self._on_success(target)
             yield from self._on_page(target, read.page, answer.result, read.rank)
+
+    def _narrow(self, target: Target) -> bool:
+        """Read a page that is too large again at once, as smaller pages; whether that is possible."""
+        if isinstance(target, FollowedSession) and target.cursor.narrow():
+            target.retry(self._clock())
+            return True
+        return False
 
     def _on_success(self, target: Target) -> Iterator[Event]:
         """Any good answer ends a loss of the connection."""

@@ -10,9 +10,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Generic, NamedTuple, ParamSpec, TypeVar
 from urllib.parse import quote
 
-from smscli.errors import NotFound, ServerError, SmscliError, did_you_mean
+from smscli.errors import NotFound, ResponseTooLarge, ServerError, SmscliError, did_you_mean
 from smscli.gws import decode
-from smscli.gws.http import HttpResponse, ResponseTooLarge, Server, Transport
+from smscli.gws.http import HttpResponse, Server, Transport
 from smscli.gws.responses import is_invalid_parameter, parse, retry_pause
 from smscli.model import Listing, Message, Page
 from smscli.paging import Paging

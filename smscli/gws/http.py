@@ -18,7 +18,7 @@ import requests
 from urllib3.exceptions import HTTPError
 
 from smscli import __version__
-from smscli.errors import TimedOut, WireError
+from smscli.errors import ResponseTooLarge, TimedOut
 from smscli.gws.deadlines import Deadlines
 from smscli.gws.http_auth import HttpAuth, SharedCookies, mask_secrets
 from smscli.gws.network_errors import TIMEOUT_HINT, network_error
@@ -39,10 +39,6 @@ _MAX_RETRY_AFTER = 86400.0
 # The query parameters that debug lines show; the others could hold personal data.
 _TRACED_PARAMETERS = ("fields", "startIndex", "count")
 _DEADLINES = Deadlines()
-
-
-class ResponseTooLarge(WireError):
-    """A response over the size limit; it was dropped."""
 
 
 class Server(NamedTuple):

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -56,6 +57,13 @@ class Following:
             found[message["sessionId"]].append(message["text"])
         return found
 
+    @property
+    def bodies(self) -> list[str]:
+        """What the messages of all sessions say, in the recording's order."""
+        lines = self._file.read_bytes().split(b"\n")[:-1] if self._file.exists() else []
+        messages = [json.loads(line) for line in lines]
+        return [message.get("text") or message["noticeText"] for message in messages]
+
     def end(self) -> int:
         self._child.send_signal(signal.SIGINT)
         code = self._child.wait(_PATIENCE)
@@ -88,6 +96,29 @@ def say(server: FakeServer, *numbers: int) -> None:
 
 def said(*numbers: int) -> dict[str, list[str]]:
     return {one: [f"message {number}" for number in numbers] for one in (FIRST, SECOND)}
+
+
+@pytest.mark.parametrize("uris", ["signed-query", "signed-path"])
+def test_an_attachment_whose_address_is_signed_anew_at_each_read_is_one_message(
+    server: FakeServer, home: dict[str, str], tmp_path: Path, uris: Literal["signed-query", "signed-path"]
+) -> None:
+    server.options.attachment_uris = uris
+    customer = server.store.participant(FIRST, "Mika")
+    photo = {"id": "f1", "name": "photo.jpg", "uri": "http://h/f1"}
+    server.store.say(FIRST, "look", by="Mika")
+    server.store.append(
+        FIRST,
+        {"type": "SystemCommand", "from": customer, "noticeText": "file-uploaded", "attachment": photo},
+    )
+    with following(server, home, tmp_path, "--push", "off") as seen:
+        seen.until(lambda: len(seen.bodies) == 2)
+        before = len(server.requests)
+        seen.until(lambda: len(server.requests) >= before + 10)
+        server.store.say(FIRST, "and this", by="Mika")
+        seen.until(lambda: len(seen.bodies) == 3)
+        assert seen.end() == 130
+    assert seen.bodies == ["look", "file-uploaded", "and this"]
+    assert seen.notices == ["whose"]
 
 
 def test_a_cut_and_a_forgotten_push_channel_lose_nothing(

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from smscli.errors import ResponseTooLarge
 from smscli.gws import http
-from smscli.gws.http import BODY_LIMIT, ResponseTooLarge, Server, Transport
+from smscli.gws.http import BODY_LIMIT, Server, Transport
 from tests.support.command import Smscli
 from tests.support.wire_server import Line, Reply, Request, WireServer, answer, drip, in_turn, whole
 

@@ -165,3 +165,20 @@ def test_a_gap_of_unknown_age_in_a_first_read_is_left_alone() -> None:
     cursor = Cursor()
     read_log(cursor, page(1, 5, at=None))
     assert cursor.reread_due is None
+
+
+def test_an_answer_too_large_while_following_is_read_by_pages_from_the_highest_on() -> None:
+    cursor = Cursor()
+    read_log(cursor, page(1, 2))
+    assert cursor.next_request(2.0) == PageRequest(2, None, 2, False, 2.0)
+    assert cursor.narrow()
+    assert cursor.next_request(2.0) == PageRequest(2, 500, None, False, 2.0)
+    assert cursor.record(cursor.next_request(2.0), page(2, 3), 2.0) == PageResult(
+        page(3).messages, done=False
+    )
+    assert cursor.record(cursor.next_request(2.0), page(3), 2.0) == PageResult(())
+    assert cursor.next_request(3.0) == PageRequest(3, None, 3, False, 3.0)
+
+
+def test_a_counted_page_too_large_can_not_be_narrowed() -> None:
+    assert not Cursor().narrow()

@@ -14,6 +14,7 @@ from smscli.errors import (
     AuthError,
     NotFound,
     NotPermitted,
+    ResponseTooLarge,
     ServerError,
     SignInRefused,
     SmscliError,
@@ -860,6 +861,16 @@ def test_a_failed_read_is_tried_again_after_half_a_second_then_1_then_every_2() 
     stage.play(13, "bad", "good")
     assert stage.read_times("bad")[:8] == [0.0, 2.0, 2.5, 3.5, 5.5, 7.5, 9.5, 11.5]
     assert stage.read_times("good") == [0.0, 2.0, 4.0, 6.0, 8.0, 10.0, 12.0]
+
+
+def test_an_answer_over_the_size_limit_is_read_again_at_once_in_smaller_pages() -> None:
+    stage = opened("A")
+    stage.fill("A", 3)
+    stage.at(3, lambda: stage.fail(ResponseTooLarge("over 64 MiB"), "A"), lambda: stage.say("A", "hello"))
+    stage.play(6, "A")
+    assert stage.reads("A")[3:] == [(5.0, 3, None), (5.0, 3, 500), (5.0, 4, None)]
+    assert stage.texts()[3:] == ["hello"]
+    assert stage.notices() == []
 
 
 def test_retries_have_jitter() -> None:
