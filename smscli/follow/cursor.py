@@ -73,9 +73,8 @@ def _key(identity: int) -> int:
 class PageRequest:
     """What to ask the messages resource for (`startIndex`, `count`).
 
-    `anchor` is the index of a message that must come back; None while the log is read page by page, and as
-    long as it has none with an index.
-    `first`: no read of the log has ended yet. `at`: when it was asked.
+    `anchor` is the index of a message that must come back, None where none must. `first`: no read of the log
+    has reached its end. `at`: when it was asked. `paged`: a page of a read of the whole log.
     """
 
     start: int | None
@@ -83,10 +82,12 @@ class PageRequest:
     anchor: int | None
     first: bool
     at: float
+    paged: bool = False
 
     @property
     def whole(self) -> bool:
-        return self.anchor is None
+        """Whether it belongs to a read of the whole log."""
+        return self.paged or self.anchor is None
 
 
 class PageResult(NamedTuple):
@@ -161,7 +162,8 @@ class Cursor:
 
     def next_request(self, now: float) -> PageRequest:
         if self._paging is not None:
-            return PageRequest(self._paging.start, self._paging.count, None, self.first, now)
+            start, count = self._paging.start, self._paging.count
+            return PageRequest(start, count, self.highest, self.first, now, paged=True)
         if self.highest is None:
             return PageRequest(1, None, None, False, now)
         low = min((low for due, low, _ in self._rereads if due <= now), default=self.highest)
@@ -178,7 +180,7 @@ class Cursor:
             for message, identity in zip(messages, identities, strict=True)
             if message.order is not None and identity in self.seen
         ]
-        if not request.whole and request.anchor not in known:
+        if request.anchor is not None and request.anchor not in known and self._is_reset(request, messages):
             self._start_again()
             return PageResult((), done=False, reset=True)
         top = max(known, default=-1)
@@ -194,8 +196,9 @@ class Cursor:
             self._paging.record(messages)
             if self._paging.done:
                 self.stop()
-        elif request.anchor is not None:
-            self.doubtful = self.doubtful and request.start != request.anchor
+        if request.start is not None and request.start == request.anchor in known:
+            self.doubtful = False
+        if not request.whole:
             self._rereads = list(self._rereads_left(request, messages))
         return PageResult(new, gaps, done=not self.paging)
 
@@ -206,6 +209,17 @@ class Cursor:
         if self.highest is not None:
             self._paging = Paging(self.highest, overlap=True)
         return self.highest is not None
+
+    def _is_reset(self, request: PageRequest, messages: Sequence[Message]) -> bool:
+        """Whether a missing anchor means another log.
+
+        A read of the whole log may have reached its end, on a server whose `startIndex` is exclusive; with
+        another message in the anchor's place it goes on in a log that has begun anew.
+        """
+        if not request.paged:
+            return True
+        orders = [message.order for message in messages if message.order is not None]
+        return bool(orders) and (request.anchor in orders or not self.doubtful)
 
     def stop(self) -> None:
         """End a read of the whole log where it stands."""

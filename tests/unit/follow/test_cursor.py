@@ -59,13 +59,13 @@ def test_a_seen_message_takes_at_most_64_bytes_while_the_table_grows_too() -> No
 def test_a_new_cursor_reads_the_log_by_pages_from_1() -> None:
     cursor = Cursor()
     request = cursor.next_request(0.0)
-    assert request == PageRequest(1, 500, None, True, 0.0)
+    assert request == PageRequest(1, 500, None, True, 0.0, paged=True)
     result = cursor.record(request, page(*range(1, 501)), 0.0)
     assert (len(result.messages), result.done) == (500, False)
-    assert cursor.next_request(1.0) == PageRequest(500, 500, None, True, 1.0)
+    assert cursor.next_request(1.0) == PageRequest(500, 500, 500, True, 1.0, paged=True)
     result = cursor.record(cursor.next_request(1.0), page(500, 501), 1.0)
     assert result == PageResult(page(501).messages, done=False)
-    assert cursor.next_request(2.0) == PageRequest(501, None, None, True, 2.0)
+    assert cursor.next_request(2.0) == PageRequest(501, None, 501, True, 2.0, paged=True)
     assert cursor.record(cursor.next_request(2.0), page(501), 2.0) == PageResult(())
     assert cursor.next_request(3.0) == PageRequest(501, None, 501, False, 3.0)
 
@@ -76,7 +76,7 @@ def test_an_answer_without_its_anchor_is_dropped_and_the_log_asked_for_again() -
     result = cursor.record(cursor.next_request(1.0), page(), 1.0)
     assert result == PageResult((), done=False, reset=True)
     assert cursor.doubtful
-    assert cursor.next_request(1.0) == PageRequest(1, 500, None, False, 1.0)
+    assert cursor.next_request(1.0) == PageRequest(1, 500, None, False, 1.0, paged=True)
     assert cursor.record(cursor.next_request(1.0), page(1), 1.0) == PageResult((), done=False)
     assert cursor.record(cursor.next_request(1.0), page(1), 1.0) == PageResult(())
     assert cursor.record(cursor.next_request(3.0), page(1), 3.0) == PageResult(())
@@ -172,7 +172,7 @@ def test_an_answer_too_large_while_following_is_read_by_pages_from_the_highest_o
     read_log(cursor, page(1, 2))
     assert cursor.next_request(2.0) == PageRequest(2, None, 2, False, 2.0)
     assert cursor.narrow()
-    assert cursor.next_request(2.0) == PageRequest(2, 500, None, False, 2.0)
+    assert cursor.next_request(2.0) == PageRequest(2, 500, 2, False, 2.0, paged=True)
     assert cursor.record(cursor.next_request(2.0), page(2, 3), 2.0) == PageResult(
         page(3).messages, done=False
     )
@@ -182,3 +182,36 @@ def test_an_answer_too_large_while_following_is_read_by_pages_from_the_highest_o
 
 def test_a_counted_page_too_large_can_not_be_narrowed() -> None:
     assert not Cursor().narrow()
+
+
+def test_a_log_that_begins_anew_while_it_is_paged_is_read_from_its_start() -> None:
+    cursor = Cursor()
+    cursor.record(cursor.next_request(0.0), page(1, 2), 0.0)
+    other = Page((message(2, "another"), message(3, "one more")), NOON)
+    assert cursor.record(cursor.next_request(1.0), other, 1.0) == PageResult((), done=False, reset=True)
+    assert cursor.next_request(1.0) == PageRequest(1, 500, None, True, 1.0, paged=True)
+    anew = Page((message(1, "the first"), *other.messages), NOON)
+    assert cursor.record(cursor.next_request(1.0), anew, 1.0).messages == anew.messages
+
+
+def test_the_same_right_after_a_reset_is_noticed_too() -> None:
+    cursor = Cursor()
+    read_log(cursor, page(1, 2, 3))
+    assert cursor.record(cursor.next_request(1.0), page(), 1.0).reset
+    second = Page((message(1, "second log"), message(2, "of three")), NOON)
+    assert cursor.record(cursor.next_request(1.0), second, 1.0).messages == second.messages
+    third = Page((message(2, "third log"),), NOON)
+    assert cursor.record(cursor.next_request(2.0), third, 2.0).reset
+    whole = Page((message(1, "of it"), *third.messages), NOON)
+    assert cursor.record(cursor.next_request(2.0), whole, 2.0).messages == whole.messages
+
+
+def test_pages_of_a_server_whose_start_is_exclusive_end_the_read_all_the_same() -> None:
+    cursor = Cursor()
+    cursor.record(cursor.next_request(0.0), page(2, 3), 0.0)
+    assert cursor.record(cursor.next_request(0.0), page(), 0.0) == PageResult(())
+    assert cursor.record(cursor.next_request(2.0), page(4), 2.0).reset
+    assert cursor.record(cursor.next_request(2.0), page(2, 3, 4), 2.0).messages == page(4).messages
+    # Without its anchor, but nothing stands in its place.
+    assert cursor.record(cursor.next_request(2.0), page(5), 2.0) == PageResult(page(5).messages, done=False)
+    assert cursor.record(cursor.next_request(2.0), page(), 2.0) == PageResult(())

@@ -195,6 +195,16 @@ def test_a_new_log_that_has_grown_past_the_old_one_is_noticed() -> None:
     assert stage.notices() == ["reset"]
 
 
+def test_a_log_that_begins_anew_during_its_first_read_loses_nothing() -> None:
+    stage = opened("A")
+    stage.latency = 0.1
+    stage.fill("A", 2)
+    stage.at(0.25, lambda: stage.restart("A"), *[partial(stage.say, "A", text) for text in "abc"])
+    stage.play(10, "A")
+    assert stage.texts() == ["old 0", "old 1", "a", "b", "c"]
+    assert stage.notices() == ["reset"]
+
+
 def test_a_long_log_is_read_again_by_pages() -> None:
     stage = opened("A")
     stage.fill("A", 5)
