@@ -83,7 +83,7 @@ SESSION: Json = {
 ENDED: Json = {
     **SESSION,
     "id": field("endedId", "list sessions"),
-    "uri": f"/api/v2/{field('collection', 'sessions')}/ended",
+    "uri": f"/api/v2/{field('collection', 'sessions doctor')}/ended",
     "state": "Completed",
 }
 # The only one whose id may be offered to a shell.

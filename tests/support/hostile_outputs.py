@@ -95,6 +95,7 @@ DOCTOR, MASKED, DRAFTS, NARROW = map(shown_in, ("doctor", "masked", "draft", "na
 ID, WRONG = names("id"), names("word profile")
 PROFILE = names("profile user")
 REFUSED = names("refusal")
+SERVER_WORDS = names("handshakeError collection")
 FOLDING = names("composingSeconds draft")
 
 COLUMNS = (
@@ -188,8 +189,9 @@ OUTPUTS_BY_GROUP: Mapping[str, tuple[Output, ...]] = {
         *messages(f"sessions {TAIL} --redact --bell --typing show", *FOLLOWED),
     ),
     "sign-ins": (
-        *same("doctor", DOCTOR, cuts=names("handshakeError")),
-        *same("doctor --profile §profile", DOCTOR | PROFILE, cuts=names("handshakeError")),
+        # Of a uri only what could be the name of a collection is taken.
+        *same("doctor", DOCTOR, cuts=SERVER_WORDS, quotes=names("uri")),
+        *same("doctor --profile §profile", DOCTOR | PROFILE, cuts=SERVER_WORDS, quotes=names("uri")),
         *same("auth status --profile §profile", PROFILE),
         *same("auth list", PROFILE | names("keptUser")),
         *one("auth use §profile", "people", names("profile")),
@@ -213,7 +215,7 @@ OUTPUTS_BY_GROUP: Mapping[str, tuple[Output, ...]] = {
         # A header that HTTP does not allow is not sent back; push may fail for that.
         *same(
             "doctor", DOCTOR - names("handshakeError"), mode="odd headers",
-            quotes=names("handshakeError"),
+            cuts=names("collection"), quotes=names("uri handshakeError"),
         ),
     ),
     # What a user may paste from a stranger's text into a command.
