@@ -544,5 +544,5 @@ class _Feed:
         if one.backoff.failures >= WITNESS_FAILURES:
             self._list.wake(now)
         yield from self._connection.caught_up(one.id, 0)
-        if one.is_unreadable(now, self._connection.last_success):
+        if not self._connection.is_down and one.is_unreadable(now, self._connection.last_success):
             yield from one.close() if one.has_ended else one.report_failure(error)

@@ -1288,8 +1288,9 @@ def test_a_last_read_is_not_given_up_while_the_connection_is_lost() -> None:
     stage = opened("A")
     stage.fill("A", 1)
     stage.at(3, lambda: stage.say("A", "bye"), lambda: stage.state("A", "Completed"))
-    stage.at(4.1, lambda: stage.fail_all(ServerError("500")))
-    stage.at(4, lambda: stage.fail(ServerError("500"), "A", times=1))
+    stage.at(3, lambda: stage.fail(ServerError("500"), "A", times=2), lambda: stage.wake(kind=WakeKind.LIST))
+    # The list was read well meanwhile, so the session has failed alone.
+    stage.at(3.6, lambda: stage.fail_all(ServerError("500")))
     stage.at(100, stage.heal)
     stage.play(200, "A")
     assert stage.texts() == ["old 0", "bye"]
