@@ -5,7 +5,9 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, suppress
+from functools import partial
+from queue import Empty, SimpleQueue
 from types import FrameType
 from typing import Any, NoReturn, TypeVar
 
@@ -83,24 +85,37 @@ def interruptible(call: Callable[[], _Result]) -> _Result:
     """
     if sys.platform != "win32" or threading.current_thread() is not threading.main_thread():
         return call()
-    results: list[_Result] = []
-    failures: list[BaseException] = []
-    done = threading.Event()
+    outcomes: SimpleQueue[Callable[[], _Result]] = SimpleQueue()
 
     def run() -> None:
         try:
-            results.append(call())
+            result = call()
         except BaseException as error:
-            failures.append(error)
-        finally:
-            done.set()
+            outcomes.put(partial(_raise_error, error))
+        else:
+            outcomes.put(lambda: result)
 
-    threading.Thread(target=run, name="request", daemon=True).start()
-    while not done.wait(_SLICE_SECONDS):
-        pass
-    if failures:
-        raise failures[0]
-    return results[0]
+    start_thread(run, name="request")
+    while True:
+        with suppress(Empty):
+            return outcomes.get(timeout=_SLICE_SECONDS)()
+
+
+def _raise_error(error: BaseException) -> NoReturn:
+    raise error
+
+
+def start_thread(target: Callable[..., object], *arguments: object, name: str) -> threading.Thread:
+    """Start a daemon thread.
+
+    A signal raised inside `Thread.start` would leave the condition variable that it waits on without its
+    lock, and end the program with a RuntimeError.
+    """
+    thread = threading.Thread(target=target, args=arguments, name=name, daemon=True)
+    is_main = threading.current_thread() is threading.main_thread()
+    with signals_deferred() if is_main else nullcontext():
+        thread.start()
+    return thread
 
 
 @contextmanager

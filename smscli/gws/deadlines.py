@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from math import inf
 from queue import Empty, SimpleQueue
 
+from smscli.signals import start_thread
+
 # A connection that is only being made can't be closed yet.
 _AGAIN = 0.25
 
@@ -46,7 +48,7 @@ class Deadlines:
                 is_first = deadline.at < self._wakes_at
                 starts, self._is_started = not self._is_started, True
             if starts:
-                threading.Thread(target=self._run, name="deadlines", daemon=True).start()
+                start_thread(self._run, name="deadlines")
             elif is_first:
                 self._changed.put(None)
             yield deadline

@@ -7,6 +7,7 @@ from queue import Empty, SimpleQueue
 from typing import Generic, Protocol, TypeVar
 
 from smscli.model import Wake, WakeKind
+from smscli.signals import start_thread
 
 _MOST_WAKES = 1000
 # glibc's number of the parameter (malloc.h), and a size below that of most pages of messages, in bytes.
@@ -46,7 +47,7 @@ class Pool(Generic[_Connection]):
         if is_more:
             connection = self._connect()
             self._threads += 1
-            threading.Thread(target=self._work, args=(connection,), name="reads", daemon=True).start()
+            start_thread(self._work, connection, name="reads")
         self._jobs.put(job)
 
     def close(self) -> None:

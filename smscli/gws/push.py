@@ -12,6 +12,7 @@ from smscli.errors import SignInRefused, SmscliError, Throttled, Untrusted, Wire
 from smscli.gws.cometd import BayeuxClient, ClientUnknown, PushUnavailable
 from smscli.gws.http import Transport
 from smscli.model import Wake, WakeKind
+from smscli.signals import start_thread
 
 # Least seconds between connects to a server that does not hold them: with notifications, and without any,
 # where the pause doubles up to the second value.
@@ -53,20 +54,18 @@ class Push:
         self._bayeux = BayeuxClient(self._transport, on_wake)
         self._is_closed = threading.Event()
         self._loop = _ConnectLoop(self._bayeux, on_wake, clock, jitter, pause or self._is_closed.wait)
-        self._thread = threading.Thread(target=self._run, name="push", daemon=True)
+        self._thread: threading.Thread | None = None
 
     def start(self) -> None:
         """Starts the thread."""
-        self._thread.start()
+        self._thread = start_thread(self._run, name="push")
 
     def close(self) -> None:
         """Disconnects, for a second at most. A held connect ends by itself, in the background."""
         self._is_closed.set()
-        if self._thread.is_alive():
+        if self._thread and self._thread.is_alive():
             # In a thread, since name resolution has no timeout.
-            thread = threading.Thread(target=self._disconnect, name="push-disconnect", daemon=True)
-            thread.start()
-            thread.join(_DISCONNECT_TIMEOUT)
+            start_thread(self._disconnect, name="push-disconnect").join(_DISCONNECT_TIMEOUT)
             self.report()
 
     def report(self) -> None:

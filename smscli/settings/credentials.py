@@ -15,7 +15,7 @@ from typing import IO, Any, Protocol, TypeVar
 from smscli.errors import AuthError
 from smscli.settings.auth_schemes import VARIABLES, AuthScheme
 from smscli.settings.config import Settings
-from smscli.signals import signals_deferred
+from smscli.signals import signals_deferred, start_thread
 
 _SERVICE = "smscli"
 # The place of `lflag` in the list that termios gives.
@@ -202,7 +202,7 @@ class Keyring:
             self._isolate = None
         echo = TerminalEcho()
         try:
-            threading.Thread(target=call, name="keyring", daemon=True).start()
+            start_thread(call, name="keyring")
             self._wait(done)
         finally:
             echo.restore()
