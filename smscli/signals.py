@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from functools import partial
-from queue import Empty, SimpleQueue
 from types import FrameType
 from typing import Any, NoReturn, TypeVar
 
@@ -85,6 +84,8 @@ def interruptible(call: Callable[[], _Result]) -> _Result:
     """
     if sys.platform != "win32" or threading.current_thread() is not threading.main_thread():
         return call()
+    from queue import Empty, SimpleQueue
+
     outcomes: SimpleQueue[Callable[[], _Result]] = SimpleQueue()
 
     def run() -> None:
