@@ -248,7 +248,7 @@ def test_who_has_waited_too_long_is_marked_and_said_once(server: FakeServer, env
         seen.without("! ")
         server.store.say(FIRST, "at last", by="Mika")
         seen.until("at last")
-        seen.until("! ")
+        until(seen, lambda: sum("has been waiting" in line for line in seen.screen) == 2)
         seen.press("\x03")
         assert seen.ended() == 130
         left = [line for line in seen.screen if "has been waiting" in line]
