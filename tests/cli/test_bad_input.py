@@ -228,7 +228,8 @@ def test_the_live_line_has_room_in_20_columns(home: dict[str, str], server: Fake
     server.store.append(ID, typing)
     environ = {**home, "SMSCLI_URL": server.url, "SMSCLI_USERNAME": "demo", "SMSCLI_PASSWORD": "demo"}
     with OnTerminal("tail", ID, "--utc", environ=environ, columns=20, lines=12) as seen:
-        seen.until("typing")
+        seen.until("  am")
+        seen.until("● Mika is typing")
         assert [line for line in seen.screen if line] == [
             # The terminal itself breaks what is said on stderr.
             "following the SMS se",
