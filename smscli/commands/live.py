@@ -198,7 +198,7 @@ class WaitAlert:
         self.limit = limit
         self._zone = zone
         self._app = app
-        self._reported: set[str] = set()
+        self._reported_at: dict[str, datetime] = {}
         self._is_clock_reported = False
 
     def exceeded(self, session_id: str, activity: Activity, now: datetime | None) -> str | None:
@@ -209,12 +209,15 @@ class WaitAlert:
         waiting = wait.seconds(now) if wait else None
         if self.limit is None or wait is None or waiting is None or waiting < self.limit:
             if waiting is None:
-                self._reported.discard(session_id)
+                self._reported_at.pop(session_id, None)
             return None
         who = wait.customer or "a customer"
         why = f", no agent since {local_time(wait.since, self._zone):%H:%M:%S}" if wait.no_agent else ""
-        if session_id not in self._reported:
-            self._reported.add(session_id)
+        reported_at = self._reported_at.get(session_id)
+        # An answer and the next question may come in one read: a wait that began since is another one.
+        if now and (reported_at is None or wait.since > reported_at):
+            # The `Date` of a response is cut to whole seconds.
+            self._reported_at[session_id] = max(now, wait.since)
             message = f"{who} has been waiting for {duration(waiting)} in session {session_id}{why}"
             self._app.notice("waiting", message, session_id)
         return f"{who} waits {duration(waiting)}{why}"
