@@ -6,16 +6,17 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, tzinfo
 from types import TracebackType
-from typing import Self, TextIO
+from typing import TextIO
 
 from smscli.context import AppContext
 from smscli.errors import LocalError
 from smscli.model import Session
+from smscli.output.formats import RecordWriter
 from smscli.output.render.wording import counted
 from smscli.transcript.filters import SelectedEntry
 
 
-class HtmlWriter:
+class HtmlWriter(RecordWriter[SelectedEntry]):
     """Writes entries as one page. As a context it completes the page, which after an error says that it is
     cut short.
 
@@ -35,6 +36,7 @@ class HtmlWriter:
     ) -> None:
         from smscli.output.render.html import HtmlPage
 
+        super().__init__(app.terminal, self._entry)
         self._app = app
         self._path = path
         self._is_live = session is not None and not session.ended
@@ -46,9 +48,11 @@ class HtmlWriter:
 
     def write(self, records: Iterable[SelectedEntry]) -> None:
         for one in records:
-            gap = self._page.gap() if one.gap else ""
-            self._put(gap + self._page.entry(one.entry, one.marks))
+            self._put(self._text(one))
             self._entries += 1
+
+    def _entry(self, one: SelectedEntry) -> str:
+        return (self._page.gap() if one.gap else "") + self._page.entry(one.entry, one.marks)
 
     def flush(self) -> None:
         if self._path == "-":
@@ -66,9 +70,6 @@ class HtmlWriter:
             return
         self._close_file()
         self._app.notice("written", f"wrote {self._path} ({counted(self._entries, 'message')})")
-
-    def __enter__(self) -> Self:
-        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

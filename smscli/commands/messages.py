@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from smscli.commands import options as opt
 from smscli.commands.notices import notice_unmatched
-from smscli.commands.writers import EntryWriter, SessionLog
+from smscli.commands.writers import SessionLog
 from smscli.context import AppContext
 from smscli.errors import LocalError, UsageError
 from smscli.model import Message, Page
-from smscli.output.formats import output_format
+from smscli.output.formats import RecordWriter, output_format
 from smscli.output.terminal import Terminal
 from smscli.transcript.filters import EntryFilter, EntryQuery, FilterTally, LastEntries, SelectedEntry
 
@@ -206,7 +206,7 @@ class TranscriptReader:
     def _new_log(self) -> SessionLog:
         return SessionLog(self._typing, self._filter, self.tally, redact=self._redact)
 
-    def write(self, pages: Iterable[Page], writer: EntryWriter, *, is_window: bool) -> None:
+    def write(self, pages: Iterable[Page], writer: RecordWriter[SelectedEntry], *, is_window: bool) -> None:
         """Write entries as they are read, or the last ones at the end; a window may end amid typing."""
         add: Callable[[Iterable[SelectedEntry]], None] = (
             writer.write if self._keep is None else self._last.extend

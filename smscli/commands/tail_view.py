@@ -8,7 +8,7 @@ from functools import cached_property
 
 from smscli.commands.live import Arrivals, ServerClock, StatusReporter, WaitAlert, wait_and_refresh
 from smscli.commands.notices import notice_unmatched
-from smscli.commands.writers import EntryWriter, SessionLog
+from smscli.commands.writers import SessionLog
 from smscli.context import AppContext
 from smscli.follow.feed import Wait
 from smscli.model import (
@@ -22,6 +22,7 @@ from smscli.model import (
     SessionEnded,
     SessionStarted,
 )
+from smscli.output.formats import RecordWriter
 from smscli.transcript.activity import Activity
 from smscli.transcript.filters import EntryFilter, EntryQuery, FilterTally, LastEntries, SelectedEntry
 from smscli.transcript.fold import ActiveTyping
@@ -84,7 +85,9 @@ class SessionView:
 class TailView:
     """Shows the events of a feed."""
 
-    def __init__(self, app: AppContext, writer: EntryWriter, wait: Wait, view: TailOptions) -> None:
+    def __init__(
+        self, app: AppContext, writer: RecordWriter[SelectedEntry], wait: Wait, view: TailOptions
+    ) -> None:
         self._app = app
         self._writer = writer
         self._wait = wait

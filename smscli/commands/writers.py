@@ -2,25 +2,10 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from types import TracebackType
-from typing import Protocol, Self
 
 from smscli.model import Message
 from smscli.transcript.filters import EntryFilter, FilterTally, SelectedEntry, Selection
 from smscli.transcript.fold import ActiveTyping, Entry, Transcript, transcript_for
-
-
-class EntryWriter(Protocol):
-    """Writes entries as they come: the `RecordWriter` of a format, or an HTML page."""
-
-    def write(self, records: Iterable[SelectedEntry]) -> None: ...
-    def flush(self) -> None: ...
-    def check(self) -> None: ...
-    def close(self) -> None: ...
-    def __enter__(self) -> Self: ...
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
 
 
 class SessionLog:
