@@ -11,12 +11,12 @@ Exception
     │   └── NotPermitted     auth         4   the server accepts it, but forbids the read
     ├── NotFound             not_found    5
     ├── ServerError          server       1   the server answered with an error
-    │   └── Throttled        server       1   429 or 503: retry later
+    │   └── ServerBusy       server       1   429 or 503: retry later
     ├── WireError            wire         1   the response is invalid
     │   └── ResponseTooLarge wire         1   over the size limit
     ├── Unreachable          unreachable  3   no response
-    │   ├── TimedOut         unreachable  3
-    │   └── Untrusted        unreachable  3   TLS verification failed; never retried
+    │   ├── RequestTimeout   unreachable  3
+    │   └── TlsError         unreachable  3   TLS verification failed; never retried
     ├── LocalError           io           1   a local file or the output
     └── InternalError        internal     1   a bug in smscli
 """
@@ -93,7 +93,7 @@ class ServerError(SmscliError):
     kind = "server"
 
 
-class Throttled(ServerError):
+class ServerBusy(ServerError):
     """429 or 503."""
 
 
@@ -110,11 +110,11 @@ class Unreachable(SmscliError):
     exit_code = 3
 
 
-class TimedOut(Unreachable):
+class RequestTimeout(Unreachable):
     pass
 
 
-class Untrusted(Unreachable):
+class TlsError(Unreachable):
     pass
 
 

@@ -12,14 +12,14 @@ from math import inf
 from smscli.errors import (
     NotFound,
     NotPermitted,
+    RequestTimeout,
     ResponseTooLarge,
+    ServerBusy,
     ServerError,
     SignInRefused,
     SmscliError,
-    Throttled,
-    TimedOut,
+    TlsError,
     Unreachable,
-    Untrusted,
     WireError,
     did_you_mean,
 )
@@ -376,7 +376,7 @@ class _Feed:
         is_list = isinstance(answer.request, ListRequest)
         read = self._finish(None if isinstance(answer.request, ListRequest) else answer.request.session_id)
         target, error = read.target, answer.error
-        target.is_slow = not is_list and (answer.seconds > SLOW or isinstance(error, TimedOut))
+        target.is_slow = not is_list and (answer.seconds > SLOW or isinstance(error, RequestTimeout))
         if isinstance(error, NotFound) and isinstance(target, FollowedSession):
             yield from self._on_success(target)
             yield from self._on_not_found(target, error)
@@ -514,7 +514,7 @@ class _Feed:
             self._sign_ins += 1
             for one in refused:
                 one.refused = True
-        elif isinstance(error, SignInRefused | Untrusted) or not isinstance(error, _TEMPORARY):
+        elif isinstance(error, SignInRefused | TlsError) or not isinstance(error, _TEMPORARY):
             raise error
         else:
             for one in refused:
@@ -522,11 +522,11 @@ class _Feed:
             yield from self._connection.on_failure(error, now, self._jitter(), is_try=True)
 
     def _on_failure(self, read: _Read, error: Exception) -> Iterator[Event]:
-        if isinstance(error, Untrusted) or not isinstance(error, _TEMPORARY):
+        if isinstance(error, TlsError) or not isinstance(error, _TEMPORARY):
             raise error
         now, target = self._clock(), read.target
         target.failed(now, self._jitter())
-        if isinstance(error, Throttled):
+        if isinstance(error, ServerBusy):
             yield from self._throttle(error, now)
         yield from self._connection.on_failure(error, now, self._jitter(), read.is_try)
         if isinstance(target, FollowedSession):
@@ -534,7 +534,7 @@ class _Feed:
         else:
             yield from self._list.report_failure(error, self._connection.last_success)
 
-    def _throttle(self, error: Throttled, now: float) -> Iterator[Event]:
+    def _throttle(self, error: ServerBusy, now: float) -> Iterator[Event]:
         self._window.halve(now)
         if seconds := self._connection.hold(now, error.retry_after):
             message = f"the server asks for no requests for {seconds:.0f} s ({error.message})"

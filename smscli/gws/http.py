@@ -18,7 +18,7 @@ import requests
 from urllib3.exceptions import HTTPError
 
 from smscli import __version__
-from smscli.errors import ResponseTooLarge, TimedOut
+from smscli.errors import RequestTimeout, ResponseTooLarge
 from smscli.gws.deadlines import Deadlines
 from smscli.gws.http_auth import HttpAuth, SharedCookies, mask_secrets
 from smscli.gws.network_errors import TIMEOUT_HINT, network_error
@@ -170,8 +170,8 @@ class Transport:
             raise self._too_late()
         return response
 
-    def _too_late(self) -> TimedOut:
-        return TimedOut(f"{self.host} did not send the whole response in time", hint=TIMEOUT_HINT)
+    def _too_late(self) -> RequestTimeout:
+        return RequestTimeout(f"{self.host} did not send the whole response in time", hint=TIMEOUT_HINT)
 
     def _exchange(self, method: str, url: str, body: bytes | None, timeout: float) -> HttpResponse:
         timeouts = (min(self._server.timeout, timeout), timeout)

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import requests
 from urllib3.exceptions import InvalidHeader
 
-from smscli.errors import UNREACHABLE_HINT, SmscliError, TimedOut, Unreachable, Untrusted, WireError
+from smscli.errors import UNREACHABLE_HINT, RequestTimeout, SmscliError, TlsError, Unreachable, WireError
 
 TIMEOUT_HINT = "wait longer: --timeout SECONDS"
 
@@ -20,15 +20,15 @@ TIMEOUT_HINT = "wait longer: --timeout SECONDS"
 _ERRORS: tuple[tuple[tuple[type[Exception], ...], type[SmscliError], str, str | None], ...] = (
     (
         (ssl.SSLCertVerificationError,),
-        Untrusted,
+        TlsError,
         "the certificate of {host} is not trusted: {reason}",
         "if it was issued by your own CA, name that: --ca-bundle FILE",
     ),
     ((ssl.SSLEOFError, ssl.SSLZeroReturnError), Unreachable, "{host} closed the connection", None),
-    ((ssl.SSLError,), Untrusted, "no TLS connection to {host}: {reason}", None),
+    ((ssl.SSLError,), TlsError, "no TLS connection to {host}: {reason}", None),
     ((socket.gaierror, UnicodeError), Unreachable, "the name {host} can't be resolved", UNREACHABLE_HINT),
     ((ConnectionRefusedError,), Unreachable, "{host} refuses the connection", UNREACHABLE_HINT),
-    ((TimeoutError,), TimedOut, "{host} did not answer within {timeout:g} s", TIMEOUT_HINT),
+    ((TimeoutError,), RequestTimeout, "{host} did not answer within {timeout:g} s", TIMEOUT_HINT),
     ((ConnectionError,), Unreachable, "{host} closed the connection", None),
     ((http.client.IncompleteRead,), Unreachable, "the response of {host} was cut short", None),
     ((zlib.error,), WireError, "the response of {host} can't be decompressed", None),

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from smscli.backoff import Backoff
-from smscli.errors import SignInRefused, SmscliError, Throttled, Untrusted, WireError
+from smscli.errors import ServerBusy, SignInRefused, SmscliError, TlsError, WireError
 from smscli.gws.cometd import BayeuxClient, ClientUnknown, PushUnavailable
 from smscli.gws.http import Transport
 from smscli.model import Wake, WakeKind
@@ -164,14 +164,14 @@ class _ConnectLoop:
         self._pause(interval if is_first else max(backoff, interval))
 
     def _on_error(self, error: SmscliError) -> None:
-        if isinstance(error, Untrusted):
+        if isinstance(error, TlsError):
             raise PushUnavailable(error.message) from error
         if isinstance(error, SignInRefused):
             self._pause(self._record_loss(self._refusal_pause(error)))
         elif isinstance(error, WireError) and self._is_other_service():
             raise PushUnavailable(error.message) from error
         else:
-            self._pause(self._record_loss(error.retry_after if isinstance(error, Throttled) else None))
+            self._pause(self._record_loss(error.retry_after if isinstance(error, ServerBusy) else None))
 
     def _refusal_pause(self, error: SignInRefused) -> float:
         """The pause before the last try; the read of the list requested here may renew the sign-in."""

@@ -12,13 +12,13 @@ from smscli.errors import (
     AuthError,
     NotFound,
     NotPermitted,
+    RequestTimeout,
+    ServerBusy,
     ServerError,
     SignInRefused,
     SmscliError,
-    Throttled,
-    TimedOut,
+    TlsError,
     Unreachable,
-    Untrusted,
     WireError,
 )
 from smscli.gws import decode
@@ -57,8 +57,8 @@ _ERRORS_BY_HTTP_STATUS: dict[int, type[SmscliError]] = {
     401: SignInRefused,
     403: NotPermitted,
     404: NotFound,
-    429: Throttled,
-    503: Throttled,
+    429: ServerBusy,
+    503: ServerBusy,
 }
 _HINTS: dict[type[SmscliError], str] = {
     SignInRefused: "sign in again: `smscli auth login`",
@@ -104,10 +104,10 @@ def parse(
 def is_temporary(error: SmscliError) -> bool:
     """Whether the same request may succeed later."""
     if isinstance(error, Unreachable):
-        return not isinstance(error, Untrusted)
+        return not isinstance(error, TlsError)
     http_status = error.http_status or 0
     return (
-        isinstance(error, Throttled | decode.TruncatedJson)
+        isinstance(error, ServerBusy | decode.TruncatedJson)
         or (http_status >= 500 and http_status != _NOT_IMPLEMENTED)
         or http_status == _REQUEST_TIMEOUT
         or error.status_code == _INTERNAL_ERROR
@@ -116,9 +116,9 @@ def is_temporary(error: SmscliError) -> bool:
 
 def retry_pause(error: SmscliError, failures: int) -> float | None:
     """Seconds before the next try after this many failures in a row; None if another try can't help."""
-    if not is_temporary(error) or (isinstance(error, TimedOut) and failures > 1):
+    if not is_temporary(error) or (isinstance(error, RequestTimeout) and failures > 1):
         return None
-    if isinstance(error, Throttled) and error.retry_after is not None:
+    if isinstance(error, ServerBusy) and error.retry_after is not None:
         return error.retry_after
     return _RETRY_SECONDS * failures
 
@@ -143,7 +143,7 @@ def _refusal(
         response.status, ServerError
     )
     message = f"the server answers: {_meaning(response, status, mask)}, at {url}"
-    if error_class is Throttled:
+    if error_class is ServerBusy:
         return _throttled(response, code, message)
     return error_class(message, hint=_HINTS.get(error_class), http_status=response.status, status_code=code)
 
@@ -160,9 +160,9 @@ def _meaning(response: HttpResponse, status: decode.Status | None, mask: Callabl
     return f"{meaning or 'an error'} ({', '.join(numbers)}){detail}"
 
 
-def _throttled(response: HttpResponse, code: int | None, message: str) -> Throttled:
+def _throttled(response: HttpResponse, code: int | None, message: str) -> ServerBusy:
     seconds = response.retry_after
-    return Throttled(
+    return ServerBusy(
         message if seconds is None else f"{message}: retry after {seconds:.0f} s",
         http_status=response.status,
         status_code=code,

@@ -14,14 +14,14 @@ from smscli.errors import (
     AuthError,
     NotFound,
     NotPermitted,
+    RequestTimeout,
     ResponseTooLarge,
+    ServerBusy,
     ServerError,
     SignInRefused,
     SmscliError,
-    Throttled,
-    TimedOut,
+    TlsError,
     Unreachable,
-    Untrusted,
     WireError,
 )
 from smscli.follow.cursor import Cursor
@@ -696,7 +696,7 @@ def test_throttling_halves_the_rate_for_a_minute() -> None:
     stage = opened(*[f"S{number}" for number in range(100)])
     for one in stage.sessions_listed:
         stage.say(one, "hello")
-    stage.at(20, lambda: stage.fail(Throttled("too many requests", retry_after=3), "S5"))
+    stage.at(20, lambda: stage.fail(ServerBusy("too many requests", retry_after=3), "S5"))
     stage.play(100)
     assert stage.news()[-1] == "stretched: the server asks for no requests for 3 s (too many requests)"
     lost = stage.notice_times("stretched")[-1]
@@ -718,7 +718,7 @@ def test_throttling_halves_the_rate_for_a_minute() -> None:
         SignInRefused("401"),
         ServerError("500"),
         WireError("not JSON"),
-        Throttled("429"),
+        ServerBusy("429"),
         NotPermitted("403"),
     ],
 )
@@ -773,7 +773,7 @@ def test_before_3_seconds_no_number_of_failures_is_a_loss() -> None:
 def test_two_failures_are_no_loss_however_much_time_passes() -> None:
     stage = opened("A")
     stage.fill("A", 1)
-    stage.at(4, lambda: stage.fail(TimedOut("no answer"), "A", times=2))
+    stage.at(4, lambda: stage.fail(RequestTimeout("no answer"), "A", times=2))
     stage.at(4, lambda: stage.latencies.update({"A": 10.0, None: 40.0}))
     stage.at(24, stage.latencies.clear)
     stage.play(45, "A", trusted=True)
@@ -798,7 +798,7 @@ def test_while_one_read_in_two_succeeds_nothing_is_lost() -> None:
 def test_while_it_is_lost_only_the_list_and_every_other_time_the_session_longest_unread_are_tried() -> None:
     stage = opened("A", "B")
     stage.at(2.2, lambda: stage.wake("A"))
-    stage.at(2.5, lambda: stage.fail_all(TimedOut("no answer")))
+    stage.at(2.5, lambda: stage.fail_all(RequestTimeout("no answer")))
     stage.play(40)
     assert tries(stage)[:8] == [
         (0.5, None),
@@ -927,8 +927,8 @@ def test_a_session_that_fails_alone_is_never_a_lost_connection() -> None:
 
 def test_retry_after_holds_all_reads_and_is_reported_once() -> None:
     stage = opened("A", "B")
-    stage.at(1, lambda: stage.fail(Throttled("come back later", retry_after=17), "A"))
-    stage.at(25, lambda: stage.fail(Throttled("come back later", retry_after=3)))
+    stage.at(1, lambda: stage.fail(ServerBusy("come back later", retry_after=17), "A"))
+    stage.at(25, lambda: stage.fail(ServerBusy("come back later", retry_after=3)))
     stage.play(60)
     assert [one for one in stage.asked if 2 < one.at < 19] == []
     assert next(one.at for one in stage.asked if one.at > 2) == 19.0
@@ -937,7 +937,7 @@ def test_retry_after_holds_all_reads_and_is_reported_once() -> None:
 
 def test_a_retry_after_of_a_clock_gone_wrong_is_not_waited_for() -> None:
     stage = opened("A")
-    stage.at(1, lambda: stage.fail(Throttled("come back later", retry_after=1e9)))
+    stage.at(1, lambda: stage.fail(ServerBusy("come back later", retry_after=1e9)))
     stage.play(4000, "A")
     assert stage.read_times("A")[-1] > 3600
 
@@ -1011,7 +1011,7 @@ def test_a_server_that_answers_everything_with_an_error_is_a_lost_connection() -
 def test_a_session_that_always_times_out_does_not_hide_the_others() -> None:
     stage = opened("heavy", "light")
     stage.latencies["heavy"] = 10.0
-    stage.at(12, lambda: stage.fail(TimedOut("no answer in time"), "heavy", times=10_000))
+    stage.at(12, lambda: stage.fail(RequestTimeout("no answer in time"), "heavy", times=10_000))
     for second in range(20, 100, 5):
         stage.at(second, lambda: stage.say("light", "on"))
     stage.play(130)
@@ -1050,8 +1050,8 @@ def test_with_push_too_errors_everywhere_are_a_lost_connection() -> None:
 def test_a_refused_certificate_ends_it() -> None:
     for session_id in (None, "A"):
         stage = opened("A")
-        stage.at(1, partial(stage.fail, Untrusted("certificate expired"), session_id))
-        with pytest.raises(Untrusted):
+        stage.at(1, partial(stage.fail, TlsError("certificate expired"), session_id))
+        with pytest.raises(TlsError):
             stage.play(20, "A")
 
 
@@ -1414,11 +1414,11 @@ def test_waiting_is_announced_with_its_length() -> None:
 
 PASSING = [
     Unreachable("reset"),
-    TimedOut("no answer in time"),
+    RequestTimeout("no answer in time"),
     ServerError("500"),
     WireError("cut in the middle"),
-    Throttled("429"),
-    Throttled("503", retry_after=3),
+    ServerBusy("429"),
+    ServerBusy("503", retry_after=3),
 ]
 SESSIONS = ("A", "B", "C")
 happenings = st.lists(

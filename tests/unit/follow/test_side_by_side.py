@@ -5,7 +5,7 @@ from random import Random
 
 import pytest
 
-from smscli.errors import ServerError, SignInRefused, TimedOut, Unreachable, WireError
+from smscli.errors import RequestTimeout, ServerError, SignInRefused, Unreachable, WireError
 from smscli.model import NewMessages, WakeKind
 from tests.support.feed_stage import Stage
 
@@ -90,7 +90,7 @@ def test_a_session_that_timed_out_is_slow_and_one_that_is_fast_again_is_not() ->
     sessions = ["A", "B", "C"]
     stage = opened(*sessions)
     stage.latencies.update(dict.fromkeys(sessions, 0.4))
-    stage.at(5, *[partial(stage.fail, TimedOut("no answer"), one) for one in sessions])
+    stage.at(5, *[partial(stage.fail, RequestTimeout("no answer"), one) for one in sessions])
     stage.at(5, *[partial(stage.wake, one) for one in sessions])
     stage.at(10, *[partial(stage.wake, one) for one in sessions])
     stage.play(12, interval=60)

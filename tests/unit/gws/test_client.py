@@ -20,14 +20,14 @@ from smscli.errors import (
     LocalError,
     NotFound,
     NotPermitted,
+    RequestTimeout,
     ResponseTooLarge,
+    ServerBusy,
     ServerError,
     SignInRefused,
     SmscliError,
-    Throttled,
-    TimedOut,
+    TlsError,
     Unreachable,
-    Untrusted,
     WireError,
 )
 from smscli.gws import http
@@ -454,7 +454,7 @@ def test_a_failed_prefetch_is_retried(connect: Connect) -> None:
     ("refusal", "kind"),
     [
         (answer({"statusCode": 20}, 401), SignInRefused),
-        (answer({}, 503, {"Retry-After": "60"}), Throttled),
+        (answer({}, 503, {"Retry-After": "60"}), ServerBusy),
         (answer(b"no JSON"), WireError),
     ],
     ids=["not signed in", "come back in a minute", "no JSON"],
@@ -646,8 +646,8 @@ CHANGE = "change the password in the agent's desktop, then `smscli auth login`"
         (500, None, ServerError, "internal server error (HTTP 500)", None),
         (502, None, ServerError, "bad gateway (HTTP 502)", None),
         (304, None, ServerError, "not modified (HTTP 304)", None),
-        (429, None, Throttled, "too many requests (HTTP 429)", None),
-        (503, None, Throttled, "service unavailable (HTTP 503)", None),
+        (429, None, ServerBusy, "too many requests (HTTP 429)", None),
+        (503, None, ServerBusy, "service unavailable (HTTP 503)", None),
     ],
 )
 def test_each_refusal_is_one_of_our_errors(
@@ -830,8 +830,8 @@ def asked_to_wait(seconds: int | str) -> Reply:
         ((answer(b"", 503), EMPTY_LIST), (2, [0.5], None)),
         ((asked_to_wait(2), EMPTY_LIST), (2, [2.0], None)),
         ((asked_to_wait(0), asked_to_wait(3), EMPTY_LIST), (3, [0.0, 3.0], None)),
-        ((asked_to_wait(2), asked_to_wait(2), EMPTY_LIST), (2, [2.0], "Throttled")),
-        ((asked_to_wait(4), EMPTY_LIST), (1, [], "Throttled")),
+        ((asked_to_wait(2), asked_to_wait(2), EMPTY_LIST), (2, [2.0], "ServerBusy")),
+        ((asked_to_wait(4), EMPTY_LIST), (1, [], "ServerBusy")),
         ((answer(b"", 401), EMPTY_LIST), (1, [], "SignInRefused")),
         ((answer(b"", 403), EMPTY_LIST), (1, [], "NotPermitted")),
         ((answer({"statusCode": 2}), EMPTY_LIST), (1, [], "ServerError")),
@@ -851,7 +851,7 @@ def test_only_temporary_failures_are_retried(
 
 
 def test_a_timeout_is_retried_once(connect: Connect) -> None:
-    assert waits_of(connect, hang, timeout=0.1) == (2, [0.5], "TimedOut")
+    assert waits_of(connect, hang, timeout=0.1) == (2, [0.5], "RequestTimeout")
 
 
 @pytest.mark.parametrize("reply", [FAILED, reset, asked_to_wait(1)])
@@ -888,8 +888,8 @@ def test_retry_after_is_read_as_seconds_by_the_servers_own_clock(
 ) -> None:
     headers = {"Retry-After": retry_after} | ({"Date": date} if date else {})
     with WireServer(in_turn(answer(b"", 503, headers))) as server:
-        error = failure(lambda: connect(server).sessions(retries=0), Throttled)
-    assert isinstance(error, Throttled)
+        error = failure(lambda: connect(server).sessions(retries=0), ServerBusy)
+    assert isinstance(error, ServerBusy)
     assert error.retry_after == seconds
     if seconds is not None:
         assert error.message.endswith(f": retry after {seconds:.0f} s")
@@ -983,7 +983,7 @@ def test_a_response_with_two_lengths_is_refused(connect: Connect) -> None:
 def test_an_endless_slow_body_times_out(connect: Connect) -> None:
     dripping = drip(b"HTTP/1.1 200 OK\r\n\r\n", b" ", 0.01)
     with WireServer(in_turn(dripping)) as server:
-        error = failure(lambda: connect(server, timeout=0.4).sessions(retries=0), TimedOut)
+        error = failure(lambda: connect(server, timeout=0.4).sessions(retries=0), RequestTimeout)
     assert error.message == f"localhost:{server.port} did not send the whole response in time"
 
 
@@ -1016,10 +1016,10 @@ def test_an_invalid_host_is_reported(connect: Connect) -> None:
 @pytest.mark.parametrize(
     ("reply", "kind", "why"),
     [
-        (hang, TimedOut, "{host} did not answer within 0.2 s"),
+        (hang, RequestTimeout, "{host} did not answer within 0.2 s"),
         (
             whole(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n["),
-            TimedOut,
+            RequestTimeout,
             "{host} did not answer within 0.2 s",
         ),
         (reset, Unreachable, "{host} closed the connection"),
@@ -1105,7 +1105,7 @@ def test_certifi_is_not_trusted(
     monkeypatch.setenv("CURL_CA_BUNDLE", bundle)
     waits: list[float] = []
     with WireServer(in_turn(EMPTY_LIST), served_by(ours)) as server:
-        error = failure(connect(server, wait=waits.append).sessions, Untrusted)
+        error = failure(connect(server, wait=waits.append).sessions, TlsError)
     assert error.message.startswith(f"the certificate of localhost:{server.port} is not trusted: ")
     assert error.hint == "if it was issued by your own CA, name that: --ca-bundle FILE"
     assert (error.exit_code, waits, server.requests) == (3, [], [])
@@ -1116,7 +1116,7 @@ def test_a_certificate_of_another_name_is_not_trusted(
 ) -> None:
     with WireServer(in_turn(EMPTY_LIST), served_by(ours, "gws.example")) as server:
         client = connect(server, ca_bundle=pem(ours, tmp_path, "ca.pem"))
-        error = failure(client.sessions, Untrusted)
+        error = failure(client.sessions, TlsError)
     assert error.message == (
         f"the certificate of localhost:{server.port} is not trusted: "
         "Hostname mismatch, certificate is not valid for 'localhost'"
@@ -1125,7 +1125,7 @@ def test_a_certificate_of_another_name_is_not_trusted(
 
 def test_a_server_without_tls_is_reported(connect: Connect) -> None:
     with WireServer(in_turn(EMPTY_LIST)) as server:
-        error = failure(connect(server.base_url.replace("http:", "https:")).sessions, Untrusted)
+        error = failure(connect(server.base_url.replace("http:", "https:")).sessions, TlsError)
     assert error.message.startswith(f"no TLS connection to localhost:{server.port}: ")
 
 
@@ -1144,7 +1144,7 @@ def test_a_client_certificate_is_sent(connect: Connect, ours: trustme.CA, tmp_pa
     bundle = pem(ours, tmp_path, "ca.pem")
     with WireServer(in_turn(EMPTY_LIST), wanting_a_client(ours)) as server:
         assert connect(server, ca_bundle=bundle, client_cert=str(own)).sessions() == Listing(())
-        error = failure(connect(server, ca_bundle=bundle).sessions, Untrusted)
+        error = failure(connect(server, ca_bundle=bundle).sessions, TlsError)
     assert error.message.startswith(f"no TLS connection to localhost:{server.port}: ")
     assert "alert" in error.message
 

@@ -6,7 +6,15 @@ from typing import Any
 
 import pytest
 
-from smscli.errors import NotFound, ServerError, SignInRefused, SmscliError, Throttled, Unreachable, WireError
+from smscli.errors import (
+    NotFound,
+    ServerBusy,
+    ServerError,
+    SignInRefused,
+    SmscliError,
+    Unreachable,
+    WireError,
+)
 from smscli.gws.cometd import TOPICS, Advice, BayeuxClient, ClientUnknown, PushUnavailable
 from smscli.gws.http import HttpResponse, Server, Transport
 from smscli.model import Wake, WakeKind
@@ -234,8 +242,8 @@ def failure(script: CometdScript, act: Callable[[BayeuxClient], None]) -> Except
         (answer({"statusCode": 4}), ServerError, "internal error (statusCode 4), at http"),
         (answer({"statusCode": 20}, 401), SignInRefused, "not signed in (statusCode 20, HTTP 401)"),
         (answer(b"", 502), ServerError, "bad gateway (HTTP 502)"),
-        (answer(b"", 503, {"Retry-After": "7"}), Throttled, "service unavailable (HTTP 503)"),
-        (answer(b"", 429), Throttled, "too many requests (HTTP 429)"),
+        (answer(b"", 503, {"Retry-After": "7"}), ServerBusy, "service unavailable (HTTP 503)"),
+        (answer(b"", 429), ServerBusy, "too many requests (HTTP 429)"),
         (answer(b""), WireError, "the server's response is empty"),
         (answer(b"<html>login"), WireError, "the server's response is a web page, not JSON"),
         (answer(b"[" * 100_000), WireError, "the server's response is nested too deeply"),

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from smscli.errors import AuthError, TimedOut, Unreachable
+from smscli.errors import AuthError, RequestTimeout, Unreachable
 from smscli.gws.http import Server, Transport
 from smscli.gws.http_auth import SharedCookies
 from tests.support.wire_server import Reply, Request, WireServer, answer, cut_after, drip, hang, in_turn
@@ -61,7 +61,7 @@ def test_a_redirected_post_is_not_sent_again(make: Make) -> None:
 @pytest.mark.parametrize(
     ("reply", "kind", "said"),
     [
-        (hang, TimedOut, "localhost:{port} did not answer within 0.05 s"),
+        (hang, RequestTimeout, "localhost:{port} did not answer within 0.05 s"),
         (cut_after(b""), Unreachable, "localhost:{port} closed the connection"),
     ],
 )
@@ -74,13 +74,13 @@ def test_a_post_has_its_own_timeout(make: Make, reply: Reply, kind: type[Unreach
 
 def test_a_slow_response_has_a_deadline(make: Make) -> None:
     head = b"HTTP/1.1 200 Said\r\nContent-Length: 1000\r\n\r\n"
-    late = pytest.raises(TimedOut, match="did not send the whole response in time")
+    late = pytest.raises(RequestTimeout, match="did not send the whole response in time")
     with WireServer(in_turn(drip(head, b" ", 0.005))) as server, late:
         make(server).post("notifications", b"[]", timeout=0.4)
 
 
 def test_a_body_without_a_length_is_not_taken_for_whole_at_its_deadline(make: Make) -> None:
-    late = pytest.raises(TimedOut, match="did not send the whole response in time")
+    late = pytest.raises(RequestTimeout, match="did not send the whole response in time")
     with WireServer(in_turn(drip(b"HTTP/1.1 200 OK\r\n\r\n", b" ", 0.005))) as server, late:
         make(server).post("notifications", b"[]", timeout=0.4)
 
@@ -89,7 +89,7 @@ def test_after_a_late_response_the_next_request_has_a_connection_of_its_own(make
     dripping = drip(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n", b" ", 0.005)
     with WireServer(in_turn(dripping, OK)) as server:
         transport = make(server)
-        with pytest.raises(TimedOut):
+        with pytest.raises(RequestTimeout):
             transport.post("notifications", b"[]", timeout=0.4)
         assert transport.post("notifications", b"[]").status == 200
         assert [request.connection for request in server.requests] == [1, 2]

@@ -4,7 +4,7 @@ import ssl
 
 import pytest
 
-from smscli.errors import Untrusted
+from smscli.errors import TlsError
 from smscli.gws.network_errors import network_error
 
 CLOCK = "is this machine's clock right? if it is, the server needs a new certificate"
@@ -28,7 +28,7 @@ def test_a_platforms_verification_error_has_the_hint_of_its_cause(code: int, hin
     error = ssl.SSLCertVerificationError("certificate problem.")
     error.verify_message, error.verify_code = "certificate problem.", code
     found = network_error(error, "gws.example", "", 10)
-    assert isinstance(found, Untrusted)
+    assert isinstance(found, TlsError)
     assert (found.message, found.hint) == (
         "the certificate of gws.example is not trusted: certificate problem",
         hint,
