@@ -112,10 +112,14 @@ def _secret_from_stdin() -> str:
 
 
 def _store(app: AppContext, credential: Credential) -> None:
-    """Store secret and profile, or neither of them."""
+    """Store profile and secret, or neither of them.
+
+    The profile comes first: after a kill in between, the next command reports that no secret is stored for
+    it, while a secret without its profile would stay in the keyring unnoticed.
+    """
     name = app.settings.profile or "default"
     previous = app.config.profiles.get(name, Profile(name))
-    account = credential.scheme.account(credential.user, name, app.settings.origin)
+    account = credential.scheme.account(credential.user, name, app.settings.origin) or ""
     profile = profile_to_save(
         app.options,
         app.environ,
@@ -124,12 +128,11 @@ def _store(app: AppContext, credential: Credential) -> None:
         user=credential.user,
         auth=credential.scheme,
     )
-    old_secret = app.keyring.get(account or "")
+    old_secret = app.keyring.get(account)
     try:
-        app.keyring.set(account or "", credential.secret)
-        app.config.save(profile)
+        app.config.save(profile, then=lambda: app.keyring.set(account, credential.secret))
     except BaseException:
-        _restore(app, account or "", old_secret)
+        _restore(app, account, old_secret)
         raise
 
 

@@ -3,7 +3,7 @@
 import codecs
 import os
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -136,8 +136,11 @@ class Config(NamedTuple):
         known = ", ".join(self.profiles) or "none yet, see `smscli auth login`"
         raise UsageError(f"there is no profile {name!r}", hint=f"{meant}profiles: {known}")
 
-    def save(self, profile: Profile) -> "Config":
-        """Save `profile` under its name; the first one saved becomes the default. ConfigError."""
+    def save(self, profile: Profile, then: Callable[[], object] = lambda: None) -> "Config":
+        """Save `profile` under its name; the first one saved becomes the default. ConfigError.
+
+        `then` is called once the file is written; if it raises an error, the earlier file is restored.
+        """
         values = _as_toml(profile)
 
         def change(document: MutableMapping[str, Any], now: Config) -> None:
@@ -153,7 +156,7 @@ class Config(NamedTuple):
             if now.default is None:
                 document["default"] = profile.name
 
-        return _edited(self.writable_path, change)
+        return _edited(self.writable_path, change, then)
 
     def use(self, name: str) -> "Config":
         """Make a profile the default. UsageError where there is no such profile; ConfigError."""
@@ -252,7 +255,11 @@ def _before_trailing_comments(table: Any) -> Iterator[None]:
     body.extend(last)
 
 
-def _edited(path: Path, change: Callable[[MutableMapping[str, Any], Config], None]) -> Config:
+def _edited(
+    path: Path,
+    change: Callable[[MutableMapping[str, Any], Config], None],
+    then: Callable[[], object] = lambda: None,
+) -> Config:
     """Change the file under its lock; refuse where tomlkit would damage the rest of it."""
     import tomllib
 
@@ -268,12 +275,25 @@ def _edited(path: Path, change: Callable[[MutableMapping[str, Any], Config], Non
             written = tomlkit.dumps(document)
             if tomllib.loads(written) != expected:
                 raise ValueError("tomlkit changed more than it should")
-            replace_file(path, written)
+            try:
+                replace_file(path, written)
+                then()
+            except BaseException:
+                _restore(path, text)
+                raise
             return _parsed(path, written)
     except OSError as error:
         raise ConfigError(f"{path} can't be written: {error.strerror}") from error
     except (ValueError, tomlkit.exceptions.TOMLKitError) as error:
         raise ConfigError(f"{path} can't be changed by smscli", hint="change it with an editor") from error
+
+
+def _restore(path: Path, text: str) -> None:
+    with suppress(OSError):
+        if text:
+            replace_file(path, text)
+        else:
+            path.unlink()
 
 
 def _text(path: Path) -> str:

@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 from keyring.errors import KeyringLocked
 
-from smscli.settings.config import Config, Profile
 from tests.server.options import Options
 from tests.server.server import FakeServer
 from tests.support.command import Outcome, Smscli
@@ -368,20 +367,43 @@ def test_a_config_that_cannot_be_changed_keeps_the_old_secret(
     assert config(home).read_text() == layout
 
 
-def test_an_interrupted_login_stores_no_secret(
+def test_an_interrupted_login_stores_nothing(
     smscli: Smscli,
     home: dict[str, str],
     server: FakeServer,
     stored: dict[tuple[str, str], str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def interrupted(config: Config, profile: Profile) -> Config:
-        assert stored == {("smscli", f"demo@{server.url}"): "demo"}
-        signal.raise_signal(signal.SIGINT)
-        raise AssertionError
+    saved: list[bool] = []
 
-    monkeypatch.setattr(Config, "save", interrupted)
+    def interrupted(keyring: Memory, service: str, username: str, password: str) -> None:
+        saved.append(config(home).exists())
+        stored[service, username] = password
+        signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(Memory, "set_password", interrupted)
     assert (login(smscli, server, monkeypatch).code, stored) == (130, {})
+    assert (saved, config(home).exists()) == ([True], False)
+
+
+def test_a_secret_that_cannot_be_stored_leaves_the_config_file_as_it_was(
+    smscli: Smscli,
+    home: dict[str, str],
+    server: FakeServer,
+    stored: dict[tuple[str, str], str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    layout = "# mine\n[profiles.default]\nurl = 'http://lab.example'\n"
+    config(home).parent.mkdir(parents=True)
+    config(home).write_text(layout)
+
+    def locked(keyring: Memory, service: str, username: str, password: str) -> None:
+        raise KeyringLocked
+
+    monkeypatch.setattr(Memory, "set_password", locked)
+    outcome = login(smscli, server, monkeypatch)
+    assert (outcome.code, outcome.err.splitlines()[0]) == (4, "error: the keyring is locked")
+    assert (stored, config(home).read_text()) == ({}, layout)
 
 
 def test_a_keyring_that_cuts_a_long_secret_keeps_none_of_it(

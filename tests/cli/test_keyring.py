@@ -169,6 +169,20 @@ def test_without_a_terminal_a_keyring_call_times_out_after_five_seconds(
     assert all(5 <= seconds < 15 for *_, seconds in ends)
 
 
+def test_a_login_killed_before_the_secret_is_stored_is_reported_by_the_next_command(
+    smscli: Smscli, home: Environ, server: FakeServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    killing = {**home, "PYTHON_KEYRING_BACKEND": "tests.support.odd_keyrings.Killing"}
+    assert timed(login(server), killing)[:3] == (9, "", "")
+    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.null.Keyring")
+    none = (
+        f"no password is stored for demo@{server.url}",
+        "sign in: smscli auth login, or set SMSCLI_PASSWORD",
+    )
+    outcome = smscli("list")
+    assert (outcome.code, outcome.out, outcome.err) == (4, "", as_lines(none))
+
+
 @pytest.mark.slow
 def test_on_a_terminal_there_is_more_time_to_unlock_it(environ: Environ) -> None:
     with OnTerminal("list", environ=silent(environ)) as seen:

@@ -59,6 +59,21 @@ class PlaintextKeyring(KeyringBackend):
         raise AssertionError
 
 
+class Killing(KeyringBackend):
+    """Is empty; the process ends as by a kill before anything is stored."""
+
+    priority = 1
+
+    def get_password(self, service: str, username: str) -> str | None:
+        return None
+
+    def set_password(self, service: str, username: str, password: str) -> None:
+        os._exit(9)
+
+    def delete_password(self, service: str, username: str) -> None:
+        raise AssertionError
+
+
 class Hanging(KeyringBackend):
     """Answers when the file named by TEST_UNLOCKED exists; creates one beside it when it is asked."""
 
