@@ -287,20 +287,17 @@ def _cli_options(options: Mapping[str, str]) -> "CliOptions":
 
 def _fetch(app: "AppContext", seconds: float) -> list[Choice] | None:
     """The ids, None without an answer in time: a lookup of the server's name has no timeout of its own."""
-    import threading
+    from concurrent.futures import wait
 
-    results: list[list[Choice]] = []
+    from smscli.signals import call_in_thread
 
-    def fetch() -> None:
-        with suppress(Exception):
-            results.append([_described(one) for one in app.client.sessions(retries=0).sessions])
-
-    thread = threading.Thread(target=fetch, name="completion", daemon=True)
-    thread.start()
-    thread.join(max(0.0, seconds) + _GRACE_SECONDS)
-    if not thread.is_alive():
-        app.close()
-    return results[0] if results else None
+    future = call_in_thread(
+        lambda: [_described(one) for one in app.client.sessions(retries=0).sessions], name="completion"
+    )
+    if not wait([future], max(0.0, seconds) + _GRACE_SECONDS).done:
+        return None
+    app.close()
+    return None if future.exception() else future.result()
 
 
 def _described(session: "Session") -> Choice:

@@ -5,10 +5,12 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext, suppress
-from functools import partial
+from contextlib import contextmanager, nullcontext
 from types import FrameType
-from typing import Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 _STOP_SIGNALS = tuple(
     getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK") if hasattr(signal, name)
@@ -84,26 +86,28 @@ def interruptible(call: Callable[[], _Result]) -> _Result:
     """
     if sys.platform != "win32" or threading.current_thread() is not threading.main_thread():
         return call()
-    from queue import Empty, SimpleQueue
+    from concurrent.futures import wait
 
-    outcomes: SimpleQueue[Callable[[], _Result]] = SimpleQueue()
+    future = call_in_thread(call, name="request")
+    while not wait([future], _SLICE_SECONDS).done:
+        pass
+    return future.result()
+
+
+def call_in_thread(call: Callable[[], _Result], *, name: str) -> "Future[_Result]":
+    """Start a call in a daemon thread; the future gets its result or its error."""
+    from concurrent.futures import Future
+
+    future: Future[_Result] = Future()
 
     def run() -> None:
         try:
-            result = call()
+            future.set_result(call())
         except BaseException as error:
-            outcomes.put(partial(_raise_error, error))
-        else:
-            outcomes.put(lambda: result)
+            future.set_exception(error)
 
-    start_thread(run, name="request")
-    while True:
-        with suppress(Empty):
-            return outcomes.get(timeout=_SLICE_SECONDS)()
-
-
-def _raise_error(error: BaseException) -> NoReturn:
-    raise error
+    start_thread(run, name=name)
+    return future
 
 
 def start_thread(target: Callable[..., object], *arguments: object, name: str) -> threading.Thread:

@@ -10,12 +10,17 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import IO, Any, Protocol, TypeVar
+from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 from smscli.errors import AuthError
 from smscli.settings.auth_schemes import VARIABLES, AuthScheme
 from smscli.settings.config import Settings
-from smscli.signals import signals_deferred, start_thread
+from smscli.signals import call_in_thread, signals_deferred
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+    from keyring.backend import KeyringBackend
 
 _SERVICE = "smscli"
 # The place of `lflag` in the list that termios gives.
@@ -77,14 +82,6 @@ class Credential:
         error.hint = hint
 
 
-class Backend(Protocol):
-    """What is used of a keyring back end."""
-
-    def get_password(self, service: str, username: str) -> str | None: ...
-    def set_password(self, service: str, username: str, password: str) -> None: ...
-    def delete_password(self, service: str, username: str) -> None: ...
-
-
 def find_credential(
     settings: Settings, keyring: "Keyring", *, command_seconds: float | None = None
 ) -> Credential:
@@ -127,8 +124,8 @@ class Keyring:
 
     Every method raises AuthError: a keyring that is missing, locked, broken, stores plain text, or does not
     answer within `limit` seconds (default: 60 on a terminal, where somebody can unlock it, else 5). On a
-    terminal `notice` gets one line when a call takes long. `isolate` is called once, before any code of the
-    keyring library or a back end runs; it has to keep them from writing to stdout and stderr.
+    terminal `notice` gets one line when a call takes long. `isolate` is called before any code of the keyring
+    library or a back end runs; it has to keep them from writing to stdout and stderr.
     """
 
     def __init__(
@@ -137,17 +134,13 @@ class Keyring:
         on_terminal: bool,
         notice: Callable[[str], None],
         isolate: Callable[[], None] = lambda: None,
-        load: Callable[[], Backend] | None = None,
         limit: float | None = None,
-        notice_after: float = _NOTICE_AFTER_SECONDS,
     ) -> None:
         self._on_terminal = on_terminal
         self._notice = notice
-        self._isolate: Callable[[], None] | None = isolate
-        self._load = load or _system_keyring
+        self._isolate = isolate
         self._limit = limit or (_KEYRING_SECONDS_ON_TERMINAL if on_terminal else _KEYRING_SECONDS)
-        self._notice_after = notice_after
-        self._backend: Backend | None = None
+        self._backend: KeyringBackend | None = None
         self._left_echo: TerminalEcho | None = None
 
     def get(self, account: str) -> str | None:
@@ -157,7 +150,7 @@ class Keyring:
     def set(self, account: str, secret: str) -> None:
         """Store a secret in place of the account's last one."""
 
-        def store(backend: Backend) -> bool:
+        def store(backend: "KeyringBackend") -> bool:
             backend.set_password(_SERVICE, account, secret)
             # The null back end, which turns keyrings off, accepts everything and stores nothing.
             return backend.get_password(_SERVICE, account) == secret
@@ -170,7 +163,7 @@ class Keyring:
     def delete(self, account: str) -> bool:
         """Delete the account's secret; False where there was none."""
 
-        def delete(backend: Backend) -> bool:
+        def delete(backend: "KeyringBackend") -> bool:
             if backend.get_password(_SERVICE, account) is None:
                 return False
             backend.delete_password(_SERVICE, account)
@@ -183,46 +176,37 @@ class Keyring:
         if self._left_echo is not None:
             self._left_echo.restore()
 
-    def _call(self, function: Callable[[Backend], _T], *, secret: str | None = None) -> _T:
-        results: list[_T] = []
-        failures: list[BaseException] = []
-        done = threading.Event()
+    def _call(self, function: "Callable[[KeyringBackend], _T]", *, secret: str | None = None) -> _T:
+        def call() -> _T:
+            self._backend = self._backend or _system_keyring()
+            return function(self._backend)
 
-        def call() -> None:
-            try:
-                self._backend = self._backend or self._load()
-                results.append(function(self._backend))
-            except BaseException as error:
-                failures.append(error)
-            finally:
-                done.set()
-
-        if self._isolate is not None:
+        if self._backend is None:
             self._isolate()
-            self._isolate = None
-        echo = TerminalEcho()
+        echo = self._left_echo = TerminalEcho()
         try:
-            start_thread(call, name="keyring")
-            self._wait(done)
+            future = call_in_thread(call, name="keyring")
+            self._wait(future)
         finally:
             echo.restore()
-            if done.is_set():
-                echo.close()
-            else:
-                self._left_echo = echo
-        if failures:
-            raise _as_auth_error(failures[0], secret)
-        return results[0]
+        self._left_echo = None
+        echo.close()
+        error = future.exception()
+        if error is not None:
+            raise _as_auth_error(error, secret)
+        return future.result()
 
-    def _wait(self, done: threading.Event) -> None:
+    def _wait(self, future: "Future[_T]") -> None:
+        from concurrent.futures import wait
+
         start, noticed = time.monotonic(), not self._on_terminal
-        while not done.wait(_POLL_SECONDS):
+        while not wait([future], _POLL_SECONDS).done:
             waited = time.monotonic() - start
             if waited >= self._limit:
                 raise AuthError(
                     f"the keyring did not answer within {self._limit:g} seconds", hint=_WITHOUT_KEYRING
                 )
-            if waited >= self._notice_after and not noticed:
+            if waited >= _NOTICE_AFTER_SECONDS and not noticed:
                 noticed = True
                 self._notice("waiting for the keyring to be unlocked")
 
@@ -261,7 +245,7 @@ class TerminalEcho:
             self._terminal = None
 
 
-def _system_keyring() -> Backend:
+def _system_keyring() -> "KeyringBackend":
     """The back end that the keyring library chooses or is configured to use. AuthError for plain text."""
     import logging
 

@@ -16,7 +16,7 @@ import pytest
 from smscli.context import AppContext
 from smscli.errors import AuthError
 from smscli.output.terminal import Terminal
-from smscli.settings.credentials import Keyring
+from smscli.settings import credentials
 from tests.server.options import Options
 from tests.server.server import FakeServer
 from tests.support.command import COMPLETE, Smscli, running
@@ -202,12 +202,10 @@ def test_on_a_terminal_a_keyring_call_times_out_too(
     monkeypatch.setenv("TEST_UNLOCKED", environ["TEST_UNLOCKED"])
     terminal = Terminal.for_test()
     app = AppContext(environ, json_stderr=False, terminal=terminal)
-    app.__dict__["keyring"] = Keyring(
-        on_terminal=True,
-        notice=lambda message: app.notice("keyring", message),
-        load=Hanging,
-        limit=0.4,
-        notice_after=0.1,
+    monkeypatch.setattr(credentials, "_NOTICE_AFTER_SECONDS", 0.1)
+    monkeypatch.setattr(credentials, "_system_keyring", Hanging)
+    app.__dict__["keyring"] = credentials.Keyring(
+        on_terminal=True, notice=lambda message: app.notice("keyring", message), limit=0.4
     )
     with pytest.raises(AuthError) as given_up:
         app.read_credential()

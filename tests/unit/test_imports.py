@@ -29,7 +29,9 @@ OURS: dict[str, set[str]] = {
         "demo", "errors", "gws", "model", "output", "recordings", "records", "sanitize", "settings",
         "transcript", "",
     },
-    "completion": {"context", "demo", "errors", "gws", "model", "output", "sanitize", "settings"},
+    "completion": {
+        "context", "demo", "errors", "gws", "model", "output", "sanitize", "settings", "signals",
+    },
     "commands": {
         "completion", "context", "demo", "errors", "follow", "gws", "model", "output", "recordings",
         "records", "sanitize", "settings", "signals", "transcript",

@@ -15,6 +15,7 @@ from typing import Any
 import keyring.backends.fail
 import keyring.backends.null
 import pytest
+from keyring.backend import KeyringBackend
 from keyring.errors import InitError, KeyringError, KeyringLocked, NoKeyringError, PasswordDeleteError
 
 from smscli.errors import AuthError
@@ -22,7 +23,6 @@ from smscli.settings import credentials
 from smscli.settings.auth_schemes import BASIC, SCHEMES, TOKEN, AuthScheme
 from smscli.settings.config import Settings
 from smscli.settings.credentials import (
-    Backend,
     Credential,
     Keyring,
     decode_secret,
@@ -100,19 +100,23 @@ class Hanging(MemoryBackend):
         return super().get_password(service, username)
 
 
-def store_of(backend: Backend, *, limit: float = 10.0) -> Keyring:
-    return Keyring(on_terminal=False, notice=pytest.fail, load=lambda: backend, limit=limit)
+def store_of(
+    backend: KeyringBackend | MemoryBackend,
+    *,
+    limit: float = 10.0,
+    on_terminal: bool = False,
+    notice: Callable[[str], None] = pytest.fail,
+) -> Keyring:
+    store = Keyring(on_terminal=on_terminal, notice=notice, limit=limit)
+    vars(store)["_backend"] = backend
+    return store
 
 
 def python(code: str) -> list[str]:
     return [sys.executable, "-c", code]
 
 
-def untouched() -> Backend:
-    raise AssertionError("the keyring was asked")
-
-
-NO_STORE = Keyring(on_terminal=False, notice=pytest.fail, load=untouched)
+NO_STORE = store_of(Failing(AssertionError("the keyring was asked")))
 
 
 def error_of(call: Callable[[], object]) -> tuple[str, str | None]:
@@ -390,11 +394,12 @@ def test_on_windows_a_command_is_run_by_its_full_path(monkeypatch: pytest.Monkey
     assert credentials._executable(["no-such-command"]) == ["no-such-command"]
 
 
-def test_a_back_end_that_fails_to_load_is_an_error() -> None:
-    def load() -> Backend:
+def test_a_back_end_that_fails_to_load_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    def load() -> KeyringBackend:
         raise ImportError("No module named 'vault'")
 
-    store = Keyring(on_terminal=False, notice=pytest.fail, load=load)
+    monkeypatch.setattr(credentials, "_system_keyring", load)
+    store = Keyring(on_terminal=False, notice=pytest.fail)
     assert error_of(lambda: store.get(MAJA)) == (
         "the keyring can't be used: No module named 'vault'",
         WITHOUT_KEYRING,
@@ -429,7 +434,9 @@ def test_a_keyring_call_times_out() -> None:
     hanging.unlocked.set()
 
 
-def test_on_a_terminal_one_notice_says_that_the_keyring_is_waited_for() -> None:
+def test_on_a_terminal_one_notice_says_that_the_keyring_is_waited_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     hanging = Hanging()
     notices: list[str] = []
 
@@ -437,21 +444,23 @@ def test_on_a_terminal_one_notice_says_that_the_keyring_is_waited_for() -> None:
         notices.append(text)
         threading.Timer(0.3, hanging.unlocked.set).start()
 
-    store = Keyring(on_terminal=True, notice=notice, load=lambda: hanging, limit=10.0, notice_after=0.05)
+    monkeypatch.setattr(credentials, "_NOTICE_AFTER_SECONDS", 0.05)
+    store = store_of(hanging, on_terminal=True, notice=notice)
     assert store.get(MAJA) == "hunter2"
     assert notices == ["waiting for the keyring to be unlocked"]
 
 
-def test_without_a_terminal_there_is_no_notice() -> None:
+def test_without_a_terminal_there_is_no_notice(monkeypatch: pytest.MonkeyPatch) -> None:
     hanging = Hanging()
-    store = Keyring(on_terminal=False, notice=pytest.fail, load=lambda: hanging, limit=0.2, notice_after=0.0)
+    monkeypatch.setattr(credentials, "_NOTICE_AFTER_SECONDS", 0.0)
+    store = store_of(hanging, limit=0.2)
     assert error_of(lambda: store.get(MAJA))[0] == "the keyring did not answer within 0.2 seconds"
     hanging.unlocked.set()
 
 
 HANG = """
 import time
-from smscli.settings.credentials import Keyring
+from smscli.settings import credentials
 from smscli.errors import AuthError
 
 def notice(text):
@@ -460,7 +469,9 @@ def notice(text):
 def load():
     time.sleep(60)
 
-store = Keyring(on_terminal={on_terminal}, notice=notice, load=load, limit={limit}, notice_after=0.1)
+credentials._system_keyring = load
+credentials._NOTICE_AFTER_SECONDS = 0.1
+store = credentials.Keyring(on_terminal={on_terminal}, notice=notice, limit={limit})
 try:
     store.get("maja")
 except AuthError as error:
