@@ -195,8 +195,6 @@ def _typer(**settings: Any) -> typer.Typer:
     return typer.Typer(
         add_completion=False,
         rich_markup_mode=None,
-        pretty_exceptions_enable=False,
-        pretty_exceptions_show_locals=False,
         **settings,
     )
 
@@ -261,9 +259,9 @@ def _translated(error: Exception) -> SmscliError:
     )
 
 
-def _run(app: AppContext, arguments: Sequence[str]) -> int:
+def _run(app: AppContext, arguments: Sequence[str]) -> object:
     try:
-        result = command_tree().main(list(arguments), prog_name="smscli", standalone_mode=False, obj=app)
+        return command_tree().main(list(arguments), prog_name="smscli", standalone_mode=False, obj=app)
     except SystemExit as error:
         # typer exits by itself only when the reader of its help has closed the pipe.
         raise ReaderGone from error
@@ -272,18 +270,13 @@ def _run(app: AppContext, arguments: Sequence[str]) -> int:
         if error.filename is None and is_reader_gone(error, 1):
             raise ReaderGone from error
         raise
-    return result if isinstance(result, int) else 0
 
 
-def _close(app: AppContext) -> int:
-    app.close()
-    return 0
-
-
-def _exit_code(app: AppContext, step: Callable[[], int]) -> int:
-    """Run a step, report its error, return the exit code."""
+def _exit_code(app: AppContext, step: Callable[[], object]) -> int:
+    """Run a step, report its error, return the exit code: the step's result if it is a number."""
     try:
-        return step()
+        result = step()
+        return result if isinstance(result, int) else 0
     except ReaderGone:
         return _READER_GONE
     except StopSignal as signal:
@@ -302,7 +295,7 @@ def run(
     try:
         with stop_signals_raised():
             code = _exit_code(app, lambda: _run(app, arguments))
-            closing_code = _exit_code(app, lambda: _close(app))
+            closing_code = _exit_code(app, app.close)
     except StopSignal as signal:
         return signal.exit_code
     return code or closing_code

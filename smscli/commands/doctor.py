@@ -177,7 +177,7 @@ class Checkup:
         try:
             features = self._app.client.me(features=True).features
         except SmscliError as error:
-            return _unread(error)
+            return _unread(f"can't be read: {error.message}")
         if features is None:
             return _unread("the server lists no features")
         if _FEATURE not in features:
@@ -190,7 +190,7 @@ class Checkup:
         try:
             services = self._app.client.services()
         except SmscliError as error:
-            return _unread(error)
+            return _unread(f"can't be read: {error.message}")
         said = [one.status or "nothing" for one in services if (one.type or "").casefold() == _MEDIA]
         words = {status.casefold() for status in said}
         if words & _UP:
@@ -312,11 +312,9 @@ def _unchecked(why: str, hint: str | None = None) -> Finding:
     return Finding(f"not checked: {why}", hint, "warn")
 
 
-def _unread(error: SmscliError | str) -> Finding:
+def _unread(text: str) -> Finding:
     """A warning for a check that only helps to explain failures."""
-    if isinstance(error, SmscliError):
-        return Finding(f"can't be read: {error.message}", _NO_MATTER, "warn")
-    return Finding(error, _NO_MATTER, "warn")
+    return Finding(text, _NO_MATTER, "warn")
 
 
 def _counted(number: int, what: str) -> str:
