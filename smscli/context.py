@@ -71,7 +71,7 @@ class AppContext:
     @cached_property
     def settings(self) -> Settings:
         if uses_demo(self.options, self.environ):
-            return resolve(self.options, self.environ, Config.empty(self.environ))
+            return resolve(self.options, self.environ, Config())
         return resolve(self.options, self.environ, self.config, new_profile=self._new_profile_allowed)
 
     @cached_property

@@ -118,16 +118,15 @@ def _store(app: AppContext, credential: Credential) -> None:
     it, while a secret without its profile would stay in the keyring unnoticed.
     """
     name = app.settings.profile or "default"
-    previous = app.config.profiles.get(name, Profile(name))
-    account = credential.scheme.account(credential.user, name, app.settings.origin) or ""
     profile = profile_to_save(
         app.options,
         app.environ,
-        previous,
+        app.config.profiles.get(name, Profile(name)),
         url=app.base_url,
         user=credential.user,
         auth=credential.scheme,
     )
+    account = profile.account or ""
     old_secret = app.keyring.get(account)
     try:
         app.config.save(profile, then=lambda: app.keyring.set(account, credential.secret))
@@ -169,8 +168,7 @@ def logout(app: AppContext, every: opt.EveryProfileOption = False) -> None:
 def _sign_out(app: AppContext, profile: Profile) -> None:
     if profile.origin:
         app.server_cache.remove(profile.origin)
-    account = profile.scheme.account(profile.user, profile.name, profile.origin)
-    if account and app.keyring.delete(account):
+    if profile.account and app.keyring.delete(profile.account):
         app.say(f"signed out of {profile.url}, profile {profile.name}")
     else:
         app.say(f"no secret was stored for profile {profile.name}")

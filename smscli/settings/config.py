@@ -1,16 +1,14 @@
 """Profiles and settings: options, environment and config file, resolved in one place."""
 
-import codecs
 import os
-from collections.abc import Callable, Iterator, Mapping, MutableMapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from smscli.errors import ConfigError, UsageError
+from smscli.errors import ConfigError, UsageError, did_you_mean
 from smscli.settings.auth_schemes import BASIC, SCHEMES, AuthScheme
-from smscli.settings.files import app_folder, expand_home, locked, replace_file
+from smscli.settings.files import app_folder, expand_home
 from smscli.settings.urls import normalize_url, origin_of
 
 _DEFAULT_TIMEOUT = 10.0
@@ -56,6 +54,11 @@ class Profile(NamedTuple):
     def scheme(self) -> AuthScheme:
         return SCHEMES[self.auth]
 
+    @property
+    def account(self) -> str | None:
+        """The keyring account of its secret; None where user or URL is missing."""
+        return self.scheme.account(self.user, self.name, self.origin)
+
     def limited_to(self, origin: str | None, user: str | None) -> "Profile":
         """This profile without what must not be used at another origin, or for another user."""
         same_origin = origin is not None and self.origin == origin
@@ -70,9 +73,8 @@ class Profile(NamedTuple):
 class Settings:
     """The resolved settings of one run; `timeout` in seconds.
 
-    `color` is the option's value, "auto", "always" or "never"; the terminal reads the environment's by
-    itself, since errors are printed before there are settings. `base_url` (ends in `/api/v2`) and `origin`
-    are None for the demo server and where nothing is configured. `secret` is the environment's.
+    `base_url` (ends in `/api/v2`) and `origin` are None for the demo server and where nothing is configured.
+    `secret` is the environment's.
     """
 
     profile: str | None
@@ -84,7 +86,6 @@ class Settings:
     ca_bundle: str | None
     client_cert: str | None
     password_command: tuple[str, ...]
-    color: str
     debug: bool
     demo: bool
     secret: str | None = field(default=None, repr=False)
@@ -96,25 +97,20 @@ class Config(NamedTuple):
     `path` is None where there is no home folder for it.
     """
 
-    path: Path | None
-    profiles: Mapping[str, Profile]
-    default: str | None
+    path: Path | None = None
+    profiles: Mapping[str, Profile] = {}
+    default: str | None = None
 
     @classmethod
     def load(cls, environ: Mapping[str, str]) -> "Config":
         """Read the config file; a missing one is empty. ConfigError: unreadable, not TOML, wrong types."""
         path = _path(environ)
         if path is None:
-            return cls(None, {}, None)
+            return cls()
         try:
-            return _parsed(path, _text(path))
+            return _from_document(path, _read(path)[1])
         except OSError as error:
             raise ConfigError(f"{path} can't be read: {error.strerror}") from error
-
-    @classmethod
-    def empty(cls, environ: Mapping[str, str]) -> "Config":
-        """An empty configuration, without reading the file."""
-        return cls(_path(environ), {}, None)
 
     @property
     def writable_path(self) -> Path:
@@ -132,37 +128,43 @@ class Config(NamedTuple):
             return self.profiles[name]
         from difflib import get_close_matches
 
-        meant = "".join(f"did you mean {near!r}? " for near in get_close_matches(name, self.profiles, n=1))
+        meant = next((repr(near) for near in get_close_matches(name, self.profiles, n=1)), None)
         known = ", ".join(self.profiles) or "none yet, see `smscli auth login`"
-        raise UsageError(f"there is no profile {name!r}", hint=f"{meant}profiles: {known}")
+        raise UsageError(f"there is no profile {name!r}", hint=did_you_mean(meant, f"profiles: {known}"))
 
     def save(self, profile: Profile, then: Callable[[], object] = lambda: None) -> "Config":
         """Save `profile` under its name; the first one saved becomes the default. ConfigError.
 
         `then` is called once the file is written; if it raises an error, the earlier file is restored.
         """
+        from smscli.settings.config_edit import update_table
+
         values = _as_toml(profile)
 
-        def change(document: MutableMapping[str, Any], now: Config) -> None:
+        def change(document: MutableMapping[str, Any]) -> None:
+            is_first = _from_document(self.path, document).default is None
             profiles = document.setdefault("profiles", {})
             # A new table is added whole: tomlkit loses keys added to it when its siblings are not adjacent.
             table = profiles.setdefault(profile.name, dict(values))
-            with _before_trailing_comments(table):
-                for key in _CHECKS:
-                    if key not in values:
-                        table.pop(key, None)
-                    elif table.get(key) != values[key]:
-                        table[key] = values[key]
-            if now.default is None:
+            update_table(table, {key: values.get(key) for key in _CHECKS})
+            if is_first:
                 document["default"] = profile.name
 
-        return _edited(self.writable_path, change, then)
+        return self._edited(change, then)
 
     def use(self, name: str) -> "Config":
         """Make a profile the default. UsageError where there is no such profile; ConfigError."""
-        return _edited(
-            self.writable_path, lambda document, now: document.update(default=now.profile(name).name)
+        return self._edited(
+            lambda document: document.update(default=_from_document(self.path, document).profile(name).name)
         )
+
+    def _edited(
+        self, change: Callable[[MutableMapping[str, Any]], None], then: Callable[[], object] = lambda: None
+    ) -> "Config":
+        from smscli.settings.config_edit import edit
+
+        path = self.writable_path
+        return _from_document(path, edit(path, _read, change, then))
 
 
 def _path(environ: Mapping[str, str]) -> Path | None:
@@ -179,6 +181,8 @@ def resolve(
     `new_profile` (signing in) allows a profile that does not exist yet, by default one named `default`.
     UsageError and ConfigError name the option, variable or key that is wrong.
     """
+    if options.color not in (None, "auto", "always", "never"):
+        raise UsageError(f"--color takes auto, always or never, not {options.color!r}")
     demo = uses_demo(options, environ)
     profile = Profile("") if demo else _profile(options, environ, config, new_profile)
     base_url = None if demo else _base_url(options, environ, config, profile)
@@ -190,7 +194,6 @@ def resolve(
     if auth.needs_user or not profile.scheme.needs_user:
         user = user or profile.user
     own = profile.limited_to(origin, user)
-    files = _Files(environ, config.path)
     return Settings(
         profile=profile.name or None,
         base_url=base_url,
@@ -198,10 +201,9 @@ def resolve(
         user=user,
         auth=auth,
         timeout=_timeout(options, environ, profile),
-        ca_bundle=files.chosen(options.ca_bundle, environ.get("SMSCLI_CA_BUNDLE"), own.ca_bundle),
-        client_cert=files.chosen(options.client_cert, environ.get("SMSCLI_CLIENT_CERT"), own.client_cert),
+        ca_bundle=_file(config, environ, options.ca_bundle, "SMSCLI_CA_BUNDLE", own.ca_bundle),
+        client_cert=_file(config, environ, options.client_cert, "SMSCLI_CLIENT_CERT", own.client_cert),
         password_command=own.password_command,
-        color=_color(options),
         debug=_is_true(environ.get("SMSCLI_DEBUG")) if options.debug is None else options.debug,
         demo=demo,
         secret=secret,
@@ -241,88 +243,34 @@ def profile_to_save(
     )
 
 
-@contextmanager
-def _before_trailing_comments(table: Any) -> Iterator[None]:
-    """Insert new keys before the comments at the end of a table, which belong to the next one."""
-    from tomlkit import items
-
-    body = table.value.body if isinstance(table, items.Table) else []
-    end = len(body)
-    while end and body[end - 1][0] is None:
-        end -= 1
-    last, body[end:] = body[end:], []
-    yield
-    body.extend(last)
-
-
-def _edited(
-    path: Path,
-    change: Callable[[MutableMapping[str, Any], Config], None],
-    then: Callable[[], object] = lambda: None,
-) -> Config:
-    """Change the file under its lock; refuse where tomlkit would damage the rest of it."""
-    import tomllib
-
-    import tomlkit
-
-    try:
-        with locked(path):
-            text = _text(path)
-            now = _parsed(path, text)
-            document, expected = tomlkit.parse(text), tomllib.loads(text)
-            change(document, now)
-            change(expected, now)
-            written = tomlkit.dumps(document)
-            if tomllib.loads(written) != expected:
-                raise ValueError("tomlkit changed more than it should")
-            try:
-                replace_file(path, written)
-                then()
-            except BaseException:
-                _restore(path, text)
-                raise
-            return _parsed(path, written)
-    except OSError as error:
-        raise ConfigError(f"{path} can't be written: {error.strerror}") from error
-    except (ValueError, tomlkit.exceptions.TOMLKitError) as error:
-        raise ConfigError(f"{path} can't be changed by smscli", hint="change it with an editor") from error
-
-
-def _restore(path: Path, text: str) -> None:
-    with suppress(OSError):
-        if text:
-            replace_file(path, text)
-        else:
-            path.unlink()
-
-
-def _text(path: Path) -> str:
+def _read(path: Path) -> tuple[str, dict[str, Any]]:
+    """The text of the file and the document in it; a missing file is empty. ConfigError, OSError."""
     try:
         content = path.read_bytes()
     except (FileNotFoundError, NotADirectoryError):  # HOME=/dev/null
-        return ""
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        is_utf_16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-        hint = "it is UTF-16; save it as UTF-8" if is_utf_16 else None
-        raise ConfigError(f"{path}, line {line}: not UTF-8", hint=hint) from error
-
-
-def _parsed(path: Path, text: str) -> Config:
-    if not text:
-        return Config(path, {}, None)
+        return "", {}
     import tomllib
 
     try:
-        document = tomllib.loads(text)
+        text = content.decode("utf-8-sig")
+        return text, tomllib.loads(text)
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        hint = "it is UTF-16; save it as UTF-8" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else None
+        raise ConfigError(f"{path}, line {line}: not UTF-8", hint=hint) from error
     except ValueError as error:
         raise ConfigError(f"{path} is not TOML: {error}", hint=_backslash_hint(text)) from error
-    for keys, expected in _type_errors(document):
-        raise ConfigError(f"{path}: {'.'.join(keys)} must be {expected}")
-    profiles = {name: _from_toml(name, table) for name, table in document.get("profiles", {}).items()}
-    return Config(path, profiles, document.get("default") or ("default" if "default" in profiles else None))
+
+
+def _from_document(path: Path | None, document: Mapping[str, Any]) -> Config:
+    """The content of a document. ConfigError for a value of a wrong type."""
+    default, tables = document.get("default", ""), document.get("profiles", {})
+    if not isinstance(default, str):
+        raise _wrong_type(path, "default", "a profile name")
+    if not isinstance(tables, dict):
+        raise _wrong_type(path, "profiles", "a table")
+    profiles = {name: _profile_table(path, name, table) for name, table in tables.items()}
+    return Config(path, profiles, default or ("default" if "default" in profiles else None))
 
 
 def _backslash_hint(text: str) -> str | None:
@@ -344,16 +292,12 @@ def _is_command(value: object) -> bool:
 
 
 _SECONDS = f"a positive number of seconds, at most {_MAX_TIMEOUT:.0f}"
-_Check = tuple[Callable[[object], bool], str]
-_TEXT: _Check = (lambda value: isinstance(value, str), "a string")
-_FILE: _Check = (lambda value: isinstance(value, str) and "\0" not in value, "a file name")
-_CHECKS: Mapping[str, _Check] = {
+_TEXT = (lambda value: isinstance(value, str), "a string")
+_FILE = (lambda value: isinstance(value, str) and "\0" not in value, "a file name")
+_CHECKS: Mapping[str, tuple[Callable[[object], bool], str]] = {
     "url": _TEXT,
     "user": _TEXT,
-    "auth": (
-        lambda value: isinstance(value, str) and value in SCHEMES,
-        " or ".join(f'"{name}"' for name in SCHEMES),
-    ),
+    "auth": (lambda value: value in list(SCHEMES), " or ".join(f'"{name}"' for name in SCHEMES)),
     "ca_bundle": _FILE,
     "client_cert": _FILE,
     "timeout": (_is_seconds, _SECONDS),
@@ -361,26 +305,19 @@ _CHECKS: Mapping[str, _Check] = {
 }
 
 
-def _type_errors(document: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], str]]:
-    """Each known key that has a wrong value, and what it must be."""
-    if not isinstance(document.get("default", ""), str):
-        yield ("default",), "a profile name"
-    profiles = document.get("profiles", {})
-    if not isinstance(profiles, dict):
-        yield ("profiles",), "a table"
-        return
-    for name, table in profiles.items():
-        if not isinstance(table, dict):
-            yield ("profiles", name), "a table"
-            continue
-        for key, (is_right, expected) in _CHECKS.items():
-            if key in table and not is_right(table[key]):
-                yield ("profiles", name, key), expected
-
-
-def _from_toml(name: str, table: Mapping[str, Any]) -> Profile:
+def _profile_table(path: Path | None, name: str, table: object) -> Profile:
+    """The profile of a table, without unknown keys. ConfigError for a value of a wrong type."""
+    if not isinstance(table, dict):
+        raise _wrong_type(path, f"profiles.{name}", "a table")
+    for key, (is_right, expected) in _CHECKS.items():
+        if key in table and not is_right(table[key]):
+            raise _wrong_type(path, f"profiles.{name}.{key}", expected)
     known = {key: table[key] for key in _CHECKS if key in table}
     return Profile(name, **known | {"password_command": tuple(known.get("password_command", ()))})
+
+
+def _wrong_type(path: Path | None, key: str, expected: str) -> ConfigError:
+    return ConfigError(f"{path}: {key} must be {expected}")
 
 
 def _as_toml(profile: Profile) -> dict[str, Any]:
@@ -445,25 +382,17 @@ def _timeout(options: CliOptions, environ: Mapping[str, str], profile: Profile) 
     return seconds
 
 
-def _color(options: CliOptions) -> str:
-    if options.color not in (None, "auto", "always", "never"):
-        raise UsageError(f"--color takes auto, always or never, not {options.color!r}")
-    return options.color or "auto"
-
-
-class _Files(NamedTuple):
-    """File names of one environment; those of a profile are relative to the config file's folder."""
-
-    environ: Mapping[str, str]
-    config: Path | None
-
-    def chosen(self, option: str | None, variable: str | None, saved: str | None) -> str | None:
-        # An empty variable counts as not set; an empty option is refused.
-        if option is not None or variable:
-            return expand_home(option if option is not None else variable or "", self.environ)
-        if not saved or self.config is None:
-            return None
-        return os.path.join(self.config.parent, expand_home(saved, self.environ))
+def _file(
+    config: Config, environ: Mapping[str, str], option: str | None, variable: str, saved: str | None
+) -> str | None:
+    """The file that option, variable or profile names; the profile's is relative to the config file."""
+    # An empty variable counts as not set; an empty option is refused.
+    name = (environ.get(variable) or None) if option is None else option
+    if name is not None:
+        return expand_home(name, environ)
+    if not saved or config.path is None:
+        return None
+    return os.path.join(config.path.parent, expand_home(saved, environ))
 
 
 def _absolute(name: str | None, environ: Mapping[str, str]) -> str | None:

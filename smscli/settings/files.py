@@ -7,13 +7,14 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from smscli.errors import UsageError
 
 # Of Windows' errors: access denied, and a file that another process has open.
 _IN_USE = (5, 32)
 _REPLACE_SECONDS = 2.0
+_LOCK_SECONDS = 10.0
 
 
 def home_folder(environ: Mapping[str, str]) -> str | None:
@@ -34,42 +35,30 @@ def _system_home() -> str:
         return ""
 
 
-class _Place(NamedTuple):
-    """Where a kind of files lives: an XDG variable, else a folder of the home; on Windows a variable of its
-    own and a folder of the home."""
-
-    xdg: str
-    folder: str
-    windows_variable: str
-    windows_folder: str
-
-
-_LOCAL = ("LOCALAPPDATA", "AppData/Local")
+# An XDG variable and a folder of the home; on Windows also a variable of its own, and another folder.
 _PLACES = {
-    "config": _Place("XDG_CONFIG_HOME", ".config", "APPDATA", "AppData/Roaming"),
-    "state": _Place("XDG_STATE_HOME", ".local/state", *_LOCAL),
-    "cache": _Place("XDG_CACHE_HOME", ".cache", *_LOCAL),
+    "config": ("XDG_CONFIG_HOME", ".config", "APPDATA", "AppData/Roaming"),
+    "state": ("XDG_STATE_HOME", ".local/state", "LOCALAPPDATA", "AppData/Local"),
+    "cache": ("XDG_CACHE_HOME", ".cache", "LOCALAPPDATA", "AppData/Local"),
 }
 
 
-def app_folder(
-    environ: Mapping[str, str],
-    kind: Literal["config", "state", "cache"],
-    *,
-    windows: bool = sys.platform == "win32",
-) -> Path | None:
+def app_folder(environ: Mapping[str, str], kind: Literal["config", "state", "cache"]) -> Path | None:
     """The `smscli` folder for files of this kind; it may not exist.
 
     None without a home: the working directory is never used in its place.
     """
-    place = _PLACES[kind]
-    for variable in (place.xdg, place.windows_variable if windows else ""):
+    xdg, folder, windows_variable, windows_folder = _PLACES[kind]
+    variables = [xdg]
+    if sys.platform == "win32":
+        variables, folder = [xdg, windows_variable], windows_folder
+    for variable in variables:
         shared = environ.get(variable, "")
         # The XDG specification says to ignore relative paths.
         if os.path.isabs(shared):
             return Path(shared, "smscli")
     home = home_folder(environ)
-    return Path(home, place.windows_folder if windows else place.folder, "smscli") if home else None
+    return Path(home, folder, "smscli") if home else None
 
 
 def expand_home(name: str, environ: Mapping[str, str]) -> str:
@@ -79,37 +68,37 @@ def expand_home(name: str, environ: Mapping[str, str]) -> str:
         raise UsageError("a file name is empty")
     if not name.startswith("~"):
         return name
-    end = min((at for mark in (os.sep, os.altsep) if mark and (at := name.find(mark)) > 0), default=len(name))
-    first = name[:end]
+    separators = f"{os.sep}{os.altsep or ''}"
+    first = name[: next((at for at, sign in enumerate(name) if sign in separators), None)]
     home = home_folder(environ) if first == "~" else os.path.expanduser(first)
     if not home or home == first:
         raise UsageError(f"there is no home folder {first} for {name}", hint="write the absolute path")
-    return home.rstrip(f"{os.sep}/") + name[end:]
+    return home.rstrip(separators) + name[len(first) :]
 
 
-def option_file(name: str, environ: Mapping[str, str], *, windows: bool = sys.platform == "win32") -> str:
+def option_file(name: str, environ: Mapping[str, str]) -> str:
     """The file that an option names, with its home expanded. UsageError.
 
     Windows takes `log:1` for a hidden stream of the file `log`, which no folder shows.
     """
     expanded = expand_home(name, environ)
-    if windows and ":" in ntpath.splitdrive(expanded)[1]:
+    if sys.platform == "win32" and ":" in ntpath.splitdrive(expanded)[1]:
         raise UsageError(f"{name} has a colon in it", hint="on Windows no file name can have one")
     return expanded
 
 
 @contextmanager
-def locked(path: Path, timeout: float = 10.0) -> Iterator[None]:
+def locked(path: Path) -> Iterator[None]:
     """Hold the lock of the file `path`; its folder is created (0700).
 
     The system releases the lock of a process that dies. The lock file stays: removing it would let two
-    processes lock two different files. OSError; TimeoutError after `timeout` seconds.
+    processes lock two different files. OSError; TimeoutError after 10 seconds.
     """
     import time
 
     os.makedirs(path.parent, mode=0o700, exist_ok=True)
     with open(path.with_name(f".{path.name}.lock"), "ab", opener=open_private) as file:
-        deadline = time.monotonic() + timeout
+        deadline = time.monotonic() + _LOCK_SECONDS
         while not try_lock(file.fileno()):
             if time.monotonic() > deadline:
                 raise TimeoutError(0, "another process holds it")

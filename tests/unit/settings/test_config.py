@@ -40,7 +40,6 @@ NOTHING = Settings(
     ca_bundle=None,
     client_cert=None,
     password_command=(),
-    color="auto",
     debug=False,
     demo=False,
 )
@@ -54,7 +53,6 @@ AT_WORK = Settings(
     ca_bundle="/home/maja/.config/smscli/certs/ca.pem",
     client_cert="/etc/gws/maja.pem",
     password_command=("pass", "show", "gws"),
-    color="auto",
     debug=False,
     demo=False,
 )
@@ -100,7 +98,6 @@ def test_the_environment_goes_before_the_profile() -> None:
         ca_bundle="ca.pem",
         client_cert="theo.pem",
         password_command=(),
-        color="auto",
         debug=True,
         demo=False,
         secret="hunter2",
@@ -137,7 +134,6 @@ def test_an_option_goes_before_the_environment() -> None:
         ca_bundle="/ca",
         client_cert="/cert",
         password_command=(),
-        color="always",
         debug=False,
         demo=False,
     )

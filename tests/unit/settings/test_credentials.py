@@ -46,7 +46,6 @@ NOTHING = Settings(
     ca_bundle=None,
     client_cert=None,
     password_command=(),
-    color="auto",
     debug=False,
     demo=False,
 )

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from smscli.errors import UsageError
+from smscli.settings import files
 from smscli.settings.files import app_folder, expand_home, home_folder, locked, option_file, replace_file
 from tests.support.paths import ROOT
 
@@ -28,14 +29,14 @@ posix = pytest.mark.skipif(sys.platform == "win32", reason="file modes, links an
 )
 def test_an_xdg_variable_names_the_folder(kind: Any, variable: str, folder: str) -> None:
     environ = {"HOME": "/home/maja", "APPDATA": "/roaming", "LOCALAPPDATA": "/local"}
-    assert app_folder(environ, kind, windows=False) == Path(folder)
-    assert app_folder({**environ, variable: "/srv/x"}, kind, windows=False) == Path("/srv/x/smscli")
+    assert app_folder(environ, kind) == Path(folder)
+    assert app_folder({**environ, variable: "/srv/x"}, kind) == Path("/srv/x/smscli")
 
 
 @posix
 @pytest.mark.parametrize("value", ["", "relative/state"])
 def test_an_empty_or_relative_xdg_variable_is_ignored(value: str) -> None:
-    folder = app_folder({"XDG_STATE_HOME": value, "HOME": "/home/maja"}, "state", windows=False)
+    folder = app_folder({"XDG_STATE_HOME": value, "HOME": "/home/maja"}, "state")
     assert folder == Path("/home/maja/.local/state/smscli")
 
 
@@ -48,12 +49,15 @@ def test_an_empty_or_relative_xdg_variable_is_ignored(value: str) -> None:
         ("cache", "/local/smscli", "/home/maja/AppData/Local/smscli"),
     ],
 )
-def test_windows_has_folders_of_its_own(kind: Any, folder: str, without_variable: str) -> None:
+def test_windows_has_folders_of_its_own(
+    monkeypatch: pytest.MonkeyPatch, kind: Any, folder: str, without_variable: str
+) -> None:
+    monkeypatch.setattr(sys, "platform", "win32")
     environ = {"HOME": "/home/maja", "APPDATA": "/roaming", "LOCALAPPDATA": "/local"}
-    assert app_folder(environ, kind, windows=True) == Path(folder)
-    assert app_folder({"HOME": "/home/maja"}, kind, windows=True) == Path(without_variable)
+    assert app_folder(environ, kind) == Path(folder)
+    assert app_folder({"HOME": "/home/maja"}, kind) == Path(without_variable)
     chosen = {**environ, "XDG_CONFIG_HOME": "/x", "XDG_STATE_HOME": "/x", "XDG_CACHE_HOME": "/x"}
-    assert app_folder(chosen, kind, windows=True) == Path("/x/smscli")
+    assert app_folder(chosen, kind) == Path("/x/smscli")
 
 
 @posix
@@ -64,7 +68,7 @@ def test_windows_has_folders_of_its_own(kind: Any, folder: str, without_variable
 def test_a_relative_home_is_no_home(environ: dict[str, str], folder: str | None) -> None:
     assert home_folder(environ) == folder
     expected = Path(folder, ".local/state/smscli") if folder else None
-    assert app_folder(environ, "state", windows=False) == expected
+    assert app_folder(environ, "state") == expected
 
 
 @posix
@@ -97,10 +101,12 @@ def test_windows_separates_folders_by_a_backslash_too(monkeypatch: pytest.Monkey
 
 
 @pytest.mark.parametrize("name", ["ab:c.jsonl", "C:\\logs\\a:b.jsonl", "C:a.jsonl:x"])
-def test_on_windows_a_file_name_has_no_colon(name: str) -> None:
-    assert option_file(name, {}, windows=False) == name
+def test_on_windows_a_file_name_has_no_colon(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setattr(sys, "platform", "linux")
+    assert option_file(name, {}) == name
+    monkeypatch.setattr(sys, "platform", "win32")
     with pytest.raises(UsageError) as caught:
-        option_file(name, {}, windows=True)
+        option_file(name, {})
     assert (caught.value.message, caught.value.hint) == (
         f"{name} has a colon in it",
         "on Windows no file name can have one",
@@ -108,8 +114,9 @@ def test_on_windows_a_file_name_has_no_colon(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["C:\\logs\\a.jsonl", "c:a.jsonl", "\\\\server\\logs\\a.jsonl", "a.jsonl"])
-def test_on_windows_a_drive_may_be_named(name: str) -> None:
-    assert option_file(name, {}, windows=True) == name
+def test_on_windows_a_drive_may_be_named(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setattr(sys, "platform", "win32")
+    assert option_file(name, {}) == name
 
 
 @posix
@@ -213,9 +220,12 @@ def test_a_signal_that_comes_as_a_file_is_replaced_is_not_lost(
     assert path.read_text() == "new"
 
 
-def test_a_lock_held_elsewhere_is_waited_for_and_then_given_up(tmp_path: Path) -> None:
+def test_a_lock_held_elsewhere_is_waited_for_and_then_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files, "_LOCK_SECONDS", 0.05)
     path = tmp_path / "state.json"
-    with locked(path), pytest.raises(TimeoutError, match="another process holds it"), locked(path, 0.05):
+    with locked(path), pytest.raises(TimeoutError, match="another process holds it"), locked(path):
         pass
     with locked(path):
         pass
@@ -224,6 +234,7 @@ def test_a_lock_held_elsewhere_is_waited_for_and_then_given_up(tmp_path: Path) -
 HOLD = """
 import sys
 from pathlib import Path
+from smscli.settings import files
 from smscli.settings.files import locked
 with locked(Path(sys.argv[1])):
     print("held", flush=True)
@@ -231,14 +242,15 @@ with locked(Path(sys.argv[1])):
 """
 
 
-def test_the_lock_of_a_killed_process_is_free_again(tmp_path: Path) -> None:
+def test_the_lock_of_a_killed_process_is_free_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "_LOCK_SECONDS", 0.05)
     path = tmp_path / "state.json"
     with subprocess.Popen(
         [sys.executable, "-c", HOLD, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT
     ) as holder:
         assert holder.stdout is not None
         assert holder.stdout.readline().strip() == b"held"
-        with pytest.raises(TimeoutError), locked(path, 0.05):
+        with pytest.raises(TimeoutError), locked(path):
             pass
         holder.kill()
         holder.wait()
