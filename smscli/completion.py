@@ -64,6 +64,9 @@ class CommandEntry(NamedTuple):
     many: bool
     commands: dict[str, "CommandEntry"]
 
+    def option(self, name: str) -> OptionEntry | None:
+        return next((one for one in self.options if name in one.names), None)
+
 
 @dataclass(slots=True)
 class ParsedLine:
@@ -101,15 +104,11 @@ def complete(words: Sequence[str], environ: Mapping[str, str], fetch_ids: FetchI
     `fetch_ids` gets the options before the cursor, by their long names.
     """
     *before, current = words or [""]
-    root = _table()
-    line = _parse(before, root)
-    prefix, kind = _value_kind(line, current, root)
+    line = _parse(before)
+    prefix, kind = _value_kind(line, current)
     if kind == "files":
         return [Choice(FILES)]
-    if kind is None:
-        found = _commands_and_options(line, current, root)
-    else:
-        found = _values(kind, line, environ, fetch_ids)
+    found = _commands_and_options(line, current) if kind is None else _values(kind, line, environ, fetch_ids)
     return [
         Choice(prefix + value, plain(description))
         for value, description in found
@@ -117,29 +116,24 @@ def complete(words: Sequence[str], environ: Mapping[str, str], fetch_ids: FetchI
     ]
 
 
-def _table() -> CommandEntry:
-    return _command(json.loads(Path(__file__).with_name("completion.json").read_bytes()))
+def _command(entry: Mapping[str, Any], inherited: list[OptionEntry]) -> CommandEntry:
+    """A command of the table; the root's options, which every command inherits, come after its own."""
+    options = [OptionEntry(**option) for option in entry["options"]]
+    everywhere = inherited or options
+    commands = {name: _command(inner, everywhere) for name, inner in entry["commands"].items()}
+    return CommandEntry(entry["help"], options + inherited, entry["argument"], entry["many"], commands)
 
 
-def _command(entry: Mapping[str, Any]) -> CommandEntry:
-    return CommandEntry(
-        entry["help"],
-        [OptionEntry(**option) for option in entry["options"]],
-        entry["argument"],
-        entry["many"],
-        {name: _command(inner) for name, inner in entry["commands"].items()},
-    )
-
-
-def _parse(words: Iterable[str], root: CommandEntry) -> ParsedLine:
-    line, rest = ParsedLine(root), iter(words)
+def _parse(words: Iterable[str]) -> ParsedLine:
+    table = json.loads(Path(__file__).with_name("completion.json").read_bytes())
+    line, rest = ParsedLine(_command(table, [])), iter(words)
     for word in rest:
         if line.options_ended or word == "-" or not word.startswith("-"):
             _add_argument(line, word)
         elif word == "--":
             line.options_ended = True
         else:
-            _add_option(line, word, rest, root)
+            _add_option(line, word, rest)
     return line
 
 
@@ -151,12 +145,12 @@ def _add_argument(line: ParsedLine, word: str) -> None:
         line.arguments.append(word)
 
 
-def _add_option(line: ParsedLine, word: str, rest: Iterator[str], root: CommandEntry) -> None:
+def _add_option(line: ParsedLine, word: str, rest: Iterator[str]) -> None:
     """Add an option with its value, which follows `=`, is the next word, or is joined to a short name."""
     name, equals, value = word.partition("=")
     if not word.startswith("--"):
         name, value = word[:2], word[2:]
-    option = _option(name, line.command, root)
+    option = line.command.option(name)
     if option is None:
         return
     if option.value is not None and not (value or equals):
@@ -168,27 +162,18 @@ def _add_option(line: ParsedLine, word: str, rest: Iterator[str], root: CommandE
     line.options[option.name] = value
 
 
-def _option(name: str, command: CommandEntry, root: CommandEntry) -> OptionEntry | None:
-    return next((one for one in _options(command, root) if name in one.names), None)
-
-
-def _options(command: CommandEntry, root: CommandEntry) -> list[OptionEntry]:
-    """A command's own options, then those of every command."""
-    return root.options if command is root else [*command.options, *root.options]
-
-
-def _value_kind(line: ParsedLine, current: str, root: CommandEntry) -> tuple[str, str | list[str] | None]:
+def _value_kind(line: ParsedLine, current: str) -> tuple[str, str | list[str] | None]:
     """The part of the word before the value, and the kind of the value: None for a command or an option."""
     if line.awaiting:
         return "", line.awaiting.value
     if current.startswith("-") and not line.options_ended:
         name, equals, _ = current.partition("=")
-        option = _option(name, line.command, root) if equals else None
+        option = line.command.option(name) if equals else None
         return (f"{name}=", option.value) if option else ("", None)
     return "", line.command.argument if line.command.many or not line.arguments else None
 
 
-def _commands_and_options(line: ParsedLine, current: str, root: CommandEntry) -> list[Choice]:
+def _commands_and_options(line: ParsedLine, current: str) -> list[Choice]:
     command = line.command
     if command.commands and not current.startswith("-"):
         # Nothing can follow a mistyped command.
@@ -198,7 +183,7 @@ def _commands_and_options(line: ParsedLine, current: str, root: CommandEntry) ->
         return []
     return [
         Choice(name, one.help)
-        for one in _options(command, root)
+        for one in command.options
         if one.many or one.name not in line.options
         for name in one.names
         if name.startswith("--")
@@ -262,13 +247,13 @@ def live_ids(options: Mapping[str, str], environ: Mapping[str, str], seconds: fl
     settings = app.settings
     if not (settings.base_url or settings.demo):
         return []
-    cache = IdCache(environ, [settings.origin or "demo", settings.user, settings.profile])
-    found = cache.read(time.time())
+    owner = [settings.origin or "demo", settings.user, settings.profile]
+    found = read_cache(environ, owner, time.time())
     if found is None:
         found = _fetch(app, seconds)
         if found is None:
             return []
-        cache.write(found, time.time())
+        write_cache(environ, owner, found, time.time())
     return found
 
 
@@ -306,42 +291,37 @@ def _described(session: "Session") -> Choice:
     return Choice(session.id, plain(" ".join([session.state or "", *session.nicknames(Role.CUSTOMER)])))
 
 
-class IdCache:
-    """The ids of the last completion, on disk for some seconds; `owner` is origin, user and profile."""
+def read_cache(environ: Mapping[str, str], owner: Sequence[str | None], now: float) -> list[Choice] | None:
+    """The ids of the last completion, None where they are too old, of another owner, or unreadable.
 
-    def __init__(self, environ: Mapping[str, str], owner: Sequence[str | None]) -> None:
-        self._path = _cache_path(environ)
-        self._owner = list(owner)
+    `owner` is origin, user and profile; `now` in seconds since 1970.
+    """
+    path = _cache_path(environ)
+    with suppress(OSError, ValueError, LookupError, TypeError):
+        entry = json.loads(path.read_bytes() if path else b"{}")
+        if entry["owner"] == list(owner) and 0 <= now - entry["at"] < _CACHE_SECONDS:
+            return [Choice(str(value), str(description)) for value, description in entry["sessions"]]
+    return None
 
-    def read(self, now: float) -> list[Choice] | None:
-        """This owner's ids, None where they are too old or unreadable; `now` in seconds since 1970."""
-        if self._path is None:
-            return None
-        try:
-            entry = json.loads(self._path.read_bytes())
-            if entry["owner"] == self._owner and 0 <= now - entry["at"] < _CACHE_SECONDS:
-                return [Choice(str(value), str(description)) for value, description in entry["sessions"]]
-        except (OSError, ValueError, LookupError, TypeError):
-            pass
-        return None
 
-    def write(self, found: Iterable[Choice], now: float) -> None:
-        """Replace the cached ids; a cache that can't be written is no error."""
-        if self._path is None:
-            return
-        from smscli.settings.files import replace_file
+def write_cache(
+    environ: Mapping[str, str], owner: Sequence[str | None], found: Iterable[Choice], now: float
+) -> None:
+    """Replace the cached ids; a cache that can't be written is no error."""
+    from smscli.settings.files import replace_file
 
-        entry = {"owner": self._owner, "at": now, "sessions": list(found)}
-        with suppress(OSError):
-            os.makedirs(self._path.parent, mode=0o700, exist_ok=True)
-            replace_file(self._path, json.dumps(entry))
+    path = _cache_path(environ)
+    with suppress(OSError):
+        if path is not None:
+            os.makedirs(path.parent, mode=0o700, exist_ok=True)
+            replace_file(path, json.dumps({"owner": owner, "at": now, "sessions": list(found)}))
 
 
 def clear_cache(environ: Mapping[str, str]) -> None:
     """Delete the cached ids."""
     path = _cache_path(environ)
-    if path is not None:
-        with suppress(OSError):
+    with suppress(OSError):
+        if path is not None:
             path.unlink()
 
 

@@ -26,20 +26,14 @@ def login(
     where no option gives them; an empty user prompts for a token. Everything but the secret is saved in the
     config file, with the options given.
     """
-    from_stdin = _only_one({BASIC: password_stdin, TOKEN: token_stdin})
+    if password_stdin and token_stdin:
+        raise UsageError(f"{BASIC.stdin_option} and {TOKEN.stdin_option} exclude each other")
+    from_stdin = BASIC if password_stdin else TOKEN if token_stdin else None
     _ = app.config.writable_path  # raises ConfigError before anything is asked for
     credential = _login_credential(app, from_stdin)
     name = app.connect(credential).me().name or credential.user or "the token's user"
     _store(app, credential)
     app.say(f"signed in to {app.host} as {name}, profile {app.settings.profile}")
-
-
-def _only_one(flags: dict[AuthScheme, bool]) -> AuthScheme | None:
-    """The sign-in method whose secret comes from standard input, if any."""
-    given = [scheme for scheme, is_given in flags.items() if is_given]
-    if len(given) > 1:
-        raise UsageError(f"{given[0].stdin_option} and {given[1].stdin_option} exclude each other")
-    return given[0] if given else None
 
 
 def _login_credential(app: AppContext, from_stdin: AuthScheme | None) -> Credential:

@@ -11,7 +11,16 @@ from pathlib import Path
 
 import pytest
 
-from smscli.completion import FILES, Choice, IdCache, clear_cache, complete, live_ids, plain
+from smscli.completion import (
+    FILES,
+    Choice,
+    clear_cache,
+    complete,
+    live_ids,
+    plain,
+    read_cache,
+    write_cache,
+)
 from tests.server.options import Options
 from tests.server.server import FakeServer
 from tests.support import completion_table
@@ -191,23 +200,22 @@ def test_ids_are_cached_for_ten_seconds(server: FakeServer, environ: dict[str, s
     assert live_ids({}, environ, 30.0) == found
     assert [path for _, path, _ in server.requests] == ["/api/v2/me/smsessions?fields=*"]
 
-    cache = IdCache(environ, [server.url, "demo", None])
-    now = time.time()
-    cache.write(found, now)
-    assert [cache.read(now + 9.9), cache.read(now + 10), cache.read(now - 1)] == [found, None, None]
+    owner, now = [server.url, "demo", None], time.time()
+    write_cache(environ, owner, found, now)
+    assert [read_cache(environ, owner, now + later) for later in (9.9, 10, -1)] == [found, None, None]
 
 
 def test_cached_ids_belong_to_one_server_user_and_profile(home: dict[str, str]) -> None:
-    IdCache(home, ["https://a.example:443", "robin", "work"]).write([FIRST], 1000.0)
+    write_cache(home, ["https://a.example:443", "robin", "work"], [FIRST], 1000.0)
 
-    assert IdCache(home, ["https://a.example:443", "robin", "work"]).read(1000.0) == [FIRST]
-    assert IdCache(home, ["https://b.example:443", "robin", "work"]).read(1000.0) is None
-    assert IdCache(home, ["https://a.example:443", "sasha", "work"]).read(1000.0) is None
-    assert IdCache(home, ["https://a.example:443", "robin", None]).read(1000.0) is None
+    assert read_cache(home, ["https://a.example:443", "robin", "work"], 1000.0) == [FIRST]
+    assert read_cache(home, ["https://b.example:443", "robin", "work"], 1000.0) is None
+    assert read_cache(home, ["https://a.example:443", "sasha", "work"], 1000.0) is None
+    assert read_cache(home, ["https://a.example:443", "robin", None], 1000.0) is None
 
 
 def test_the_id_cache_is_private(home: dict[str, str]) -> None:
-    IdCache(home, ["demo", None, None]).write([FIRST], 1000.0)
+    write_cache(home, ["demo", None, None], [FIRST], 1000.0)
 
     file = Path(home["HOME"], ".cache", "smscli", "sessions.json")
     modes = [stat.S_IMODE(path.stat().st_mode) for path in (file, file.parent)]
@@ -223,11 +231,10 @@ def test_the_id_cache_is_private(home: dict[str, str]) -> None:
      '{"owner": ["demo", null, null], "at": 1000, "sessions": [1]}'],
 )  # fmt: skip
 def test_a_broken_id_cache_is_ignored(content: str, home: dict[str, str]) -> None:
-    cache = IdCache(home, ["demo", None, None])
-    cache.write([FIRST], 1000.0)
+    write_cache(home, ["demo", None, None], [FIRST], 1000.0)
     Path(home["HOME"], ".cache", "smscli", "sessions.json").write_text(content)
 
-    assert cache.read(1000.0) is None
+    assert read_cache(home, ["demo", None, None], 1000.0) is None
 
 
 def test_an_id_cache_that_cannot_be_written_is_no_error(server: FakeServer, environ: dict[str, str]) -> None:
