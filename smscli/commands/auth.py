@@ -1,6 +1,7 @@
 """`smscli auth`: sign in to a server, sign out, and show the state of both."""
 
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 
 from smscli.commands import options as opt
@@ -56,14 +57,14 @@ def _prompt(app: AppContext, what: str, option: str, from_stdin: AuthScheme | No
     if from_stdin or not _can_prompt(app):
         raise UsageError(f"auth login needs {option} without a terminal to prompt on")
     app.terminal.ask(f"{what}: ")
-    name = what.partition(" (")[0]
-    try:
-        answer = sys.stdin.readline()
-    except UnicodeDecodeError as error:
-        raise _undecodable(name) from error
-    if not answer:
-        raise _on_new_line(app, _missing(name))
-    return answer.strip()
+    return _answer(app, what.partition(" (")[0], _read_line).strip()
+
+
+def _read_line() -> str:
+    line = sys.stdin.readline()
+    if not line:
+        raise EOFError
+    return line
 
 
 def _secret_from_prompt(app: AppContext, scheme: AuthScheme) -> str:
@@ -71,27 +72,19 @@ def _secret_from_prompt(app: AppContext, scheme: AuthScheme) -> str:
 
     if not _can_prompt(app):
         raise UsageError(f"auth login needs {scheme.stdin_option} without a terminal to prompt on")
+    return _answer(app, scheme.secret_name, lambda: getpass.getpass(scheme.prompt))
+
+
+def _answer(app: AppContext, what: str, read: Callable[[], str]) -> str:
+    """The answer to a prompt. AuthError where there is none, or one that can't be decoded."""
     try:
-        return getpass.getpass(scheme.prompt)
-    except EOFError as error:
-        raise _on_new_line(app, _missing(scheme.secret_name)) from error
-    except UnicodeDecodeError:
+        return read()
+    except (EOFError, UnicodeDecodeError) as error:
+        app.terminal.ask("\n")
+        if isinstance(error, EOFError):
+            raise AuthError(f"no {what} was given") from error
         # Not chained: its text contains what was typed.
-        raise _on_new_line(app, _undecodable(scheme.secret_name)) from None
-
-
-def _on_new_line(app: AppContext, error: AuthError) -> AuthError:
-    """The error, after ending the line of the prompt."""
-    app.terminal.ask("\n")
-    return error
-
-
-def _missing(what: str) -> AuthError:
-    return AuthError(f"no {what} was given")
-
-
-def _undecodable(what: str) -> AuthError:
-    return AuthError(f"the {what} is not in the terminal's encoding")
+        raise AuthError(f"the {what} is not in the terminal's encoding") from None
 
 
 def _can_prompt(app: AppContext) -> bool:
