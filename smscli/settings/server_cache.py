@@ -22,7 +22,7 @@ class ServerInfo(NamedTuple):
 
 
 class ServerCache:
-    """The cached facts, read on first use; no method raises an OSError. Without a `path` nothing is kept.
+    """The cached facts; no method raises an OSError. Without a `path` nothing is kept.
 
     `debug` gets one line per problem.
     """
@@ -30,7 +30,6 @@ class ServerCache:
     def __init__(self, path: Path | None, debug: Callable[[str], None]) -> None:
         self._path = path
         self._debug = debug
-        self._known: dict[str, ServerInfo] = {}
 
     @classmethod
     def load(cls, environ: Mapping[str, str], debug: Callable[[str], None]) -> "ServerCache":
@@ -40,30 +39,23 @@ class ServerCache:
 
     def get(self, origin: str) -> ServerInfo:
         """What is known about a server; `origin` as in `https://gws.example.com:443`."""
-        if origin not in self._known:
-            entry = _entry(self._read(), origin)
-            spelling, trusted = entry.get("spelling"), entry.get("pushTrusted") is True
-            self._known[origin] = ServerInfo(spelling if isinstance(spelling, str) else None, trusted)
-        return self._known[origin]
+        return _info(_entry(self._read(), origin))
 
     def update(self, origin: str, *, spelling: str | None = None, trusted: bool | None = None) -> None:
         """Store the given facts; the file is written only if one of them changes."""
-        known = self.get(origin)
+        document = self._read()
+        entry = _entry(document, origin)
+        known = _info(entry)
         changes: _Document = {}
         if spelling not in (None, known.spelling):
             changes["spelling"] = spelling
-            known = known._replace(spelling=spelling)
         if trusted not in (None, known.trusted):
             changes["pushTrusted"] = trusted
-            known = known._replace(trusted=bool(trusted))
         if changes:
-            self._known[origin] = known
-            document = self._read()
-            self._write({**document, origin: {**_entry(document, origin), **changes}})
+            self._write({**document, origin: {**entry, **changes}})
 
     def remove(self, origin: str) -> None:
         """Forget a server."""
-        self._known.pop(origin, None)
         document = self._read()
         if document.pop(origin, None) is not None:
             self._write(document)
@@ -101,3 +93,8 @@ class ServerCache:
 def _entry(document: _Document, origin: str) -> _Document:
     entry = document.get(origin)
     return entry if isinstance(entry, dict) else {}
+
+
+def _info(entry: _Document) -> ServerInfo:
+    spelling, trusted = entry.get("spelling"), entry.get("pushTrusted") is True
+    return ServerInfo(spelling if isinstance(spelling, str) else None, trusted)

