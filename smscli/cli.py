@@ -26,17 +26,14 @@ _READER_GONE = 141
 
 def _write_help(command: Any, ctx: Any, formatter: Any) -> None:
     """Write the arguments and options of a command, global options last."""
-    sections: dict[str, list[tuple[str, str]]] = {
-        "Arguments": [],
-        "Options": [],
-        "Global options": [],
-    }
+    titles = ("Arguments", "Options", "Global options")
+    sections: dict[str, list[tuple[str, str]]] = {title: [] for title in titles}
     for parameter in command.get_params(ctx):
-        record = parameter.get_help_record(ctx)
-        is_argument = parameter.param_type_name == "argument"
-        title = "Arguments" if is_argument else "Options"
-        if record is not None:
-            sections["Global options" if parameter.name in _GLOBAL_NAMES else title].append(record)
+        title = "Arguments" if parameter.param_type_name == "argument" else "Options"
+        if parameter.name in _GLOBAL_NAMES:
+            title = "Global options"
+        if record := parameter.get_help_record(ctx):
+            sections[title].append(record)
     for title, records in sections.items():
         if records:
             with formatter.section(title):

@@ -204,10 +204,9 @@ def status(app: AppContext, json: opt.JsonOption = False) -> None:
         found |= {"user": credential.user, "secretSource": credential.source}
         app.client.me()
         found["accepted"] = True
-    except AuthError as error:
-        found["accepted"] = False if found["secretSource"] else None
-        problem = error
     except SmscliError as error:
+        if isinstance(error, AuthError) and found["secretSource"]:
+            found["accepted"] = False
         problem = error
     app.terminal.write(output_format(app.terminal, json=json).pairs(found))
     if problem:
