@@ -32,15 +32,15 @@ _DOWN = frozenset(
     {"disconnected", "down", "failed", "inactive", "offline", "stopped", "unavailable", "unknown"}
 )
 _PAGE = 500
-# With fewer messages a server that ignores `startIndex` or `count` can't be words from one that obeys.
-_ENOUGH = 3
-_SESSIONS_TRIED = 5
-_FAREWELL = 1.0
-_MOST_WORDS = 8
+# With fewer messages a server that ignores `startIndex` or `count` can't be told from one that obeys.
+_MIN_MESSAGES = 3
+_MAX_SESSIONS = 5
+_DISCONNECT_SECONDS = 1.0
+_MAX_ITEMS = 8
 _ASK = "ask whoever runs the server"
-_REPORT = f"try again; if it stays so, {_ASK}: --debug names the requests"
-_NO_MATTER = "no matter while sessions and messages can be read"
-_POLLS = "without push `smscli tail` asks the server again and again: see --interval"
+_REPORT = f"try again; if it fails again, {_ASK}: --debug names the requests"
+_OPTIONAL = "not needed while sessions and messages can be read"
+_POLLS = "without push `smscli tail` polls the server: see --interval"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +81,9 @@ class Sample:
 
 
 def doctor(app: AppContext, json: JsonOption = False) -> None:
-    """Find out what works here, and what to do about the rest.
+    """Check configuration, connection and server, with a next step for each problem.
 
-    Looks at the configuration, the way to the server, the sign-in, and at how the server words what it sends.
+    Covers configuration, secret, proxy, TLS, sign-in, and the layout of the server's responses.
     """
     checkup = Checkup(app)
     form = output_format(app.terminal, json=json)
@@ -191,13 +191,13 @@ class Checkup:
             services = self._app.client.services()
         except SmscliError as error:
             return _unread(f"can't be read: {error.message}")
-        said = [one.status or "nothing" for one in services if (one.type or "").casefold() == _MEDIA]
-        words = {status.casefold() for status in said}
+        statuses = [one.status or "nothing" for one in services if (one.type or "").casefold() == _MEDIA]
+        words = {status.casefold() for status in statuses}
         if words & _UP:
             return Finding("Media is up")
-        if not said:
+        if not statuses:
             return Finding("the server lists no Media service, which SMS needs", _ASK, "warn")
-        finding = f"Media is said to be: {_first_few(said)}"
+        finding = f"Media has the status: {_first_few(statuses)}"
         if words <= _DOWN:
             raise ServerError(finding, hint=f"SMS needs the Media service: {_ASK}")
         return Finding(finding, "SMS needs the Media service to be up", "warn")
@@ -210,16 +210,16 @@ class Checkup:
         self._listing = listing
         collections = [envelopes.collection_of(one.uri) for one in listing.sessions if one.uri]
         spelled = list(dict.fromkeys(one for one in collections if one))
-        words = [
+        parts = [
             f"{_counted(len(listing.sessions), 'session')} at me/{client.spelling}",
             client.transport.mask_secrets(envelopes.of_sessions(document)),
             *([client.transport.mask_secrets(f"uris say {_first_few(spelled)}")] if spelled else []),
         ]
         if listing.uris_only:
             hint = "without fields a session has no more than its id"
-            return Finding("; ".join([*words, "fields ignored"]), hint, "warn")
+            return Finding("; ".join([*parts, "fields ignored"]), hint, "warn")
         obeyed = "fields obeyed" if listing.sessions else "fields not tried: no session"
-        return Finding("; ".join([*words, obeyed]))
+        return Finding("; ".join([*parts, obeyed]))
 
     def messages(self) -> Finding:
         sample = self._sampled(self._listing.sessions if self._listing else ())
@@ -229,21 +229,21 @@ class Checkup:
         times, unread = _times(sample.messages)
         numbers = f"indices from {sample.orders[0]}" if sample.orders else "no indices"
         count = _counted(len(sample.messages), "message")
-        words = "; ".join([f"{count} of {sample.session_id}", sample.shape, numbers, window, times])
+        text = "; ".join([f"{count} of {sample.session_id}", sample.shape, numbers, window, times])
         if ignored:
-            return Finding(words, "logs are read whole instead, which takes longer", "warn")
-        return Finding(words, unread, "warn") if unread else Finding(words)
+            return Finding(text, "logs are read whole instead, which takes longer", "warn")
+        return Finding(text, unread, "warn") if unread else Finding(text)
 
     def _sampled(self, sessions: Sequence[Session]) -> Sample | None:
         """The first log that is long enough, else the longest of a few."""
         best: Sample | None = None
-        for session in sessions[:_SESSIONS_TRIED]:
+        for session in sessions[:_MAX_SESSIONS]:
             # A session that ended after it was listed tells nothing about the server.
             with suppress(NotFound):
                 sample = self._read(session.id)
                 if sample.messages and (best is None or len(sample.messages) > len(best.messages)):
                     best = sample
-                if len(sample.orders) >= _ENOUGH:
+                if len(sample.orders) >= _MIN_MESSAGES:
                     return sample
         return best
 
@@ -256,7 +256,7 @@ class Checkup:
         if not sample.messages:
             return sample
         sample.shape = client.transport.mask_secrets(envelopes.of_messages(document))
-        if len(sample.orders) >= _ENOUGH:
+        if len(sample.orders) >= _MIN_MESSAGES:
             second = sample.orders[1]
             one = Sample(session_id, client.page(session_id, second, 1).messages)
             sample.start_obeyed = one.orders[:1] == [second]
@@ -279,15 +279,15 @@ class Checkup:
             return Finding(f"no push, at the {step}: {error}; {_csrf(transport)}", _POLLS, "warn")
         finally:
             with suppress(SmscliError):
-                bayeux.disconnect(transport, _FAREWELL)
+                bayeux.disconnect(transport, _DISCONNECT_SECONDS)
         topics = f" to {', '.join(bayeux.topics)}" if bayeux.topics else ""
         return Finding(f"handshake, subscription{topics} and connect accepted; {_csrf(transport)}")
 
 
 CHECKS = (
-    Check("configuration", (), Checkup.configuration, "mend it, or give --url"),
+    Check("configuration", (), Checkup.configuration, "correct it, or give --url"),
     Check("secret", ("configuration",), Checkup.secret, "sign in: `smscli auth login`"),
-    Check("proxy", ("configuration",), Checkup.proxy, "mend it, or name the server in NO_PROXY"),
+    Check("proxy", ("configuration",), Checkup.proxy, "correct it, or name the server in NO_PROXY"),
     Check(
         "name and TLS",
         ("configuration", "secret", "proxy"),
@@ -314,16 +314,16 @@ def _unchecked(why: str, hint: str | None = None) -> Finding:
 
 def _unread(text: str) -> Finding:
     """A warning for a check that only helps to explain failures."""
-    return Finding(text, _NO_MATTER, "warn")
+    return Finding(text, _OPTIONAL, "warn")
 
 
 def _counted(number: int, what: str) -> str:
     return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
-def _first_few(words: Sequence[str]) -> str:
+def _first_few(items: Sequence[str]) -> str:
     """The first few words: a faulty server could send thousands."""
-    return ", ".join(words[:_MOST_WORDS]) + (", ..." if len(words) > _MOST_WORDS else "")
+    return ", ".join(items[:_MAX_ITEMS]) + (", ..." if len(items) > _MAX_ITEMS else "")
 
 
 def _csrf(transport: "Transport") -> str:

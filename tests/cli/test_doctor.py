@@ -29,10 +29,10 @@ NO_COMETD = (
     "at http://{place}/api/v2/notifications"
 )
 NO_CSRF = "no CSRF token is in use"
-POLLS = "without push `smscli tail` asks the server again and again: see --interval"
+POLLS = "without push `smscli tail` polls the server: see --interval"
 ASK = "ask whoever runs the server"
-REPORT = f"try again; if it stays so, {ASK}: --debug names the requests"
-NO_MATTER = "no matter while sessions and messages can be read"
+REPORT = f"try again; if it fails again, {ASK}: --debug names the requests"
+OPTIONAL = "not needed while sessions and messages can be read"
 OUTSIDE = "is the URL right, and is the server up? some are reached through a VPN only"
 
 NAMES = [
@@ -467,7 +467,7 @@ def test_what_only_explains_or_speeds_up_is_a_warning(
     outcome, said = faulty(smscli, kind, path_part)
     assert (outcome.code, outcome.err) == (0, "")
     assert [name for name in NAMES if said[name][0] != "ok"] == [check]
-    assert said[check][2] == (POLLS if check == "push" else NO_MATTER)
+    assert said[check][2] == (POLLS if check == "push" else OPTIONAL)
 
 
 @pytest.mark.slow
@@ -528,7 +528,7 @@ def test_a_proxy_that_is_none_stops_what_would_go_through_it(smscli: Smscli) -> 
     )
     lines = outcome.out.splitlines()
     told = "the proxy that HTTP_PROXY names is not an http:// or https:// address"
-    assert (outcome.code, lines[2]) == (1, f"proxy\tfail\t{told}\tmend it, or name the server in NO_PROXY")
+    assert (outcome.code, lines[2]) == (1, f"proxy\tfail\t{told}\tcorrect it, or name the server in NO_PROXY")
     assert lines[3] == "name and TLS\twarn\tnot checked: proxy failed\t"
 
 
@@ -555,7 +555,7 @@ def test_a_certificate_is_trusted_or_it_is_not(smscli: Smscli, authority: trustm
         refused = smscli("doctor", **given)
         place = f"localhost:{server.port}"
     assert trusted[3] == f"name and TLS\tok\t{place} answers, its certificate is trusted\t"
-    assert trusted[5] == f"features\twarn\tthe server lists no features\t{NO_MATTER}"
+    assert trusted[5] == f"features\twarn\tthe server lists no features\t{OPTIONAL}"
     assert refused.code == 3
     assert refused.out.splitlines()[3].endswith(
         "\tif it was issued by your own CA, name that: --ca-bundle FILE"
@@ -572,11 +572,11 @@ def test_a_certificate_is_trusted_or_it_is_not(smscli: Smscli, authority: trustm
         ),
         (
             [{"type": "Media", "status": "\x1b[31mHalf\n"}],
-            "services\twarn\tMedia is said to be: \\u{1B}[31mHalf\\n\tSMS needs the Media service to be up",
+            "services\twarn\tMedia has the status: \\u{1B}[31mHalf\\n\tSMS needs the Media service to be up",
         ),
         (
             [{"type": "Media"}],
-            "services\twarn\tMedia is said to be: nothing\tSMS needs the Media service to be up",
+            "services\twarn\tMedia has the status: nothing\tSMS needs the Media service to be up",
         ),
     ],
 )
