@@ -23,15 +23,13 @@ def demo(app: AppContext, port: PortOption = 8090) -> None:
             f"the demo server can't listen on port {port}: {error.strerror}",
             hint="choose another port with --port N",
         ) from error
-    try:
-        command = f"smscli --url {server.url} --user {server.user} tail --all"
-        lines = with_variable("SMSCLI_PASSWORD", server.password, command)
-        app.terminal.write(
-            f"demo server at {server.url}; Ctrl-C ends it\nin another terminal:\n"
-            + "".join(f"  {line}\n" for line in lines)
-        )
-        app.terminal.flush()
-        while True:
-            time.sleep(_WAIT_SECONDS)
-    finally:
-        server.close()
+    app.on_close(server.close)
+    command = f"smscli --url {server.url} --user {server.user} tail --all"
+    lines = with_variable("SMSCLI_PASSWORD", server.password, command)
+    app.terminal.write(
+        f"demo server at {server.url}; Ctrl-C ends it\nin another terminal:\n"
+        + "".join(f"  {line}\n" for line in lines)
+    )
+    app.terminal.flush()
+    while True:
+        time.sleep(_WAIT_SECONDS)

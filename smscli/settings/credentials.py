@@ -326,9 +326,12 @@ def decode_secret(line: bytes) -> str:
 
 
 def _started(command: Sequence[str]) -> subprocess.Popen[bytes]:
+    import shutil
+
     try:
         return subprocess.Popen(
-            _executable(command),
+            # Without the full path Windows finds `.exe` files only, not `.cmd`.
+            [shutil.which(command[0]) or command[0], *command[1:]],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -336,15 +339,6 @@ def _started(command: Sequence[str]) -> subprocess.Popen[bytes]:
         )
     except (OSError, ValueError) as error:
         raise _unusable(command, "can't be run") from error
-
-
-def _executable(command: Sequence[str]) -> Sequence[str]:
-    """The command by the full path of its program: Windows itself finds `.exe` files only, not `.cmd`."""
-    if sys.platform != "win32":
-        return command
-    import shutil
-
-    return [shutil.which(command[0]) or command[0], *command[1:]]
 
 
 def _unusable(command: Sequence[str], what: str) -> AuthError:
