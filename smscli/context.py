@@ -143,7 +143,7 @@ class AppContext:
         """What earlier runs found out about servers."""
         from smscli.settings.server_cache import ServerCache
 
-        return ServerCache.load(self.environ, self.debug if self.settings.debug else lambda line: None)
+        return ServerCache(self.environ, self.debug if self.settings.debug else lambda line: None)
 
     @property
     def server_info(self) -> "ServerInfo":

@@ -72,7 +72,7 @@ def _secret_from_prompt(app: AppContext, scheme: AuthScheme) -> str:
 
     if not _can_prompt(app):
         raise UsageError(f"auth login needs {scheme.stdin_option} without a terminal to prompt on")
-    return _answer(app, scheme.secret_name, lambda: getpass.getpass(scheme.prompt))
+    return _answer(app, scheme.secret_name, lambda: getpass.getpass(f"{scheme.secret_name}: "))
 
 
 def _answer(app: AppContext, what: str, read: Callable[[], str]) -> str:

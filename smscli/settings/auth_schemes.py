@@ -1,4 +1,4 @@
-"""Sign-in methods, one class each: header, keyring account, prompt, environment variable and option."""
+"""Sign-in methods, one class each: header, keyring account, environment variable and option."""
 
 from abc import ABC, abstractmethod
 from typing import ClassVar
@@ -9,10 +9,10 @@ from smscli.errors import AuthError
 class AuthScheme(ABC):
     """A way to sign in.
 
-    `name` is the profile's `auth`; `secret_name` says what the secret is; `variable` is the environment
-    variable that holds it, `stdin_option` the option of `auth login` that reads it from standard input.
-    With `needs_user` the secret belongs to a user; otherwise the user is only a label, and the secret is
-    stored under the profile's name.
+    `name` is the profile's `auth`; `secret_name` says what the secret is, in prompts and errors; `variable`
+    is the environment variable that holds it, `stdin_option` the option of `auth login` that reads it from
+    standard input. With `needs_user` the secret belongs to a user; otherwise the user is only a label, and
+    the secret is stored under the profile's name.
     """
 
     name: ClassVar[str]
@@ -28,10 +28,6 @@ class AuthScheme(ABC):
         """The keyring account of a secret, `USER@https://host:443`; None where a part of it is missing."""
         owner = user if self.needs_user else profile
         return f"{owner}@{origin}" if owner and origin else None
-
-    @property
-    def prompt(self) -> str:
-        return f"{self.secret_name}: "
 
     @abstractmethod
     def check(self, user: str | None, secret: str, source: str) -> None:

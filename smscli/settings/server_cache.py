@@ -6,7 +6,6 @@ Nothing depends on the file: one that can't be read or written is ignored, which
 import os
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from pathlib import Path
 from typing import NamedTuple
 
 from smscli.settings.files import app_folder, replace_file
@@ -22,20 +21,15 @@ class ServerInfo(NamedTuple):
 
 
 class ServerCache:
-    """The cached facts; no method raises an OSError. Without a `path` nothing is kept.
+    """The cached facts in the state folder; no method raises an OSError. Without a home nothing is kept.
 
     `debug` gets one line per problem.
     """
 
-    def __init__(self, path: Path | None, debug: Callable[[str], None]) -> None:
-        self._path = path
-        self._debug = debug
-
-    @classmethod
-    def load(cls, environ: Mapping[str, str], debug: Callable[[str], None]) -> "ServerCache":
-        """The cache in the state folder of this environment."""
+    def __init__(self, environ: Mapping[str, str], debug: Callable[[str], None]) -> None:
         folder = app_folder(environ, "state")
-        return cls(folder and folder / "state.json", debug)
+        self._path = folder and folder / "state.json"
+        self._debug = debug
 
     def get(self, origin: str) -> ServerInfo:
         """What is known about a server; `origin` as in `https://gws.example.com:443`."""

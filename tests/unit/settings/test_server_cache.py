@@ -26,7 +26,7 @@ class CacheFile:
         self.debug_lines: list[str] = []
 
     def cache(self) -> ServerCache:
-        return ServerCache.load(self.environ, self.debug_lines.append)
+        return ServerCache(self.environ, self.debug_lines.append)
 
     def write(self, text: str) -> None:
         self.path.parent.mkdir(exist_ok=True)
@@ -89,7 +89,7 @@ def test_a_spelling_gives_way_to_a_newer_one(file: CacheFile) -> None:
 
 
 def test_without_the_variable_the_file_is_in_the_usual_folder(tmp_path: Path) -> None:
-    ServerCache.load({"HOME": str(tmp_path)}, pytest.fail).update(WORK, trusted=True)
+    ServerCache({"HOME": str(tmp_path)}, pytest.fail).update(WORK, trusted=True)
     assert (tmp_path / ".local" / "state" / "smscli" / "state.json").exists()
 
 
