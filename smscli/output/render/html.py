@@ -13,7 +13,8 @@ from importlib.resources import files
 from itertools import groupby
 
 from smscli.model import VISIBLE_TO_ALL, Message, MessageType, Participant, Role, Session, role_of
-from smscli.output.render.layout import PersonColors, Span, duration, local_time, offset_words, shape
+from smscli.output.render.colors import person_number
+from smscli.output.render.layout import Span, duration, local_time, offset_words, shape
 from smscli.output.render.timeline import Drawing, Side, Timeline
 from smscli.output.render.wording import (
     NO_TIME,
@@ -71,7 +72,6 @@ class HtmlPage:
         self._many = many
         self._timeline = Timeline(session)
         self._clock = DayClock(zone)
-        self._colors = PersonColors(dict.fromkeys((*Role, None), _HUES))
         self._session: str | None = None
         self._speaker: Participant | None = None
 
@@ -182,7 +182,8 @@ class HtmlPage:
         if sender is None:
             return '<b class="o0">system</b>'
         name = _text(sender.person[1] or "unknown")
-        return f'<b class="{_side(sender)[0]}{self._colors(sender)}">{shape(sender.type, False)} {name}</b>'
+        number = person_number(sender, _HUES)
+        return f'<b class="{_side(sender)[0]}{number}">{shape(sender.type, False)} {name}</b>'
 
     def _drawn(self, drawing: Drawing) -> Iterator[str]:
         """The timeline: a lane for each side, its times, and what the shapes mean."""

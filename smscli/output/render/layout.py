@@ -2,20 +2,16 @@
 
 import re
 from bisect import bisect_left, bisect_right
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, tzinfo
 from functools import lru_cache
 from itertools import accumulate, groupby, pairwise
 from typing import NamedTuple, Protocol
-from zlib import crc32
 
-from smscli.model import Participant, Role, role_of
+from smscli.model import Role, role_of
 
 _WORDS = re.compile(" +|[^ ]+")
 _EMOJI_STYLE = "\ufe0f"
-# Bounds the memory for colours against a hostile server.
-_MAX_PEOPLE = 1000
 
 _SHAPES = {Role.CUSTOMER: "▶>", Role.AGENT: "◆*"}
 
@@ -188,26 +184,6 @@ def shape(kind: str | None, ascii: bool) -> str:
     """The shape of a participant's type, so that colour is not the only carrier."""
     role = role_of(kind)
     return (_SHAPES[role] if role else "■#")[ascii]
-
-
-class PersonColors:
-    """Numbers the colours of people: each person has the next one of their role; `sizes` tells how many there
-    are."""
-
-    def __init__(self, sizes: Mapping[Role | None, int]) -> None:
-        self._sizes = sizes
-        self._used: Counter[Role | None] = Counter()
-        self._numbers: dict[tuple[str | None, str | None], int] = {}
-
-    def __call__(self, sender: Participant) -> int:
-        """The number of the person's colour, from 0; always the same one."""
-        person, role = sender.person, sender.role
-        if person not in self._numbers:
-            if len(self._numbers) >= _MAX_PEOPLE:
-                return crc32(repr(person).encode()) % self._sizes[role]
-            self._numbers[person] = self._used[role] % self._sizes[role]
-            self._used[role] += 1
-        return self._numbers[person]
 
 
 def session_lines(session_id: str, width: int) -> list[str]:

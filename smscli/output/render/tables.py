@@ -4,8 +4,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, tzinfo
 from io import StringIO
 
-from smscli.model import VISIBLE_TO_ALL, Role, Session, role_of
+from smscli.model import VISIBLE_TO_ALL, Session, role_of
 from smscli.output.columns import DEFAULT_COLUMNS, Column
+from smscli.output.render.colors import role_style
 from smscli.output.render.layout import (
     PLAIN,
     Display,
@@ -31,8 +32,6 @@ _LEAST_CELLS = 10
 _NOTHING = "-"
 _MOST_NAMES = 6
 _PEOPLE_TITLES = ("who", "id", "messages", "typed", "joined", "left")
-# The families of the transcript: customers green to blue, agents yellow to red.
-_STYLES = {Role.CUSTOMER: "color(32)", Role.AGENT: "color(166)"}
 _ON_THE_CARD = frozenset(
     ("id", "state", "uri", "participants", "capabilities", "userData", "receivedDate", "comment")
 )
@@ -125,7 +124,7 @@ def column_title(column: Column, times: TimeFormatter) -> str:
 
 def column_style(column: Column) -> str:
     """The colour and weight of a column's values."""
-    return "bold" if column.is_id else _STYLES[column.role] if column.role else ""
+    return "bold" if column.is_id else role_style(column.role) if column.role else ""
 
 
 def column_text(session: Session, column: Column, times: TimeFormatter) -> str:

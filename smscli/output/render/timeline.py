@@ -11,6 +11,7 @@ from itertools import groupby
 from typing import NamedTuple
 
 from smscli.model import Message, Role, Session
+from smscli.output.render.colors import role_style
 from smscli.output.render.layout import (
     PLAIN,
     Display,
@@ -37,7 +38,6 @@ _ROLES = (Role.CUSTOMER, Role.AGENT, None)
 # The place of waiting among a slot's steps, after each side's typing.
 _WAITING = len(_ROLES)
 
-_STYLES = {Role.CUSTOMER: "color(32)", Role.AGENT: "color(166)", None: "color(98)"}
 _NAMES = {Role.CUSTOMER: "customer", Role.AGENT: "agents", None: "others"}
 # Each of them in shapes, then in ASCII; the height tells how much was said.
 _HEIGHTS = ("▂▄▆█", "|#")
@@ -235,7 +235,7 @@ def _time(milliseconds: int) -> datetime:
 
 
 def _ink(role: Role | None, display: Display) -> Paint:
-    return paint(_STYLES[role], display.color)
+    return paint(role_style(role), display.color)
 
 
 def _label(role: Role | None, display: Display, wide: bool) -> str:

@@ -8,13 +8,13 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, tzinfo
 from typing import NamedTuple
 
-from smscli.model import VISIBLE_TO_ALL, Message, MessageType, Participant, Role
+from smscli.model import VISIBLE_TO_ALL, Message, MessageType, Participant
+from smscli.output.render.colors import person_style
 from smscli.output.render.layout import (
     PLAIN,
     Display,
     NoWrap,
     Paint,
-    PersonColors,
     Piece,
     Span,
     cells,
@@ -30,12 +30,6 @@ from smscli.transcript.fold import Entry
 
 _TEXT = MessageType.TEXT.value
 
-# 256-colour numbers in the middle of the brightness scale: readable on black and on white. Customers are
-# green to blue, agents yellow to red, whoever else violet.
-_CUSTOMERS = (32, 29, 68, 30, 65, 31)
-_AGENTS = (166, 168, 136, 131, 167, 130)
-_OTHERS = (98, 133, 97)
-_FAMILIES = {Role.CUSTOMER: _CUSTOMERS, Role.AGENT: _AGENTS, None: _OTHERS}
 _DOTS = "·-"
 
 # Style of matches: a colour that no person has, or brackets that rarely occur in texts («these» are quotation
@@ -90,7 +84,6 @@ class TranscriptLines:
         self._layout = _layout(self._width, many)
         self._indent = " " * self._layout.indent
         self._labels: dict[Person | None, _Label] = {}
-        self._colors = PersonColors({role: len(family) for role, family in _FAMILIES.items()})
         self._session: str | None = None
         self._whose = ""
         self._clock = DayClock(zone)
@@ -243,7 +236,7 @@ class TranscriptLines:
         mark = dot
         if sender:
             mark, name = shape(sender.type, self._ascii), clean(sender.person[1] or "unknown")
-            ink = paint(f"color({_FAMILIES[sender.role][self._colors(sender)]})", self._color)
+            ink = paint(person_style(sender), self._color)
         label = f"{mark} {cut(name, layout.name, '..' if self._ascii else '…')}"
         blanks = layout.name + 2 - cells(label) if layout.padded else 0
         shown = f"{layout.gap}{ink(label)}{' ' * blanks}"

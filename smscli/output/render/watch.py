@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from smscli.model import Message, Session
 from smscli.output.columns import Column
+from smscli.output.render.colors import ALARM
 from smscli.output.render.layout import (
     PLAIN,
     Display,
@@ -32,8 +33,7 @@ _LEAST_CELLS = 7
 _MOST_BELOW = 3
 # With less room the last message has a line to itself.
 _MESSAGE_CELLS = 30
-_OVERDUE = "bold color(162)"
-_CHANGED = "bold color(136)"
+_CHANGED = "bold color(130)"
 
 
 class LiveRow(NamedTuple):
@@ -94,7 +94,7 @@ class LiveList:
         """How many sessions have no room, and how many wait there for too long."""
         overdue = sum(row.overdue for row in hidden)
         told = f", {overdue} waiting for too long" if overdue else ""
-        ink = self._ink(_OVERDUE if overdue else "dim")
+        ink = self._ink(ALARM if overdue else "dim")
         return ink(self._cut(f"{self._ellipsis} and {len(hidden)} more{told}", width))
 
     def _empty(self, why: str, width: int) -> list[str]:
@@ -161,7 +161,7 @@ class LiveList:
         if row.gone:
             return [self._ink("dim")] * (len(self._columns) + 3)
         chosen = [self._ink(column_style(one)) for one in self._columns]
-        return [self._ink(_CHANGED), *chosen, self._ink(_OVERDUE if row.overdue else ""), PLAIN]
+        return [self._ink(_CHANGED), *chosen, self._ink(ALARM if row.overdue else ""), PLAIN]
 
     def _stacked(self, row: LiveRow, values: Sequence[str], titles: Sequence[str], width: int) -> list[str]:
         """A small card: where there is no room for columns."""

@@ -226,8 +226,8 @@ def test_the_list_in_colour() -> None:
         SESSIONS[:1], "caption", Paper(color=True), columns=parse_columns("id,customer,agents")
     )
     assert "\x1b[1m0000Na9B26EF002G\x1b[0m" in table
-    assert "\x1b[38;5;32mPersonP" in table
-    assert "\x1b[38;5;166mAgent1" in table
+    assert "\x1b[38;5;28mPersonP" in table
+    assert "\x1b[38;5;130mAgent1" in table
     assert table.endswith("\x1b[2mcaption\x1b[0m\n")
 
 

@@ -78,8 +78,8 @@ def test_the_sides_have_the_colours_of_the_list() -> None:
     question = after(9, entry("Text", CUSTOMER, "Hello"))._replace(composing=3.0)
     picture = timeline(entry("ParticipantJoined", AGENT), question, after(15, entry("Text", AGENT, "Hi")))
     assert picture.picture(Paper(24, color=True), zone=UTC)[:2] == [
-        "  \x1b[38;5;32m▶\x1b[0m         \x1b[38;5;32m░░░░█\x1b[0m\x1b[2m·······\x1b[0m",
-        "  \x1b[38;5;166m◆\x1b[0m                    \x1b[38;5;166m█\x1b[0m",
+        "  \x1b[38;5;28m▶\x1b[0m         \x1b[38;5;28m░░░░█\x1b[0m\x1b[2m·······\x1b[0m",
+        "  \x1b[38;5;130m◆\x1b[0m                    \x1b[38;5;130m█\x1b[0m",
     ]
 
 

@@ -132,7 +132,7 @@ def test_an_empty_list_says_why() -> None:
 def test_who_waits_too_long_is_marked_in_colour_too() -> None:
     line = drawn(120, color=True)[2]
     assert "\x1b[1;38;5;162m! 2 min 30 s\x1b[0m" in line
-    assert "\x1b[1;38;5;136m●\x1b[0m" in line
+    assert "\x1b[1;38;5;130m●\x1b[0m" in line
 
 
 def test_strangers_words_are_shown_and_not_executed() -> None:
