@@ -118,9 +118,9 @@ _GLOBAL_NAMES = {*_GLOBAL, "help"}
 _FILTERS = tuple(inspect.signature(options.Filters).parameters.values())
 
 
-def with_global_options(function: Callable[..., None]) -> Callable[..., None]:
+def with_global_options(function: Callable[..., int | None]) -> Callable[..., int | None]:
     """`function(app, ...)` with the signature that typer reads: its own options, `Filters` expanded, then the
-    global options."""
+    global options. It returns an exit code; None is 0."""
     own = [one for one in inspect.signature(function).parameters.values() if one.name != "app"]
     filters = next((one.name for one in own if one.annotation is options.Filters), None)
     context = inspect.Parameter("ctx", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)
@@ -130,14 +130,15 @@ def with_global_options(function: Callable[..., None]) -> Callable[..., None]:
     ]
 
     @wraps(function)
-    def command(ctx: typer.Context, **values: Any) -> None:
+    def command(ctx: typer.Context, **values: Any) -> int | None:
         values.pop("version")
         ctx.obj.add_options(CliOptions(**{name: values.pop(name) for name in CliOptions._fields}))
         if filters:
             values[filters] = options.Filters(**{one.name: values.pop(one.name) for one in _FILTERS})
-        function(ctx.obj, **values)
+        code = function(ctx.obj, **values)
         if isinstance(ctx.command, CommandGroup) and ctx.invoked_subcommand is None:
             typer.echo(ctx.get_help())
+        return code
 
     typed: Any = command
     typed.__signature__ = inspect.Signature(parameters)

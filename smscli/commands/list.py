@@ -1,7 +1,7 @@
 """`smscli list`: the live sessions, once or kept on the screen."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -12,11 +12,14 @@ from smscli.context import AppContext
 from smscli.errors import UsageError
 from smscli.model import Listing, Session
 from smscli.output.columns import (
+    ACTIVITY_COLUMNS,
     COLUMNS,
     DEFAULT_COLUMNS,
     LIVE_COLUMNS,
-    WAITING,
+    LONGEST_WAIT_FIRST,
     Column,
+    ListedSession,
+    SessionTable,
     SortOrder,
     parse_columns,
     parse_order,
@@ -34,7 +37,7 @@ SortOption = Annotated[
     typer.Option(
         "--sort",
         metavar="KEY",
-        help=f"Sort by a column, descending with -KEY; with --watch also by {WAITING.name}.",
+        help="Sort by a column, descending with -KEY.",
     ),
 ]
 ColumnsOption = Annotated[
@@ -45,15 +48,32 @@ ColumnsOption = Annotated[
 
 @dataclass(frozen=True, slots=True)
 class ListQuery:
-    """Which sessions to show, in which order (None: the server's), with which columns."""
+    """Which sessions to show, in which order (None: the server's), with which columns. `waiting`: only those
+    whose customer has waited so many seconds."""
 
     columns: tuple[Column, ...]
     filter: "SessionFilter | None" = None
     order: SortOrder | None = None
+    waiting: float | None = None
 
-    def apply(self, sessions: Iterable[Session]) -> tuple[Session, ...]:
-        """The sessions that pass, in order."""
-        passed = tuple(one for one in sessions if self.filter is None or self.filter.passes(one))
+    @property
+    def needs_activity(self) -> bool:
+        """Whether the sessions' logs must be read."""
+        ordered = self.order is not None and self.order.column.of_activity
+        return ordered or self.waiting is not None or any(one.of_activity for one in self.columns)
+
+    def with_activity(self) -> "ListQuery":
+        """The same with the activity columns behind the chosen ones."""
+        added = tuple(one for one in ACTIVITY_COLUMNS if one not in self.columns)
+        return replace(self, columns=self.columns + added)
+
+    def select(self, sessions: Iterable[Session]) -> list[Session]:
+        """The sessions that pass the filters on what the list says of them."""
+        return [one for one in sessions if self.filter is None or self.filter.passes(one)]
+
+    def arrange(self, sessions: Iterable[ListedSession]) -> tuple[ListedSession, ...]:
+        """Those whose customers wait long enough, in order."""
+        passed = tuple(one for one in sessions if self.waiting is None or _waits(one) >= self.waiting)
         return self.order.sorted(passed) if self.order else passed
 
     def notices(self, sessions: Sequence[Session]) -> Iterator[str]:
@@ -64,6 +84,11 @@ class ListQuery:
         yield from _unmatched("--sort", [self.order.column] if self.order else [], sessions)
 
 
+def _waits(listed: ListedSession) -> float:
+    seconds = listed.activity.waiting_seconds if listed.activity else None
+    return -1.0 if seconds is None else seconds
+
+
 def list_(
     app: AppContext,
     json: opt.JsonOption = False,
@@ -72,6 +97,7 @@ def list_(
     customer: opt.CustomerOption = None,
     sort: SortOption = None,
     columns: ColumnsOption = None,
+    activity: opt.ActivityOption = False,
     watch: opt.WatchOption = False,
     waiting: opt.WaitingOption = None,
     interval: opt.IntervalOption = None,
@@ -79,50 +105,75 @@ def list_(
     redact: opt.RedactOption = False,
     utc: opt.UtcOption = False,
     tz: opt.TzOption = None,
-) -> None:
+) -> int:
     """List the live sessions and their participants.
 
-    A server shows the sessions of the signed-in user only. With --watch the list stays on the screen, with
-    who waits, who is typing and the last message.
+    A server shows the sessions of the signed-in user only. --activity reads their messages too: who waits,
+    who is typing, the last message. With --watch the list stays on the screen.
     """
     zone = opt.zone_option(utc, tz)
     form = output_format(app.terminal, json=json, jsonl=jsonl, zone=zone)
-    query = _query(state or (), customer, sort, columns, live=watch)
+    query = _query(state or (), customer, sort, columns, waiting, live=watch)
     seconds, pushed = opt.interval_seconds(interval), opt.uses_push(push)
     if watch:
         if json or jsonl:
             raise UsageError("--watch goes with neither --json nor --jsonl")
         from smscli.commands.watch import WatchOptions, watch_list
 
-        watch_list(app, WatchOptions(query, waiting, seconds, pushed, redact, zone))
-        return
-    _need_watch({"--waiting": waiting, "--interval": interval, "--push": push})
+        all_waits = replace(query, waiting=None)
+        watch_list(app, WatchOptions(all_waits, query.waiting, seconds, pushed, redact, zone))
+        return 0
+    _need_watch({"--interval": interval, "--push": push})
+    if activity:
+        query = query.with_activity()
     listing = app.client.sessions()
-    sessions = query.apply(listing.sessions)
-    if redact:
-        from smscli.transcript import redact as masking
+    selected = [ListedSession(one) for one in query.select(listing.sessions)]
+    failure = None
+    if query.needs_activity:
+        from smscli.commands.activity import read_sessions
 
-        # Masked after filtering and sorting: masked values are all alike.
-        sessions = tuple(map(masking.mask_session, sessions))
+        selected, failure = read_sessions(app, selected)
+    sessions = query.arrange(selected)
+    if redact:
+        # After filtering and sorting: masked values are all alike.
+        sessions = tuple(map(_masked, sessions))
     caption = f"SMS sessions of {app.user} at {app.host}"
-    app.terminal.write(form.sessions(sessions, query.columns, caption))
+    app.terminal.write(form.sessions(SessionTable(sessions, query.columns, caption, query.needs_activity)))
     notice_no_match(app, query.notices(listing.sessions), redact=redact)
     _notice_empty(app, listing, len(sessions))
+    return failure.exit_code if failure else 0
 
 
 def _query(
-    states: Sequence[str], customer: str | None, sort: str | None, columns: str | None, *, live: bool
+    states: Sequence[str],
+    customer: str | None,
+    sort: str | None,
+    columns: str | None,
+    waiting: str | None,
+    *,
+    live: bool,
 ) -> ListQuery:
-    filter = None
-    if states or customer is not None:
+    filter, seconds = None, None
+    if states or customer is not None or waiting is not None:
         from smscli.transcript import filters
 
         filter = filters.session_filter(states, customer)
-    return ListQuery(
-        parse_columns(columns) if columns is not None else LIVE_COLUMNS if live else DEFAULT_COLUMNS,
+        seconds = filters.duration("--waiting", waiting) if waiting is not None else None
+    default = LIVE_COLUMNS if live else DEFAULT_COLUMNS
+    query = ListQuery(
+        parse_columns(columns) if columns is not None else default,
         filter,
-        parse_order(sort, live=live) if sort is not None else None,
+        parse_order(sort) if sort is not None else LONGEST_WAIT_FIRST if live else None,
+        seconds,
     )
+    return query.with_activity() if live else query
+
+
+def _masked(one: ListedSession) -> ListedSession:
+    from smscli.transcript import redact
+
+    activity = redact.mask_activity(one.activity) if one.activity else None
+    return ListedSession(redact.mask_session(one.session), activity)
 
 
 def _unmatched(option: str, columns: Iterable[Column], sessions: Sequence[Session]) -> Iterator[str]:

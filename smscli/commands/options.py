@@ -91,6 +91,12 @@ PushOption = Annotated[
         "--push", metavar="auto|off", help="Use server push (CometD) if available: auto (default), off."
     ),
 ]
+ActivityOption = Annotated[
+    bool,
+    typer.Option(
+        "--activity", "-a", help="Read each session's messages: who waits, who is typing, the last message."
+    ),
+]
 WatchOption = Annotated[
     bool,
     typer.Option(
@@ -102,7 +108,8 @@ WaitingOption = Annotated[
     typer.Option(
         "--waiting",
         metavar="TIME",
-        help="Report customers who wait this long, such as 90s or 5m (list: with --watch).",
+        help="Customers who have waited this long, such as 90s or 5m: list shows only these, --watch and tail"
+        " report them.",
     ),
 ]
 StartIndexOption = Annotated[

@@ -1,12 +1,11 @@
 """`smscli show`: one session, its participants and its activity."""
 
+from smscli.commands.activity import SessionReader
 from smscli.commands.options import IdArgument, JsonOption, RedactOption, TzOption, UtcOption, zone_option
 from smscli.context import AppContext
 from smscli.errors import NotFound, did_you_mean
 from smscli.model import Session
 from smscli.output.formats import output_format
-from smscli.transcript.activity import Activity
-from smscli.transcript.fold import transcript_for
 
 
 def show(
@@ -31,17 +30,14 @@ def show(
         from smscli.transcript.redact import mask_session
 
         session = mask_session(session)
-    activity, timeline, transcript = Activity(session), Timeline(session), transcript_for("fold")()
+    reader, timeline = SessionReader(session), Timeline(session)
     for page in reads.messages(session.id):
         for message in page.messages:
-            activity.add(message)
             timeline.judge(message)
-            for entry in transcript.add(message):
-                activity.add_composing(entry.message.sender, entry.composing)
+            for entry in reader.add(message):
                 timeline.add(entry)
     now = app.server_time
-    typing = [one.participant for one in transcript.typing(now)]
-    summary = activity.summary(now, typing)
+    summary = reader.summary(now)
     end = None if session.ended else now
     app.terminal.write(
         form.session(session, summary, lambda: timeline.picture(app.terminal, zone=zone, now=end))

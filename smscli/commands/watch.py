@@ -1,10 +1,11 @@
 """`smscli list --watch`: a live list, redrawn in place, with the same feed as `tail`."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from math import inf
 
+from smscli.commands.activity import SessionReader
 from smscli.commands.list import ListQuery
 from smscli.commands.live import (
     Arrivals,
@@ -14,7 +15,6 @@ from smscli.commands.live import (
     WaitAlert,
     events,
     wait_and_refresh,
-    waiting_limit,
 )
 from smscli.commands.notices import no_live_sessions, none_matches, notice_no_match
 from smscli.context import AppContext
@@ -30,10 +30,10 @@ from smscli.model import (
     SessionEnded,
     SessionStarted,
 )
-from smscli.output.columns import WAITING
-from smscli.output.render.watch import FollowStatus, LiveList, LiveRow
+from smscli.output.columns import ListedSession
+from smscli.output.render.session_list import SessionRow
+from smscli.output.render.watch import FollowStatus, LiveList
 from smscli.transcript.activity import Activity
-from smscli.transcript.fold import transcript_for
 
 # Seconds for which a change is marked, and for which a session stays that has gone.
 _MARKED_SECONDS = 10.0
@@ -45,10 +45,10 @@ Mask = Callable[[Session], Session]
 
 @dataclass(frozen=True, slots=True)
 class WatchOptions:
-    """Which sessions to watch and how; `waiting` is for how long a customer may wait."""
+    """Which sessions to watch and how; `waiting` is for how many seconds a customer may wait."""
 
     query: ListQuery
-    waiting: str | None
+    waiting: float | None
     interval: float
     pushed: bool
     redact: bool
@@ -76,11 +76,10 @@ class WatchedSession:
     def __init__(self, session: Session, mask: Mask) -> None:
         self.session = session
         self.shown = mask(session)
-        self.activity = Activity(self.shown)
+        self._reader = SessionReader(self.shown)
         self.changed_at = -inf
         self.gone_at = inf
         self._mask = mask
-        self._drafts = transcript_for("fold")()
         self._is_read = False
 
     def listed(self, session: Session, now: float) -> None:
@@ -88,33 +87,30 @@ class WatchedSession:
             self.changed_at = now
             self.shown = self._mask(session)
         self.session, self.gone_at = session, inf
-        self.activity.session = self.shown
+        self._reader.activity.session = self.shown
 
     def read(self, read: NewMessages, now: float) -> None:
         for message in read.messages:
-            self.activity.add(message)
-            self._drafts.add(message)
+            self._reader.add(message)
         if not read.first and any(message.type in SAID_TYPES for message in read.messages):
             self.changed_at = now
         self._is_read = self._is_read or read.done
+
+    @property
+    def activity(self) -> Activity:
+        return self._reader.activity
 
     @property
     def may_wait(self) -> bool:
         """Whether the log has been read and the session is still listed."""
         return self._is_read and self.gone_at == inf
 
-    def row(self, now: float, at: datetime | None, overdue: bool) -> LiveRow:
+    def row(self, now: float, at: datetime | None, overdue: bool) -> SessionRow:
         """The row to draw; `at` is the server's clock."""
-        self._drafts.expire(at)
-        wait = self.activity.wait() if self.may_wait else None
-        return LiveRow(
-            self.shown,
-            wait.seconds(at) if wait else None,
-            overdue,
-            [*dict.fromkeys(one.participant.name for one in self._drafts.typing(at))],
-            self.activity.last_message,
-            now - self.changed_at < _MARKED_SECONDS,
-            self.gone_at < inf,
+        activity = self._reader.summary(at) if self._is_read else None
+        is_gone = self.gone_at < inf
+        return SessionRow(
+            ListedSession(self.shown, activity), overdue, now - self.changed_at < _MARKED_SECONDS, is_gone
         )
 
 
@@ -134,7 +130,7 @@ class ListWatcher:
         self._sessions: dict[str, WatchedSession] = {}
         self._reporter = StatusReporter(app)
         self._server_clock = ServerClock(app.clock)
-        self._alert = WaitAlert(app, waiting_limit(options.waiting), options.zone)
+        self._alert = WaitAlert(app, options.waiting, options.zone)
         whose = f"of {app.user} at {app.host}"
         self._draw = LiveList(app.terminal, whose, options.query.columns, options.zone)
         self._painted: tuple[object, ...] = ()
@@ -213,15 +209,15 @@ class ListWatcher:
             else []
         )
 
-    def _rows(self, now: float, at: datetime | None) -> list[LiveRow]:
+    def _rows(self, now: float, at: datetime | None) -> list[SessionRow]:
         """The sessions that match the filters, in order."""
         visible = [seen.session for seen in self._sessions.values() if now - seen.gone_at < _MARKED_SECONDS]
-        # Filtered and sorted before masking: masked values are all alike.
-        rows = [self._row(self._sessions[one.id], now, at) for one in self._query.apply(visible)]
-        order = self._query.order
-        return _by_waiting(rows, order.descending) if order and order.column is WAITING else rows
+        rows = {one.id: self._row(self._sessions[one.id], now, at) for one in self._query.select(visible)}
+        # Sorted by what is not masked: masked values are all alike.
+        sessions = [row.listed._replace(session=self._sessions[key].session) for key, row in rows.items()]
+        return [rows[one.session.id] for one in self._query.arrange(sessions)]
 
-    def _row(self, seen: WatchedSession, now: float, at: datetime | None) -> LiveRow:
+    def _row(self, seen: WatchedSession, now: float, at: datetime | None) -> SessionRow:
         overdue = seen.may_wait and self._alert.exceeded(seen.session.id, seen.activity, at)
         return seen.row(now, at, bool(overdue))
 
@@ -233,10 +229,3 @@ def _mask(redact: bool) -> Mask:
     from smscli.transcript import redact as masking
 
     return masking.mask_session
-
-
-def _by_waiting(rows: Sequence[LiveRow], descending: bool) -> list[LiveRow]:
-    """Sorted by the start of the wait, the longest first; those who don't wait follow in their order."""
-    waiting = [row for row in rows if row.waiting is not None]
-    waiting.sort(key=lambda row: row.waiting or 0.0, reverse=not descending)
-    return waiting + [row for row in rows if row.waiting is None]

@@ -182,7 +182,12 @@ class GwsClient:
         return response.value.messages, response.document
 
     def messages(
-        self, session_id: str, start: int = 1, *, on_wait: Callable[[], None] = lambda: None
+        self,
+        session_id: str,
+        start: int = 1,
+        *,
+        on_wait: Callable[[], None] = lambda: None,
+        prefetch: bool = True,
     ) -> Iterator[Page]:
         """A session's messages from index `start` on, page by page; only the first page can be empty.
 
@@ -197,11 +202,12 @@ class GwsClient:
         try:
             first = self._first_page(session_id, paging)
             yield Page(paging.merge(first.messages), first.at)
-            prefetcher.schedule(_next_windows(paging))
+            ahead = _MAX_PREFETCHED if prefetch else 0
+            prefetcher.schedule(_next_windows(paging, ahead))
             while not paging.done:
                 page = self._next_page(session_id, paging, prefetcher)
                 new = paging.merge(page.messages)
-                prefetcher.schedule(_next_windows(paging))
+                prefetcher.schedule(_next_windows(paging, ahead))
                 if new:
                     yield Page(new, page.at)
         finally:
@@ -450,8 +456,8 @@ class _PageFetcher:
         self._transport.close()
 
 
-def _next_windows(paging: Paging) -> list[PageWindow]:
-    return [PageWindow(*one) for one in paging.foreseen(_MAX_PREFETCHED)]
+def _next_windows(paging: Paging, most: int) -> list[PageWindow]:
+    return [PageWindow(*one) for one in paging.foreseen(most)]
 
 
 def _messages_path(spelling: str, session_id: str) -> str:

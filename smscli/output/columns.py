@@ -4,12 +4,15 @@ Options, completion, TSV, tables, the live list and sorting read this table.
 """
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from smscli.errors import UsageError
 from smscli.model import Role, Session, caseless
+from smscli.records import json_number
+
+if TYPE_CHECKING:
+    from smscli.transcript.activity import ActivitySummary
 
 SortKey = tuple[int, float, str]
 """Numbers sort before texts."""
@@ -17,6 +20,13 @@ SortKey = tuple[int, float, str]
 _USER_DATA = "userData."
 # Numbers in user data often come as strings (SMSAttachUserData page).
 _NUMBER = re.compile("-?[0-9]{1,30}([.][0-9]{1,30})?")
+
+
+class ListedSession(NamedTuple):
+    """A session of the list; `activity` is None where its log was not read."""
+
+    session: Session
+    activity: "ActivitySummary | None" = None
 
 
 def _text_key(value: object) -> SortKey | None:
@@ -36,34 +46,71 @@ def _user_data_key(value: object) -> SortKey | None:
     return (1, 0, caseless(value) if isinstance(value, str) else "") if value else None
 
 
+def _number_key(value: object) -> SortKey | None:
+    return (0, value, "") if isinstance(value, int | float) else None
+
+
 class Column(NamedTuple):
-    """One column. `value` returns a text, a time, a tuple of texts, for user data any JSON value, or None.
+    """One column. `value` returns a text, a time, a tuple of texts, a number, for user data any JSON value,
+    or None.
 
     `role`: the participants that the column names. Ids are copied by people and never folded or cut.
+    `of_activity`: the session's log must be read for it.
     """
 
     name: str
     title: str
-    value: Callable[[Session], object]
+    value: Callable[[ListedSession], object]
     key: Callable[[object], SortKey | None] = _text_key
     role: Role | None = None
     is_id: bool = False
     is_time: bool = False
+    of_activity: bool = False
+
+
+def _of_session(name: str, title: str, value: Callable[[Session], object], **more: Any) -> Column:
+    return Column(name, title, lambda listed: value(listed.session), **more)
+
+
+def _of_activity(name: str, title: str, value: "Callable[[ActivitySummary], object]", **more: Any) -> Column:
+    return Column(
+        name,
+        title,
+        lambda listed: value(listed.activity) if listed.activity else None,
+        of_activity=True,
+        **more,
+    )
 
 
 def _nicknames(session: Session, role: Role) -> tuple[str, ...]:
     return tuple(session.nicknames(role))
 
 
+def _last_words(activity: "ActivitySummary") -> str | None:
+    last = activity.last_message
+    return (last.text or last.url) if last else None
+
+
+WAITING = _of_activity("waiting", "waiting", lambda one: json_number(one.waiting_seconds), key=_number_key)
+"""Seconds for which a customer has been waiting."""
+
+LAST_MESSAGE = _of_activity("lastMessage", "last message", _last_words)
+"""Text or URL of the last message."""
+
 _ROWS = (
-    Column("id", "id", lambda session: session.id, is_id=True),
-    Column("state", "state", lambda session: session.state or None),
-    Column("customer", "customer", lambda session: _nicknames(session, Role.CUSTOMER), role=Role.CUSTOMER),
-    Column("agents", "agents", lambda session: _nicknames(session, Role.AGENT), role=Role.AGENT),
-    Column("receivedDate", "received", lambda session: session.received, is_time=True),
-    Column("uri", "uri", lambda session: session.uri or None),
-    Column("comment", "comment", lambda session: session.comment or None),
-    Column("capabilities", "capabilities", lambda session: session.capabilities),
+    _of_session("id", "id", lambda one: one.id, is_id=True),
+    _of_session("state", "state", lambda one: one.state or None),
+    _of_session("customer", "customer", lambda one: _nicknames(one, Role.CUSTOMER), role=Role.CUSTOMER),
+    _of_session("agents", "agents", lambda one: _nicknames(one, Role.AGENT), role=Role.AGENT),
+    _of_session("receivedDate", "received", lambda one: one.received, is_time=True),
+    _of_session("uri", "uri", lambda one: one.uri or None),
+    _of_session("comment", "comment", lambda one: one.comment or None),
+    _of_session("capabilities", "capabilities", lambda one: one.capabilities),
+    WAITING,
+    _of_activity("typing", "typing", lambda one: one.typing),
+    LAST_MESSAGE,
+    _of_activity("lastMessageAt", "last at", lambda one: one.last_message_at, is_time=True),
+    _of_activity("messages", "messages", lambda one: one.messages, key=_number_key),
 )
 COLUMNS = {column.name: column for column in _ROWS}
 """The columns beside `userData.KEY`, by name."""
@@ -72,10 +119,21 @@ DEFAULT_COLUMNS = tuple(COLUMNS[name] for name in ("id", "state", "customer", "a
 """The columns of a list without `--columns`."""
 
 LIVE_COLUMNS = DEFAULT_COLUMNS[:4]
-"""The same for `list --watch`, which adds waiting, typing and the last message."""
+"""The same for `list --watch`."""
 
-WAITING = Column("waiting", "waiting", lambda session: None)
-"""A sort key of `list --watch` only, which knows the value and sorts by it."""
+ACTIVITY_COLUMNS = tuple(COLUMNS[name] for name in ("waiting", "typing", "lastMessage"))
+"""The columns that `--activity` and `--watch` add."""
+
+
+class SessionTable(NamedTuple):
+    """The sessions to print, the columns to show of them, and a caption for people. `has_activity`: JSON has
+    the activity too."""
+
+    sessions: Sequence[ListedSession]
+    columns: Sequence[Column] = DEFAULT_COLUMNS
+    caption: str = ""
+    has_activity: bool = False
+
 
 _TITLES = frozenset(COLUMNS) | {column.title for column in _ROWS}
 
@@ -109,7 +167,7 @@ class SortOrder(NamedTuple):
     column: Column
     descending: bool = False
 
-    def sorted(self, sessions: Iterable[Session]) -> tuple[Session, ...]:
+    def sorted(self, sessions: Iterable[ListedSession]) -> tuple[ListedSession, ...]:
         """The sessions in this order: equal ones as they come, those without a value last."""
         keyed = [(self.column.key(self.column.value(session)), session) for session in sessions]
         filled = [(key, session) for key, session in keyed if key is not None]
@@ -118,19 +176,18 @@ class SortOrder(NamedTuple):
         return (*(session for _, session in filled), *empty)
 
 
+LONGEST_WAIT_FIRST = SortOrder(WAITING, descending=True)
+"""The order of the live list."""
+
+
 def parse_columns(text: str) -> tuple[Column, ...]:
     """The columns of `--columns`, comma-separated. UsageError."""
     return tuple(_column(name.strip()) for name in text.split(","))
 
 
-def parse_order(text: str, *, live: bool = False) -> SortOrder:
-    """The order of `--sort`: a column, descending with `-` before it; `live`: also `waiting`. UsageError."""
-    name, descending = text.removeprefix("-"), text.startswith("-")
-    if name.casefold() != WAITING.name:
-        return SortOrder(_column(name), descending)
-    if not live:
-        raise UsageError(f"--sort {WAITING.name} goes with --watch", hint="try `smscli list --watch`")
-    return SortOrder(WAITING, descending)
+def parse_order(text: str) -> SortOrder:
+    """The order of `--sort`: a column, descending with `-` before it. UsageError."""
+    return SortOrder(_column(text.removeprefix("-")), text.startswith("-"))
 
 
 def _column(name: str) -> Column:
@@ -150,4 +207,4 @@ def user_data_column(key: str) -> Column:
     """The column of a user-data key, titled with the key alone unless another column has that title."""
     name = _USER_DATA + key
     title = name if key in _TITLES else key
-    return Column(name, title, lambda session: _user_datum(session, key), _user_data_key)
+    return _of_session(name, title, lambda one: _user_datum(one, key), key=_user_data_key)

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from smscli.model import Json, Message, Session
-from smscli.output.columns import DEFAULT_COLUMNS, Column
+from smscli.output.columns import DEFAULT_COLUMNS, Column, ListedSession
 from smscli.records import MESSAGE_KEYS, compact_json, json_number, message_json, rfc3339, session_object
 from smscli.sanitize import pipe_joined, pipe_value
 
@@ -44,13 +44,13 @@ def entry_row(entry: "Entry") -> str:
     )
 
 
-def session_with_activity(session: Session, summary: "ActivitySummary") -> dict[str, object]:
-    """A session as a JSON object with its `activity`."""
-    return {**session_object(session), "activity": _activity(summary)}
+def session_with_activity(session: Session, summary: "ActivitySummary | None") -> dict[str, object]:
+    """A session as a JSON object with its `activity`, null where the log could not be read."""
+    return {**session_object(session), "activity": _activity(summary) if summary else None}
 
 
-def session_row(session: Session, columns: Sequence[Column] = DEFAULT_COLUMNS) -> str:
-    """The chosen columns of a session."""
+def session_row(session: ListedSession, columns: Sequence[Column] = DEFAULT_COLUMNS) -> str:
+    """The chosen columns of a session of the list."""
     return "\t".join(_cell(column.value(session)) for column in columns)
 
 

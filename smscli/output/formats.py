@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Generic, NamedTuple, Self, TypeVar
 
 from smscli.errors import UsageError
 from smscli.model import Session
-from smscli.output.columns import Column
+from smscli.output.columns import SessionTable
 from smscli.output.export import entry_json, entry_row, pair_rows, session_row, session_with_activity
 from smscli.output.terminal import Terminal
 from smscli.records import json_text, message_json, session_json
@@ -86,7 +86,7 @@ class OutputFormat(ABC):
         self._zone = zone
 
     @abstractmethod
-    def sessions(self, sessions: Sequence[Session], columns: Sequence[Column], caption: str) -> str:
+    def sessions(self, table: SessionTable) -> str:
         """The session list."""
 
     @abstractmethod
@@ -115,12 +115,10 @@ class OutputFormat(ABC):
 class TerminalFormat(OutputFormat):
     """Tables and a transcript for people."""
 
-    def sessions(self, sessions: Sequence[Session], columns: Sequence[Column], caption: str) -> str:
-        from smscli.output.render.tables import sessions_table
+    def sessions(self, table: SessionTable) -> str:
+        from smscli.output.render.session_list import sessions_table
 
-        if not sessions:
-            return ""
-        return sessions_table(sessions, caption, self._terminal, columns=columns, zone=self._zone)
+        return sessions_table(table, self._terminal, self._zone) if table.sessions else ""
 
     def session(
         self, session: Session, summary: "ActivitySummary", timeline: Callable[[], Sequence[str]]
@@ -158,8 +156,8 @@ class TerminalFormat(OutputFormat):
 class TsvFormat(OutputFormat):
     """Tab-separated lines for pipes, with fixed columns."""
 
-    def sessions(self, sessions: Sequence[Session], columns: Sequence[Column], caption: str) -> str:
-        return "".join(f"{session_row(session, columns)}\n" for session in sessions)
+    def sessions(self, table: SessionTable) -> str:
+        return "".join(f"{session_row(one, table.columns)}\n" for one in table.sessions)
 
     def session(
         self, session: Session, summary: "ActivitySummary", timeline: Callable[[], Sequence[str]]
@@ -186,8 +184,10 @@ class JsonFormat(OutputFormat):
     _end = ""
     _frame = _ARRAY
 
-    def sessions(self, sessions: Sequence[Session], columns: Sequence[Column], caption: str) -> str:
-        return self._joined(map(session_json, sessions))
+    def sessions(self, table: SessionTable) -> str:
+        if table.has_activity:
+            return self._joined(json_text(session_with_activity(*one)) for one in table.sessions)
+        return self._joined(session_json(one.session) for one in table.sessions)
 
     def session(
         self, session: Session, summary: "ActivitySummary", timeline: Callable[[], Sequence[str]]

@@ -11,6 +11,7 @@ from itertools import pairwise
 from operator import is_
 
 from smscli.model import Json, Listing, Message, Page, Participant, Reads, Session
+from smscli.transcript.activity import ActivitySummary
 from smscli.transcript.fold import ActiveTyping, Entry
 
 MASK = "***"
@@ -146,6 +147,15 @@ def mask_session(one: Session) -> Session:
     if same and all(map(is_, people, one.participants)):
         return one
     return replace(one, participants=people, user_data=user_data, comment=comment, sent=sent)
+
+
+def mask_activity(one: ActivitySummary) -> ActivitySummary:
+    """The activity with names and the last message masked."""
+    people = tuple(replace(person, nickname=_optional(person.nickname)) for person in one.participants)
+    wait = one.wait._replace(customer=_optional(one.wait.customer)) if one.wait else None
+    last = mask_message(one.last_message) if one.last_message else None
+    typing = tuple(map(mask_text, one.typing))
+    return replace(one, participants=people, wait=wait, typing=typing, last_message=last)
 
 
 def mask_page(one: Page) -> Page:

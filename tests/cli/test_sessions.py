@@ -75,11 +75,8 @@ def test_a_list_in_a_pipe_is_one_tab_separated_line_a_session(smscli: Smscli, se
 
 def test_a_list_on_a_terminal_is_a_table_that_says_whose_it_is(smscli: Smscli, server: FakeServer) -> None:
     table = (
-        "╭──────────────────┬──────────┬──────────┬────────┬──────────╮\n"
-        "│ id               │ state    │ customer │ agents │ received │\n"
-        "├──────────────────┼──────────┼──────────┼────────┼──────────┤\n"
-        "│ 0000Na9B26EF002G │ Chatting │ PersonP  │ Agent1 │          │\n"
-        "╰──────────────────┴──────────┴──────────┴────────┴──────────╯\n"
+        "id                state     customer  agents  received\n"
+        "0000Na9B26EF002G  Chatting  PersonP   Agent1\n"
         "SMS sessions of sample at 127.0.0.1\n"
     )
     assert sample(smscli, server, "list", tty=True, color="never") == (0, table, "")

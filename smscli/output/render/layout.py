@@ -78,6 +78,17 @@ def cut(text: str, width: int, ellipsis: str) -> str:
     return next(chop(text, width - len(ellipsis), width), "") + ellipsis if width > len(ellipsis) else ""
 
 
+def cut_middle(text: str, width: int, ellipsis: str) -> str:
+    """Like `cut`, with the ellipsis in the middle: the ends of phone numbers tell them apart."""
+    if cells(text) <= width:
+        return text
+    room = width - len(ellipsis)
+    if room < 2:
+        return cut(text, width, ellipsis)
+    head, tail = cut(text, room - room // 2, ""), cut(text[::-1], room // 2, "")[::-1]
+    return head + ellipsis + tail
+
+
 def chop(text: str, first: int, width: int) -> Iterator[str]:
     """Parts of `text` of at most `width` cells, the first of at most `first`; at least one character each."""
     start, used, room = 0, 0, first

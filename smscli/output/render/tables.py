@@ -1,12 +1,10 @@
-"""Tables and cards for people: the session list, one session, and pairs of a name and a value."""
+"""Tables and cards for people: one session, profiles, and pairs of a name and a value."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, tzinfo
 from io import StringIO
 
 from smscli.model import VISIBLE_TO_ALL, Session, role_of
-from smscli.output.columns import DEFAULT_COLUMNS, Column
-from smscli.output.render.colors import role_style
 from smscli.output.render.layout import (
     PLAIN,
     Display,
@@ -30,29 +28,10 @@ Pair = tuple[str, str]
 # A narrower column would break most words.
 _LEAST_CELLS = 10
 _NOTHING = "-"
-_MOST_NAMES = 6
 _PEOPLE_TITLES = ("who", "id", "messages", "typed", "joined", "left")
 _ON_THE_CARD = frozenset(
     ("id", "state", "uri", "participants", "capabilities", "userData", "receivedDate", "comment")
 )
-
-
-def sessions_table(
-    sessions: Sequence[Session],
-    caption: str,
-    display: Display,
-    *,
-    columns: Sequence[Column] = DEFAULT_COLUMNS,
-    zone: tzinfo | None = None,
-) -> str:
-    """The chosen columns of each session, `caption` below."""
-    times = TimeFormatter((session.received for session in sessions), zone)
-    titles = [column_title(column, times) for column in columns]
-    rows = [[column_text(session, column, times) for column in columns] for session in sessions]
-    whole = [place for place, column in enumerate(columns) if column.is_id]
-    below = fold([(clean(caption), paint("dim", display.color))], display.width, display.width)
-    styles = [column_style(column) for column in columns]
-    return _table(titles, rows, display, whole, styles) + "".join(f"{line}\n" for line in below)
 
 
 def session_card(
@@ -115,32 +94,6 @@ class TimeFormatter:
         """The time of day on the day of the first time, else date and time."""
         words = self.words(at)
         return words.removeprefix(f"{self._day} ") if self._day else words
-
-
-def column_title(column: Column, times: TimeFormatter) -> str:
-    """What stands above a column of the list."""
-    return f"{column.title} ({times.offset})" if column.is_time and times.offset else column.title
-
-
-def column_style(column: Column) -> str:
-    """The colour and weight of a column's values."""
-    return "bold" if column.is_id else role_style(column.role) if column.role else ""
-
-
-def column_text(session: Session, column: Column, times: TimeFormatter) -> str:
-    """What a session has in a column of the list, not yet cleaned."""
-    value = column.value(session)
-    if value is None or isinstance(value, datetime):
-        return times.words(value)
-    if isinstance(value, tuple):
-        return _some(value) if column.role else ", ".join(value)
-    return shown(value)
-
-
-def _some(nicknames: Sequence[str]) -> str:
-    """The first few nicknames, so that one session does not fill the screen."""
-    more = len(nicknames) - _MOST_NAMES
-    return ", ".join(nicknames[:_MOST_NAMES]) + (f" and {more} more" if more > 0 else "")
 
 
 def _card_heading(session: Session, times: TimeFormatter, display: Display) -> str:
@@ -240,7 +193,6 @@ def _table(
     rows: Sequence[Sequence[str]],
     display: Display,
     whole: Sequence[int],
-    styles: Sequence[str] = (),
 ) -> str:
     """A table, or a stack of small cards where there is no room for one.
 
@@ -251,7 +203,7 @@ def _table(
     least = [size if place in whole else min(size, _LEAST_CELLS) for place, size in enumerate(longest)]
     if sum(least) + 3 * len(titles) + 1 > display.width:
         return _stack(titles, rows, display, whole)
-    return _grid(titles, rows, display, whole, least, styles or [""] * len(titles))
+    return _grid(titles, rows, display, whole, least)
 
 
 def _grid(
@@ -260,7 +212,6 @@ def _grid(
     display: Display,
     whole: Sequence[int],
     least: Sequence[int],
-    styles: Sequence[str],
 ) -> str:
     """A table drawn by rich, each column at least so wide."""
     from rich import box
@@ -272,7 +223,6 @@ def _grid(
     for place, title in enumerate(titles):
         table.add_column(
             Text(clean(title)),
-            style=styles[place],
             min_width=least[place],
             no_wrap=place in whole,
             overflow="fold",

@@ -2,7 +2,7 @@
 
 from smscli.commands.list import ListQuery
 from smscli.model import Participant, Session
-from smscli.output.columns import DEFAULT_COLUMNS, parse_order
+from smscli.output.columns import DEFAULT_COLUMNS, ListedSession, parse_order
 from smscli.transcript.filters import SessionFilter
 
 
@@ -15,4 +15,7 @@ def test_filters_and_sorting_go_together() -> None:
         Session("S4", "Chatting", participants=(fig,)),
     ]
     query = ListQuery(DEFAULT_COLUMNS, SessionFilter(frozenset({"Chatting"}), "kiwi"), parse_order("-id"))
-    assert [one.id for one in query.apply(sessions)] == ["S3", "S1"]
+    assert [one.session.id for one in query.arrange(map(ListedSession, query.select(sessions)))] == [
+        "S3",
+        "S1",
+    ]

@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smscli.errors import UsageError
-from smscli.model import Json, Participant, Session
-from smscli.output.columns import COLUMNS, WAITING, SortOrder, parse_columns, parse_order
+from smscli.model import Json, Message, Participant, Session
+from smscli.output.columns import COLUMNS, ListedSession, SortOrder, parse_columns, parse_order
+from smscli.transcript.activity import ActivitySummary
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 
@@ -21,14 +22,16 @@ def session(
     customer: str | None = None,
     received: datetime | None = None,
     user_data: Json | None = None,
-) -> Session:
+    activity: ActivitySummary | None = None,
+) -> ListedSession:
     people = (Participant("Agent", "Ana", "A1"),)
     people += (Participant("Customer", customer, "C1"),) if customer else ()
-    return Session(name, state, participants=people, received=received, user_data=user_data or {})
+    session = Session(name, state, participants=people, received=received, user_data=user_data or {})
+    return ListedSession(session, activity)
 
 
-def ids(chosen: Sequence[Session]) -> list[str]:
-    return [one.id for one in chosen]
+def ids(chosen: Sequence[ListedSession]) -> list[str]:
+    return [one.session.id for one in chosen]
 
 
 LISTED = (
@@ -77,7 +80,7 @@ def test_any_user_data_can_be_sorted(values: list[object]) -> None:
     listed = [session(str(number), user_data={"K": value}) for number, value in enumerate(values)]
     ascending = parse_order("userData.K").sorted(listed)
     assert sorted(ids(ascending), key=int) == ids(listed)
-    empty = [one for one in listed if one.user_data["K"] in (None, "", [])]
+    empty = [one for one in listed if one.session.user_data["K"] in (None, "", [])]
     assert list(ascending[len(ascending) - len(empty) :]) == empty
     descending = parse_order("-userData.K").sorted(listed)
     assert list(descending[len(descending) - len(empty) :]) == empty
@@ -98,15 +101,41 @@ def test_a_sort_key_descends_with_a_dash() -> None:
     assert parse_order("customer") == SortOrder(COLUMNS["customer"], descending=False)
     column, descending = parse_order("-userData.-x")
     assert (column.name, descending) == ("userData.-x", True)
-    assert parse_order("-Waiting", live=True) == SortOrder(WAITING, descending=True)
 
 
-def test_only_a_live_list_is_sorted_by_waiting() -> None:
-    with pytest.raises(UsageError, match="--sort waiting goes with --watch"):
-        parse_order("waiting")
+def message(text: str | None, url: str | None = None) -> Message:
+    return Message("S1", 1, "Text", text=text, url=url)
 
 
-NAMES = "columns: id, state, customer, agents, receivedDate, uri, comment, capabilities, userData.KEY"
+WITH_ACTIVITY = (
+    session("S1", activity=ActivitySummary(3, (), None, NOON, None, 12.5, None, (), message("b"))),
+    session("S2"),
+    session("S3", activity=ActivitySummary(20, (), None, NOON - timedelta(1), None, 100.0, None, ("Ana",))),
+    session("S4", activity=ActivitySummary(0, (), last_message=message(None, "http://a"))),
+)
+
+
+@pytest.mark.parametrize(
+    ("key", "chosen"),
+    [
+        ("waiting", ["S1", "S3", "S2", "S4"]),
+        ("-Waiting", ["S3", "S1", "S2", "S4"]),
+        ("typing", ["S3", "S1", "S2", "S4"]),
+        ("lastMessage", ["S1", "S4", "S2", "S3"]),
+        ("lastMessageAt", ["S3", "S1", "S2", "S4"]),
+        ("-messages", ["S3", "S1", "S4", "S2"]),
+    ],
+)
+def test_sorting_by_activity_has_sessions_without_a_value_last(key: str, chosen: list[str]) -> None:
+    order = parse_order(key)
+    assert order.column.of_activity
+    assert ids(order.sorted(WITH_ACTIVITY)) == chosen
+
+
+NAMES = (
+    "columns: id, state, customer, agents, receivedDate, uri, comment, capabilities,"
+    " waiting, typing, lastMessage, lastMessageAt, messages, userData.KEY"
+)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from smscli.gws.decode import message_from_json, session_from_json
 from smscli.model import Message, Participant, Session
-from smscli.output.columns import parse_columns
+from smscli.output.columns import ListedSession, parse_columns
 from smscli.output.export import (
     entry_json,
     entry_row,
@@ -223,22 +224,40 @@ def test_a_session_with_its_activity() -> None:
     }
 
 
+def test_a_session_whose_log_was_not_read_has_no_activity() -> None:
+    assert session_with_activity(session_from_json(SESSION), None) == {**SESSION, "activity": None}
+
+
+def test_a_session_row_with_activity() -> None:
+    listed = ListedSession(Session("17"), replace(SUMMARY, waiting_seconds=12.0, typing=("Doe, J.", "Ana")))
+    columns = parse_columns("id,waiting,typing,lastMessage,lastMessageAt,messages")
+    assert session_row(listed, columns).split("\t") == [
+        "17",
+        "12",
+        "Doe\\, J.,Ana",
+        "https://a.example",
+        "",
+        "3",
+    ]
+    assert session_row(ListedSession(Session("17")), columns) == "17\t\t\t\t\t"
+
+
 def test_a_session_row_has_five_columns() -> None:
     session = session_from_json({**SESSION, "receivedDate": "2014-05-0511:08:45.000-0700"})
-    assert session_row(session).split("\t") == [
+    assert session_row(ListedSession(session)).split("\t") == [
         "0000Na9B26EF002G",
         "Chatting",
         "PersonP",
         "Agent1,Doe\\, J.",
         "2014-05-05T18:08:45.000Z",
     ]
-    assert session_row(Session("17")) == "17\t\t\t\t"
+    assert session_row(ListedSession(Session("17"))) == "17\t\t\t\t"
 
 
 def test_the_columns_of_a_session_row_can_be_chosen() -> None:
     session = session_from_json({**SESSION, "comment": "a\tb"})
     columns = parse_columns("userData.n,userData.nothing,userData.DispositionCode,comment,capabilities,uri")
-    assert session_row(session, columns).split("\t") == [
+    assert session_row(ListedSession(session), columns).split("\t") == [
         "7",
         "",
         "Sold",

@@ -6,7 +6,7 @@ import pytest
 
 from smscli.errors import UsageError
 from smscli.model import Message, Participant, Session
-from smscli.output.columns import parse_columns
+from smscli.output.columns import ListedSession, SessionTable, parse_columns
 from smscli.output.formats import Frame, OutputFormat, RecordWriter, output_format
 from smscli.output.terminal import CapturedTerminal, Terminal
 from smscli.transcript.filters import SelectedEntry
@@ -14,7 +14,10 @@ from smscli.transcript.fold import Entry
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 MIKA = Participant("Customer", "Mika", "C1")
-SESSIONS = [Session("S1", "Chatting", participants=(MIKA,)), Session("S2", "Invited")]
+SESSIONS = [
+    ListedSession(Session("S1", "Chatting", participants=(MIKA,))),
+    ListedSession(Session("S2", "Invited")),
+]
 PROFILES = [
     {"name": "default", "url": "https://gws.example.com", "user": None, "default": True},
     {"name": "b", "url": None, "user": "maja", "default": False},
@@ -41,8 +44,7 @@ def said(text: str) -> SelectedEntry:
         ("tsv", "S1\tMika\nS2\t\n"),
         (
             "terminal",
-            "╭────┬──────────╮\n│ id │ customer │\n├────┼──────────┤\n"
-            "│ S1 │ Mika     │\n│ S2 │          │\n╰────┴──────────╯\nmine\n",
+            "id  customer\nS1  Mika\nS2\nmine\n",
         ),
         (
             "json",
@@ -57,12 +59,12 @@ def said(text: str) -> SelectedEntry:
     ],
 )
 def test_a_session_list(name: str, text: str) -> None:
-    assert form(name)[0].sessions(SESSIONS, parse_columns("id,customer"), "mine") == text
+    assert form(name)[0].sessions(SessionTable(SESSIONS, parse_columns("id,customer"), "mine")) == text
 
 
 @pytest.mark.parametrize(("name", "text"), [("tsv", ""), ("terminal", ""), ("json", "[]\n"), ("jsonl", "")])
 def test_an_empty_list(name: str, text: str) -> None:
-    assert form(name)[0].sessions([], parse_columns("id"), "mine") == text
+    assert form(name)[0].sessions(SessionTable([], parse_columns("id"), "mine")) == text
     assert form(name)[0].profiles([]) == text
 
 

@@ -3,16 +3,14 @@
 import re
 import unicodedata
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta, timezone, tzinfo
-from zoneinfo import ZoneInfo
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from smscli.model import Participant, Session
-from smscli.output.columns import COLUMNS, parse_columns, user_data_column
-from smscli.output.render.tables import pairs_table, session_card, sessions_table
+from smscli.output.render.tables import pairs_table, session_card
 from smscli.transcript.activity import ActivitySummary, CustomerWait, PersonActivity
 
 CUSTOMER = Participant("Customer", "PersonP", "009052BDEE39003C", "All")
@@ -27,237 +25,6 @@ class Paper:
     width: int = 80
     color: bool = False
     ascii: bool = False
-
-
-SESSIONS = [
-    Session("0000Na9B26EF002G", "Chatting", None, (AGENT, CUSTOMER), received=RECEIVED),
-    Session("0000Na9B26EF003H", "Invited", None, (Participant("Customer", "客户李"), AGENT, COACH)),
-    Session("0000Na9B26EF004J"),
-]
-CAPTION = "SMS sessions of agent1 at gws.example.com"
-
-
-def test_the_list_at_80_columns() -> None:
-    assert sessions_table(SESSIONS, CAPTION, Paper(), zone=PACIFIC) == (
-        "╭──────────────────┬──────────┬──────────┬───────────────┬─────────────────────╮\n"
-        "│                  │          │          │               │ received            │\n"
-        "│ id               │ state    │ customer │ agents        │ (UTC-08:00)         │\n"
-        "├──────────────────┼──────────┼──────────┼───────────────┼─────────────────────┤\n"
-        "│ 0000Na9B26EF002G │ Chatting │ PersonP  │ Agent1        │ 2013-12-27 13:16:41 │\n"
-        "│ 0000Na9B26EF003H │ Invited  │ 客户李   │ Agent1, Coach │                     │\n"
-        "│ 0000Na9B26EF004J │          │          │               │                     │\n"
-        "╰──────────────────┴──────────┴──────────┴───────────────┴─────────────────────╯\n"
-        "SMS sessions of agent1 at gws.example.com\n"
-    )
-
-
-def test_the_list_in_ascii() -> None:
-    assert sessions_table(SESSIONS[2:], "caption", Paper(ascii=True), columns=parse_columns("id,state")) == (
-        "+--------------------------+\n"
-        "| id               | state |\n"
-        "|------------------+-------|\n"
-        "| 0000Na9B26EF004J |       |\n"
-        "+--------------------------+\n"
-        "caption\n"
-    )
-
-
-def test_the_list_at_40_columns_is_a_stack_and_ids_are_whole() -> None:
-    assert sessions_table(SESSIONS, CAPTION, Paper(40), zone=PACIFIC) == (
-        "0000Na9B26EF002G\n"
-        "  state     Chatting\n"
-        "  customer  PersonP\n"
-        "  agents    Agent1\n"
-        "  received (UTC-08:00)\n"
-        "            2013-12-27 13:16:41\n"
-        "0000Na9B26EF003H\n"
-        "  state     Invited\n"
-        "  customer  客户李\n"
-        "  agents    Agent1, Coach\n"
-        "0000Na9B26EF004J\n"
-        "SMS sessions of agent1 at\n"
-        "gws.example.com\n"
-    )
-
-
-def test_the_list_at_20_columns_is_a_stack_and_ids_are_whole() -> None:
-    assert sessions_table(SESSIONS, CAPTION, Paper(20), zone=PACIFIC) == (
-        "0000Na9B26EF002G\n"
-        "  state   Chatting\n"
-        "  customer\n"
-        "          PersonP\n"
-        "  agents  Agent1\n"
-        "  received\n"
-        "  (UTC-08:00)\n"
-        "          2013-12-27\n"
-        "          13:16:41\n"
-        "0000Na9B26EF003H\n"
-        "  state   Invited\n"
-        "  customer\n"
-        "          客户李\n"
-        "  agents  Agent1,\n"
-        "          Coach\n"
-        "0000Na9B26EF004J\n"
-        "SMS sessions of\n"
-        "agent1 at\n"
-        "gws.example.com\n"
-    )
-
-
-ANY_COLUMNS = parse_columns(
-    ",".join(
-        (
-            "customer",
-            "id",
-            "userData.state",
-            "userData.Language",
-            "userData.DispositionCode",
-            "receivedDate",
-            "uri",
-            "capabilities",
-        )
-    )
-)
-OF_ANY_COLUMNS = [
-    Session(
-        "0000Na9B26EF002G",
-        "Chatting",
-        "http://gws.example.com/x/y",
-        (CUSTOMER,),
-        ("Leave", "Transfer"),
-        {"state": "MA", "Language": "en", "DispositionCode": "Sold"},
-        RECEIVED,
-    ),
-    Session("0000Na9B26EF003H"),
-]
-
-
-def test_many_columns_at_20_columns() -> None:
-    assert sessions_table(OF_ANY_COLUMNS, "mine", Paper(20), columns=ANY_COLUMNS, zone=UTC) == (
-        "PersonP\n"
-        "  id\n"
-        "    0000Na9B26EF002G\n"
-        "  userData.state\n"
-        "       MA\n"
-        "  Language\n"
-        "       en\n"
-        "  DispositionCode\n"
-        "       Sold\n"
-        "  received (UTC)\n"
-        "       2013-12-27\n"
-        "       21:16:41\n"
-        "  uri  http://gws.ex\n"
-        "       ample.com/x/y\n"
-        "  capabilities\n"
-        "       Leave,\n"
-        "       Transfer\n"
-        "-\n"
-        "  id\n"
-        "    0000Na9B26EF003H\n"
-        "mine\n"
-    )
-
-
-def test_many_columns_at_40_columns() -> None:
-    assert sessions_table(OF_ANY_COLUMNS, "mine", Paper(40), columns=ANY_COLUMNS, zone=UTC) == (
-        "PersonP\n"
-        "  id               0000Na9B26EF002G\n"
-        "  userData.state   MA\n"
-        "  Language         en\n"
-        "  DispositionCode  Sold\n"
-        "  received (UTC)   2013-12-27 21:16:41\n"
-        "  uri              http://gws.example.co\n"
-        "                   m/x/y\n"
-        "  capabilities     Leave, Transfer\n"
-        "-\n"
-        "  id  0000Na9B26EF003H\n"
-        "mine\n"
-    )
-
-
-def test_many_columns_with_room_for_them() -> None:
-    columns = [column for column in ANY_COLUMNS[:6] if column.name != "userData.Language"]
-    assert sessions_table(OF_ANY_COLUMNS, "mine", Paper(120), columns=columns, zone=UTC) == (
-        "╭──────────┬──────────────────┬────────────────┬─────────────────┬─────────────────────╮\n"
-        "│ customer │ id               │ userData.state │ DispositionCode │ received (UTC)      │\n"
-        "├──────────┼──────────────────┼────────────────┼─────────────────┼─────────────────────┤\n"
-        "│ PersonP  │ 0000Na9B26EF002G │ MA             │ Sold            │ 2013-12-27 21:16:41 │\n"
-        "│          │ 0000Na9B26EF003H │                │                 │                     │\n"
-        "╰──────────┴──────────────────┴────────────────┴─────────────────┴─────────────────────╯\n"
-        "mine\n"
-    )
-
-
-@pytest.mark.parametrize(
-    ("zone", "offset", "time"),
-    [
-        (UTC, "UTC", "2013-12-27 21:16:41"),
-        (ZoneInfo("Asia/Kathmandu"), "UTC+05:45", "2013-12-28 03:01:41"),
-        (timezone(-timedelta(hours=3.5)), "UTC-03:30", "2013-12-27 17:46:41"),
-    ],
-)
-def test_the_title_of_the_times_names_their_offset(zone: tzinfo, offset: str, time: str) -> None:
-    assert sessions_table(
-        SESSIONS[:1], "mine", Paper(30), columns=parse_columns("id,receivedDate"), zone=zone
-    ) == (f"0000Na9B26EF002G\n  received ({offset})\n           {time}\nmine\n")
-
-
-def test_the_columns_of_the_list_can_be_chosen() -> None:
-    data = {"Code": "Sold", "n": 7, "ok": True, "nothing": None, "deep": {"é": [1]}}
-    session = Session("17", None, "http://x/17", (), ("Leave", "Transfer"), data, None, "hm")
-    columns = [*map(user_data_column, data), *parse_columns("comment,capabilities,uri")]
-    assert sessions_table([session], "caption", Paper(100), columns=columns) == (
-        "╭──────┬───┬─────┬─────────┬────────────┬─────────┬─────────────────┬─────────────╮\n"
-        "│ Code │ n │ ok  │ nothing │ deep       │ comment │ capabilities    │ uri         │\n"
-        "├──────┼───┼─────┼─────────┼────────────┼─────────┼─────────────────┼─────────────┤\n"
-        '│ Sold │ 7 │ yes │         │ {"é": [1]} │ hm      │ Leave, Transfer │ http://x/17 │\n'
-        "╰──────┴───┴─────┴─────────┴────────────┴─────────┴─────────────────┴─────────────╯\n"
-        "caption\n"
-    )
-
-
-def test_an_id_is_never_cut_however_long() -> None:
-    for width in (10, 40, 80):
-        assert "x" * 100 in sessions_table([Session("x" * 100, "Chatting")], "caption", Paper(width))
-
-
-def test_the_list_in_colour() -> None:
-    table = sessions_table(
-        SESSIONS[:1], "caption", Paper(color=True), columns=parse_columns("id,customer,agents")
-    )
-    assert "\x1b[1m0000Na9B26EF002G\x1b[0m" in table
-    assert "\x1b[38;5;28mPersonP" in table
-    assert "\x1b[38;5;130mAgent1" in table
-    assert table.endswith("\x1b[2mcaption\x1b[0m\n")
-
-
-def test_the_environment_changes_no_table(monkeypatch: pytest.MonkeyPatch) -> None:
-    papers = [Paper(72), Paper(72, color=True)]
-    before = [sessions_table(SESSIONS, CAPTION, paper, zone=PACIFIC) for paper in papers]
-    for name, value in {"TERM": "dumb", "NO_COLOR": "1", "FORCE_COLOR": "1", "COLUMNS": "200"}.items():
-        monkeypatch.setenv(name, value)
-        assert [sessions_table(SESSIONS, CAPTION, paper, zone=PACIFIC) for paper in papers] == before
-
-
-def test_a_time_with_another_offset_says_so() -> None:
-    summer = Session("1", received=datetime(2026, 7, 1, 12, tzinfo=UTC))
-    winter = Session("2", received=datetime(2026, 12, 1, 12, tzinfo=UTC))
-    table = sessions_table(
-        [summer, winter],
-        "c",
-        Paper(90),
-        columns=parse_columns("receivedDate"),
-        zone=ZoneInfo("Europe/Berlin"),
-    )
-    assert table == (
-        "╭───────────────────────────────╮\n"
-        "│ received (UTC+02:00)          │\n"
-        "├───────────────────────────────┤\n"
-        "│ 2026-07-01 14:00:00           │\n"
-        "│ 2026-12-01 13:00:00 UTC+01:00 │\n"
-        "╰───────────────────────────────╯\n"
-        "c\n"
-    )
 
 
 FULL = Session(
@@ -498,9 +265,7 @@ def test_nothing_but_our_own_codes_reaches_the_terminal(
     color: bool, session: Session, text: str, width: int
 ) -> None:
     paper = Paper(width, color)
-    columns = [*COLUMNS.values(), user_data_column(text)]
     for shown in (
-        sessions_table([session], text, paper, columns=columns),
         session_card(session, SUMMARY, paper),
         pairs_table({text: text}, paper),
     ):
@@ -508,10 +273,3 @@ def test_nothing_but_our_own_codes_reaches_the_terminal(
         for line in ours.sub("", shown).split("\n"):
             assert not {unicodedata.category(one) for one in line} & {"Cc", "Cs", "Zl", "Zp"}
             assert not re.search("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]", line)
-
-
-def test_markup_is_no_markup() -> None:
-    table = sessions_table(
-        [Session("[red]1[/red]", "[b]")], "[i]c[/i]", Paper(), columns=parse_columns("id,state")
-    )
-    assert "│ [red]1[/red] │ [b]   │" in table and "[i]c[/i]" in table

@@ -6,9 +6,11 @@ from datetime import UTC, datetime
 import pytest
 
 from smscli.model import Message, Participant, Session
-from smscli.output.columns import LIVE_COLUMNS
+from smscli.output.columns import ACTIVITY_COLUMNS, LIVE_COLUMNS, ListedSession
 from smscli.output.render.layout import cells
-from smscli.output.render.watch import FollowStatus, LiveList, LiveRow
+from smscli.output.render.session_list import SessionRow
+from smscli.output.render.watch import FollowStatus, LiveList
+from smscli.transcript.activity import ActivitySummary
 from tests.support.paths import README
 
 AT = datetime(2026, 3, 2, 10, 5, 30, tzinfo=UTC)
@@ -30,46 +32,63 @@ def session(number: int, *people: Participant, state: str = "Chatting") -> Sessi
     return Session(f"0000Na9B26EF000{number}", state, participants=people)
 
 
+def row(
+    session: Session,
+    waiting: float | None = None,
+    typing: tuple[str, ...] = (),
+    last: Message | None = None,
+    *,
+    overdue: bool = False,
+    changed: bool = False,
+    gone: bool = False,
+) -> SessionRow:
+    summary = ActivitySummary(0, (), waiting_seconds=waiting, typing=typing, last_message=last)
+    return SessionRow(ListedSession(session, summary), overdue, changed, gone)
+
+
+COLUMNS = LIVE_COLUMNS + ACTIVITY_COLUMNS
 ROWS = (
-    LiveRow(session(1, MIKA, ROBIN), 150.0, True, (), ASKED, changed=True),
-    LiveRow(session(2, Participant("Customer", "Noor"), ROBIN), 12.0, False, ("Noor", "Robin"), TOLD),
-    LiveRow(session(3, state="Invited")),
+    row(session(1, MIKA, ROBIN), 150.0, (), ASKED, overdue=True, changed=True),
+    row(session(2, Participant("Customer", "Noor"), ROBIN), 12.0, ("Noor", "Robin"), TOLD),
+    row(session(3, state="Invited")),
 )
 
 
 def drawn(
     width: int,
-    rows: tuple[LiveRow, ...] = ROWS,
+    rows: tuple[SessionRow, ...] = ROWS,
     *,
     lines: int = 24,
     ascii: bool = False,
     color: bool = False,
 ) -> list[str]:
-    live = LiveList(Display(width, color, ascii), "of demo at 127.0.0.1", LIVE_COLUMNS, UTC)
+    live = LiveList(
+        Display(width, color, ascii), "of demo at 127.0.0.1", LIVE_COLUMNS + ACTIVITY_COLUMNS, UTC
+    )
     return [line.rstrip() for line in live(LIVE, rows, lines, "nobody is here")]
 
 
 def test_where_there_is_room_each_session_has_one_line() -> None:
     assert drawn(120) == [
         "● live · 10:05:30 UTC · 3 SMS sessions of demo at 127.0.0.1",
-        "   id                state     customer  agents  waiting       typing       last message",
-        "●  0000Na9B26EF0001  Chatting  Mika      Robin   ! 2 min 30 s               "
+        "   id                state     customer  agents    waiting       typing       last message",
+        "●  0000Na9B26EF0001  Chatting  Mika      Robin     ! 2 min 30 s               "
         "10:03:30 Mika: is anybody\\nthere?",
-        "   0000Na9B26EF0002  Chatting  Noor      Robin   12 s          Noor, Robin  "
-        "10:04:30 Robin: [agents only] line 3 is do…",
-        "   0000Na9B26EF0003  Invited",
+        "   0000Na9B26EF0002  Chatting  Noor      Robin     12 s          Noor, Robin  "
+        "10:04:30 Robin: [agents only] line 3 is …",
+        "   0000Na9B26EF0003  Invited             no agent",
     ]
 
 
 def test_on_eighty_columns_the_last_message_stands_below() -> None:
     assert drawn(80) == [
         "● live · 10:05:30 UTC · 3 SMS sessions of demo at 127.0.0.1",
-        "   id                state     customer  agents  waiting       typing",
-        "●  0000Na9B26EF0001  Chatting  Mika      Robin   ! 2 min 30 s",
+        "   id                state     customer  agents    waiting       typing",
+        "●  0000Na9B26EF0001  Chatting  Mika      Robin     ! 2 min 30 s",
         "    10:03:30 Mika: is anybody\\nthere?",
-        "   0000Na9B26EF0002  Chatting  Noor      Robin   12 s          Noor, Robin",
+        "   0000Na9B26EF0002  Chatting  Noor      Robin     12 s          Noor, Robin",
         "    10:04:30 Robin: [agents only] line 3 is down",
-        "   0000Na9B26EF0003  Invited",
+        "   0000Na9B26EF0003  Invited             no agent",
     ]
 
 
@@ -85,7 +104,7 @@ def test_on_forty_columns_each_session_is_a_small_card() -> None:
         "  waiting 12 s  typing Noor, Robin",
         "  10:04:30 Robin: [agents only] line 3…",
         "0000Na9B26EF0003",
-        "  Invited",
+        "  Invited  ◆ no agent",
     ]
 
 
@@ -113,12 +132,19 @@ def test_what_has_no_room_is_counted() -> None:
     assert drawn(120, lines=4)[2:] == [drawn(120)[2], "… and 2 more"]
     assert drawn(120, lines=5) == drawn(120)
     assert drawn(80, lines=5)[2:] == [*drawn(80)[2:4], "… and 2 more"]
-    assert drawn(120, ROWS[::-1], lines=4)[3] == "… and 2 more, 1 waiting for too long"
     assert len(drawn(120, lines=1)) == 1
 
 
+def test_those_who_wait_for_too_long_are_shown_before_the_others() -> None:
+    assert drawn(120, ROWS[::-1], lines=4)[2:] == [drawn(120)[2], "… and 2 more"]
+    overdue = tuple(row(session(n), 300.0, overdue=True) for n in range(1, 4))
+    shown = drawn(120, (ROWS[2], *overdue), lines=5)
+    assert [line.split()[0] for line in shown[2:4]] == ["0000Na9B26EF0001", "0000Na9B26EF0002"]
+    assert shown[4] == "… and 2 more, 1 waiting for too long"
+
+
 def test_a_session_that_has_gone_says_so_and_one_that_ended_how() -> None:
-    gone, ended = LiveRow(session(1), gone=True), LiveRow(session(2, state="Completed"), gone=True)
+    gone, ended = row(session(1), gone=True), row(session(2, state="Completed"), gone=True)
     assert [line.split() for line in drawn(80, (gone, ended))[2:]] == [
         ["0000Na9B26EF0001", "gone"],
         ["0000Na9B26EF0002", "Completed"],
@@ -138,11 +164,9 @@ def test_who_waits_too_long_is_marked_in_colour_too() -> None:
 def test_strangers_words_are_shown_and_not_executed() -> None:
     hostile = Participant("Customer", "a\x1b[2J\u202eb", "C2")
     message = Message("s", 1, "Text", hostile, "All", AT, "x\x07\r\x9by")
-    row = LiveRow(
-        Session("id\x1b]0;t\x07", "st\nate", participants=(hostile,)), 1.0, False, ("t\x1bt",), message
-    )
+    shown = row(Session("id\x1b]0;t\x07", "st\nate", participants=(hostile,)), 1.0, ("t\x1bt",), message)
     for width in (40, 80, 160):
-        text = "".join(drawn(width, (row,)))
+        text = "".join(drawn(width, (shown,)))
         assert text.isprintable()
         assert "a\\u{1B}[2J" in text
 
@@ -153,24 +177,23 @@ def test_the_readme_shows_what_is_drawn() -> None:
     before = datetime(2026, 11, 25, 9, 57, 10, tzinfo=UTC)
     pump = "that was me, the pump failed twice. please unblock it, people are queueing"
     rows = (
-        LiveRow(
+        row(
             Session("0000Na9C009E6UOL", "Chatting", participants=(toni, ROBIN)),
             325.0,
-            True,
             (),
             Message("0000Na9C009E6UOL", 9, "Text", toni, "All", before, pump),
+            overdue=True,
         ),
-        LiveRow(
+        row(
             Session("0000Na9C00RNNF4Z", "Chatting", participants=(ines, ROBIN)),
             7.0,
-            False,
             ("Ines",),
             Message("0000Na9C00RNNF4Z", 5, "Text", ines, "All", at.replace(second=28), "it's off"),
             changed=True,
         ),
-        LiveRow(Session("0000Na9C000IX4WS", "Invited", participants=(yuki,))),
+        row(Session("0000Na9C000IX4WS", "Invited", participants=(yuki,))),
     )
-    live = LiveList(Display(80), "of demo at 127.0.0.1", LIVE_COLUMNS, UTC)
+    live = LiveList(Display(80), "of demo at 127.0.0.1", COLUMNS, UTC)
     said = live.below(["Toni has been waiting for 5 min in session 0000Na9C009E6UOL"], 24)
     picture = [*live(FollowStatus("live", True, at), rows, 24), *said]
     readme = README.read_text(encoding="utf-8")
