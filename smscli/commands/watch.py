@@ -1,6 +1,7 @@
 """`smscli list --watch`: a live list, redrawn in place, with the same feed as `tail`."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from math import inf
@@ -56,15 +57,21 @@ class WatchOptions:
 
 
 def watch_list(app: AppContext, options: WatchOptions) -> None:
-    """Show the live list until Ctrl-C."""
+    """Show the live list until `q` or Ctrl-C."""
     if not app.terminal.has_live_line:
         raise UsageError("--watch needs a terminal", hint="in a pipe: `smscli tail --all`")
     app.terminal.handle_ctrl_z()
+    app.terminal.read_keys()
     reads = FollowReads(app, options.redact, pushed=options.pushed, lists_masked=False)
     screen = ListWatcher(app, options, reads.wait)
     happening = events(app, reads, None, wait=screen.wait, interval=options.interval, pushed=options.pushed)
-    for event in happening:
-        screen.on_event(event)
+    with suppress(_Quit):
+        for event in happening:
+            screen.on_event(event)
+
+
+class _Quit(Exception):
+    """`q` was pressed."""
 
 
 class WatchedSession:
@@ -180,6 +187,8 @@ class ListWatcher:
 
     def _paint(self) -> None:
         """Redraw, unless nothing can have changed."""
+        if "q" in self._app.terminal.keys().lower():
+            raise _Quit
         if not self._is_listed:
             return
         terminal, at, now = self._app.terminal, self._server_clock.now(), self._app.clock()

@@ -15,11 +15,15 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from io import BytesIO
 from types import FrameType
+from typing import TYPE_CHECKING
 
 from smscli.errors import LocalError, ReaderGone
 from smscli.output.console import ConsoleApi, console_api, enable_escape_sequences
 from smscli.output.writer import Stream
 from smscli.signals import raise_again, shutdown_time_left, signals_deferred
+
+if TYPE_CHECKING:
+    from smscli.output.keys import Keys
 
 Line = Callable[[int], str]
 """Draws a live line: the number of cells available -> one line without control characters."""
@@ -61,6 +65,7 @@ class Terminal:
         self._dropped_lines = 0
         self._suspend_signal: int | None = None
         self._handles_ctrl_z = False
+        self._keys: Keys | None = None
         self._queued: deque[tuple[Stream, str]] = deque()
         self._console_modes = ExitStack()
 
@@ -183,6 +188,17 @@ class Terminal:
             signal.signal(_CTRL_Z, self._on_ctrl_z)
             self._handles_ctrl_z = True
 
+    def read_keys(self) -> None:
+        """From now on `keys` gets each key without Enter. At the end, and while the program is suspended, the
+        terminal has its own mode."""
+        from smscli.output.keys import Keys
+
+        self._keys = Keys.open()
+
+    def keys(self) -> str:
+        """The keys pressed since the last call."""
+        return self._keys.pressed() if self._keys else ""
+
     def _on_ctrl_z(self, number: int, frame: FrameType | None) -> None:
         self._suspend_signal = number
 
@@ -193,9 +209,13 @@ class Terminal:
             self._picture = None
             self.write(_MAIN_SCREEN)
         self.flush()
+        if self._keys:
+            self._keys.close()
         signal.signal(number, signal.SIG_DFL)
         os.kill(os.getpid(), number)
         signal.signal(number, self._on_ctrl_z)
+        if self._keys:
+            self._keys.reopen()
         self._line = line
 
     def say(self, text: str) -> None:
@@ -242,6 +262,8 @@ class Terminal:
         """Remove picture and live line and write out the buffer; raises what `flush` raises. After a signal
         the shell's prompt begins on a line of its own."""
         with self._console_modes:
+            if self._keys:
+                self._console_modes.callback(self._keys.close)
             self._close()
 
     def _close(self) -> None:

@@ -90,6 +90,30 @@ def test_after_a_resize_it_fits_the_new_width(environ: dict[str, str]) -> None:
         assert seen.ended() == 130
 
 
+@pytest.mark.parametrize("key", ["q", "Q"])
+def test_q_ends_it_as_it_ends_other_viewers(key: str, server: FakeServer, environ: dict[str, str]) -> None:
+    bash = {**environ, "PS1": "ready> ", "HISTFILE": "", "PYTHONPATH": os.getcwd()}
+    with OnTerminal("--norc", "-i", environ=bash, program=["/bin/bash"]) as seen:
+        seen.until("ready>")
+        seen.press(f"{sys.executable} -m smscli list --watch --interval 0.1\n")
+        seen.until("hello")
+        seen.press("x\x1a")
+        seen.until("Stopped")
+        # The shell's own line shows what is typed: the terminal's mode was restored.
+        seen.press("echo $((6 * 7))\n")
+        seen.until("42")
+        seen.press("fg\n")
+        until(seen, lambda: "● live" in "".join(seen.screen))
+        seen.press(key)
+        until(seen, lambda: seen.screen[seen.cursor[0]] == "ready>")
+        seen.press("echo code $?; stty -a\n")
+        seen.until("code 0")
+        seen.until(" echo ")
+        seen.until(" icanon ")
+        seen.press("exit\n")
+        assert seen.ended() == 0
+
+
 def test_the_last_picture_stays_behind_with_what_was_said(
     server: FakeServer, environ: dict[str, str]
 ) -> None:
@@ -209,15 +233,17 @@ def test_filters_order_and_columns_hold_for_the_live_list_too(environ: dict[str,
         assert seen.ended() == 130
 
 
-@pytest.mark.parametrize(("key", "first"), [("waiting", FIRST), ("-waiting", SECOND)])
-def test_sorted_by_waiting_it_begins_with_whom_it_takes_longest(
-    server: FakeServer, environ: dict[str, str], key: str, first: str
+@pytest.mark.parametrize(
+    ("order", "first"), [("", FIRST), ("--sort -waiting", FIRST), ("--sort waiting", SECOND)]
+)
+def test_without_another_order_it_begins_with_who_waits_longest(
+    server: FakeServer, environ: dict[str, str], order: str, first: str
 ) -> None:
     server.store.add_session(THIRD, customer="Ines")
     now = round(time.time() * 1000)
     server.store.say(FIRST, "still there?", by="Mika", timestampSeconds=now - 60_000)
     server.store.say(SECOND, "it is red again", by="Noor")
-    with OnTerminal("list", "--watch", "--sort", key, environ=environ) as seen:
+    with OnTerminal("list", "--watch", *order.split(), environ=environ) as seen:
         until(
             seen, lambda: "it is red again" in "".join(seen.screen) and "still there?" in "".join(seen.screen)
         )
@@ -312,7 +338,6 @@ def test_a_script_is_told_as_an_object_whatever_it_filters(
     [
         (("--watch", "--json"), "--watch goes with neither --json nor --jsonl"),
         (("--watch", "--jsonl"), "--watch goes with neither --json nor --jsonl"),
-        (("--waiting", "5m"), "--waiting goes with --watch"),
         (("--interval", "5"), "--interval goes with --watch"),
         (("--push", "off"), "--push goes with --watch"),
         (
@@ -320,7 +345,7 @@ def test_a_script_is_told_as_an_object_whatever_it_filters(
             "--waiting takes a duration such as 90s, 5m, 2h30m or 1d, not 'soon'",
         ),
         (("--watch", "--interval", "0"), "--interval takes 0.1 to 86400 seconds, not 0"),
-        (("--sort", "waiting"), "--sort waiting goes with --watch"),
+        (("--waiting", "soon"), "--waiting takes a duration such as 90s, 5m, 2h30m or 1d, not 'soon'"),
     ],
 )
 def test_wrong_usage_is_said_before_any_request(
