@@ -42,7 +42,7 @@ class SessionReader:
         return self.activity.summary(now, typing)
 
 
-class _ReadResult(NamedTuple):
+class _SessionRead(NamedTuple):
     """A session whose log was read; `error` says why it could not be."""
 
     session_id: str
@@ -74,14 +74,14 @@ def read_sessions(
     return listed, failure
 
 
-def _read_all(app: AppContext, sessions: Sequence[Session]) -> dict[str, _ReadResult]:
+def _read_all(app: AppContext, sessions: Sequence[Session]) -> dict[str, _SessionRead]:
     """Every session's log by its id."""
-    done: SimpleQueue[_ReadResult] = SimpleQueue()
+    done: SimpleQueue[_SessionRead] = SimpleQueue()
     pool: Pool[GwsClient] = Pool(app.client.clone, _READS_UNDER_WAY)
     app.on_close(pool.close)
     for session in sessions:
         pool.submit(partial(_read, session, done))
-    found: dict[str, _ReadResult] = {}
+    found: dict[str, _SessionRead] = {}
     while len(found) < len(sessions):
         one = _next(app, done, f"{len(found)} of {len(sessions)} sessions read")
         found[one.session_id] = one
@@ -89,7 +89,7 @@ def _read_all(app: AppContext, sessions: Sequence[Session]) -> dict[str, _ReadRe
     return found
 
 
-def _read(session: Session, done: "SimpleQueue[_ReadResult]", client: "GwsClient") -> None:
+def _read(session: Session, done: "SimpleQueue[_SessionRead]", client: "GwsClient") -> None:
     reader, failure = SessionReader(session), None
     try:
         for page in client.messages(session.id, prefetch=False):
@@ -98,10 +98,10 @@ def _read(session: Session, done: "SimpleQueue[_ReadResult]", client: "GwsClient
     except Exception as error:
         # An internal error too: the main thread raises it.
         failure = error
-    done.put(_ReadResult(session.id, reader, failure))
+    done.put(_SessionRead(session.id, reader, failure))
 
 
-def _next(app: AppContext, done: "SimpleQueue[_ReadResult]", progress: str) -> _ReadResult:
+def _next(app: AppContext, done: "SimpleQueue[_SessionRead]", progress: str) -> _SessionRead:
     while True:
         try:
             return done.get(timeout=_WAIT_SECONDS)

@@ -1,4 +1,4 @@
-"""What `tail` and `list --watch` share: their reads, the server's clock, notices and alerts."""
+"""Shared by `tail` and `list --watch`: reads, events, the server's clock, notices and alerts."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from smscli.context import AppContext, masked
 from smscli.errors import SmscliError
 from smscli.follow.cursor import Cursor
-from smscli.follow.feed import READS_UNDER_WAY, FollowSettings, Wait, follow
-from smscli.follow.requests import Answer, ListRequest, MessagesRequest, Request, SignInRequest
+from smscli.follow.feed import MAX_READS, Arrivals, Feed
+from smscli.follow.requests import ListRequest, MessagesRequest, ReadResult, Request, SignInRequest
 from smscli.follow.schedule import CONNECTION_LOST
 from smscli.gws.pool import Inbox, Pool, return_large_blocks
 from smscli.model import (
@@ -22,7 +22,6 @@ from smscli.model import (
     Role,
     SessionEnded,
     SessionStarted,
-    Wake,
 )
 from smscli.output.render.layout import duration, local_time
 from smscli.transcript import filters
@@ -32,63 +31,53 @@ if TYPE_CHECKING:
     from smscli.gws.client import GwsClient
     from smscli.gws.push import Push
 
-Arrivals = Sequence[Wake | Answer]
-# How long a resize, or what only time changes, may wait to be seen.
+# How often the screen is redrawn while waiting: after a resize, or for what only time changes.
 _REFRESH_SECONDS = 0.25
 _LIVE = "live"
 
 
 def events(
     app: AppContext,
-    reads: "FollowReads",
     ids: Sequence[str] | None,
     *,
-    wait: Wait,
+    redact: bool,
     interval: float,
     pushed: bool,
+    refresh: Callable[[], None],
     resume: Mapping[str, Cursor] | None = None,
 ) -> Iterator[Event]:
-    """Follow the sessions of these ids, or all sessions; raises what `follow` raises."""
-    following = follow(
+    """Follow the sessions of these ids, or all sessions; raises what `Feed.events` raises.
+
+    `refresh` redraws the screen while nothing arrives.
+    """
+    reads = FollowReads(app, redact, pushed=pushed, refresh=refresh)
+    feed = Feed(
         reads.start,
-        ids,
-        wait=wait,
+        wait=reads.wait,
         clock=app.clock,
-        settings=FollowSettings(interval, pushed and app.server_info.trusted),
+        interval=interval,
+        trusted=pushed and app.server_info.trusted,
         resume=resume,
-        debug=app.debug if app.settings.debug else None,
     )
-    for event in following:
-        _store_trust(app, event)
+    for event in feed.events(ids):
+        if isinstance(event, Notice) and event.kind in ("push-trusted", "push-lost"):
+            app.update_server_info(trusted=event.kind == "push-trusted")
         yield event
 
 
-def wait_and_refresh(app: AppContext, wait: Wait, seconds: float, refresh: Callable[[], None]) -> Arrivals:
-    """Wait up to so many seconds for something to come; `refresh` redraws the screen meanwhile."""
-    until = time.monotonic() + seconds
-    while True:
-        left = until - time.monotonic()
-        arrivals = wait(max(0.0, min(left, _REFRESH_SECONDS)))
-        app.terminal.check()
-        if arrivals or left <= _REFRESH_SECONDS:
-            return arrivals
-        refresh()
-
-
 class FollowReads:
-    """The requests of a followed run, side by side on a pool of connections.
+    """The requests of a feed, sent side by side on a pool of connections.
 
-    Their answers come back through one queue with the wake-ups of server push (`pushed`), whose channel is
-    opened after the first list: a server that refuses the sign-in is reported once. Lists are masked unless
-    `lists_masked` is off, where sessions are chosen by what is masked.
+    Their results return through one queue with the wake-ups of server push (`pushed`), whose channel is
+    opened after the first list, so that a refused sign-in is reported once.
     """
 
-    def __init__(self, app: AppContext, redact: bool, *, pushed: bool, lists_masked: bool = True) -> None:
+    def __init__(self, app: AppContext, redact: bool, *, pushed: bool, refresh: Callable[[], None]) -> None:
         self._app = app
         self._redact = redact
-        self._lists_redacted = redact and lists_masked
-        self._inbox: Inbox[Answer] = Inbox()
-        self._pool: Pool[GwsClient] = Pool(lambda: app.client.clone(), READS_UNDER_WAY)
+        self._refresh = refresh
+        self._inbox: Inbox[ReadResult] = Inbox()
+        self._pool: Pool[GwsClient] = Pool(lambda: app.client.clone(), MAX_READS)
         self._push: Push | None = None
         self._push_wanted = pushed
         self._listed = False
@@ -101,22 +90,32 @@ class FollowReads:
                 # In this thread: it may prompt for the secret.
                 self._app.client.renew()
             except SmscliError as error:
-                self._inbox.put(Answer(request, error=error))
+                self._inbox.put(ReadResult(request, error=error))
                 return
-        self._pool.submit(lambda client: self._inbox.put(self._answer(client, request)))
+        self._pool.submit(lambda client: self._inbox.put(self._read(client, request)))
 
     def wait(self, seconds: float) -> Arrivals:
-        """The answers and wake-ups that came; waits up to `seconds` for the first of them."""
+        """The results and wake-ups that arrived; waits up to `seconds` for the first of them."""
+        until = time.monotonic() + seconds
+        while True:
+            left = until - time.monotonic()
+            arrivals = self._take(max(0.0, min(left, _REFRESH_SECONDS)))
+            self._app.terminal.check()
+            if arrivals or left <= _REFRESH_SECONDS:
+                return arrivals
+            self._refresh()
+
+    def _take(self, seconds: float) -> Arrivals:
         if self._push is None and self._push_wanted and self._listed:
             self._push = self._app.open_push(self._inbox.wake)
         arrivals = self._inbox.take(seconds)
         self._app.client.report()
         if self._push:
             self._push.report()
-        self._listed = self._listed or any(isinstance(one, Answer) for one in arrivals)
+        self._listed = self._listed or any(isinstance(one, ReadResult) for one in arrivals)
         return arrivals
 
-    def _answer(self, client: "GwsClient", request: Request) -> Answer:
+    def _read(self, client: "GwsClient", request: Request) -> ReadResult:
         started = time.monotonic()
         result, failure = None, None
         try:
@@ -124,15 +123,15 @@ class FollowReads:
         except Exception as error:
             # An internal error too: it ends the run in the main thread.
             failure = error
-        return Answer(request, result, failure, time.monotonic() - started)
+        return ReadResult(request, result, failure, time.monotonic() - started)
 
     def _result(self, client: "GwsClient", request: Request) -> Listing | Page | None:
+        reads = masked(client, self._redact)
         match request:
             case ListRequest(is_first):
-                retries = None if is_first else 0
-                return masked(client, self._lists_redacted).sessions(retries=retries)
-            case MessagesRequest(session_id, start, length):
-                return masked(client, self._redact).page(session_id, start, length, retries=0)
+                return reads.sessions(retries=None if is_first else 0)
+            case MessagesRequest(session_id, page):
+                return reads.page(session_id, page.start, page.count, retries=0)
             case SignInRequest():
                 client.me()
         return None
@@ -160,6 +159,9 @@ class StatusReporter:
             case SessionEnded(session_id, state):
                 message = f"session {session_id} ended" + (f" ({state})" if state else "")
                 self._app.notice("session-ended", message, session_id)
+            case Notice("debug", message):
+                if self._app.settings.debug:
+                    self._app.debug(message)
             case Notice(kind, message, session_id):
                 if session_id is None:
                     self.status = {"lost": CONNECTION_LOST, "reconnected": _LIVE}.get(kind, self.status)
@@ -228,9 +230,3 @@ class WaitAlert:
             self._app.notice(
                 "waiting", "the server sends no time: how long customers have been waiting is not known"
             )
-
-
-def _store_trust(app: AppContext, event: Event) -> None:
-    """Store for later runs whether this server's push can be relied on."""
-    if isinstance(event, Notice) and event.kind in ("push-trusted", "push-lost"):
-        app.update_server_info(trusted=event.kind == "push-trusted")

@@ -2,32 +2,8 @@
 
 from collections.abc import Sequence
 
-from smscli.commands.live import FollowReads, events, waiting_limit
-from smscli.commands.options import (
-    NO_FILTERS,
-    AllOption,
-    BellOption,
-    Filters,
-    IdsArgument,
-    IntervalOption,
-    PushOption,
-    RecordOption,
-    RedactOption,
-    SinceOption,
-    TailJsonOption,
-    TailLastOption,
-    TypingOption,
-    TzOption,
-    UtcOption,
-    WaitingOption,
-    interval_seconds,
-    last_entries,
-    parse_entry_query,
-    record_file,
-    typing_mode,
-    uses_push,
-    zone_option,
-)
+from smscli.commands import options as opt
+from smscli.commands.live import events, waiting_limit
 from smscli.commands.tail_view import TailOptions, TailView
 from smscli.context import AppContext
 from smscli.errors import UsageError
@@ -40,55 +16,62 @@ _DEFAULT_LAST = "10"
 
 def tail(
     app: AppContext,
-    ids: IdsArgument = None,
-    every: AllOption = False,
-    json: TailJsonOption = False,
-    last: TailLastOption = None,
-    since: SinceOption = None,
-    filters: Filters = NO_FILTERS,
-    typing: TypingOption = None,
-    interval: IntervalOption = None,
-    push: PushOption = None,
-    record: RecordOption = None,
-    redact: RedactOption = False,
-    waiting: WaitingOption = None,
-    bell: BellOption = False,
-    utc: UtcOption = False,
-    tz: TzOption = None,
+    ids: opt.IdsArgument = None,
+    every: opt.AllOption = False,
+    json: opt.TailJsonOption = False,
+    last: opt.TailLastOption = None,
+    since: opt.SinceOption = None,
+    filters: opt.Filters = opt.NO_FILTERS,
+    typing: opt.TypingOption = None,
+    interval: opt.IntervalOption = None,
+    push: opt.PushOption = None,
+    record: opt.RecordOption = None,
+    redact: opt.RedactOption = False,
+    waiting: opt.WaitingOption = None,
+    bell: opt.BellOption = False,
+    utc: opt.UtcOption = False,
+    tz: opt.TzOption = None,
 ) -> None:
     """Follow sessions live, message by message.
 
     Starts with the last entries. Ends when every named session has ended; with --all it runs until Ctrl-C.
     """
-    check_targets(ids, every)
-    zone, pushed = zone_option(utc, tz), uses_push(push)
+    _check_targets(ids, every)
+    zone, pushed = opt.zone_option(utc, tz), opt.uses_push(push)
     form = output_format(app.terminal, jsonl=json, zone=zone)
     view = TailOptions(
-        typing_mode(typing, form.typing),
-        parse_entry_query(app, filters, zone, since=since),
+        opt.typing_mode(typing, form.typing),
+        opt.parse_entry_query(app, filters, zone, since=since),
         # --since takes the place of the default number of entries.
-        last_entries(_DEFAULT_LAST if last is None and since is None else last),
+        opt.last_entries(_DEFAULT_LAST if last is None and since is None else last),
         waiting_limit(waiting),
         bell,
         redact,
         zone,
     )
-    seconds, file = interval_seconds(interval), record_file(record)
+    seconds, file = opt.interval_seconds(interval), opt.record_file(record)
     writer = form.entries(view.typing, many=every or len(ids or ()) > 1)
-    reads = FollowReads(app, redact, pushed=pushed)
-    screen = TailView(app, writer, reads.wait, view)
+    screen = TailView(app, writer, view)
     recorder = Recorder(app, app.file(file), redact) if file is not None else None
     app.terminal.handle_ctrl_z()
     app.notice("whose", f"following the SMS sessions of {app.user} at {app.host}")
-    resume = recorder.cursors if recorder else None
-    for event in events(app, reads, ids, wait=screen.wait, interval=seconds, pushed=pushed, resume=resume):
+    following = events(
+        app,
+        ids,
+        redact=redact,
+        interval=seconds,
+        pushed=pushed,
+        refresh=screen.refresh,
+        resume=recorder.cursors if recorder else None,
+    )
+    for event in following:
         if recorder:
             recorder.record(event)
         screen.on_event(event)
     screen.finish()
 
 
-def check_targets(ids: Sequence[str] | None, every: bool) -> None:
+def _check_targets(ids: Sequence[str] | None, every: bool) -> None:
     """Refuse neither ids nor `--all`, and both. UsageError."""
     if bool(ids) == every:
         wrong = "tail takes ids or --all, not both" if ids else "tail takes the ids of sessions, or --all"
@@ -96,7 +79,7 @@ def check_targets(ids: Sequence[str] | None, every: bool) -> None:
 
 
 class Recorder:
-    """Records every message before it is shown; `cursors` are where an earlier run stopped, by session id."""
+    """Records every message before it is shown; `cursors`: where an earlier run stopped, by session id."""
 
     def __init__(self, app: AppContext, path: str, redact: bool) -> None:
         from smscli.recordings.writing import Recording

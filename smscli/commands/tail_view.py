@@ -3,14 +3,13 @@
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, tzinfo
+from datetime import tzinfo
 from functools import cached_property
 
-from smscli.commands.live import Arrivals, ServerClock, StatusReporter, WaitAlert, wait_and_refresh
+from smscli.commands.live import ServerClock, StatusReporter, WaitAlert
 from smscli.commands.notices import notice_unmatched
 from smscli.commands.writers import SessionLog
 from smscli.context import AppContext
-from smscli.follow.feed import Wait
 from smscli.model import (
     SAID_TYPES,
     Event,
@@ -43,11 +42,11 @@ class TailOptions:
 
 
 class SessionView:
-    """One session: its log, its first entries until all are read, and its activity, regardless of filters."""
+    """One session: its log, its first entries until all are read, and its unfiltered activity."""
 
     def __init__(self, log: SessionLog, history: LastEntries, activity: Activity) -> None:
         self.activity = activity
-        self._log = log
+        self.log = log
         self._history: LastEntries | None = history
 
     @property
@@ -56,10 +55,10 @@ class SessionView:
         return self._history is None
 
     def select(self, read: NewMessages) -> Iterable[SelectedEntry]:
-        """The entries to write now; those of the first read once it is complete, and no more than `keep`."""
+        """The entries to write now; the first ones when all are read, and then only the last of them."""
         for message in read.messages:
             self.activity.add(message)
-        fresh = self._log.add(read.messages)
+        fresh = self.log.add(read.messages)
         if self._history is None or not read.first:
             self._history = None
             return fresh
@@ -69,28 +68,13 @@ class SessionView:
         history, self._history = self._history, None
         return history.release()
 
-    def expire(self, now: datetime | None) -> Iterable[SelectedEntry]:
-        """The drafts given up by now; none during the first read, whose messages are from an earlier time."""
-        return self._log.expire(now) if self.is_live else ()
-
-    def end(self, now: datetime | None) -> Iterable[SelectedEntry]:
-        """The drafts given up because the session ended."""
-        return self._log.end(now)
-
-    def typing(self, now: datetime | None) -> Iterable[ActiveTyping]:
-        """Who is typing now."""
-        return self._log.typing(now)
-
 
 class TailView:
     """Shows the events of a feed."""
 
-    def __init__(
-        self, app: AppContext, writer: RecordWriter[SelectedEntry], wait: Wait, view: TailOptions
-    ) -> None:
+    def __init__(self, app: AppContext, writer: RecordWriter[SelectedEntry], view: TailOptions) -> None:
         self._app = app
         self._writer = writer
-        self._wait = wait
         self._view = view
         self._followed: dict[str, SessionView] = {}
         # Kept after a session has ended: if it comes back, its log is read on from where it was.
@@ -128,9 +112,15 @@ class TailView:
         self._report_unmatched()
         self._writer.close()
 
-    def wait(self, seconds: float) -> Arrivals:
-        """Wait for a wake-up, at most so many seconds, and refresh the live line meanwhile."""
-        return wait_and_refresh(self._app, self._wait, seconds, self._tick)
+    def refresh(self) -> None:
+        """Update what only time changes: wait alerts and the live line."""
+        if self._alert.limit is not None:
+            now = self._server_clock.now()
+            live = ((one, seen.activity) for one, seen in self._followed.items() if seen.is_live)
+            overdue = (self._alert.exceeded(one, activity, now) for one, activity in live)
+            self._waiting = [words for words in overdue if words]
+        if self._app.terminal.has_live_line and not self._app.json_stderr:
+            self._app.terminal.live(self._live_line)
 
     def _read(self, read: NewMessages) -> None:
         self._server_clock.set(read.at)
@@ -153,16 +143,18 @@ class TailView:
     def _end(self, session_id: str) -> None:
         followed = self._followed.pop(session_id, None)
         if followed:
-            self._writer.write(followed.end(self._server_clock.now()))
+            self._writer.write(followed.log.end(self._server_clock.now()))
 
     def _idle(self) -> None:
         now = self._server_clock.now()
-        for followed in self._followed.values():
-            self._writer.write(followed.expire(now))
+        # Not before the first read is complete: its messages are from an earlier time.
+        live = [one for one in self._followed.values() if one.is_live]
+        for followed in live:
+            self._writer.write(followed.log.expire(now))
         self._writer.flush()
-        if self._followed and all(one.is_live for one in self._followed.values()):
+        if live and len(live) == len(self._followed):
             self._report_unmatched()
-        self._tick()
+        self.refresh()
 
     def _report_unmatched(self) -> None:
         """Once, when the history has been read: which filters match nothing."""
@@ -170,19 +162,9 @@ class TailView:
             self._has_reported = True
             notice_unmatched(self._app, self._tally, redact=self._view.redact)
 
-    def _tick(self) -> None:
-        """Refresh what time alone changes: wait alerts and the live line."""
-        if self._alert.limit is not None:
-            now = self._server_clock.now()
-            live = ((one, seen.activity) for one, seen in self._followed.items() if seen.is_live)
-            overdue = (self._alert.exceeded(one, activity, now) for one, activity in live)
-            self._waiting = [words for words in overdue if words]
-        if self._app.terminal.has_live_line and not self._app.json_stderr:
-            self._app.terminal.live(self._live_line)
-
     def _typing(self) -> list[ActiveTyping]:
         now = self._server_clock.now()
-        typing = [one for followed in self._followed.values() for one in followed.typing(now)]
+        typing = [one for followed in self._followed.values() for one in followed.log.typing(now)]
         # Customers first: agents wait for what they write.
         return sorted(typing, key=lambda one: one.participant.role != Role.CUSTOMER)
 

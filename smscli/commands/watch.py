@@ -1,6 +1,5 @@
 """`smscli list --watch`: a live list, redrawn in place, with the same feed as `tail`."""
 
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
@@ -8,19 +7,10 @@ from math import inf
 
 from smscli.commands.activity import SessionReader
 from smscli.commands.list import ListQuery
-from smscli.commands.live import (
-    Arrivals,
-    FollowReads,
-    ServerClock,
-    StatusReporter,
-    WaitAlert,
-    events,
-    wait_and_refresh,
-)
+from smscli.commands.live import ServerClock, StatusReporter, WaitAlert, events
 from smscli.commands.notices import no_live_sessions, none_matches, notice_no_match
 from smscli.context import AppContext
 from smscli.errors import UsageError
-from smscli.follow.feed import Wait
 from smscli.model import (
     SAID_TYPES,
     Event,
@@ -41,8 +31,6 @@ _MARKED_SECONDS = 10.0
 # Seconds for which notices stay below the list.
 _NOTICE_SECONDS = 60.0
 
-Mask = Callable[[Session], Session]
-
 
 @dataclass(frozen=True, slots=True)
 class WatchOptions:
@@ -62,11 +50,17 @@ def watch_list(app: AppContext, options: WatchOptions) -> None:
         raise UsageError("--watch needs a terminal", hint="in a pipe: `smscli tail --all`")
     app.terminal.handle_ctrl_z()
     app.terminal.read_keys()
-    reads = FollowReads(app, options.redact, pushed=options.pushed, lists_masked=False)
-    screen = ListWatcher(app, options, reads.wait)
-    happening = events(app, reads, None, wait=screen.wait, interval=options.interval, pushed=options.pushed)
+    screen = ListWatcher(app, options)
+    following = events(
+        app,
+        None,
+        redact=options.redact,
+        interval=options.interval,
+        pushed=options.pushed,
+        refresh=screen.refresh,
+    )
     with suppress(_Quit):
-        for event in happening:
+        for event in following:
             screen.on_event(event)
 
 
@@ -80,21 +74,19 @@ class WatchedSession:
     Times are those of the monotonic clock.
     """
 
-    def __init__(self, session: Session, mask: Mask) -> None:
+    def __init__(self, session: Session, shown: Session) -> None:
         self.session = session
-        self.shown = mask(session)
-        self._reader = SessionReader(self.shown)
+        self.shown = shown
+        self._reader = SessionReader(shown)
         self.changed_at = -inf
         self.gone_at = inf
-        self._mask = mask
         self._is_read = False
 
-    def listed(self, session: Session, now: float) -> None:
+    def listed(self, session: Session, shown: Session, now: float) -> None:
         if session != self.session or self.gone_at < inf:
             self.changed_at = now
-            self.shown = self._mask(session)
-        self.session, self.gone_at = session, inf
-        self._reader.activity.session = self.shown
+        self.session, self.shown, self.gone_at = session, shown, inf
+        self.activity.session = shown
 
     def read(self, read: NewMessages, now: float) -> None:
         for message in read.messages:
@@ -127,13 +119,10 @@ class ListWatcher:
     Of a session that has gone all is kept: should it come back, its log is read on from where it was.
     """
 
-    def __init__(self, app: AppContext, options: WatchOptions, wait: Wait) -> None:
+    def __init__(self, app: AppContext, options: WatchOptions) -> None:
         self._app = app
         self._query = options.query
         self._redact = options.redact
-        self._has_reported = False
-        self._mask = _mask(options.redact)
-        self._wait = wait
         self._sessions: dict[str, WatchedSession] = {}
         self._reporter = StatusReporter(app)
         self._server_clock = ServerClock(app.clock)
@@ -147,7 +136,7 @@ class ListWatcher:
 
     def on_event(self, event: Event) -> None:
         if isinstance(event, Idle):
-            self._paint()
+            self.refresh()
             return
         self._changes += 1
         match event:
@@ -157,35 +146,11 @@ class ListWatcher:
                 self._read(event)
             case SessionStarted():
                 self._sessions[event.session.id].changed_at = self._app.clock() if event.announce else -inf
-                event = event._replace(session=self._mask(event.session))
             case SessionEnded():
                 self._sessions[event.session_id].gone_at = self._app.clock()
         self._reporter.report(event)
 
-    def wait(self, seconds: float) -> Arrivals:
-        """Wait for a wake-up, at most so many seconds, and redraw meanwhile."""
-        return wait_and_refresh(self._app, self._wait, seconds, self._paint)
-
-    def _listed(self, event: ListRead) -> None:
-        self._is_listed = True
-        now, listing = self._app.clock(), event.listing
-        self._server_clock.set(listing.at)
-        for session in listing.sessions:
-            if session.id not in self._sessions:
-                self._sessions[session.id] = WatchedSession(session, self._mask)
-            self._sessions[session.id].listed(session, now)
-        if not self._has_reported:
-            self._has_reported = True
-            notice_no_match(self._app, self._query.notices(listing.sessions), redact=self._redact)
-        # At once, before any log is read: notices from now on appear below the list.
-        self._paint()
-
-    def _read(self, event: NewMessages) -> None:
-        self._server_clock.set(event.at)
-        if watched := self._sessions.get(event.session_id):
-            watched.read(event, self._app.clock())
-
-    def _paint(self) -> None:
+    def refresh(self) -> None:
         """Redraw, unless nothing can have changed."""
         if "q" in self._app.terminal.keys().lower():
             raise _Quit
@@ -202,6 +167,26 @@ class ListWatcher:
         lines = max(terminal.height - len(below), 1)
         terminal.show(self._draw(status, rows, lines, self._empty()), below)
 
+    def _listed(self, event: ListRead) -> None:
+        now, listing = self._app.clock(), event.listing
+        self._server_clock.set(listing.at)
+        # Filters judge the sessions before masking.
+        unmasked = (listing.original or listing).sessions
+        for session, shown in zip(unmasked, listing.sessions, strict=True):
+            if session.id not in self._sessions:
+                self._sessions[session.id] = WatchedSession(session, shown)
+            self._sessions[session.id].listed(session, shown, now)
+        if not self._is_listed:
+            self._is_listed = True
+            notice_no_match(self._app, self._query.notices(unmasked), redact=self._redact)
+        # At once, before any log is read: notices from now on appear below the list.
+        self.refresh()
+
+    def _read(self, event: NewMessages) -> None:
+        self._server_clock.set(event.at)
+        if watched := self._sessions.get(event.session_id):
+            watched.read(event, self._app.clock())
+
     def _empty(self) -> str:
         """Why the list is empty."""
         live = sum(seen.gone_at == inf for seen in self._sessions.values())
@@ -209,14 +194,11 @@ class ListWatcher:
 
     def _below(self, now: float) -> list[str]:
         """The recent notices."""
-        asides = [*self._app.terminal.held_lines]
-        if asides and asides[-1] is not self._last_notice[0]:
-            self._last_notice = (asides[-1], now)
-        return (
-            self._draw.below(asides, self._app.terminal.height)
-            if now - self._last_notice[1] < _NOTICE_SECONDS
-            else []
-        )
+        notices = [*self._app.terminal.held_lines]
+        if notices and notices[-1] is not self._last_notice[0]:
+            self._last_notice = (notices[-1], now)
+        is_recent = now - self._last_notice[1] < _NOTICE_SECONDS
+        return self._draw.below(notices, self._app.terminal.height) if is_recent else []
 
     def _rows(self, now: float, at: datetime | None) -> list[SessionRow]:
         """The sessions that match the filters, in order."""
@@ -229,12 +211,3 @@ class ListWatcher:
     def _row(self, seen: WatchedSession, now: float, at: datetime | None) -> SessionRow:
         overdue = seen.may_wait and self._alert.exceeded(seen.session.id, seen.activity, at)
         return seen.row(now, at, bool(overdue))
-
-
-def _mask(redact: bool) -> Mask:
-    """Masks sessions with `--redact`."""
-    if not redact:
-        return lambda session: session
-    from smscli.transcript import redact as masking
-
-    return masking.mask_session

@@ -1,6 +1,6 @@
-"""Where a reader stands in one session's log: what it has seen, what to ask for next, which answers are new.
+"""The position in one session's log: which messages were seen, what to request next, which are new.
 
-Pure: times are handed in, in seconds of any clock that does not run backwards.
+Pure: times are passed in, in seconds of a monotonic clock.
 """
 
 from array import array
@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from math import inf
 from typing import NamedTuple
 
 from smscli.model import Message, Page
@@ -21,9 +22,9 @@ _WORD = 0xFFFF_FFFF_FFFF_FFFF
 
 
 class SeenIds:
-    """A set of 64-bit identities in 12 to 24 bytes each, where a `set` of integers takes about 70.
+    """A set of 64-bit integers in 12 to 24 bytes each, where a `set` takes about 70.
 
-    Open addressing: an identity stands in the first free place at or after its own low bits.
+    A hash table with open addressing and linear probing; the low bits of an identity are its hash.
     """
 
     __slots__ = ("_count", "_table")
@@ -32,14 +33,11 @@ class SeenIds:
         self._table = array("Q", bytes(8 * 16))
         self._count = 0
 
-    def __len__(self) -> int:
-        return self._count
-
     def __contains__(self, identity: int) -> bool:
         return self._table[self._place(identity)] != 0
 
     def add(self, identity: int) -> bool:
-        """Whether it is new."""
+        """Add it; returns whether it is new."""
         place = self._place(identity)
         if self._table[place]:
             return False
@@ -71,10 +69,10 @@ def _key(identity: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class PageRequest:
-    """What to ask the messages resource for (`startIndex`, `count`).
+    """A request for messages: `start` is `startIndex`.
 
-    `anchor` is the index of a message that must come back, None where none must. `first`: no read of the log
-    has reached its end. `at`: when it was asked. `paged`: a page of a read of the whole log.
+    `anchor` is the index of a message that the page must contain, None for none. `first`: no read has reached
+    the end of the log yet. `at`: when it was sent. `paged`: a page of a read of the whole log.
     """
 
     start: int | None
@@ -91,10 +89,10 @@ class PageRequest:
 
 
 class PageResult(NamedTuple):
-    """What an answer brought: new messages in the log's order, and gaps as the indices on both sides.
+    """The new messages of a page, in the log's order, and its gaps, as the indices on both sides.
 
-    `done` when nothing more is to be asked for at once; `reset` when the anchor did not come back: the
-    answer is dropped and the log is read from its start.
+    `done`: no further page must be requested at once. `reset`: the anchor is missing, so the page is dropped
+    and the log is read from its start.
     """
 
     messages: tuple[Message, ...]
@@ -104,10 +102,10 @@ class PageResult(NamedTuple):
 
 
 class Cursor:
-    """One session's place: `next_request` says what to read next, `record` what the answer brought.
+    """The position in one session's log: `next_request` returns what to read next, `record` what is new.
 
-    `first`: no read of the log has reached its end. `doubtful`: an anchor was missed, and no inclusive read
-    has brought it back since.
+    `first`: no read has reached the end of the log yet. `doubtful`: an anchor was missing, and no read has
+    found one since.
     """
 
     __slots__ = ("_paging", "_rereads", "_upper", "doubtful", "first", "highest", "last_at", "seen")
@@ -119,12 +117,12 @@ class Cursor:
         self.first = True
         self.doubtful = False
         self.last_at: datetime | None = None
-        # When, from which message on and up to which a gap or several are to be read again.
+        # When to read gaps again, and the indices below the first and above the last of them.
         self._rereads: list[tuple[float, int, int]] = []
         self._upper: deque[tuple[datetime, int]] = deque()
 
     def recall(self, message: Message) -> None:
-        """Count as seen a message that an earlier run kept; they are given in the order of arrival."""
+        """Mark a message of an earlier run as seen; called in the order of arrival."""
         self.seen.add(message.identity)
         self.stop()
         if message.at is not None and (self.last_at is None or message.at > self.last_at):
@@ -132,7 +130,7 @@ class Cursor:
         if message.order is None or message.late:
             return
         if self.highest is not None and message.order < self.highest:
-            self._upper.clear()  # It is not late, and so of a new log: there was a reset.
+            self._upper.clear()  # It isn't marked late, so the log was reset.
         elif message.at is not None and self._leaves_gap(message.order):
             self._upper.append((message.at, self._below()))
         self.highest = message.order
@@ -140,7 +138,7 @@ class Cursor:
             self._upper.popleft()
 
     def settle(self, end: datetime | None, now: float) -> None:
-        """After the last `recall`: gaps of the last 60 s before `end`, the end of the earlier run, count."""
+        """After the last `recall`: read gaps again that were under 60 s old at `end`, the end of that run."""
         lows = [low for at, low in self._upper if end is not None and end - at <= RECENT]
         self._upper.clear()
         if lows:
@@ -156,9 +154,9 @@ class Cursor:
         return self._paging is not None
 
     @property
-    def reread_due(self) -> float | None:
-        """When a gap is to be read again next."""
-        return min(self._rereads)[0] if self._rereads else None
+    def reread_due(self) -> float:
+        """When to read a gap again next; infinite for never."""
+        return min(self._rereads)[0] if self._rereads else inf
 
     def next_request(self, now: float) -> PageRequest:
         if self._paging is not None:
@@ -172,7 +170,7 @@ class Cursor:
         return PageRequest(low, None, low, False, now)
 
     def record(self, request: PageRequest, page: Page, now: float) -> PageResult:
-        """What `page`, the answer to `request`, brought."""
+        """What is new on `page`, the response to `request`."""
         messages = in_order(page.messages)
         identities = [message.identity for message in messages]
         known = [
@@ -202,19 +200,11 @@ class Cursor:
             self._rereads = list(self._rereads_left(request, messages))
         return PageResult(new, gaps, done=not self.paging)
 
-    def narrow(self) -> bool:
-        """The answer was too large: ask for less of it. False where no less can be asked."""
-        if self._paging is not None:
-            return self._paging.narrow()
-        if self.highest is not None:
-            self._paging = Paging(self.highest, overlap=True)
-        return self.highest is not None
-
     def _is_reset(self, request: PageRequest, messages: Sequence[Message]) -> bool:
-        """Whether a missing anchor means another log.
+        """Whether a missing anchor means that the log was reset.
 
-        A read of the whole log may have reached its end, on a server whose `startIndex` is exclusive; with
-        another message in the anchor's place it goes on in a log that has begun anew.
+        A page of a whole read may also lack it because it is the last one and the server's `startIndex` is
+        exclusive; another message with the anchor's index does mean a reset.
         """
         if not request.paged:
             return True
@@ -222,7 +212,7 @@ class Cursor:
         return bool(orders) and (request.anchor in orders or not self.doubtful)
 
     def stop(self) -> None:
-        """End a read of the whole log where it stands."""
+        """End a read of the whole log."""
         self._paging, self.first = None, False
 
     def _start_again(self) -> None:
@@ -240,7 +230,7 @@ class Cursor:
     def _advance(
         self, request: PageRequest, messages: Sequence[Message], at: datetime | None, now: float
     ) -> tuple[tuple[int, int], ...]:
-        """Move `highest` to the last of `messages`; the gaps passed, and those worth it noted for later."""
+        """Move `highest` to the last of `messages`; returns the gaps; recent ones will be read again."""
         gaps: list[tuple[int, int]] = []
         lows: list[int] = []
         for message in messages:
@@ -263,7 +253,7 @@ class Cursor:
     def _rereads_left(
         self, request: PageRequest, messages: Sequence[Message]
     ) -> Iterator[tuple[float, int, int]]:
-        """Those still to come after the answer to `request`: where the server has cut it short it goes on."""
+        """Those still to come after the response to `request`: after a short page the rest is read again."""
         reached = max((one.order for one in messages if one.order is not None), default=0)
         for due, low, high in self._rereads:
             if due > request.at:

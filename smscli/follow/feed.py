@@ -1,7 +1,7 @@
-"""Following sessions: wake-ups, timers and answers in, reads to start and events out, every message once.
+"""The feed of `tail` and `list --watch`: starts reads and turns their results into events, each message once.
 
-Single-threaded: up to four reads are under way at once, but they are started and their answers taken here.
-What is read when is decided in `schedule`, and what an answer means in `cursor`.
+Single-threaded: up to four reads are under way at once, but they are started and their results handled here.
+`schedule` says when a target is due and whether the connection is lost, `cursor` which messages are new.
 """
 
 import random
@@ -13,7 +13,6 @@ from smscli.errors import (
     NotFound,
     NotPermitted,
     RequestTimeout,
-    ResponseTooLarge,
     ServerBusy,
     ServerError,
     SignInRefused,
@@ -24,8 +23,8 @@ from smscli.errors import (
     did_you_mean,
 )
 from smscli.follow.cursor import Cursor, PageRequest
-from smscli.follow.rate import Trust, Window
-from smscli.follow.requests import Answer, ListRequest, MessagesRequest, Request, SignInRequest
+from smscli.follow.rate import PushTrust, RateLimit
+from smscli.follow.requests import ListRequest, MessagesRequest, ReadResult, Request, SignInRequest
 from smscli.follow.schedule import (
     SLOW,
     WITNESS_FAILURES,
@@ -33,7 +32,7 @@ from smscli.follow.schedule import (
     Due,
     FollowedSession,
     Phase,
-    Rank,
+    Priority,
     SessionList,
     Target,
     longest_unread,
@@ -47,112 +46,67 @@ from smscli.model import (
     Notice,
     Page,
     Session,
+    SessionEnded,
     SessionStarted,
     Wake,
     WakeKind,
 )
 
-READS_UNDER_WAY = 4
-_SLOW_READS_UNDER_WAY = 2
+MAX_READS = 4
+_MAX_SLOW_READS = 2
 _BACKGROUND_EVERY = 5.0
 _LIST_EVERY = 4
 _SHORTEST_WAIT = 0.001
 _LONGEST_WAIT = 60.0
-# Output is flushed and the screen drawn at each Idle: when no read is under way, and else after so long.
+# Output is flushed and the screen redrawn at each Idle: when no read is under way, else this often.
 _LONGEST_BUSY = 0.25
 _TEMPORARY = (Unreachable, ServerError, WireError, NotPermitted, NotFound)
 
-Wait = Callable[[float], Sequence[Wake | Answer]]
+Arrivals = Sequence[Wake | ReadResult]
 
 
 @dataclass(frozen=True, slots=True)
-class FollowSettings:
-    """How to follow: `interval` in seconds between polls; `trusted`: push is tried, and the last run
-    could rely on it."""
-
-    interval: float
-    trusted: bool = False
-
-
-@dataclass(slots=True)
 class _Read:
-    """A read under way. `page`: what is asked of a session's log; `is_try`: the connection was down at its
-    start; `sign_in`: how often the sign-in had been renewed by then."""
+    """A read under way. `is_try`: the connection was down when it started; `sign_ins`: how often the sign-in
+    had been renewed by then."""
 
     target: Target
-    rank: Rank
+    priority: Priority
     started: float
-    page: PageRequest | None
     is_try: bool
-    sign_in: int
+    sign_ins: int
 
 
-def follow(
-    start: Callable[[Request], None],
-    wanted: Sequence[str] | None,
-    *,
-    wait: Wait,
-    clock: Callable[[], float],
-    settings: FollowSettings,
-    jitter: Callable[[], float] = random.random,
-    resume: Mapping[str, Cursor] | None = None,
-    debug: Callable[[str], None] | None = None,
-) -> Iterator[Event]:
-    """Follow the sessions `wanted` until all have ended, or (None) whatever the list has, without end.
+class Feed:
+    """Follows sessions; `events` is called once.
 
-    `start(request)` begins a request and returns at once. `wait(seconds)` blocks up to that long, or less,
-    and returns the wake-ups and answers that came; 0 seconds is no wait. `clock()` counts seconds. `resume`
-    holds the cursors of sessions that an earlier run recorded.
-
-    Raises what the first list read raises; NotFound for a session that neither the list nor messages know;
-    later only a refused certificate, a sign-in refused again, and faults that no retry mends.
+    `start(request)` begins a request and returns at once. `wait(seconds)` blocks up to that long and returns
+    the wake-ups and results that arrived; with 0 it doesn't block. `clock` is monotonic, in seconds, and
+    `interval` the seconds between polls. `trusted`: push is tried, and was reliable in the last run. `jitter`
+    returns numbers from 0 to 1. `resume` holds the cursors of sessions that an earlier run recorded.
     """
-    feed = _Feed(start, wait, settings, _steady(clock), jitter, resume or {}, debug)
-    yield from feed.begin(wanted)
-    while feed.is_following:
-        yield from feed.start_reads()
-        yield from feed.rest()
-
-
-def _steady(clock: Callable[[], float]) -> Callable[[], float]:
-    """`clock`, but standing still where it jumps back: otherwise all would wait until it is where it was."""
-    last = clock()
-    back = 0.0
-
-    def now() -> float:
-        nonlocal last, back
-        read = clock()
-        back += max(last - read, 0.0)
-        last = read
-        return read + back
-
-    return now
-
-
-class _Feed:
-    """The scheduler: which reads to start, what their answers mean, and what that means for other reads."""
 
     def __init__(
         self,
         start: Callable[[Request], None],
-        wait: Wait,
-        settings: FollowSettings,
+        *,
+        wait: Callable[[float], Arrivals],
         clock: Callable[[], float],
-        jitter: Callable[[], float],
-        resume: Mapping[str, Cursor],
-        debug: Callable[[str], None] | None,
+        interval: float,
+        trusted: bool = False,
+        jitter: Callable[[], float] = random.random,
+        resume: Mapping[str, Cursor] | None = None,
     ) -> None:
         self._send = start
         self._wait = wait
-        self._interval = settings.interval
         self._clock = clock
+        self._interval = interval
+        self._trust = PushTrust(trusted)
         self._jitter = jitter
-        self._resume = resume
-        self._debug = debug
-        self._window = Window()
-        self._trust = Trust(settings.trusted)
+        self._resume = resume or {}
+        self._limit = RateLimit()
         self._connection = Connection(clock())
-        self._list = SessionList(settings.interval, clock())
+        self._list = SessionList(interval, clock())
         self._sessions: dict[str, FollowedSession] = {}
         self._all = True
         self._under_way: dict[str | None, _Read] = {}
@@ -165,50 +119,56 @@ class _Feed:
         self._idle_at = clock()
         self._is_idle = False
 
-    # Beginning
+    def events(self, ids: Sequence[str] | None) -> Iterator[Event]:
+        """Follow the sessions of these ids until all have ended; or, with None, every session, without end.
 
-    def begin(self, wanted: Sequence[str] | None) -> Iterator[Event]:
-        """The first good list, and the sessions to follow."""
+        Raises what the first list read raises; NotFound for a session that neither the list nor messages
+        know; later only a refused certificate, a sign-in refused again, and errors that no retry can fix.
+        """
+        yield from self._begin(ids)
+        while self._all or any(one.phase is not Phase.ENDED for one in self._sessions.values()):
+            yield from self._start_reads()
+            yield from self._await_arrivals()
+
+    def _begin(self, ids: Sequence[str] | None) -> Iterator[Event]:
+        """Read the list, and choose the sessions to follow."""
         started = self._clock()
-        self._start(self._list, Rank.POLL, started, is_first=True)
+        self._start(self._list, Priority.POLL, started)
         listing = self._first_list()
         resume = self._resume
         end = max((cursor.last_at for cursor in resume.values() if cursor.last_at), default=None)
         for cursor in resume.values():
             cursor.settle(end, self._clock())
-        if wanted is None:
+        if ids is None:
             recent = [one for one, cursor in resume.items() if cursor.may_be_live(end)]
-            self._adopt([*recent, *(session.id for session in listing.sessions)])
+            self._follow([*recent, *(session.id for session in listing.sessions)])
         else:
             self._all = False
             # Those the list doesn't know go first: one that messages doesn't know either is refused at once.
-            self._adopt(sorted(wanted, key=lambda one: listing.find(one) is not None))
-        yield from self._on_list(listing, started, announce=False)
+            self._follow(sorted(ids, key=lambda one: listing.find(one) is not None))
+        yield from self._on_list(listing, started)
 
     def _first_list(self) -> Listing:
         while True:
             for item in self._wait(_LONGEST_WAIT):
-                if isinstance(item, Answer) and isinstance(item.request, ListRequest):
+                if isinstance(item, ReadResult):
                     self._finish(None)
                     if item.error is not None:
                         raise item.error
-                    assert isinstance(item.result, Listing)
-                    return item.result
+                    if isinstance(item.result, Listing):
+                        return item.result
 
-    def _adopt(self, session_ids: Sequence[str]) -> None:
+    def _follow(self, session_ids: Sequence[str]) -> None:
         for one in dict.fromkeys(session_ids):
             self._sessions[one] = FollowedSession(one, self._resume.get(one), self._interval, self._clock())
 
-    @property
-    def is_following(self) -> bool:
-        return self._all or any(one.phase is not Phase.ENDED for one in self._sessions.values())
+    # Waiting, and wake-ups
 
-    # Waiting, and what it ends with
-
-    def rest(self) -> Iterator[Event]:
-        """Wait until a read may start, or something comes; take in what came."""
+    def _await_arrivals(self) -> Iterator[Event]:
+        """Wait until a read may start or something arrives; handle what arrived."""
         now = self._clock()
-        at = min(self._next_start(now), self._trust.deadline)
+        due = self._next(now)
+        at = self._trust.deadline if due is None else min(self._start_at(due, now), self._trust.deadline)
         seconds = min(max(at - now, _SHORTEST_WAIT), _LONGEST_WAIT) if at > now else 0.0
         idle_due = self._idle_at + _LONGEST_BUSY
         if now >= idle_due or (seconds and not self._under_way):
@@ -219,31 +179,31 @@ class _Feed:
             seconds = min(seconds, idle_due - now)
         for item in self._wait(seconds):
             self._is_idle = False
-            yield from self._on_wake(item) if isinstance(item, Wake) else self._on_answer(item)
-        if self._trust.judge(self._clock()):
+            yield from self._on_wake(item) if isinstance(item, Wake) else self._on_result(item)
+        if self._trust.expires(self._clock()):
             yield from self._distrust("push-lost", "a message came without a wake-up: polling as well")
 
-    def _next_start(self, now: float) -> float:
-        due = self._next(now)
-        return inf if due is None else max(due.at, self._window.free_at(now))
+    def _start_at(self, due: Due, now: float) -> float:
+        return max(due.at, self._limit.free_at(now))
 
     def _on_wake(self, wake: Wake) -> Iterator[Event]:
         now = self._clock()
-        if wake.kind is WakeKind.LIST:
-            self._list.wake(now)
-        elif wake.kind is WakeKind.EVERYTHING:
-            self._trust.on_reconnect(now)
-            self._poll_all(now)
-        elif wake.kind is WakeKind.BROKEN:
-            # A channel that is back within an interval costs no more than the reads that follow then.
-            self._trust.interrupt()
-            self._poll_all(now + self._interval)
-        elif wake.kind is WakeKind.MESSAGES:
-            self._wake_session(wake.session_id, now)
-        else:
-            reason = f" ({wake.reason})" if wake.reason else ""
-            self._trust.lose(now)
-            yield from self._distrust("polling", f"no push{reason}: polling every {self._interval:g} s")
+        match wake.kind:
+            case WakeKind.MESSAGES:
+                self._wake_session(wake.session_id, now)
+            case WakeKind.LIST:
+                self._list.wake(now)
+            case WakeKind.EVERYTHING:
+                self._trust.on_reconnect(now)
+                self._poll_all(now)
+            case WakeKind.BROKEN:
+                # If the channel is back within an interval, only the reads that follow then are needed.
+                self._trust.on_break()
+                self._poll_all(now + self._interval)
+            case WakeKind.OFF:
+                reason = f" ({wake.reason})" if wake.reason else ""
+                self._trust.lose(now)
+                yield from self._distrust("polling", f"no push{reason}: polling every {self._interval:g} s")
 
     def _wake_session(self, session_id: str | None, now: float) -> None:
         one = self._sessions.get(session_id or "")
@@ -254,7 +214,7 @@ class _Feed:
             self._list.wake(now)
 
     def _poll_all(self, at: float) -> None:
-        """Polls, not wake-ups: a live message must not wait behind hundreds of sessions."""
+        """As polls, not wake-ups: a live message must not wait behind hundreds of sessions."""
         for target in (self._list, *self._sessions.values()):
             target.due = min(target.due, at)
 
@@ -263,10 +223,10 @@ class _Feed:
         yield from self._report_once(Notice(kind, message))
 
     def _report_stretch(self, now: float) -> Iterator[Event]:
-        """Once, when the polls that are wanted are more than the limit lets through."""
+        """Once, when more polls are due than the rate limit allows."""
         live = [one for one in self._sessions.values() if one.phase is not Phase.ENDED]
-        wanted = sum(1 / target.rhythm.interval for target in (self._list, *live))
-        if not self._trust.trusted and wanted > self._window.limit(now):
+        polls_per_second = sum(1 / target.poll.interval for target in (self._list, *live))
+        if not self._trust.trusted and polls_per_second > self._limit.per_second(now):
             message = f"{len(live)} sessions: polling is slower than asked for"
             yield from self._report_once(Notice("stretched", message))
 
@@ -279,60 +239,56 @@ class _Feed:
 
     # Starting reads
 
-    def start_reads(self) -> Iterator[Event]:
-        """Start the reads that are due, as far as the limits let through."""
+    def _start_reads(self) -> Iterator[Event]:
+        """Start the reads that are due, within the limits."""
         now = self._clock()
         while (due := self._next(now)) is not None and due.at <= now:
-            if self._window.free_at(now) > now:
-                if due.rank is Rank.POLL:
+            if self._start_at(due, now) > now:
+                if due.priority is Priority.POLL:
                     yield from self._report_stretch(now)
                 return
             self._start_due(due, now)
 
     def _next(self, now: float) -> Due | None:
-        """The read to start now, or the first one to start later; None before some answer has come."""
+        """The read to start now, or the first one to start later; None before another result has arrived."""
         connection = self._connection
-        if self._is_signing_in or len(self._under_way) >= READS_UNDER_WAY:
+        if self._is_signing_in or len(self._under_way) >= MAX_READS:
             return None
-        if connection.held_until > now:
-            return Due(connection.held_until, Rank.WAKE, now, self._list)
         if connection.is_down:
-            trying = any(read.is_try for read in self._under_way.values())
-            return None if trying else Due(connection.backoff.until, Rank.WAKE, now, self._list)
+            is_trying = any(read.is_try for read in self._under_way.values())
+            return None if is_trying else Due(connection.backoff.until, Priority.WAKE, now, self._list)
         dues = [one.next() for one in self._startable()]
         if self._trust.trusted:
-            dues.append(Due(self._background_due, Rank.BACKGROUND, self._background_due, self._list))
+            dues.append(Due(self._background_due, Priority.BACKGROUND, self._background_due, self._list))
         ready = [due for due in dues if due.at <= now]
         if ready:
-            return min(ready, key=lambda due: (due.rank, due.since))
+            return min(ready, key=lambda due: (due.priority, due.since))
         return min(dues, key=lambda due: due.at, default=None)
 
     def _startable(self) -> Iterator[Target]:
-        """What is not being read, and no slow session too many."""
+        """Targets that aren't being read; no slow session while enough slow ones are."""
         if self._list.started is None:
             yield self._list
         slow_reads = sum(read.target.is_slow for read in self._under_way.values())
         for one in self._sessions.values():
-            is_held_back = one.is_slow and slow_reads >= _SLOW_READS_UNDER_WAY
+            is_held_back = one.is_slow and slow_reads >= _MAX_SLOW_READS
             if one.is_waiting and one.started is None and not is_held_back:
                 yield one
 
     def _start_due(self, due: Due, now: float) -> None:
+        target: Target | None = due.target
         if self._refused:
-            self._start_sign_in()
-        elif self._connection.is_down:
-            self._start(self._next_try(now), due.rank, now)
-        elif due.rank is Rank.BACKGROUND:
+            self._is_signing_in = True
+            self._limit.start()
+            self._send(SignInRequest())
+            return
+        if self._connection.is_down:
+            target = self._next_try(now)
+        elif due.priority is Priority.BACKGROUND:
             self._background_due = now + _BACKGROUND_EVERY
-            if target := self._next_in_background(now):
-                self._start(target, due.rank, now)
-        else:
-            self._start(due.target, due.rank, now)
-
-    def _start_sign_in(self) -> None:
-        self._is_signing_in = True
-        self._window.start()
-        self._send(SignInRequest())
+            target = self._next_in_background(now)
+        if target is not None:
+            self._start(target, due.priority, now)
 
     def _next_try(self, now: float) -> Target:
         """While the connection is down: the list, and every other time the session longest unread."""
@@ -351,57 +307,49 @@ class _Feed:
             return self._list if self._list in startable else None
         return session
 
-    def _start(self, target: Target, rank: Rank, now: float, is_first: bool = False) -> None:
-        page: PageRequest | None = None
-        request: Request = ListRequest(is_first)
+    def _start(self, target: Target, priority: Priority, now: float) -> None:
+        request: Request = ListRequest(is_first=self._list.last is None)
         key: str | None = None
         if isinstance(target, FollowedSession):
-            page, key = target.cursor.next_request(now), target.id
-            request = MessagesRequest(key, page.start, page.count)
-        self._under_way[key] = _Read(target, rank, now, page, self._connection.is_down, self._sign_ins)
+            key = target.id
+            request = MessagesRequest(key, target.cursor.next_request(now))
+        self._under_way[key] = _Read(target, priority, now, self._connection.is_down, self._sign_ins)
         target.start(now)
-        self._window.start()
+        self._limit.start()
         self._send(request)
 
     def _finish(self, key: str | None) -> _Read:
-        self._window.finish(self._clock())
+        self._limit.finish(self._clock())
         return self._under_way.pop(key)
 
-    # What came of them
+    # Results
 
-    def _on_answer(self, answer: Answer) -> Iterator[Event]:
-        if isinstance(answer.request, SignInRequest):
-            yield from self._on_sign_in(answer.error)
+    def _on_result(self, result: ReadResult) -> Iterator[Event]:
+        request, error = result.request, result.error
+        if isinstance(request, SignInRequest):
+            yield from self._on_sign_in(error)
             return
-        is_list = isinstance(answer.request, ListRequest)
-        read = self._finish(None if isinstance(answer.request, ListRequest) else answer.request.session_id)
-        target, error = read.target, answer.error
-        target.is_slow = not is_list and (answer.seconds > SLOW or isinstance(error, RequestTimeout))
+        read = self._finish(request.session_id if isinstance(request, MessagesRequest) else None)
+        target = read.target
+        target.is_slow = target is not self._list and (
+            result.seconds > SLOW or isinstance(error, RequestTimeout)
+        )
         if isinstance(error, NotFound) and isinstance(target, FollowedSession):
-            yield from self._on_success(target)
+            yield from self._on_success()
             yield from self._on_not_found(target, error)
-        elif isinstance(error, ResponseTooLarge) and self._narrow(target):
-            yield from self._on_success(target)
         elif isinstance(error, SignInRefused):
             self._on_refusal(read, error)
         elif error is not None:
             yield from self._on_failure(read, error)
-        elif isinstance(answer.result, Listing):
-            yield from self._on_success(target)
-            yield from self._on_list(answer.result, read.started)
-        elif isinstance(answer.result, Page) and isinstance(target, FollowedSession) and read.page:
-            yield from self._on_success(target)
-            yield from self._on_page(target, read.page, answer.result, read.rank)
+        elif isinstance(result.result, Listing):
+            yield from self._on_success()
+            yield from self._on_list(result.result, read.started)
+        elif result.result and isinstance(target, FollowedSession) and isinstance(request, MessagesRequest):
+            yield from self._on_success()
+            yield from self._on_page(target, request.page, result.result, read.priority)
 
-    def _narrow(self, target: Target) -> bool:
-        """Read a page that is too large again at once, as smaller pages; whether that is possible."""
-        if isinstance(target, FollowedSession) and target.cursor.narrow():
-            target.retry(self._clock())
-            return True
-        return False
-
-    def _on_success(self, target: Target) -> Iterator[Event]:
-        """Any good answer ends a loss of the connection."""
+    def _on_success(self) -> Iterator[Event]:
+        """Any good response ends a loss of the connection."""
         now = self._clock()
         if self._connection.on_success(now):
             for one in (self._list, *self._sessions.values()):
@@ -409,46 +357,40 @@ class _Feed:
             behind = {one.id for one in self._sessions.values() if one.is_behind(now)}
             yield from self._connection.catch_up(behind)
 
-    def _on_page(self, one: FollowedSession, request: PageRequest, page: Page, rank: Rank) -> Iterator[Event]:
+    def _on_page(
+        self, one: FollowedSession, request: PageRequest, page: Page, priority: Priority
+    ) -> Iterator[Event]:
         now = self._clock()
         read_before, doubtful = one.read_from, one.cursor.doubtful
-        result = one.record(request, page, now, self._is_polling)
+        result = one.record(request, page, now, polled=not self._trust.trusted)
         if not self._all and one.confirm():
             yield self._start_unlisted(one)
         yield from one.report_recovery()
         if result.reset and not doubtful and not one.has_ended:
             yield Notice("reset", f"the log of session {one.id} was reset: reading it again", one.id)
-        self._name_gaps(one, result.gaps)
+        for low, high in result.gaps:
+            yield Notice("debug", f"session {one.id}: no messages between {max(low, 0)} and {high}", one.id)
         if result.messages or request.first:
             done = result.done or not request.first
             yield NewMessages(one.id, result.messages, page.at, request.first, done)
-        is_news = any(not message.late for message in result.messages)
-        if rank is not Rank.FIRST and not request.first and is_news:
-            yield from self._judge_push(one, rank, now, read_before)
+        is_new = not request.first and any(not message.late for message in result.messages)
+        if priority is not Priority.FIRST and is_new:
+            yield from self._judge_push(one, priority, now, read_before)
         yield from self._connection.caught_up(one.id, len(result.messages), result.done)
         if one.is_done:
             yield from one.close()
 
     def _start_unlisted(self, one: FollowedSession) -> SessionStarted:
-        """Messages knows a session that the list doesn't."""
+        """The messages resource knows a session that the list doesn't."""
         if one.missing_since is not None:
             self._list.due = min(self._list.due, one.absent(-inf, self._clock()))
         return SessionStarted(Session(one.id), announce=False)
 
-    def _name_gaps(self, one: FollowedSession, gaps: Sequence[tuple[int, int]]) -> None:
-        if self._debug is not None:
-            for low, high in gaps:
-                self._debug(f"session {one.id}: no messages between {max(low, 0)} and {high}")
-
-    @property
-    def _is_polling(self) -> bool:
-        return not self._trust.trusted
-
     def _judge_push(
-        self, one: FollowedSession, rank: Rank, now: float, read_before: float
+        self, one: FollowedSession, priority: Priority, now: float, read_before: float
     ) -> Iterator[Event]:
-        """What it says of push that this read found messages."""
-        if rank is Rank.BACKGROUND:
+        """Update the trust in push: this read found messages."""
+        if priority is Priority.BACKGROUND:
             self._trust.on_background_page(one.id, now)
         elif self._trust.on_page(one.id, now, read_before):
             self._background_due = now + _BACKGROUND_EVERY
@@ -456,28 +398,24 @@ class _Feed:
                 other.stop_polling(now)
             yield from self._report_once(Notice("push-trusted", "push works: polling rests"))
 
-    def _on_list(self, listing: Listing, started: float, announce: bool = True) -> Iterator[Event]:
-        now = self._clock()
-        self._list.record(listing, started, now, self._is_polling)
+    def _on_list(self, listing: Listing, started: float) -> Iterator[Event]:
+        now, announce = self._clock(), self._list.last is not None
+        self._list.record(listing, started, now, polled=not self._trust.trusted)
         yield ListRead(listing)
         for session in listing.sessions:
-            yield from self._on_listed(session, now, announce)
+            if self._all and session.id not in self._sessions:
+                self._follow([session.id])
+            one = self._sessions.get(session.id)
+            if one is not None and one.listed(session, now):
+                yield SessionStarted(session, announce)
         listed = {session.id for session in listing.sessions}
         for one in self._sessions.values():
             if one.id not in listed and not one.has_ended:
                 self._list.due = min(self._list.due, one.absent(started, now))
 
-    def _on_listed(self, session: Session, now: float, announce: bool) -> Iterator[Event]:
-        if session.id not in self._sessions:
-            if not self._all:
-                return
-            self._adopt([session.id])
-        if self._sessions[session.id].listed(session, now):
-            yield SessionStarted(session, announce)
-
     def _on_not_found(self, one: FollowedSession, error: NotFound) -> Iterator[Event]:
-        """It counts as a list without the session, but the list has the last word: a session without messages
-        may have no log yet."""
+        """A 404 counts as a list without the session, but the list decides: a session without messages may
+        have no log yet."""
         if one.phase is Phase.UNCONFIRMED:
             meant = self._list.last.meant(one.id) if self._list.last else None
             error.hint = did_you_mean(meant, error.hint)
@@ -485,7 +423,7 @@ class _Feed:
         now = self._clock()
         first = one.cursor.first
         one.cursor.stop()
-        one.was_read(now, now, not first, self._is_polling)
+        one.was_read(now, now, empty=not first, polled=not self._trust.trusted)
         yield from one.report_recovery()
         if first:
             yield NewMessages(one.id, (), first=True)
@@ -495,54 +433,56 @@ class _Feed:
         else:
             self._list.due = min(self._list.due, one.absent(-inf, now))
 
-    # Failing
+    # Failures
 
     def _on_refusal(self, read: _Read, error: SignInRefused) -> None:
-        """Sign in again, once for all reads that were begun before."""
+        """Sign in again, once for all reads that started before."""
         read.target.retry(self._clock())
-        if read.sign_in == self._sign_ins:
+        if read.sign_ins == self._sign_ins:
             if read.target.refused:
                 raise error
             self._refused.append(read.target)
 
     def _on_sign_in(self, error: Exception | None) -> Iterator[Event]:
         now = self._clock()
-        self._window.finish(now)
+        self._limit.finish(now)
         self._is_signing_in = False
         refused, self._refused = self._refused, []
         if error is None:
             self._sign_ins += 1
             for one in refused:
                 one.refused = True
-        elif isinstance(error, SignInRefused | TlsError) or not isinstance(error, _TEMPORARY):
-            raise error
-        else:
-            for one in refused:
-                one.failed(now, self._jitter())
-            yield from self._connection.on_failure(error, now, self._jitter(), is_try=True)
+            return
+        failure = _temporary(error)
+        for one in refused:
+            one.failed(now, self._jitter())
+        yield from self._connection.on_failure(failure, now, self._jitter(), is_try=True)
 
     def _on_failure(self, read: _Read, error: Exception) -> Iterator[Event]:
-        if isinstance(error, TlsError) or not isinstance(error, _TEMPORARY):
-            raise error
+        failure = _temporary(error)
         now, target = self._clock(), read.target
         target.failed(now, self._jitter())
-        if isinstance(error, ServerBusy):
-            yield from self._throttle(error, now)
-        yield from self._connection.on_failure(error, now, self._jitter(), read.is_try)
-        if isinstance(target, FollowedSession):
-            yield from self._on_session_failure(target, error, now)
-        else:
-            yield from self._list.report_failure(error, self._connection.last_success)
-
-    def _throttle(self, error: ServerBusy, now: float) -> Iterator[Event]:
-        self._window.halve(now)
-        if seconds := self._connection.hold(now, error.retry_after):
+        if isinstance(error, ServerBusy) and (seconds := self._limit.throttle(now, error.retry_after)):
             message = f"the server asks for no requests for {seconds:.0f} s ({error.message})"
             yield from self._report_once(Notice("stretched", message), "Retry-After")
+        yield from self._connection.on_failure(failure, now, self._jitter(), read.is_try)
+        if isinstance(target, FollowedSession):
+            yield from self._on_session_failure(target, failure, now)
+        else:
+            yield from self._list.report_failure(failure, self._connection.last_success)
 
-    def _on_session_failure(self, one: FollowedSession, error: SmscliError, now: float) -> Iterator[Event]:
+    def _on_session_failure(
+        self, one: FollowedSession, error: SmscliError, now: float
+    ) -> Iterator[Notice | SessionEnded]:
         if one.backoff.failures >= WITNESS_FAILURES:
             self._list.wake(now)
         yield from self._connection.caught_up(one.id, 0)
         if not self._connection.is_down and one.is_unreadable(now, self._connection.last_success):
             yield from one.close() if one.has_ended else one.report_failure(error)
+
+
+def _temporary(error: Exception) -> SmscliError:
+    """The error, if a retry may succeed; raises it otherwise."""
+    if isinstance(error, _TEMPORARY) and not isinstance(error, TlsError):
+        return error
+    raise error

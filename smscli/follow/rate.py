@@ -1,13 +1,15 @@
-"""How fast to read: the request rate, the polling rhythm, and whether push is trusted.
+"""The rate limit of requests, the poll interval, and whether push can be trusted.
 
-All of it is arithmetic on times that are handed in, in seconds of a clock that does not run backwards.
+Pure: times are passed in, in seconds of a monotonic clock.
 """
 
 from collections import deque
 from math import inf
 
+from smscli.backoff import capped
+
 LIMIT = 20
-# A little over one, so that no rounding lets a 21st read into a second.
+# A little over one, so that rounding can't allow a 21st read in one second.
 _SECOND = 1.01
 _HALVED_FOR = 60.0
 _ACTIVE = 60.0
@@ -18,42 +20,49 @@ _AROUND = 5.0
 _WON_AGAIN_AFTER = 60.0
 
 
-class Window:
+class RateLimit:
     """At most 20 reads in any one second, 10 for a minute after the server asked for fewer.
 
-    A read counts from its start to a second after its answer: whenever the server saw it, no 21st falls into
-    the same second.
+    A read counts from its start until a second after its response, since it isn't known when the server
+    received it.
     """
 
     def __init__(self) -> None:
         self._under_way = 0
-        self._answers: deque[float] = deque(maxlen=LIMIT)
-        self._halved_until = -inf
+        self._responses: deque[float] = deque(maxlen=LIMIT)
+        self._halved_until = self._held_until = -inf
 
-    def limit(self, now: float) -> int:
+    def per_second(self, now: float) -> int:
         return LIMIT // 2 if now < self._halved_until else LIMIT
 
     def free_at(self, now: float) -> float:
-        """When the next read may start; in the past when it may at once, infinite before an answer."""
-        free = self.limit(now) - self._under_way
+        """When the next read may start: in the past if at once, infinite if only after another response."""
+        free = self.per_second(now) - self._under_way
         if free <= 0:
             return inf
-        return self._answers[-free] + _SECOND if len(self._answers) >= free else -inf
+        if len(self._responses) < free:
+            return self._held_until
+        return max(self._held_until, self._responses[-free] + _SECOND)
 
     def start(self) -> None:
         self._under_way += 1
 
     def finish(self, now: float) -> None:
         self._under_way -= 1
-        self._answers.append(now)
+        self._responses.append(now)
 
-    def halve(self, now: float) -> None:
+    def throttle(self, now: float, retry_after: float | None) -> float:
+        """The server asked for fewer requests: halve the limit, and obey `Retry-After`; returns for how many
+        seconds no read may start."""
         self._halved_until = now + _HALVED_FOR
+        seconds = capped(retry_after)
+        self._held_until = max(self._held_until, now + seconds)
+        return seconds
 
 
-class Rhythm:
-    """The interval of polling: the base one while something was found in the last 60 s, then 1.5 times longer
-    at each empty read, up to five times."""
+class PollInterval:
+    """The interval between polls: the base interval while a message was found in the last 60 s, then 1.5
+    times longer after each empty read, up to five times the base."""
 
     def __init__(self, base: float) -> None:
         self._base = max(base, _SHORTEST_INTERVAL)
@@ -61,7 +70,7 @@ class Rhythm:
         self.active_at = -inf
 
     def on_messages(self, now: float, age: float = 0.0) -> None:
-        """Something came that is `age` seconds old; below 0 (two clocks that disagree) is 0."""
+        """A message was found that is `age` seconds old; a negative age (the clocks differ) counts as 0."""
         self.active_at = max(self.active_at, now - max(age, 0.0))
         self.interval = self._base
 
@@ -70,12 +79,12 @@ class Rhythm:
             self.interval = min(self.interval * _SLOWER, self._base * _SLOWEST)
 
 
-class Trust:
-    """Whether wake-ups can be relied on, judged by what wake-ups and reads find, session by session."""
+class PushTrust:
+    """Whether push can be trusted to report every message: compares wake-ups with what reads find."""
 
     def __init__(self, trusted: bool) -> None:
         self._won = trusted
-        self._interrupted = False
+        self._is_broken = False
         self._lost_at = -inf
         self._wakes: dict[str, float] = {}
         self._reconnected_at = -inf
@@ -83,32 +92,31 @@ class Trust:
 
     @property
     def trusted(self) -> bool:
-        """Whether wake-ups are relied on now."""
-        return self._won and not self._interrupted
+        return self._won and not self._is_broken
 
     @property
     def deadline(self) -> float:
-        """When the next doubt turns into distrust."""
+        """When the trust ends unless the missing wake-up arrives."""
         return min(self._doubts.values(), default=inf)
 
     def on_wake(self, session_id: str, now: float) -> None:
         self._wakes[session_id] = now
         self._doubts.pop(session_id, None)
 
-    def interrupt(self) -> None:
-        """The channel is down: there is nothing to rely on before it is back."""
-        self._interrupted = True
+    def on_break(self) -> None:
+        """The channel is down: push isn't trusted until it has reconnected."""
+        self._is_broken = True
         self._doubts.clear()
 
     def on_reconnect(self, now: float) -> None:
-        """The channel is back, and wake-ups may have been lost: that excuses all that are."""
-        self._interrupted = False
+        """The channel is back; wake-ups lost meanwhile don't end the trust."""
+        self._is_broken = False
         self._reconnected_at = now
         self._doubts.clear()
 
     def on_page(self, session_id: str, now: float, read_before: float) -> bool:
-        """A read found messages: whether that wins the trust, a wake-up having come since the start of the
-        read before."""
+        """A read found messages; returns whether push is trusted from now on, because a wake-up came after
+        the start of the previous read."""
         announced = self._wakes.get(session_id, -inf) >= read_before
         if self._won or not announced or now - self._lost_at < _WON_AGAIN_AFTER:
             return False
@@ -116,13 +124,13 @@ class Trust:
         return True
 
     def on_background_page(self, session_id: str, now: float) -> None:
-        """A background read found messages, for which a wake-up should come or have come."""
+        """A background read found messages: a wake-up must have come shortly before, or come soon."""
         woken_at = max(self._wakes.get(session_id, -inf), self._reconnected_at)
         if self.trusted and now - woken_at > _AROUND:
             self._doubts.setdefault(session_id, now + _AROUND)
 
-    def judge(self, now: float) -> bool:
-        """Whether the trust ends now."""
+    def expires(self, now: float) -> bool:
+        """Ends the trust at the deadline; returns whether it ended now."""
         if now < self.deadline:
             return False
         self.lose(now)

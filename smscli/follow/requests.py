@@ -1,37 +1,33 @@
-"""What a follow asks the server for, and what comes back: the door between its scheduler and the threads
-that read."""
+"""The requests that `feed` starts, and their results, which the reading threads return."""
 
 from typing import NamedTuple
 
+from smscli.follow.cursor import PageRequest
 from smscli.model import Listing, Page
 
 
 class ListRequest(NamedTuple):
-    """The session list; the first one of a run is repeated like a one-shot command's."""
+    """The session list; the first one of a run is retried as in a one-shot command."""
 
     is_first: bool = False
 
 
 class MessagesRequest(NamedTuple):
-    """One session's messages from index `start` on (`startIndex`), at most `length` of them (`count`).
-
-    A 404 is answered by NotFound, without asking the list.
-    """
+    """A page of a session's messages; a 404 must result in NotFound without asking the list."""
 
     session_id: str
-    start: int | None
-    length: int | None
+    page: PageRequest
 
 
 class SignInRequest(NamedTuple):
-    """Sign in again: cookies dropped, the secret read again, one `GET me`."""
+    """Sign in again: drop the cookies, read the secret again, `GET me`."""
 
 
 Request = ListRequest | MessagesRequest | SignInRequest
 
 
-class Answer(NamedTuple):
-    """What became of a request after so many `seconds`: a result or an error; a sign-in has neither."""
+class ReadResult(NamedTuple):
+    """The result of a request or its error, neither for a sign-in that succeeded; it took `seconds`."""
 
     request: Request
     result: Listing | Page | None = None

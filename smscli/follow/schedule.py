@@ -1,5 +1,5 @@
-"""What a follow reads: the session list and each session's messages, when each is due next, and the
-connection that all of them share."""
+"""The targets that are read again and again (the session list, each session's messages), when each is due,
+and whether the connection is lost."""
 
 from collections.abc import Collection, Iterator
 from datetime import datetime
@@ -7,19 +7,19 @@ from enum import Enum, IntEnum
 from math import inf
 from typing import NamedTuple
 
-from smscli.backoff import Backoff, capped
+from smscli.backoff import Backoff
 from smscli.errors import SmscliError
 from smscli.follow.cursor import Cursor, PageRequest, PageResult
-from smscli.follow.rate import Rhythm
+from smscli.follow.rate import PollInterval
 from smscli.model import Listing, Notice, Page, Session, SessionEnded
 
 CONNECTION_LOST = "connection lost, retrying"
 
 SLOW = 0.5
-"""A session is slow after a read that took longer, in seconds."""
+"""A session is slow after a read that took longer than this, in seconds."""
 
 WITNESS_FAILURES = 2
-"""From so many failures of a session in a row on the list is read too, to judge the connection by."""
+"""After this many failures of a session in a row the list is read too, to judge the connection."""
 
 _LONG_ACTIVE = 300.0
 _ACTIVE_WEIGHT = 4.0
@@ -35,8 +35,8 @@ _LONGEST_TRY = 5.0
 _LONGEST_TRY_LATER = 30.0
 
 
-class Rank(IntEnum):
-    """Which of the waiting reads goes first."""
+class Priority(IntEnum):
+    """The order of the reads that are due."""
 
     WAKE = 0
     FIRST = 1
@@ -45,20 +45,20 @@ class Rank(IntEnum):
 
 
 class Phase(Enum):
-    """Where a followed session is in its life."""
+    """The life of a followed session."""
 
-    UNCONFIRMED = "neither the list nor its messages have shown that it exists"
-    LIVE = "it goes on"
-    MISSING = "the list lacks it, which one more list must confirm"
-    ENDING = "it has ended, and its messages are to be read once more"
-    ENDED = "its messages have been read to the end; a wake-up reads them again"
+    UNCONFIRMED = "it isn't known yet whether it exists"
+    LIVE = "live"
+    MISSING = "not in the last list; another list must confirm that"
+    ENDING = "it has ended, and its messages must be read once more"
+    ENDED = "its messages were read to the end; only a wake-up reads them again"
 
 
 class Due(NamedTuple):
-    """A read of `target` is due at `at`; `since` orders the reads of one rank."""
+    """A read of `target` is due at `at`; reads of one priority go in the order of `since`."""
 
     at: float
-    rank: Rank
+    priority: Priority
     since: float
     target: "Target"
 
@@ -66,14 +66,14 @@ class Due(NamedTuple):
 class Target:
     """Something that is read again and again.
 
-    `due`: its next poll, infinite when push does without. `woken`: since when a wake-up waits. `started`:
-    when its read under way began, None without one. `read_at`: its last good answer, `read_from` that read's
-    start. `refused`: its last read was refused, and the sign-in renewed since. `failing_since`: the first of
-    its failures in a row.
+    `due`: when to poll it next, infinite if push makes that unnecessary. `woken`: the first wake-up not yet
+    read for. `started`: the start of the read under way, None without one. `read_at`, `read_from`: the end
+    and start of the last successful read. `refused`: the sign-in was renewed because its last read was
+    refused. `failing_since`: the first of its failures in a row.
     """
 
     def __init__(self, interval: float, now: float) -> None:
-        self.rhythm = Rhythm(interval)
+        self.poll = PollInterval(interval)
         self.backoff = Backoff(_FIRST_RETRY, _LONGEST_RETRY)
         self.due = now
         self.woken: float | None = None
@@ -86,30 +86,30 @@ class Target:
         self._claimed: tuple[float, float | None] = (now, None)
 
     def wake(self, now: float) -> None:
-        """Wake-ups are coalesced: the first one that waits counts."""
+        """A wake-up came; several before the next read count as one."""
         if self.woken is None:
             self.woken = now
 
     def next(self) -> Due:
         if self.woken is not None:
-            return self._due(self.woken, Rank.WAKE)
-        return self._due(self.due, Rank.POLL)
+            return self._due(self.woken, Priority.WAKE)
+        return self._due(self.due, Priority.POLL)
 
     def start(self, now: float) -> None:
-        """A read begins; whatever asks for one from now on asks for another."""
+        """A read starts; a wake-up from now on requires another read."""
         self.started = now
         self._claimed = (self.due, self.woken)
         self.due, self.woken = inf, None
 
     def was_read(self, started: float, now: float, empty: bool, polled: bool) -> None:
-        """A good answer came: the next poll, if `polled`, is an interval after this one's start."""
+        """A read succeeded; if `polled`, the next one is due an interval after its start."""
         self.clear_failures()
         self.started = None
         self.refused = False
         self.read_at, self.read_from = now, started
         if empty and polled:
-            self.rhythm.on_empty_read(now)
-        self.due = min(self.due, started + self.rhythm.interval if polled else inf)
+            self.poll.on_empty_read(now)
+        self.due = min(self.due, started + self.poll.interval if polled else inf)
 
     def failed(self, now: float, jitter: float) -> None:
         self.backoff.failed(now, jitter)
@@ -117,7 +117,7 @@ class Target:
         self.retry(now)
 
     def retry(self, now: float) -> None:
-        """No good answer came: what asked for the read still does."""
+        """A read has failed: it is due again, with its wake-up."""
         due, woken = self._claimed
         self.started = None
         self.due = min(self.due, due, now)
@@ -128,15 +128,15 @@ class Target:
         self.failing_since = None
 
     def is_failing_alone(self, last_success: float) -> bool:
-        """Whether something else has been read since its first failure in a row."""
+        """Whether other reads have succeeded since its first failure in a row."""
         return self.failing_since is not None and last_success > self.failing_since
 
-    def _due(self, since: float, rank: Rank) -> Due:
-        return Due(max(since, self.backoff.until), rank, since, self)
+    def _due(self, since: float, priority: Priority) -> Due:
+        return Due(max(since, self.backoff.until), priority, since, self)
 
 
 class SessionList(Target):
-    """The session list; `last` is its last good answer, None before the first."""
+    """The session list; `last` is the last one read, None before the first."""
 
     def __init__(self, interval: float, now: float) -> None:
         super().__init__(interval, now)
@@ -149,24 +149,21 @@ class SessionList(Target):
         before, self.last = self.last, listing
         changed = before is not None and before.sessions != listing.sessions
         if changed:
-            self.rhythm.on_messages(now)
+            self.poll.on_messages(now)
         self._failure_reported = False
         self.was_read(started, now, before is not None and not changed, polled)
 
     def report_failure(self, error: SmscliError, last_success: float) -> Iterator[Notice]:
-        """Once, when it has failed several times while messages are read."""
-        is_worth_it = self.backoff.failures >= _LIST_FAILURES and self.is_failing_alone(last_success)
-        if is_worth_it and not self._failure_reported:
+        """Once, when it has failed several times while messages could be read."""
+        is_failing = self.backoff.failures >= _LIST_FAILURES and self.is_failing_alone(last_success)
+        if is_failing and not self._failure_reported:
             self._failure_reported = True
             yield Notice("stale", f"list can't be read, retrying ({error.message})")
 
 
 class FollowedSession(Target):
-    """One session's messages.
-
-    `session` is what the last list said of it, None before. `missing_since`: the first of the lists without
-    it.
-    """
+    """One session's messages; `session` as last listed, None before; `missing_since`: the first of the lists
+    without it."""
 
     def __init__(self, session_id: str, cursor: Cursor | None, interval: float, now: float) -> None:
         super().__init__(interval, now)
@@ -175,48 +172,44 @@ class FollowedSession(Target):
         self.phase = Phase.UNCONFIRMED if cursor is None else Phase.LIVE
         self.cursor = cursor or Cursor()
         self.missing_since: float | None = None
-        self._answered_at: datetime | None = None
+        self._page_at: datetime | None = None
 
     def next(self) -> Due:
         if self.woken is not None:
-            return self._due(self.woken, Rank.WAKE)
+            return self._due(self.woken, Priority.WAKE)
         if self.cursor.paging:
-            return self._due(self.read_at, Rank.FIRST)
-        return self._due(self._poll_due(), Rank.POLL)
+            return self._due(self.read_at, Priority.FIRST)
+        return self._due(min(self.due, self.cursor.reread_due), Priority.POLL)
 
     def is_behind(self, now: float) -> bool:
-        """Whether a read should have been by now."""
+        """Whether it should have been read by now."""
         return self.is_waiting and (self.started is not None or self.next().since <= now)
 
     def stop_polling(self, now: float) -> None:
-        """Leave it to push, but for a poll that is due."""
+        """Rely on push from now on; a poll that is already due remains."""
         if self.due > now:
             self.due = inf
 
-    def _poll_due(self) -> float:
-        reread = self.cursor.reread_due
-        return self.due if reread is None else min(self.due, reread)
-
     def record(self, request: PageRequest, page: Page, now: float, polled: bool) -> PageResult:
-        """What is new in the answer; the next read's time is set by it."""
+        """What is new on the page; sets when the next read is due."""
         result = self.cursor.record(request, page, now)
         if result.messages:
-            self.rhythm.on_messages(now, _age(result, page))
+            self.poll.on_messages(now, _age(result, page))
         self.was_read(request.at, now, not result.messages and not request.first, polled)
         if result.messages and self._was_there_before(result, request):
             self.due = now
-        self._answered_at = page.at
+        self._page_at = page.at
         return result
 
     def _was_there_before(self, result: PageResult, request: PageRequest) -> bool:
-        """Whether the last answer should have had all of this: the server cuts its answers short."""
-        before = self._answered_at
+        """Whether the previous page should have had all of this: the server limits its pages."""
+        before = self._page_at
         if request.whole or before is None:
             return False
         return all(one.at is not None and one.at < before and not one.late for one in result.messages)
 
     def listed(self, session: Session, now: float) -> bool:
-        """The list has it; whether it is followed from now on, being new or live again."""
+        """The list has it; returns whether it is new or live again."""
         starts = self.session is None or (self.phase is Phase.ENDED and not session.ended)
         self.session = session
         self.missing_since = None
@@ -228,7 +221,7 @@ class FollowedSession(Target):
         return starts
 
     def confirm(self) -> bool:
-        """Its messages could be read; whether only that shows that it exists."""
+        """Its messages could be read, so it exists; returns whether that wasn't known before."""
         if self.phase is Phase.UNCONFIRMED:
             self.phase = Phase.LIVE if self.missing_since is None else Phase.MISSING
         if self.session is not None:
@@ -237,7 +230,7 @@ class FollowedSession(Target):
         return True
 
     def absent(self, asked_at: float, now: float) -> float:
-        """A list asked for at `asked_at` lacks it: when the list is to be read again to be sure."""
+        """A list requested at `asked_at` lacks it; returns when to read the list again to confirm that."""
         if self.missing_since is None:
             self.missing_since = now
         if self.phase is Phase.LIVE:
@@ -249,7 +242,7 @@ class FollowedSession(Target):
         return inf
 
     def end(self, now: float) -> None:
-        """It has ended: its messages are to be read once more."""
+        """It has ended: read its messages once more."""
         if not self.has_ended:
             self.phase = Phase.ENDING
             self.wake(now)
@@ -260,17 +253,18 @@ class FollowedSession(Target):
 
     @property
     def is_waiting(self) -> bool:
-        """Whether there is anything to read for."""
+        """Whether it must be read again."""
         return self.phase is not Phase.ENDED or self.woken is not None
 
     @property
     def is_done(self) -> bool:
-        """Whether the last read of it was the last: no gap in it waits for a late message."""
-        is_read = self.woken is None and not self.cursor.paging and self.cursor.reread_due is None
-        return self.has_ended and is_read
+        """Whether it has ended and all is read: no gap waits for a late message."""
+        return (
+            self.has_ended and self.woken is None and not self.cursor.paging and self.cursor.reread_due == inf
+        )
 
     def close(self) -> Iterator[SessionEnded]:
-        """Nothing more is to be read of it."""
+        """Stop reading it."""
         self.woken = None
         if self.phase is not Phase.ENDED:
             self.phase = Phase.ENDED
@@ -278,9 +272,9 @@ class FollowedSession(Target):
                 yield SessionEnded(self.id, self.session.state if self.session.ended else None)
 
     def is_unreadable(self, now: float, last_success: float) -> bool:
-        """Whether it has failed for long while other reads succeeded."""
-        failing_since = now if self.failing_since is None else self.failing_since
-        return now - failing_since >= _SESSION_FAILING and self.is_failing_alone(last_success)
+        """Whether it has failed for ten seconds while other reads succeeded."""
+        is_long = self.failing_since is not None and now - self.failing_since >= _SESSION_FAILING
+        return is_long and self.is_failing_alone(last_success)
 
     def report_failure(self, error: SmscliError) -> Iterator[Notice]:
         if not self._failure_reported:
@@ -293,33 +287,32 @@ class FollowedSession(Target):
             yield Notice("reconnected", f"session {self.id} can be read again", self.id)
 
     def age(self, now: float) -> float:
-        """How long it has been unread, counted four times while it was active in the last five minutes."""
-        active = now - self.rhythm.active_at < _LONG_ACTIVE
+        """Seconds since its last read, times four if it was active in the last five minutes."""
+        active = now - self.poll.active_at < _LONG_ACTIVE
         return (now - self.read_at) * (_ACTIVE_WEIGHT if active else 1)
 
 
 def longest_unread(sessions: Collection[FollowedSession], now: float) -> FollowedSession | None:
-    """The one of these sessions that the background should read."""
+    """The session that a background read should read next."""
     waiting = [one for one in sessions if one.phase is not Phase.ENDED and one.started is None]
     return max(waiting, key=lambda one: one.age(now), default=None)
 
 
 def _age(result: PageResult, page: Page) -> float:
-    """How many seconds before the answer the newest of the messages was sent, by the server's clock."""
+    """The age in seconds of the newest of the messages, by the server's clock."""
     times = [message.at for message in result.messages if message.at is not None]
     return (page.at - max(times)).total_seconds() if times and page.at else 0.0
 
 
 class Connection:
-    """Whether the server is lost; once it is back, which sessions have yet to be read, and what was late.
+    """Whether the connection is lost; after a reconnect, which sessions must still catch up.
 
-    `last_success` is the last good answer, of whatever read. `held_until`: the server asked for no requests
-    before. While the connection `is_down`, single reads are tried, one after the other; `tries` counts them.
+    `last_success` is the time of the last good response to any read. While the connection `is_down`, one read
+    is tried at a time; `tries` counts them.
     """
 
     def __init__(self, now: float) -> None:
         self.last_success = now
-        self.held_until = -inf
         self.backoff = Backoff(_FIRST_RETRY, _LONGEST_TRY)
         self.tries = 0
         self._failures = 0
@@ -331,14 +324,8 @@ class Connection:
     def is_down(self) -> bool:
         return self._lost_since is not None and self._behind is None
 
-    def hold(self, now: float, retry_after: float | None) -> float:
-        """Obey `Retry-After`: for how many seconds nothing is read."""
-        seconds = capped(retry_after)
-        self.held_until = max(self.held_until, now + seconds)
-        return seconds
-
     def on_success(self, now: float) -> bool:
-        """A good answer came; whether the connection was down until now."""
+        """A read succeeded; returns whether the connection was down until now."""
         was_down = self.is_down
         self.last_success = now
         self._failures = 0
@@ -346,7 +333,7 @@ class Connection:
         return was_down
 
     def on_failure(self, error: SmscliError, now: float, jitter: float, is_try: bool) -> Iterator[Notice]:
-        """A read failed, in whatever way; `is_try`: it was begun while the connection was down."""
+        """A read failed; `is_try`: it started while the connection was down."""
         self._failures += 1
         if self.is_down:
             if is_try:
@@ -365,12 +352,12 @@ class Connection:
         self.backoff.failed(now, jitter)
 
     def catch_up(self, behind: set[str]) -> Iterator[Notice]:
-        """The server is back; these sessions should have been read meanwhile."""
+        """The server is back; these sessions must catch up."""
         self._behind = behind
         yield from self._report_end()
 
     def caught_up(self, session_id: str, messages: int, done: bool = True) -> Iterator[Notice]:
-        """A session has been read, or has failed by itself."""
+        """A session was read, or failed on its own."""
         if self._behind is None or session_id not in self._behind:
             return
         self._late += messages

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from smscli.follow.feed import FollowSettings, follow
-from smscli.follow.requests import Answer, MessagesRequest, Request
+from smscli.follow.feed import Feed
+from smscli.follow.requests import MessagesRequest, ReadResult, Request
 from smscli.gws.client import GwsClient, Server
 from smscli.gws.cometd import Advice, BayeuxClient
 from smscli.gws.http import Transport
@@ -99,12 +99,12 @@ class Listener(Push):
 
     def __init__(self, base_url: str, pause: Callable[[float], object]) -> None:
         transport = Transport(Server(base_url), lambda: "Bearer t", {}, clock=time.monotonic)
-        self.inbox: Inbox[Answer] = Inbox()
+        self.inbox: Inbox[ReadResult] = Inbox()
         super().__init__(transport, self.inbox.wake, pause=pause)
         self.start()
         assert self.wait(10) == [EVERYTHING]
 
-    def wait(self, seconds: float) -> list[Wake | Answer]:
+    def wait(self, seconds: float) -> list[Wake | ReadResult]:
         return self.inbox.take(seconds)
 
 
@@ -126,7 +126,7 @@ def start(modules: Path) -> Iterator[Start]:
 
 def broken_and_back(push: Listener) -> bool:
     """Whether the next that is heard of the channel is that it broke, and then that it is back."""
-    wakes: list[Wake | Answer] = []
+    wakes: list[Wake | ReadResult] = []
     while EVERYTHING not in wakes:
         heard = push.wait(10)
         assert heard, "nothing came"
@@ -240,16 +240,19 @@ def test_a_session_is_followed_to_its_end_by_push_alone(start: Start, listen: Li
     push = listen(server)
     client = GwsClient(Server(server.base_url), lambda: "Bearer t", environ={})
 
-    def wait(seconds: float) -> list[Wake | Answer]:
+    def wait(seconds: float) -> list[Wake | ReadResult]:
         """No poll is due before a wake-up comes: the interval is five minutes."""
         return push.wait(min(seconds, 10))
 
     def begin(request: Request) -> None:
-        is_list = not isinstance(request, MessagesRequest)
-        push.inbox.put(Answer(request, client.sessions() if is_list else client.page(*request)))
+        if isinstance(request, MessagesRequest):
+            page = client.page(request.session_id, request.page.start, request.page.count)
+            push.inbox.put(ReadResult(request, page))
+        else:
+            push.inbox.put(ReadResult(request, client.sessions()))
 
     told: list[Event] = []
-    events = follow(begin, [ID], wait=wait, clock=time.monotonic, settings=FollowSettings(interval=300))
+    events = Feed(begin, wait=wait, clock=time.monotonic, interval=300).events([ID])
 
     def until(what: Callable[[Event], bool]) -> None:
         for event in events:

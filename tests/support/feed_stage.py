@@ -13,8 +13,8 @@ from math import inf
 
 from smscli.errors import NotFound, SmscliError
 from smscli.follow.cursor import Cursor
-from smscli.follow.feed import FollowSettings, follow
-from smscli.follow.requests import Answer, ListRequest, MessagesRequest, Request, SignInRequest
+from smscli.follow.feed import Feed
+from smscli.follow.requests import ListRequest, MessagesRequest, ReadResult, Request, SignInRequest
 from smscli.model import (
     Event,
     Idle,
@@ -76,8 +76,6 @@ class Stage:
     has_clock: bool = True
     offset: timedelta = timedelta(0)
     """What the server's clock is ahead."""
-    behind: float = 0.0
-    """What the local clock has been set back by."""
     end: float = 0.0
     jitter: float = 0.0
     sessions_listed: dict[str, Session] = field(default_factory=dict)
@@ -91,7 +89,7 @@ class Stage:
     chance: Callable[[], SmscliError | None] = lambda: None
     """What a read fails with by chance."""
     _faults: list[Fault] = field(default_factory=list)
-    _arrived: list[Wake | Answer] = field(default_factory=list)
+    _arrived: list[Wake | ReadResult] = field(default_factory=list)
     _script: list[tuple[float, int, Callable[[], object]]] = field(default_factory=list)
     _under_way: list[tuple[float, int, Asked, Request]] = field(default_factory=list)
     _turn: Iterator[int] = field(default_factory=count)
@@ -165,18 +163,18 @@ class Stage:
     # What a follow is handed
 
     def clock(self) -> float:
-        return self.now - self.behind
+        return self.now
 
     def start(self, request: Request) -> None:
         asked = Asked(self.now)
         if isinstance(request, MessagesRequest):
-            asked = Asked(self.now, *request)
+            asked = Asked(self.now, request.session_id, request.page.start, request.page.count)
         if not isinstance(request, SignInRequest):
             self.asked.append(asked)
         latency = self.latencies.get(asked.session_id, self.latency)
         heappush(self._under_way, (self.now + latency, next(self._turn), asked, request))
 
-    def wait(self, seconds: float) -> Sequence[Wake | Answer]:
+    def wait(self, seconds: float) -> Sequence[Wake | ReadResult]:
         target = self.now + seconds
         self._move(min(target, self.end))
         if self.now >= self.end and not self._arrived:
@@ -201,12 +199,12 @@ class Stage:
         if not self._arrived:
             self.now = max(self.now, target)
 
-    def _answer(self, asked: Asked, request: Request) -> Answer:
+    def _answer(self, asked: Asked, request: Request) -> ReadResult:
         seconds = self.now - asked.at
         try:
-            return Answer(request, self._result(asked, request), None, seconds)
+            return ReadResult(request, self._result(asked, request), None, seconds)
         except SmscliError as error:
-            return Answer(request, None, error, seconds)
+            return ReadResult(request, None, error, seconds)
 
     def _result(self, asked: Asked, request: Request) -> Listing | Page | None:
         if isinstance(request, SignInRequest):
@@ -215,7 +213,7 @@ class Stage:
         self._strike(asked)
         if isinstance(request, ListRequest):
             return Listing(tuple(self.sessions_listed.values()), self._date())
-        return self._page(*request)
+        return self._page(request.session_id, request.page.start, request.page.count)
 
     def _page(self, session_id: str, start: int | None, count: int | None) -> Page:
         if session_id not in self.logs:
@@ -261,19 +259,21 @@ class Stage:
         """Follow the `wanted` sessions, all without any, for so many seconds or to the end."""
         self.end = self.now + seconds
         self._under_way.clear()
-        events = follow(
+        feed = Feed(
             self.start,
-            wanted or None,
             wait=self.wait,
             clock=self.clock,
-            settings=FollowSettings(interval, trusted),
+            interval=interval,
+            trusted=trusted,
             jitter=lambda: self.jitter,
             resume=resume,
-            debug=self.debug.append,
         )
         try:
-            for event in events:
-                self.played.append((self.now, event))
+            for event in feed.events(wanted or None):
+                if isinstance(event, Notice) and event.kind == "debug":
+                    self.debug.append(event.message)
+                else:
+                    self.played.append((self.now, event))
         except Curtain:
             return self
         return self

@@ -15,7 +15,6 @@ from smscli.errors import (
     NotFound,
     NotPermitted,
     RequestTimeout,
-    ResponseTooLarge,
     ServerBusy,
     ServerError,
     SignInRefused,
@@ -873,16 +872,6 @@ def test_a_failed_read_is_tried_again_after_half_a_second_then_1_then_every_2() 
     assert stage.read_times("good") == [0.0, 2.0, 4.0, 6.0, 8.0, 10.0, 12.0]
 
 
-def test_an_answer_over_the_size_limit_is_read_again_at_once_in_smaller_pages() -> None:
-    stage = opened("A")
-    stage.fill("A", 3)
-    stage.at(3, lambda: stage.fail(ResponseTooLarge("over 64 MiB"), "A"), lambda: stage.say("A", "hello"))
-    stage.play(6, "A")
-    assert stage.reads("A")[3:] == [(5.0, 3, None), (5.0, 3, 500), (5.0, 4, None)]
-    assert stage.texts()[3:] == ["hello"]
-    assert stage.notices() == []
-
-
 def test_retries_have_jitter() -> None:
     stage = opened("A")
     stage.jitter = 1.0
@@ -1383,14 +1372,6 @@ def test_a_clock_that_jumps_ahead_does_not_hammer_the_server() -> None:
     stage.play(5010)
     assert stage.most_in_a_second() <= 20
     assert 20 <= len([one for one in stage.asked if one.at >= 5000]) <= 200
-
-
-def test_the_local_clock_set_back_does_not_stop_following() -> None:
-    stage = opened("A")
-    stage.at(10, lambda: setattr(stage, "behind", 1000.0))
-    stage.at(15, lambda: stage.say("A", "hello"))
-    stage.play(60, "A")
-    assert 15 <= stage.shown_at("hello") <= 27
 
 
 @pytest.mark.parametrize("jump", [timedelta(days=-400), timedelta(days=400)])
