@@ -183,7 +183,7 @@ class AppContext:
         )
         self.on_close(client.close)
         if client.transport.is_exposed:
-            self._warn_about_plain_http(client.host)
+            self._warn_about_plain_http(client.transport.host)
         return client
 
     def _warn_about_plain_http(self, host: str) -> None:

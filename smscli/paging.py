@@ -2,10 +2,18 @@
 
 from collections.abc import Sequence
 from operator import itemgetter
+from typing import NamedTuple
 
 from smscli.model import Message
 
 PAGE = 500
+
+
+class PageWindow(NamedTuple):
+    """`startIndex` and `count` of a read of messages; None is left out."""
+
+    start: int | None = None
+    limit: int | None = None
 
 
 class Paging:
@@ -29,6 +37,10 @@ class Paging:
         self._narrow = False
         # How wide a counted page was that brought nothing new.
         self._empty = 0
+
+    @property
+    def window(self) -> PageWindow:
+        return PageWindow(self.start, self.count)
 
     @property
     def was_empty(self) -> bool:
@@ -65,14 +77,14 @@ class Paging:
         """Ask once, without parameters, for whatever there is."""
         self.start = self.count = None
 
-    def foreseen(self, most: int) -> Sequence[tuple[int | None, int | None]]:
-        """`start` and `count` of the pages that come next, where all are full and without gaps.
+    def foreseen(self, most: int) -> Sequence[PageWindow]:
+        """The pages that come next, if all are full and without gaps.
 
         None beside them: an answer without `count` may be far too long to be fetched for nothing.
         """
         if self.done or self.start is None or self.count != PAGE or self._narrow:
             return ()
-        return [(start, PAGE) for start in range(self.start, self.start + most * PAGE, PAGE)]
+        return [PageWindow(start, PAGE) for start in range(self.start, self.start + most * PAGE, PAGE)]
 
     def narrow(self) -> bool:
         """The answer was over the limit: ask for less of it. False where no less can be asked."""

@@ -77,7 +77,7 @@ def read_sessions(
 def _read_all(app: AppContext, sessions: Sequence[Session]) -> dict[str, _SessionRead]:
     """Every session's log by its id."""
     done: SimpleQueue[_SessionRead] = SimpleQueue()
-    pool: Pool[GwsClient] = Pool(app.client.clone, _READS_UNDER_WAY)
+    pool = Pool(app.client.clone, _READS_UNDER_WAY)
     app.on_close(pool.close)
     for session in sessions:
         pool.submit(partial(_read, session, done))

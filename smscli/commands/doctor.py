@@ -251,8 +251,8 @@ class Checkup:
         from smscli.commands import envelopes
 
         client = self._app.client
-        messages, document = client.inspect_messages(session_id, None, _PAGE)
-        sample = Sample(session_id, messages)
+        page, document = client.inspect_page(session_id, None, _PAGE)
+        sample = Sample(session_id, page.messages)
         if not sample.messages:
             return sample
         sample.shape = client.transport.mask_secrets(envelopes.of_messages(document))

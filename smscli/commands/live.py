@@ -77,7 +77,7 @@ class FollowReads:
         self._redact = redact
         self._refresh = refresh
         self._inbox: Inbox[ReadResult] = Inbox()
-        self._pool: Pool[GwsClient] = Pool(lambda: app.client.clone(), MAX_READS)
+        self._pool = Pool(lambda: app.client.clone(), MAX_READS)
         self._push: Push | None = None
         self._push_wanted = pushed
         self._listed = False
@@ -88,7 +88,7 @@ class FollowReads:
         if isinstance(request, SignInRequest):
             try:
                 # In this thread: it may prompt for the secret.
-                self._app.client.renew()
+                self._app.client.transport.renew()
             except SmscliError as error:
                 self._inbox.put(ReadResult(request, error=error))
                 return

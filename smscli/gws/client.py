@@ -1,24 +1,20 @@
 """Client of the Web Services' REST API: one method per read endpoint. It changes nothing on the server."""
 
 import copy
-import os
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from datetime import datetime
-from typing import TYPE_CHECKING, Generic, NamedTuple, ParamSpec, TypeVar
+from typing import ParamSpec, TypeVar
 from urllib.parse import quote
 
 from smscli.errors import NotFound, ResponseTooLarge, ServerError, SmscliError, did_you_mean
 from smscli.gws import decode
 from smscli.gws.http import HttpResponse, Server, Transport
 from smscli.gws.responses import is_invalid_parameter, parse, retry_pause
-from smscli.model import Listing, Message, Page
-from smscli.paging import Paging
-
-if TYPE_CHECKING:
-    from smscli.gws.prefetch import Prefetcher
+from smscli.model import Listing, Page
+from smscli.paging import PageWindow, Paging
 
 __all__ = ["GwsClient", "Server"]
 
@@ -33,29 +29,6 @@ _MAX_PREFETCHED = 3
 
 _T = TypeVar("_T")
 _P = ParamSpec("_P")
-
-
-class PageWindow(NamedTuple):
-    """`startIndex` and `count` of a read of messages; None is left out."""
-
-    start: int | None = None
-    limit: int | None = None
-
-    @property
-    def query(self) -> dict[str, str]:
-        named = {"startIndex": self.start, "count": self.limit}
-        return {key: str(value) for key, value in named.items() if value is not None}
-
-
-_EVERYTHING = PageWindow()
-
-
-class ParsedResponse(NamedTuple, Generic[_T]):
-    """A parsed value, the JSON document it comes from, and the server's clock (`Date`)."""
-
-    value: _T
-    document: object
-    at: datetime | None
 
 
 class _SharedState:
@@ -84,15 +57,13 @@ class GwsClient:
         spelling: str | None = None,
         wait: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.monotonic,
-        on_spelling: Callable[[str], None] | None = None,
+        on_spelling: Callable[[str], None] = lambda spelling: None,
         on_skipped: Callable[[str, str | None], None] = lambda message, session_id: None,
         debug: Callable[[str], None] | None = None,
-        environ: Mapping[str, str] | None = None,
+        environ: Mapping[str, str],
     ) -> None:
-        environ = os.environ if environ is None else environ
         self.transport = Transport(server, authorization, environ, clock=clock, debug=debug)
         self._base_url = server.base_url
-        self.host = self.transport.host
         self._state = _SharedState(spelling)
         self._wait = wait
         self._on_spelling = on_spelling
@@ -104,7 +75,7 @@ class GwsClient:
         """A client for another thread, with connections of its own; `report` passes on what it reports."""
         other = copy.copy(self)
         other._debug = self._later(self._debug) if self._debug else None
-        other._on_spelling = self._later(self._on_spelling) if self._on_spelling else None
+        other._on_spelling = self._later(self._on_spelling)
         other._on_skipped = self._later(self._on_skipped)
         other.transport = self.transport.clone(other._debug)
         return other
@@ -154,7 +125,7 @@ class GwsClient:
                 continue
             self._keep_spelling(spelling)
             return listing
-        raise self._no_sessions(missing) from missing
+        raise self._no_web_services(missing) from missing
 
     def page(
         self,
@@ -168,18 +139,21 @@ class GwsClient:
 
         Raises NotFound if the server knows no messages of it, ResponseTooLarge if they are too many.
         """
-        return self._page(self._spellings()[0], session_id, PageWindow(start, count), retries=retries)
+        return self._page(session_id, PageWindow(start, count), retries=retries)[0]
+
+    def inspect_page(
+        self, session_id: str, start: int | None = None, count: int | None = None
+    ) -> tuple[Page, object]:
+        """Like `page`, with the JSON document as the server sent it."""
+        return self._page(session_id, PageWindow(start, count))
 
     def window(self, session_id: str, start: int | None = None, count: int | None = None) -> Page:
         """Like `page`, but for a listed session whose messages are not found: it has none yet."""
-        return self._window(session_id, PageWindow(start, count))
-
-    def inspect_messages(
-        self, session_id: str, start: int | None = None, count: int | None = None
-    ) -> tuple[tuple[Message, ...], object]:
-        """The messages of one page, with the JSON document as the server sent it. Raises like `page`."""
-        response = self._messages(self._spellings()[0], session_id, PageWindow(start, count))
-        return response.value.messages, response.document
+        try:
+            return self.page(session_id, start, count)
+        except NotFound as error:
+            missing = error
+        return self._listed_page(session_id, PageWindow(start, count), missing)
 
     def messages(
         self,
@@ -195,23 +169,30 @@ class GwsClient:
         """
         from smscli.gws.prefetch import Prefetcher
 
-        paging = Paging(start)
-        prefetcher = Prefetcher[PageWindow, HttpResponse](
-            lambda: self._page_fetcher(session_id), _MAX_PREFETCHED, on_wait
-        )
+        def fetch(client: GwsClient, window: PageWindow) -> HttpResponse:
+            return client.transport.get(*self._messages_request(session_id, window))
+
+        paging, ahead = Paging(start), _MAX_PREFETCHED if prefetch else 0
+        prefetcher = Prefetcher(self.clone, fetch, _MAX_PREFETCHED, on_wait)
         try:
             first = self._first_page(session_id, paging)
             yield Page(paging.merge(first.messages), first.at)
-            ahead = _MAX_PREFETCHED if prefetch else 0
-            prefetcher.schedule(_next_windows(paging, ahead))
+            prefetcher.schedule(paging.foreseen(ahead))
             while not paging.done:
-                page = self._next_page(session_id, paging, prefetcher)
+                prefetched = prefetcher.result(paging.window)
+                if prefetched is not None:
+                    self.report()
+                page = self._next_page(session_id, paging, prefetched)
                 new = paging.merge(page.messages)
-                prefetcher.schedule(_next_windows(paging, ahead))
+                prefetcher.schedule(paging.foreseen(ahead))
                 if new:
                     yield Page(new, page.at)
         finally:
-            self._trace_abandoned(session_id, prefetcher.close())
+            running = prefetcher.close()
+            if prefetch:
+                self.report()
+            for window in running:
+                self.transport.trace_abandoned(*self._messages_request(session_id, window))
 
     def _first_page(self, session_id: str, paging: Paging) -> Page:
         """The first page of a log.
@@ -220,67 +201,34 @@ class GwsClient:
         parameters remains.
         """
         try:
-            return self._window(session_id, PageWindow(paging.start, paging.count))
+            return self.window(session_id, paging.start, paging.count)
         except ServerError as error:
             if not is_invalid_parameter(error):
                 raise
         paging.ask_for_all()
-        return self._window(session_id, _EVERYTHING)
+        return self.window(session_id)
 
     def _next_page(
-        self, session_id: str, paging: Paging, prefetcher: "Prefetcher[PageWindow, HttpResponse]"
+        self, session_id: str, paging: Paging, prefetched: HttpResponse | Exception | None = None
     ) -> Page:
         """The next page, prefetched or not; an empty one beyond the end of the log.
 
         How a server answers a start beyond the end is not documented: it may be invalid, or not found.
         """
-        window = PageWindow(paging.start, paging.count)
-        prefetched = self._prefetched(prefetcher, window)
         try:
-            return self._page(self._spellings()[0], session_id, window, prefetched=prefetched)
+            return self._page(session_id, paging.window, prefetched=prefetched)[0]
         except ResponseTooLarge:
             if not paging.narrow():
                 raise
-            return self._next_page(session_id, paging, prefetcher)
-        except NotFound as error:
-            # The read before found nothing new either: no need to ask the list.
-            return Page(()) if paging.was_empty else self._page_beyond_end(session_id, paging, error)
+            return self._next_page(session_id, paging)
+        except NotFound:
+            # Unless the read before found nothing new either: is the session still there?
+            if not paging.was_empty:
+                self._page(session_id, PageWindow(paging.highest, 1))
         except ServerError as error:
             if not is_invalid_parameter(error):
                 raise
-            return Page(())
-
-    def _page_beyond_end(self, session_id: str, paging: Paging, missing: NotFound) -> Page:
-        """An empty page if the list has the session or its last message can still be read; else NotFound."""
-        spelling = self._spellings()[0]
-        try:
-            return self._listed_page(spelling, session_id, PageWindow(paging.start, paging.count), missing)
-        except NotFound:
-            if paging.highest < 0:
-                raise
-            self._page(spelling, session_id, PageWindow(paging.highest, 1))
         return Page(())
-
-    def _prefetched(
-        self, prefetcher: "Prefetcher[PageWindow, HttpResponse]", window: PageWindow
-    ) -> HttpResponse | SmscliError | None:
-        try:
-            return prefetcher.result(window)
-        except SmscliError as error:
-            return error
-        finally:
-            self.report()
-
-    def _trace_abandoned(self, session_id: str, windows: Iterable[PageWindow]) -> None:
-        """Writes the debug lines of prefetches that are still running."""
-        self.report()
-        for window in windows:
-            path = _messages_path(self._spellings()[0], session_id)
-            self.transport.trace_abandoned(path, window.query)
-
-    def renew(self) -> None:
-        """Reads the secret again and drops the cookies of the old sign-in."""
-        self.transport.renew()
 
     def close(self) -> None:
         self.transport.close()
@@ -292,61 +240,54 @@ class GwsClient:
     def _keep_spelling(self, spelling: str) -> None:
         if spelling != self.spelling:
             self._state.spelling = spelling
-            if self._on_spelling:
-                self._on_spelling(spelling)
+            self._on_spelling(spelling)
 
     def _listing(self, spelling: str, retries: int | None = None) -> tuple[Listing, object]:
-        response = self._get(f"me/{spelling}", {"fields": "*"}, decode.sessions_from_json, retries=retries)
-        sessions, uris_only, skipped = response.value
+        (sessions, uris_only, skipped), document, at = self._get(
+            f"me/{spelling}", {"fields": "*"}, decode.sessions_from_json, retries=retries
+        )
         self._report_skipped(skipped, None)
-        return Listing(sessions, response.at, uris_only), response.document
+        return Listing(sessions, at, uris_only), document
 
-    def _window(self, session_id: str, window: PageWindow) -> Page:
-        spelling = self._spellings()[0]
-        try:
-            return self._page(spelling, session_id, window)
-        except NotFound as error:
-            missing = error
-        return self._listed_page(spelling, session_id, window, missing)
+    def _messages_request(
+        self, session_id: str, window: PageWindow, spelling: str | None = None
+    ) -> tuple[str, dict[str, str]]:
+        """Path and query of a read of messages."""
+        named = {"startIndex": window.start, "count": window.limit}
+        query = {key: str(value) for key, value in named.items() if value is not None}
+        quoted = quote(session_id, safe="", errors="surrogatepass")
+        return f"me/{spelling or self._spellings()[0]}/{quoted}/messages", query
 
     def _page(
         self,
-        spelling: str,
         session_id: str,
         window: PageWindow,
         *,
+        spelling: str | None = None,
         retries: int | None = None,
-        prefetched: HttpResponse | SmscliError | None = None,
-    ) -> Page:
-        response = self._messages(spelling, session_id, window, retries=retries, prefetched=prefetched)
-        return Page(response.value.messages, response.at)
-
-    def _messages(
-        self,
-        spelling: str,
-        session_id: str,
-        window: PageWindow,
-        *,
-        retries: int | None = None,
-        prefetched: HttpResponse | SmscliError | None = None,
-    ) -> ParsedResponse[decode.DecodedMessages]:
+        prefetched: HttpResponse | Exception | None = None,
+    ) -> tuple[Page, object]:
+        """A page and its JSON document; `spelling` is by default the known one."""
         # None of these three is a path segment: a server or proxy that normalizes paths would read another.
         if session_id in ("", ".", ".."):
-            raise self._no_session(session_id)
-        path = _messages_path(spelling, session_id)
+            raise self._no_session(session_id, NotFound(""))
+        spelling = spelling or self._spellings()[0]
+        path, query = self._messages_request(session_id, window, spelling)
 
         def parser(document: object) -> decode.DecodedMessages:
             return decode.messages_from_json(document, session_id)
 
         try:
-            response = self._get(path, window.query, parser, retries=retries, prefetched=prefetched)
+            (messages, skipped), document, at = self._get(
+                path, query, parser, retries=retries, prefetched=prefetched
+            )
         except NotFound as error:
             raise self._no_session(session_id, error) from error
         except ResponseTooLarge as error:
             raise ResponseTooLarge(error.message, hint="ask for fewer messages: --count N") from error
         self._keep_spelling(spelling)
-        self._report_skipped(response.value.skipped, session_id)
-        return response
+        self._report_skipped(skipped, session_id)
+        return Page(messages, at), document
 
     def _report_skipped(self, number: int, session_id: str | None) -> None:
         if number and session_id not in self._skips_reported:
@@ -355,24 +296,20 @@ class GwsClient:
             place = f"the messages of session {session_id}" if session_id else "the session list"
             self._on_skipped(f"left out {entries} of {place}: not JSON objects", session_id)
 
-    def _page_fetcher(self, session_id: str) -> "_PageFetcher":
-        transport = self.transport.clone(self._later(self._debug) if self._debug else None)
-        return _PageFetcher(transport, _messages_path(self._spellings()[0], session_id))
-
-    def _no_session(self, session_id: str, error: NotFound | None = None) -> NotFound:
+    def _no_session(self, session_id: str, error: NotFound) -> NotFound:
         return NotFound(
             f"no SMS session {session_id} at {self._base_url}",
             hint="`smscli list` shows the live ones",
-            http_status=error.http_status if error else None,
-            status_code=error.status_code if error else None,
+            http_status=error.http_status,
+            status_code=error.status_code,
         )
 
-    def _listed_page(self, tried: str, session_id: str, window: PageWindow, missing: NotFound) -> Page:
-        """Looks a session up in the lists of both spellings after its messages were not found under `tried`.
+    def _listed_page(self, session_id: str, window: PageWindow, missing: NotFound) -> Page:
+        """Looks a session up in the lists of both spellings after its messages were not found.
 
         A listed session without messages gives an empty page, any other NotFound.
         """
-        is_list_known, meant = False, None
+        tried, is_list_known, meant = self._spellings()[0], False, None
         for spelling in self._spellings():
             try:
                 listing, _ = self._listing(spelling)
@@ -384,15 +321,15 @@ class GwsClient:
             meant = meant or listing.meant(session_id)
             if spelling != tried:
                 with suppress(NotFound):
-                    return self._page(spelling, session_id, window)
+                    return self._page(session_id, window, spelling=spelling)[0]
             if listing.find(session_id):
                 return Page((), listing.at)
         if not is_list_known:
-            raise self._no_sessions(missing)
+            raise self._no_web_services(missing)
         missing.hint = did_you_mean(meant, missing.hint)
         raise missing
 
-    def _no_sessions(self, error: NotFound) -> ServerError:
+    def _no_web_services(self, error: NotFound) -> ServerError:
         return ServerError(
             f"nothing like Genesys Web Services answers at {self._base_url}",
             hint="is the URL right? see `smscli doctor`",
@@ -402,14 +339,9 @@ class GwsClient:
 
     def _resource(self, path: str, query: Mapping[str, str], parser: Callable[[object], _T]) -> _T:
         try:
-            return self._get(path, query, parser).value
+            return self._get(path, query, parser)[0]
         except NotFound as error:
-            raise ServerError(
-                f"no Genesys Web Services at {self._base_url}",
-                hint="is the URL right? it ends where /api/v2 begins",
-                http_status=error.http_status,
-                status_code=error.status_code,
-            ) from error
+            raise self._no_web_services(error) from error
 
     def _get(
         self,
@@ -418,20 +350,22 @@ class GwsClient:
         parser: Callable[[object], _T],
         *,
         retries: int | None = None,
-        prefetched: HttpResponse | SmscliError | None = None,
-    ) -> ParsedResponse[_T]:
-        """One read, retried while it fails temporarily; `prefetched` is the result of the first try."""
+        prefetched: HttpResponse | Exception | None = None,
+    ) -> tuple[_T, object, datetime | None]:
+        """One read: the parsed value, its JSON document, and the server's clock (`Date`).
+
+        Retried while it fails temporarily; `prefetched` is the result of the first try.
+        """
         failures, waited = 0, 0.0
         limit = _RETRIES if retries is None else retries
         while True:
             try:
-                if isinstance(prefetched, SmscliError):
+                if isinstance(prefetched, Exception):
                     raise prefetched
                 response = prefetched or self.transport.get(path, query)
                 self._state.now = response.at
                 url, mask = self.transport.url(path), self.transport.mask_secrets
-                value, document = parse(response, parser, url, mask)
-                return ParsedResponse(value, document, response.at)
+                return *parse(response, parser, url, mask), response.at
             except SmscliError as error:
                 failures += 1
                 pause = retry_pause(error, failures)
@@ -440,25 +374,3 @@ class GwsClient:
             prefetched = None
             waited += pause
             self._wait(pause)
-
-
-class _PageFetcher:
-    """Fetches pages of one session's messages for one prefetch thread."""
-
-    def __init__(self, transport: Transport, path: str) -> None:
-        self._transport = transport
-        self._path = path
-
-    def __call__(self, window: PageWindow) -> HttpResponse:
-        return self._transport.get(self._path, window.query)
-
-    def close(self) -> None:
-        self._transport.close()
-
-
-def _next_windows(paging: Paging, most: int) -> list[PageWindow]:
-    return [PageWindow(*one) for one in paging.foreseen(most)]
-
-
-def _messages_path(spelling: str, session_id: str) -> str:
-    return f"me/{spelling}/{quote(session_id, safe='', errors='surrogatepass')}/messages"

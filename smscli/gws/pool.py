@@ -1,13 +1,16 @@
-"""Reads side by side: threads with a connection each, and the queue on which what they bring comes back."""
+"""Parallel reads: threads with a client each, and the queue on which results and wake-ups come back."""
 
 import threading
 from collections.abc import Callable
 from contextlib import suppress
 from queue import Empty, SimpleQueue
-from typing import Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from smscli.model import Wake, WakeKind
 from smscli.signals import start_thread
+
+if TYPE_CHECKING:
+    from smscli.gws.client import GwsClient
 
 _MOST_WAKES = 1000
 # glibc's number of the parameter (malloc.h), and a size below that of most pages of messages, in bytes.
@@ -16,59 +19,53 @@ _LARGE_BLOCK = 64 * 1024
 _EVERYTHING = Wake(WakeKind.EVERYTHING)
 
 
-class Closable(Protocol):
-    def close(self) -> None: ...
-
-
-_Connection = TypeVar("_Connection", bound=Closable)
 _Item = TypeVar("_Item")
 
 
-class Pool(Generic[_Connection]):
-    """Up to `size` threads, started when needed; `connect` makes each one's connection.
+class Pool:
+    """Up to `size` threads, started when needed; `connect` makes each one's client.
 
     `connect` is called in the thread of the caller, since it may ask for the secret.
     """
 
-    def __init__(self, connect: Callable[[], _Connection], size: int) -> None:
+    def __init__(self, connect: "Callable[[], GwsClient]", size: int) -> None:
         self._connect = connect
         self._size = size
         self._threads = 0
         self._waiting = 0
         self._lock = threading.Lock()
-        self._jobs: SimpleQueue[Callable[[_Connection], None] | None] = SimpleQueue()
+        self._jobs: SimpleQueue[Callable[[GwsClient], None] | None] = SimpleQueue()
 
-    def submit(self, job: Callable[[_Connection], None]) -> None:
-        """Have one of the threads run `job` with its connection; a job leaves its result where it likes, and
-        raises nothing."""
+    def submit(self, job: "Callable[[GwsClient], None]") -> None:
+        """Runs `job` in one of the threads, with its client; a job passes on its own result and error."""
         with self._lock:
             self._waiting += 1
             is_more = self._waiting > self._threads and self._threads < self._size
         if is_more:
-            connection = self._connect()
+            client = self._connect()
             self._threads += 1
-            start_thread(self._work, connection, name="reads")
+            start_thread(self._work, client, name="reads")
         self._jobs.put(job)
 
     def close(self) -> None:
-        """Run nothing more; what is under way ends by itself."""
+        """Runs no more jobs; those that are running end by themselves."""
         for _ in range(self._threads):
             self._jobs.put(None)
 
-    def _work(self, connection: _Connection) -> None:
+    def _work(self, client: "GwsClient") -> None:
         try:
             while (job := self._jobs.get()) is not None:
                 try:
-                    job(connection)
+                    job(client)
                 finally:
                     with self._lock:
                         self._waiting -= 1
         finally:
-            connection.close()
+            client.close()
 
 
 def return_large_blocks() -> None:
-    """Has large blocks of memory returned to the system once they are free, in a process that runs long.
+    """Lets the C library return large blocks to the system once they are freed, in a long-running process.
 
     glibc raises its threshold for that with each one; then the responses that several threads hold fragment
     the heap: a follow of long logs took 66 MiB in place of 42.
@@ -81,9 +78,9 @@ def return_large_blocks() -> None:
 
 
 class Inbox(Generic[_Item]):
-    """What other threads bring to the one that waits: wake-ups, each once, and items, every one.
+    """A queue from other threads to the one that waits: wake-ups, without repetitions, and items.
 
-    Too many different wake-ups are one for everything.
+    Too many different wake-ups become one for everything.
     """
 
     def __init__(self) -> None:
@@ -110,7 +107,7 @@ class Inbox(Generic[_Item]):
             self._bell.put(None)
 
     def take(self, seconds: float) -> list[Wake | _Item]:
-        """What came since, in order; waits up to `seconds` for the first of it."""
+        """What arrived since, in order; waits up to `seconds` for the first arrival."""
         try:
             self._bell.get(timeout=max(seconds, 0.0))
         except Empty:
