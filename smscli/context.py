@@ -17,7 +17,6 @@ from smscli.settings.config import CliOptions, Config, Settings, resolve, uses_d
 if TYPE_CHECKING:
     from smscli.demo.server import DemoServer
     from smscli.gws.client import GwsClient
-    from smscli.gws.push import Push
     from smscli.model import Reads, Wake
     from smscli.settings.credentials import Credential, Keyring
     from smscli.settings.server_cache import ServerCache, ServerInfo
@@ -195,15 +194,13 @@ class AppContext:
     def client(self) -> "GwsClient":
         return self.connect()
 
-    def open_push(self, on_wake: "Callable[[Wake], None]") -> "Push":
+    def open_push(self, on_wake: "Callable[[Wake], None]") -> None:
         """Open the server's push channel; `on_wake` is called in a thread of its own."""
         from smscli.gws.push import Push
 
-        debug = self.debug if self.settings.debug else None
-        push = Push(self.client.transport, on_wake, debug=debug)
+        push = Push(self.client, on_wake)
         self.on_close(push.close)
         push.start()
-        return push
 
     @property
     def server_time(self) -> datetime | None:

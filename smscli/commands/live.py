@@ -29,7 +29,6 @@ from smscli.transcript.activity import Activity
 
 if TYPE_CHECKING:
     from smscli.gws.client import GwsClient
-    from smscli.gws.push import Push
 
 # How often the screen is redrawn while waiting: after a resize, or for what only time changes.
 _REFRESH_SECONDS = 0.25
@@ -78,7 +77,6 @@ class FollowReads:
         self._refresh = refresh
         self._inbox: Inbox[ReadResult] = Inbox()
         self._pool = Pool(lambda: app.client.clone(), MAX_READS)
-        self._push: Push | None = None
         self._push_wanted = pushed
         self._listed = False
         app.on_close(self._pool.close)
@@ -106,12 +104,11 @@ class FollowReads:
             self._refresh()
 
     def _take(self, seconds: float) -> Arrivals:
-        if self._push is None and self._push_wanted and self._listed:
-            self._push = self._app.open_push(self._inbox.wake)
+        if self._push_wanted and self._listed:
+            self._push_wanted = False
+            self._app.open_push(self._inbox.wake)
         arrivals = self._inbox.take(seconds)
         self._app.client.report()
-        if self._push:
-            self._push.report()
         self._listed = self._listed or any(isinstance(one, ReadResult) for one in arrivals)
         return arrivals
 

@@ -3,14 +3,13 @@
 import random
 import threading
 import time
-from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 
 from smscli.backoff import Backoff
-from smscli.errors import ServerBusy, SignInRefused, SmscliError, TlsError, WireError
+from smscli.errors import SignInRefused, SmscliError, TlsError, WireError
+from smscli.gws.client import GwsClient
 from smscli.gws.cometd import BayeuxClient, ClientUnknown, PushUnavailable
-from smscli.gws.http import Transport
 from smscli.model import Wake, WakeKind
 from smscli.signals import start_thread
 
@@ -25,8 +24,6 @@ _REFUSAL_PAUSE = 5.0
 # Malformed responses, without a good one, after which the server is taken not to speak CometD.
 _MAX_MALFORMED = 3
 _DISCONNECT_TIMEOUT = 1.0
-_MAX_DEBUG_LINES = 1000
-_EVERYTHING = Wake(WakeKind.EVERYTHING)
 
 
 class Push:
@@ -34,27 +31,33 @@ class Push:
 
     `on_wake` is called in a thread of its own: `BROKEN` when the channel is lost, `EVERYTHING` when it works
     and each time it works again, and finally `OFF` if this server offers no push. `pause(seconds)` is how the
-    thread waits, by default until `close`; `debug` receives a line per request, within `report` and `close`.
+    thread waits, by default until `close`.
     """
 
     def __init__(
         self,
-        transport: Transport,
+        client: GwsClient,
         on_wake: Callable[[Wake], None],
         *,
         clock: Callable[[], float] = time.monotonic,
         jitter: Callable[[], float] = random.random,
         pause: Callable[[float], object] | None = None,
-        debug: Callable[[str], None] | None = None,
     ) -> None:
-        self._debug = debug
-        self._lines: deque[str] = deque(maxlen=_MAX_DEBUG_LINES)
-        self._transport = transport.clone(self._lines.append if debug else None)
-        self._on_wake = on_wake
+        self._client = client
+        self._transport = client.clone().transport
         self._bayeux = BayeuxClient(self._transport, on_wake)
+        self._on_wake = on_wake
+        self._clock = clock
+        self._jitter = jitter
         self._is_closed = threading.Event()
-        self._loop = _ConnectLoop(self._bayeux, on_wake, clock, jitter, pause or self._is_closed.wait)
+        self._pause = pause or self._is_closed.wait
         self._thread: threading.Thread | None = None
+        self._backoff = Backoff()
+        self._is_lost = True
+        self._is_loss_reported = False
+        self._reconnected_at = 0.0
+        self._is_refused = False
+        self._idle_connects = 0
 
     def start(self) -> None:
         """Starts the thread."""
@@ -66,25 +69,18 @@ class Push:
         if self._thread and self._thread.is_alive():
             # In a thread, since name resolution has no timeout.
             start_thread(self._disconnect, name="push-disconnect").join(_DISCONNECT_TIMEOUT)
-            self.report()
-
-    def report(self) -> None:
-        """Writes the debug lines of the other threads; `debug` need not be thread-safe."""
-        while self._debug and self._lines:
-            self._debug(self._lines.popleft())
+            self._client.report()
 
     def _disconnect(self) -> None:
+        transport = self._client.clone().transport
         with suppress(SmscliError):
-            transport = self._transport.clone(self._lines.append)
-            try:
-                self._bayeux.disconnect(transport, _DISCONNECT_TIMEOUT)
-            finally:
-                transport.close()
+            self._bayeux.disconnect(transport, _DISCONNECT_TIMEOUT)
+        transport.close()
 
     def _run(self) -> None:
         try:
             while not self._is_closed.is_set():
-                self._loop.step()
+                self._connect()
         except PushUnavailable as reason:
             self._report_off(str(reason))
         except Exception as error:
@@ -97,31 +93,7 @@ class Push:
         if not self._is_closed.is_set():
             self._on_wake(Wake(WakeKind.OFF, reason=reason))
 
-
-class _ConnectLoop:
-    """Keeps a Bayeux client connected: pauses between connects, back-off and new handshakes."""
-
-    def __init__(
-        self,
-        bayeux: BayeuxClient,
-        on_wake: Callable[[Wake], None],
-        clock: Callable[[], float],
-        jitter: Callable[[], float],
-        pause: Callable[[float], object],
-    ) -> None:
-        self._bayeux = bayeux
-        self._on_wake = on_wake
-        self._clock = clock
-        self._jitter = jitter
-        self._pause = pause
-        self._backoff = Backoff()
-        self._is_lost = True
-        self._is_loss_reported = False
-        self._reconnected_at = 0.0
-        self._is_refused = False
-        self._idle_connects = 0
-
-    def step(self) -> None:
+    def _connect(self) -> None:
         """One connect, after a handshake if needed, and the pause after it. Raises PushUnavailable."""
         started = self._clock()
         try:
@@ -142,7 +114,7 @@ class _ConnectLoop:
         self._is_lost = self._is_refused = self._is_loss_reported = False
         if was_lost:
             self._reconnected_at = now
-            self._on_wake(_EVERYTHING)
+            self._on_wake(Wake(WakeKind.EVERYTHING))
         elif now - self._reconnected_at >= _STABLE_SECONDS:
             self._backoff.passed()
         return was_lost
@@ -164,25 +136,20 @@ class _ConnectLoop:
         self._pause(interval if is_first else max(backoff, interval))
 
     def _on_error(self, error: SmscliError) -> None:
-        if isinstance(error, TlsError):
+        """Pauses before the next try. Raises PushUnavailable if none can help."""
+        retry_after = error.retry_after
+        if isinstance(error, SignInRefused) and not self._is_refused:
+            self._is_refused = True
+            # The read of the list may renew the sign-in.
+            self._on_wake(Wake(WakeKind.LIST))
+            retry_after = _REFUSAL_PAUSE
+        elif isinstance(error, TlsError | SignInRefused) or self._is_other_service(error):
             raise PushUnavailable(error.message) from error
-        if isinstance(error, SignInRefused):
-            self._pause(self._record_loss(self._refusal_pause(error)))
-        elif isinstance(error, WireError) and self._is_other_service():
-            raise PushUnavailable(error.message) from error
-        else:
-            self._pause(self._record_loss(error.retry_after if isinstance(error, ServerBusy) else None))
+        self._pause(self._record_loss(retry_after))
 
-    def _refusal_pause(self, error: SignInRefused) -> float:
-        """The pause before the last try; the read of the list requested here may renew the sign-in."""
-        if self._is_refused:
-            raise PushUnavailable(error.message) from error
-        self._is_refused = True
-        self._on_wake(Wake(WakeKind.LIST))
-        return _REFUSAL_PAUSE
-
-    def _is_other_service(self) -> bool:
-        return not self._bayeux.has_worked and self._backoff.failures + 1 >= _MAX_MALFORMED
+    def _is_other_service(self, error: SmscliError) -> bool:
+        is_first = not self._bayeux.has_worked
+        return is_first and isinstance(error, WireError) and self._backoff.failures + 1 >= _MAX_MALFORMED
 
     def _record_loss(self, retry_after: float | None) -> float:
         """Records a failure and reports the first one; returns the seconds until the next try."""

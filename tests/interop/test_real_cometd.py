@@ -98,9 +98,9 @@ class Listener(Push):
     """A push whose wake-ups wait in an inbox."""
 
     def __init__(self, base_url: str, pause: Callable[[float], object]) -> None:
-        transport = Transport(Server(base_url), lambda: "Bearer t", {}, clock=time.monotonic)
+        client = GwsClient(Server(base_url), lambda: "Bearer t", environ={})
         self.inbox: Inbox[ReadResult] = Inbox()
-        super().__init__(transport, self.inbox.wake, pause=pause)
+        super().__init__(client, self.inbox.wake, pause=pause)
         self.start()
         assert self.wait(10) == [EVERYTHING]
 

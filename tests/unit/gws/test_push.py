@@ -13,7 +13,7 @@ import trustme
 
 from smscli.demo.cometd import SMS_TOPICS
 from smscli.gws import cometd, push
-from smscli.gws.http import Server, Transport
+from smscli.gws.client import GwsClient, Server
 from smscli.gws.pool import Inbox
 from smscli.gws.push import Push
 from smscli.model import Wake, WakeKind
@@ -49,12 +49,12 @@ def no_thread_is_left() -> Iterator[None]:
 class PushListener:
     """A started Push that records its pauses instead of waiting."""
 
-    def __init__(self, transport: Transport, **options: Any) -> None:
+    def __init__(self, client: GwsClient, **options: Any) -> None:
         self.pauses: list[float] = []
-        self.transport = transport
+        self.client = client
         usual: dict[str, Any] = {"jitter": lambda: 0.0, "pause": self.pauses.append}
         self.inbox: Inbox[None] = Inbox()
-        self.push = Push(transport, self.inbox.wake, **(usual | options))
+        self.push = Push(client, self.inbox.wake, **(usual | options))
         self.push.start()
 
     def next(self) -> list[Wake]:
@@ -65,7 +65,7 @@ class PushListener:
 
     def wait(self, seconds: float) -> list[Wake]:
         wakes = self.inbox.take(seconds)
-        self.push.report()
+        self.client.report()
         return [one for one in wakes if one is not None]
 
     def until(self, wake: Wake) -> list[Wake]:
@@ -84,22 +84,22 @@ class PushListener:
 
     @property
     def url(self) -> str:
-        return self.transport.url("notifications")
+        return self.client.transport.url("notifications")
 
 
 @contextmanager
 def listening(base_url: str, secret: str = DEMO["Authorization"], **options: Any) -> Iterator[PushListener]:
     server = Server(base_url, **{name: options.pop(name) for name in ("ca_bundle",) if name in options})
     authorization = options.pop("authorization", lambda: secret)
-    transport = Transport(server, authorization, {}, clock=time.monotonic)
+    client = GwsClient(server, authorization, environ={}, debug=options.pop("debug", None))
     for path in options.pop("reads", ()):
-        transport.get(path, {})
-    listener = PushListener(transport, **options)
+        client.transport.get(path, {})
+    listener = PushListener(client, **options)
     try:
         yield listener
     finally:
         listener.push.close()
-        transport.close()
+        client.close()
 
 
 @contextmanager
@@ -440,7 +440,7 @@ def test_a_renewed_sign_in_is_used() -> None:
             server.base_url, authorization=lambda: next(secrets), pause=lambda s: s < 5 or renewed.wait(SOON)
         ) as listener:
             listener.until(LIST)
-            listener.transport.renew()
+            listener.client.transport.renew()
             renewed.set()
             assert listener.next() == [EVERYTHING]
     assert script.headers("connect", "authorization")[:3] == ["Bearer old", "Bearer old", "Bearer new"]
@@ -489,7 +489,7 @@ def test_close_without_a_channel_sends_nothing() -> None:
     with demo(listen=False, push="off") as (server, listener):
         listener.next()
         listener.push.close()
-        idle = Push(listener.transport, listener.inbox.wake)
+        idle = Push(listener.client, listener.inbox.wake)
         idle.close()
         assert [path for _, path, _ in server.requests] == ["/api/v2/notifications"]
 
