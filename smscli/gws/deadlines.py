@@ -8,13 +8,11 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from math import inf
-from queue import Empty, SimpleQueue
 
 from smscli.signals import start_thread
 
-# A connection that is only being made can't be closed yet.
-_AGAIN = 0.25
+# A connection that is only being made can't be closed yet: each period tries again.
+_PERIOD = 0.25
 
 
 class Deadline:
@@ -34,8 +32,6 @@ class Deadlines:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._pending: set[Deadline] = set()
-        self._changed: SimpleQueue[None] = SimpleQueue()
-        self._wakes_at = inf
         self._is_started = False
 
     @contextmanager
@@ -45,12 +41,9 @@ class Deadlines:
         try:
             with self._lock:
                 self._pending.add(deadline)
-                is_first = deadline.at < self._wakes_at
                 starts, self._is_started = not self._is_started, True
             if starts:
                 start_thread(self._run, name="deadlines")
-            elif is_first:
-                self._changed.put(None)
             yield deadline
         finally:
             with self._lock:
@@ -58,21 +51,10 @@ class Deadlines:
 
     def _run(self) -> None:
         while True:
-            seconds = self._enforce()
-            try:
-                self._changed.get(timeout=None if seconds == inf else seconds)
-            except Empty:
-                continue
-
-    def _enforce(self) -> float:
-        """Closes what is overdue; the seconds until the next deadline."""
-        now = time.monotonic()
-        # With the lock: once a block has ended nothing closes its connection, which serves the next request.
-        with self._lock:
-            for deadline in self._pending:
-                if deadline.at <= now:
-                    deadline.is_over = True
-                    deadline.at = now + _AGAIN
-                    deadline.close()
-            self._wakes_at = min((one.at for one in self._pending), default=inf)
-            return max(self._wakes_at - now, 0.0)
+            time.sleep(_PERIOD)
+            # Locked: once a block has ended nothing closes its connection, which serves the next request.
+            with self._lock:
+                for deadline in self._pending:
+                    if deadline.at <= time.monotonic():
+                        deadline.is_over = True
+                        deadline.close()

@@ -23,7 +23,7 @@ from smscli.gws.deadlines import Deadlines
 from smscli.gws.http_auth import HttpAuth, SharedCookies, mask_secrets
 from smscli.gws.network_errors import TIMEOUT_HINT, network_error
 from smscli.gws.proxy import is_loopback, proxy_for
-from smscli.gws.tls import make_adapter, tls_context
+from smscli.gws.tls import ClosableAdapter, tls_context
 from smscli.signals import interruptible
 
 BODY_LIMIT = 64 * 2**20
@@ -31,11 +31,8 @@ BODY_LIMIT = 64 * 2**20
 _MAX_JSON_VALUES = 4_000_000
 # Possessive quantifiers: without backtracking each byte is looked at once, in malformed JSON too.
 _JSON_STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
-# A response that arrives byte by byte never exceeds the timeout of a single read.
-_TIMEOUTS_PER_GET = 6
-_TIMEOUTS_PER_POST = 2
-# Upper bound for absurd Retry-After values.
-_MAX_RETRY_AFTER = 86400.0
+# For the whole response: one that arrives byte by byte never exceeds the timeout of a single read.
+_TIMEOUTS = {"GET": 6, "POST": 2}
 # The query parameters that debug lines show; the others could hold personal data.
 _TRACED_PARAMETERS = ("fields", "startIndex", "count")
 _DEADLINES = Deadlines()
@@ -85,7 +82,7 @@ class Transport:
         self._proxy = proxy_for(server.base_url, environ)
         is_tls = urlsplit(server.base_url).scheme == "https"
         self._trust = tls_context(server.ca_bundle, server.client_cert) if is_tls else None
-        self._adapter = make_adapter(self._trust)
+        self._adapter = ClosableAdapter(self._trust)
         self._session = self._new_session()
 
     def _new_session(self) -> requests.Session:
@@ -114,14 +111,13 @@ class Transport:
         self._auth.authorization()
         other = copy.copy(self)
         other._debug = debug
-        other._adapter = make_adapter(self._trust)
+        other._adapter = ClosableAdapter(self._trust)
         other._session = other._new_session()
         return other
 
     def get(self, path: str, query: Mapping[str, str]) -> HttpResponse:
         """Sends a GET; returns any status. Raises Unreachable or WireError without a complete response."""
-        timeout = self._server.timeout
-        return self._send("GET", path, query, None, timeout, timeout * _TIMEOUTS_PER_GET)
+        return self._send("GET", path, query, None, self._server.timeout)
 
     def post(self, path: str, body: bytes, timeout: float | None = None) -> HttpResponse:
         """Sends a POST of JSON, with the CSRF token if there is one (CSRFProtection); otherwise like `get`.
@@ -129,7 +125,7 @@ class Transport:
         `timeout` is in seconds, by default the server's.
         """
         timeout = self._server.timeout if timeout is None else timeout
-        return self._send("POST", path, {}, body, timeout, timeout * _TIMEOUTS_PER_POST)
+        return self._send("POST", path, {}, body, timeout)
 
     def trace_abandoned(self, path: str, query: Mapping[str, str]) -> None:
         """Writes the debug line of a GET that another thread still waits for."""
@@ -137,35 +133,26 @@ class Transport:
             self._debug(_trace("GET", urlsplit(self.url(path)).path, query, None, None))
 
     def _send(
-        self,
-        method: str,
-        path: str,
-        query: Mapping[str, str],
-        body: bytes | None,
-        timeout: float,
-        total_timeout: float,
+        self, method: str, path: str, query: Mapping[str, str], body: bytes | None, timeout: float
     ) -> HttpResponse:
-        """`timeout` applies to each read, `total_timeout` to the whole response; both in seconds."""
+        """`timeout` is in seconds and applies to each read; the whole response has a multiple of it."""
         url = self.url(path)
         # Before the clock starts: a keyring may prompt for the secret.
         self._auth.authorization()
-        started, response, is_late = self._clock(), None, False
+        started, response = self._clock(), None
         full_url = f"{url}?{urlencode(query, safe='*,')}" if query else url
         try:
-            with _DEADLINES.within(total_timeout, self._adapter.shut_down) as deadline:
-                try:
-                    response = interruptible(lambda: self._exchange(method, full_url, body, timeout))
-                finally:
-                    is_late = deadline.is_over
+            with _DEADLINES.within(timeout * _TIMEOUTS[method], self._adapter.shut_down) as deadline:
+                response = interruptible(lambda: self._exchange(method, full_url, body, timeout))
         except (requests.RequestException, HTTPError, OSError, ValueError, zlib.error) as error:
-            if is_late:
+            if deadline.is_over:
                 raise self._too_late() from error
             proxy = urlsplit(self._proxy or "").netloc.rpartition("@")[2]
             raise network_error(error, self.host, proxy, timeout) from error
         finally:
             if self._debug:
                 self._debug(_trace(method, urlsplit(url).path, query, response, self._clock() - started))
-        if is_late:
+        if deadline.is_over:
             # A body without a length ends where its connection does.
             raise self._too_late()
         return response
@@ -281,4 +268,4 @@ def _seconds(retry_after: str | None, at: datetime | None) -> float | None:
         seconds = (until - (at or datetime.now(UTC))).total_seconds()
     else:
         return None
-    return min(max(seconds, 0.0), _MAX_RETRY_AFTER)
+    return max(seconds, 0.0)

@@ -26,15 +26,12 @@ def proxy_for(base_url: str, environ: Mapping[str, str]) -> str | None:
     proxy = proxy if "://" in proxy else f"http://{proxy}"
     try:
         address = urlsplit(proxy)
-        is_address = address.scheme in _PORTS and address.hostname and address.port != 0
+        is_address = address.scheme in ("http", "https") and address.hostname and address.port != 0
     except ValueError:
         is_address = False
     if not is_address:
         raise ConfigError(f"the proxy that {name} names is not an http:// or https:// address")
     return proxy
-
-
-_PORTS = {"http": 80, "https": 443}
 
 
 def is_loopback(host: str) -> bool:

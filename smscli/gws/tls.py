@@ -7,32 +7,39 @@ from typing import Any
 
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from smscli.errors import LocalError
 
 
-def make_adapter(trust: ssl.SSLContext | None) -> "ClosableAdapter":
-    """An adapter that verifies TLS by `trust` if given."""
-    return _TrustStoreAdapter(trust) if trust else ClosableAdapter()
-
-
 class ClosableAdapter(HTTPAdapter):
-    """Connections for one thread, which another thread can close during a request."""
+    """Connections for one thread, which another thread can close during a request.
 
-    def __init__(self) -> None:
+    TLS is verified by `trust`, for the server and for a proxy; None for plain HTTP.
+    """
+
+    def __init__(self, trust: ssl.SSLContext | None) -> None:
+        self._trust = trust
         self._open = _OpenSocket()
-        self._pools = _tracked_pools(self._open)
+        self._connection_classes = _tracked_connections(self._open)
         super().__init__()
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        super().init_poolmanager(*args, **kwargs)
-        self.poolmanager.pool_classes_by_scheme = self._pools
+        super().init_poolmanager(*args, ssl_context=self._trust, **kwargs)
 
     def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
-        manager = super().proxy_manager_for(proxy, **kwargs)
-        manager.pool_classes_by_scheme = self._pools
-        return manager
+        return super().proxy_manager_for(
+            proxy, ssl_context=self._trust, proxy_ssl_context=self._trust, **kwargs
+        )
+
+    def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> Any:
+        pool: Any = super().get_connection_with_tls_context(*args, **kwargs)
+        pool.ConnectionCls = self._connection_classes[pool.scheme]
+        return pool
+
+    def cert_verify(self, conn: Any, url: Any, verify: Any, cert: Any) -> None:
+        # requests would load certifi's bundle into the context here.
+        conn.cert_reqs = "CERT_REQUIRED"
+        conn.ca_certs = conn.ca_cert_dir = None
 
     def shut_down(self) -> None:
         """Ends the connection that was made last; a read from it returns at once."""
@@ -53,47 +60,24 @@ class _OpenSocket:
     sock: Any = None
 
 
-def _tracked_pools(open_socket: _OpenSocket) -> dict[str, Any]:
-    """urllib3's connection pools by scheme, which note the socket of each new connection."""
+def _tracked_connections(open_socket: _OpenSocket) -> dict[str, Any]:
+    """urllib3's connections by scheme, which note the socket of each new one."""
 
-    class PlainPool(HTTPConnectionPool):
-        class ConnectionCls(HTTPConnection):
-            def _new_conn(self) -> socket.socket:
-                open_socket.sock = sock = super()._new_conn()
-                return sock
+    class PlainConnection(HTTPConnection):
+        def _new_conn(self) -> socket.socket:
+            open_socket.sock = sock = super()._new_conn()
+            return sock
 
-    class TlsPool(HTTPSConnectionPool):
-        class ConnectionCls(HTTPSConnection):
-            def _new_conn(self) -> socket.socket:
-                open_socket.sock = sock = super()._new_conn()
-                return sock
+    class TlsConnection(HTTPSConnection):
+        def _new_conn(self) -> socket.socket:
+            open_socket.sock = sock = super()._new_conn()
+            return sock
 
-            def connect(self) -> None:
-                super().connect()
-                open_socket.sock = self.sock
+        def connect(self) -> None:
+            super().connect()
+            open_socket.sock = self.sock
 
-    return {"http": PlainPool, "https": TlsPool}
-
-
-class _TrustStoreAdapter(ClosableAdapter):
-    """Verifies TLS by one SSL context, for the server and for a proxy."""
-
-    def __init__(self, context: ssl.SSLContext) -> None:
-        self._context = context
-        super().__init__()
-
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        super().init_poolmanager(*args, ssl_context=self._context, **kwargs)
-
-    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
-        return super().proxy_manager_for(
-            proxy, ssl_context=self._context, proxy_ssl_context=self._context, **kwargs
-        )
-
-    def cert_verify(self, conn: Any, url: Any, verify: Any, cert: Any) -> None:
-        # requests would load certifi's bundle into the context here.
-        conn.cert_reqs = "CERT_REQUIRED"
-        conn.ca_certs = conn.ca_cert_dir = None
+    return {"http": PlainConnection, "https": TlsConnection}
 
 
 def tls_context(ca_bundle: str | None = None, client_cert: str | None = None) -> ssl.SSLContext:

@@ -8,6 +8,7 @@ import ssl
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -878,7 +879,7 @@ def test_a_kept_alive_connection_that_was_closed_is_reopened(connect: Connect) -
         ("Fri, 27 Dec 2013 21:17:11 GMT", DATE["Date"], 30.0),
         ("Fri, 27 Dec 2013 21:16:00 GMT", DATE["Date"], 0.0),
         ("Fri, 27 Dec 2013 21:16:00 GMT", None, 0.0),
-        ("9" * 400, None, 86400.0),
+        ("9" * 400, None, inf),
         ("-5", None, None),
         ("soon", None, None),
     ],

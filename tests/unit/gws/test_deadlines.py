@@ -2,7 +2,6 @@
 
 import threading
 import time
-from collections.abc import Callable
 
 from smscli.gws.deadlines import Deadlines
 
@@ -60,9 +59,9 @@ def test_an_earlier_deadline_is_enforced_while_a_later_one_is_waited_for() -> No
 def test_requests_of_all_threads_share_one_thread() -> None:
     deadlines, closed = Deadlines(), [Closed() for _ in range(5)]
 
-    def request(close: Callable[[], None]) -> None:
+    def request(close: Closed) -> None:
         with deadlines.within(0.01, close):
-            time.sleep(0.1)
+            assert close.wait()
 
     before = threading.active_count()
     threads = [threading.Thread(target=request, args=(one,)) for one in closed]
