@@ -37,6 +37,7 @@ class AppContext:
         self._new_profile_allowed = False
         self._is_warned = False
         self._signing_in: Credential | None = None
+        self._notice_style: Callable[[str, str], str] | None = None
         self._closing = ExitStack()
         self._closing.callback(lambda: self.terminal.close())
         if terminal is not None:
@@ -231,9 +232,19 @@ class AppContext:
         if self._time_limit is not None:
             return
         if self.json_stderr:
-            self._say_json("notice", {"kind": kind, "sessionId": session_id, "message": message})
-        else:
+            from smscli.records import rfc3339
+
+            at = rfc3339(datetime.now(UTC))
+            self._say_json("notice", {"kind": kind, "sessionId": session_id, "message": message, "at": at})
+        elif self._notice_style is None:
             self.say(message)
+        else:
+            self.terminal.say(self._notice_style(kind, clean(message)))
+
+    def style_notices(self, style: Callable[[str, str], str]) -> None:
+        """Have notices on a terminal written by `style`, from the notice's kind and its cleaned message."""
+        if self.terminal.err_tty:
+            self._notice_style = style
 
     def report_error(self, error: SmscliError, cause: Exception) -> int:
         """Print an error and its hint; returns the exit code."""

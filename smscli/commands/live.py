@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import datetime, timedelta, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import TYPE_CHECKING
 
 from smscli.context import AppContext, masked
@@ -24,6 +24,7 @@ from smscli.model import (
     SessionStarted,
 )
 from smscli.output.render.layout import duration, local_time
+from smscli.output.render.notice import notice_line
 from smscli.transcript import filters
 from smscli.transcript.activity import Activity
 
@@ -135,15 +136,25 @@ class FollowReads:
 
 
 class StatusReporter:
-    """Prints the notices of a followed run; `status` is the state of the connection, in words."""
+    """Prints the notices of a followed run; `status` is the state of the connection, in words.
 
-    def __init__(self, app: AppContext) -> None:
+    On a terminal all notices of the run begin with the local time from now on; `zone` None is the machine's.
+    """
+
+    def __init__(self, app: AppContext, zone: tzinfo | None) -> None:
         self.status = "connecting"
         self._app = app
+        self._zone = zone
+        app.style_notices(self._styled)
 
     @property
     def is_live(self) -> bool:
         return self.status == _LIVE
+
+    def _styled(self, kind: str, message: str) -> str:
+        return notice_line(
+            kind, message, datetime.now(UTC), self._zone, color=self._app.terminal.notices_in_color
+        )
 
     def report(self, event: Event) -> None:
         match event:
@@ -156,8 +167,10 @@ class StatusReporter:
             case SessionEnded(session_id, state):
                 message = f"session {session_id} ended" + (f" ({state})" if state else "")
                 self._app.notice("session-ended", message, session_id)
-            case Notice("debug", message):
-                if self._app.settings.debug:
+            case Notice("debug" | "push-trusted" as kind, message):
+                if self._app.json_stderr and kind != "debug":
+                    self._app.notice(kind, message)
+                elif self._app.settings.debug:
                     self._app.debug(message)
             case Notice(kind, message, session_id):
                 if session_id is None:

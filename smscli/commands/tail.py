@@ -48,13 +48,13 @@ def tail(
         bell,
         redact,
         zone,
+        tuple(ids) if ids else None,
     )
     seconds, file = opt.interval_seconds(interval), opt.record_file(record)
     writer = form.entries(view.typing, many=every or len(ids or ()) > 1)
     screen = TailView(app, writer, view)
     recorder = Recorder(app, app.file(file), redact) if file is not None else None
     app.terminal.handle_ctrl_z()
-    app.notice("whose", f"following the SMS sessions of {app.user} at {app.host}")
     following = events(
         app,
         ids,

@@ -1,9 +1,9 @@
 """The view of `tail`: writes entries, reports notices and keeps the live line."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import tzinfo
+from datetime import UTC, datetime, tzinfo
 from functools import cached_property
 
 from smscli.commands.live import ServerClock, StatusReporter, WaitAlert
@@ -14,10 +14,12 @@ from smscli.model import (
     SAID_TYPES,
     Event,
     Idle,
+    Listing,
     ListRead,
     Message,
     NewMessages,
     Role,
+    Session,
     SessionEnded,
     SessionStarted,
 )
@@ -26,11 +28,15 @@ from smscli.transcript.activity import Activity
 from smscli.transcript.filters import EntryFilter, EntryQuery, FilterTally, LastEntries, SelectedEntry
 from smscli.transcript.fold import ActiveTyping
 
+# How long the first entries of several sessions are held, to be shown in order of time.
+_HOLD_SECONDS = 2.0
+_BEGINNING = datetime.min.replace(tzinfo=UTC)
+
 
 @dataclass(frozen=True, slots=True)
 class TailOptions:
     """What to show: `typing` is the typing mode, `keep` the number of first entries (None: all), `waiting`
-    the seconds after which a waiting customer is reported."""
+    the seconds after which a waiting customer is reported, `ids` those that were named (None: all)."""
 
     typing: str
     query: EntryQuery
@@ -39,6 +45,12 @@ class TailOptions:
     bell: bool = False
     redact: bool = False
     zone: tzinfo | None = None
+    ids: tuple[str, ...] | None = None
+
+    @property
+    def is_merged(self) -> bool:
+        """Whether the first entries of all sessions are shown in order of time."""
+        return self.keep is not None and (self.ids is None or len(self.ids) > 1)
 
 
 class SessionView:
@@ -69,6 +81,34 @@ class SessionView:
         return history.release()
 
 
+class FirstEntries:
+    """Holds the first entries of several sessions on a terminal, to show them in order of time.
+
+    They are released once all sessions are read, or two seconds after the first one.
+    """
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._since: float | None = None
+        self._held: list[SelectedEntry] = []
+
+    def add(self, selected: Iterable[SelectedEntry]) -> None:
+        self._since = self._clock() if self._since is None else self._since
+        self._held += selected
+
+    @property
+    def is_due(self) -> bool:
+        return self._since is not None and self._clock() - self._since >= _HOLD_SECONDS
+
+    def release(self) -> list[SelectedEntry]:
+        """All of them in order of time; an entry without one stays behind the entry before it."""
+        times: list[datetime] = []
+        for one in self._held:
+            times.append(one.entry.message.at or (times[-1] if times else _BEGINNING))
+        order = sorted(range(len(times)), key=times.__getitem__)
+        return [self._held[place] for place in order]
+
+
 class TailView:
     """Shows the events of a feed."""
 
@@ -79,12 +119,14 @@ class TailView:
         self._followed: dict[str, SessionView] = {}
         # Kept after a session has ended: if it comes back, its log is read on from where it was.
         self._activities: defaultdict[str, Activity] = defaultdict(Activity)
-        self._reporter = StatusReporter(app)
+        self._reporter = StatusReporter(app, view.zone)
         self._server_clock = ServerClock(app.clock)
         self._alert = WaitAlert(app, view.waiting, view.zone)
         self._waiting: list[str] = []
         self._tally = FilterTally(view.query)
-        self._has_reported = False
+        self._has_reported = self._has_named = False
+        holds = view.is_merged and not app.terminal.pipe and not app.json_stderr
+        self._first: FirstEntries | None = FirstEntries(app.clock) if holds else None
 
     @cached_property
     def _filter(self) -> EntryFilter:
@@ -95,6 +137,7 @@ class TailView:
             case ListRead():
                 for session in event.listing.sessions:
                     self._activities[session.id].session = session
+                self._report_targets(event.listing)
             case NewMessages():
                 self._read(event)
             case SessionStarted():
@@ -107,13 +150,27 @@ class TailView:
                 self._idle()
         self._reporter.report(event)
 
+    def _report_targets(self, listing: Listing) -> None:
+        """Once, with the first list: whose sessions are followed, and which."""
+        if self._has_named:
+            return
+        self._has_named = True
+        of = f"of {self._app.user} at {self._app.host}"
+        if self._view.ids is None:
+            self._app.notice("whose", f"following the SMS sessions {of}")
+            return
+        named = ", ".join(_named(one, listing.find(one)) for one in self._view.ids)
+        self._app.notice("whose", f"following session{'s' * (len(self._view.ids) > 1)} {named} {of}")
+
     def finish(self) -> None:
         """Write what is left; no more events follow."""
+        self._release_first(True)
         self._report_unmatched()
         self._writer.close()
 
     def refresh(self) -> None:
-        """Update what only time changes: wait alerts and the live line."""
+        """Update what only time changes: first entries, wait alerts and the live line."""
+        self._release_first(False)
         if self._alert.limit is not None:
             now = self._server_clock.now()
             live = ((one, seen.activity) for one, seen in self._followed.items() if seen.is_live)
@@ -127,12 +184,26 @@ class TailView:
         followed = self._followed.get(read.session_id) or self._follow(read.session_id, self._view.keep)
         is_new = followed.is_live or not read.first
         selected = followed.select(read)
-        self._writer.write(selected)
+        self._write(selected)
         if followed.is_live:
             # The next read may wait.
             self._writer.flush()
         if self._view.bell and is_new and any(_is_from_customer(one.entry.message) for one in selected):
             self._app.terminal.ring()
+
+    def _write(self, selected: Iterable[SelectedEntry]) -> None:
+        if self._first is None:
+            self._writer.write(selected)
+            return
+        self._first.add(selected)
+        self._release_first(all(one.is_live for one in self._followed.values()))
+
+    def _release_first(self, is_complete: bool) -> None:
+        """Write the first entries in order of time, once they are complete or the wait is over."""
+        if self._first is not None and (is_complete or self._first.is_due):
+            first, self._first = self._first, None
+            self._writer.write(first.release())
+            self._writer.flush()
 
     def _follow(self, session_id: str, keep: int | None) -> SessionView:
         log = SessionLog(self._view.typing, self._filter, self._tally, redact=self._view.redact)
@@ -143,14 +214,14 @@ class TailView:
     def _end(self, session_id: str) -> None:
         followed = self._followed.pop(session_id, None)
         if followed:
-            self._writer.write(followed.log.end(self._server_clock.now()))
+            self._write(followed.log.end(self._server_clock.now()))
 
     def _idle(self) -> None:
         now = self._server_clock.now()
         # Not before the first read is complete: its messages are from an earlier time.
         live = [one for one in self._followed.values() if one.is_live]
         for followed in live:
-            self._writer.write(followed.log.expire(now))
+            self._write(followed.log.expire(now))
         self._writer.flush()
         if live and len(live) == len(self._followed):
             self._report_unmatched()
@@ -174,12 +245,17 @@ class TailView:
         return live_line(
             self._reporter.status,
             len(self._followed),
-            self._typing(),
+            self._typing() if self._reporter.is_live else (),
             width,
             waiting=self._waiting,
             ascii=self._app.terminal.ascii,
             connected=self._reporter.is_live,
         )
+
+
+def _named(session_id: str, session: Session | None) -> str:
+    customers = ", ".join(session.nicknames(Role.CUSTOMER)) if session else ""
+    return f"{session_id} ({customers})" if customers else session_id
 
 
 def _is_from_customer(message: Message) -> bool:

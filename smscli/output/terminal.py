@@ -138,6 +138,11 @@ class Terminal:
         return self._out.tty and not self._dumb
 
     @property
+    def notices_in_color(self) -> bool:
+        """Whether lines of stderr are coloured now; those held while there is a picture are not."""
+        return self.err_color and self._picture is None
+
+    @property
     def err_tty(self) -> bool:
         """Whether stderr is a terminal."""
         return self._err.tty

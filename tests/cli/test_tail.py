@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -120,10 +121,11 @@ def test_it_ends_with_the_last_named_session(smscli: Smscli, server: FakeServer)
     assert outcome.code == 0
     assert [json.loads(line)["text"] for line in outcome.out.splitlines()] == ["question 3"]
     notices = [json.loads(line)["notice"] for line in outcome.err.splitlines()]
-    assert notices == [
-        {"kind": "whose", "sessionId": None, "message": "following the SMS sessions of demo at 127.0.0.1"},
-        {"kind": "session-ended", "sessionId": FIRST, "message": f"session {FIRST} ended (Completed)"},
+    assert [(one["kind"], one["sessionId"], one["message"]) for one in notices] == [
+        ("whose", None, f"following session {FIRST} (Mika) of demo at 127.0.0.1"),
+        ("session-ended", FIRST, f"session {FIRST} ended (Completed)"),
     ]
+    assert all(one["at"].endswith("Z") for one in notices)
 
 
 def test_a_session_that_comes_is_announced_and_followed(server: FakeServer, environ: dict[str, str]) -> None:
@@ -240,3 +242,83 @@ def test_json_has_no_live_line_between_its_lines(server: FakeServer, environ: di
         lines = [line.removeprefix("^C") for line in [*seen.scrolled, *seen.screen] if line]
     assert [json.loads(line).get("index") for line in lines if "question" in line] == [1, 2, 3, 4]
     assert not [line for line in lines if "live" in line]
+
+
+def test_the_first_entries_of_all_sessions_stand_in_order_of_time(
+    server: FakeServer, environ: dict[str, str]
+) -> None:
+    server.store.add_session(SECOND, customer="Noor", agents=("Robin",))
+    now = round(time.time() * 1000)
+    for session_id, number, age in ((SECOND, 8, 90), (FIRST, 9, 60), (SECOND, 10, 30)):
+        at = now - age * 1000
+        server.store.say(session_id, f"question {number}", timestampSeconds=at)
+    with OnTerminal("tail", "--all", "--last", "2", environ=environ) as seen:
+        seen.until("question 10")
+        assert bodies(seen.screen) == ["question 8", "question 9", "question 10", "question 3"]
+        seen.press("\x03")
+        assert seen.ended() == 130
+
+
+def test_in_a_pipe_the_first_entries_come_session_by_session(
+    server: FakeServer, environ: dict[str, str]
+) -> None:
+    server.store.add_session(SECOND, customer="Noor", agents=("Robin",))
+    server.store.say(SECOND, "question 8", timestampSeconds=1)
+    server.store.say(SECOND, "question 9")
+    with running(environ, "tail", "--all", "--last", "2") as child:
+        assert child.stdout
+        rows = [child.stdout.readline().split("\t") for _ in range(4)]
+    assert sorted(row[7] for row in rows[:2]) in (["question 2", "question 3"], ["question 8", "question 9"])
+    assert len({row[1] for row in rows[:2]}) == 1
+
+
+def test_a_loss_is_red_and_nobody_is_said_to_type_meanwhile(
+    server: FakeServer, environ: dict[str, str]
+) -> None:
+    with OnTerminal("tail", FIRST, "--interval", "0.1", "--push", "off", environ=environ) as seen:
+        seen.until("question 3")
+        server.store.append(FIRST, typing(server, "I am wri"))
+        seen.until("Mika is typing")
+        server.start_outage(60, "500", "sessions")
+        seen.until("connection lost, retrying (")
+        seen.without("Mika is typing")
+        line = re.search(
+            rb"\x1b\[1;31m\d\d:\d\d:\d\d  connection lost, retrying [^\x1b]*\x1b\[0m", seen.written
+        )
+        assert line is not None
+        server.cancel_faults()
+        seen.until("  reconnected, ")
+        seen.press("\x03")
+        assert seen.ended() == 130
+
+
+def test_that_push_works_is_no_news_for_people(server: FakeServer, environ: dict[str, str]) -> None:
+    with OnTerminal("tail", FIRST, environ=environ) as seen:
+        seen.until("question 3")
+        server.await_listeners()
+        server.store.say(FIRST, "question 4", by="Mika")
+        seen.until("question 4")
+        server.store.say(FIRST, "question 5", by="Mika")
+        seen.until("question 5")
+        assert "push works" not in "".join([*seen.scrolled, *seen.screen])
+        seen.press("\x03")
+        assert seen.ended() == 130
+
+
+def test_a_script_is_told_that_push_works(server: FakeServer, environ: dict[str, str]) -> None:
+    with running(environ, "tail", FIRST, "--json") as child:
+        assert child.stdout and child.stderr
+        server.await_listeners()
+        server.store.say(FIRST, "question 4", by="Mika")
+        kinds = [json.loads(child.stderr.readline())["notice"]["kind"] for _ in range(2)]
+    assert kinds == ["whose", "push-trusted"]
+
+
+def test_the_sessions_that_are_followed_are_named_with_their_customers(
+    server: FakeServer, environ: dict[str, str]
+) -> None:
+    server.store.add_session(SECOND, customer="Noor", agents=())
+    with running(environ, "tail", FIRST, SECOND, "--last", "0") as child:
+        assert child.stderr
+        told = child.stderr.readline()
+    assert told == f"following sessions {FIRST} (Mika), {SECOND} (Noor) of demo at 127.0.0.1\n"

@@ -125,7 +125,7 @@ def test_the_last_picture_stays_behind_with_what_was_said(
         assert seen.ended() == 130
         left = [line for line in [*seen.scrolled, *seen.screen] if line]
         assert sum("of demo at 127.0.0.1" in line for line in left) == 1
-        assert left[-1] == f"session {THIRD} started: Ines"
+        assert re.fullmatch(rf"\d\d:\d\d:\d\d  session {THIRD} started: Ines", left[-1])
         assert seen.cursor == (len(left), 0), "\n".join(seen.screen)
         assert not seen.cursor_hidden
 
@@ -260,15 +260,15 @@ def test_an_empty_list_says_whose_it_is(environ: dict[str, str]) -> None:
         assert seen.ended() == 130
 
 
-def without_seconds(lines: list[str]) -> list[str]:
+def without_times(lines: list[str]) -> list[str]:
     """However late a busy machine looks."""
-    return [re.sub(r"[0-9]+ s", "N s", line) for line in lines]
+    return [re.sub(r"^\d\d:\d\d:\d\d", "TIME", re.sub(r"[0-9]+ s", "N s", line)) for line in lines]
 
 
 def test_who_has_waited_too_long_is_marked_and_said_once(server: FakeServer, environ: dict[str, str]) -> None:
     asked = ("--waiting", "1s", "--interval", "0.1")
     with OnTerminal("list", "--watch", *asked, environ=environ, columns=120) as seen:
-        until(seen, lambda: any(line.startswith("Mika has been waiting for") for line in seen.screen))
+        until(seen, lambda: any("  Mika has been waiting for" in line for line in seen.screen))
         seen.until("! ")
         server.store.say(FIRST, "here I am", by="Robin")
         seen.without("! ")
@@ -278,12 +278,12 @@ def test_who_has_waited_too_long_is_marked_and_said_once(server: FakeServer, env
         seen.press("\x03")
         assert seen.ended() == 130
         left = [line for line in seen.screen if "has been waiting" in line]
-        assert without_seconds(left) == [f"Mika has been waiting for N s in session {FIRST}"] * 2
+        assert without_times(left) == [f"TIME  Mika has been waiting for N s in session {FIRST}"] * 2
 
 
 def test_who_waits_too_long_from_the_start_is_said_below_the_picture(environ: dict[str, str]) -> None:
     with OnTerminal("list", "--watch", "--waiting", "0s", environ=environ) as seen:
-        until(seen, lambda: any(line.startswith("Mika has been waiting for") for line in seen.screen))
+        until(seen, lambda: any("  Mika has been waiting for" in line for line in seen.screen))
         assert "of demo at 127.0.0.1" in seen.screen[0]
         seen.press("\x03")
         assert seen.ended() == 130
@@ -297,7 +297,7 @@ def test_a_follower_marks_and_says_once_who_waits(server: FakeServer, environ: d
         seen.press("\x03")
         assert seen.ended() == 130
         said = [line for line in [*seen.scrolled, *seen.screen] if "waiting" in line]
-        assert without_seconds(said) == [f"Mika has been waiting for N s in session {FIRST}"]
+        assert without_times(said) == [f"TIME  Mika has been waiting for N s in session {FIRST}"]
 
 
 def test_an_invitation_that_nobody_accepts_is_reported_as_without_an_agent(
@@ -309,7 +309,7 @@ def test_an_invitation_that_nobody_accepts_is_reported_as_without_an_agent(
         seen.until("● live · 1 session · ! Ines waits 5 min")
         lines = [line for line in [*seen.scrolled, *seen.screen] if "has been waiting" in line]
         assert len(lines) == 1
-        assert lines[0].startswith("Ines has been waiting for 5 min")
+        assert "  Ines has been waiting for 5 min" in lines[0]
         assert f" in session {THIRD}, no agent since {since:%H:}" in lines[0]
         server.store.join(THIRD, "Robin")
         seen.without("! Ines")

@@ -13,6 +13,9 @@ from smscli.model import Role, role_of
 _WORDS = re.compile(" +|[^ ]+")
 _EMOJI_STYLE = "\ufe0f"
 
+# Ids and phone numbers differ in their last digits.
+_SHOWN_AT_END = 4
+
 _SHAPES = {Role.CUSTOMER: "▶>", Role.AGENT: "◆*"}
 
 
@@ -85,8 +88,18 @@ def cut_middle(text: str, width: int, ellipsis: str) -> str:
     room = width - len(ellipsis)
     if room < 2:
         return cut(text, width, ellipsis)
-    head, tail = cut(text, room - room // 2, ""), cut(text[::-1], room // 2, "")[::-1]
-    return head + ellipsis + tail
+    end = max(room // 2, min(_SHOWN_AT_END, room - 1))
+    return _fitting(text, room - end) + ellipsis + _fitting(text[::-1], end)[::-1]
+
+
+def _fitting(text: str, width: int) -> str:
+    """The beginning of `text` that fits into so many cells."""
+    used = 0
+    for place, size in enumerate(map(_cell_size(), text)):
+        used += size
+        if used > width:
+            return text[:place]
+    return text
 
 
 def chop(text: str, first: int, width: int) -> Iterator[str]:

@@ -18,7 +18,7 @@ from smscli.output.render.layout import (
     Piece,
     Span,
     cells,
-    cut,
+    cut_middle,
     fold,
     paint,
     session_lines,
@@ -43,7 +43,12 @@ _MOST_PEOPLE = 4096
 _NARROW = 60
 _SHORTEST = 20
 _LONGEST_NAME = 16
+# Narrower terminals show the two ends of a session's id.
+_WIDE = 100
 _ID_CELLS = 16
+_SHORT_ID_CELLS = 8
+# Of several sessions the texts have this much room at least.
+_TEXT_CELLS = 45
 
 Person = tuple[str | None, str | None]
 
@@ -79,6 +84,7 @@ class TranscriptLines:
         self._display = display
         self._color = color = display.color
         self._ascii = display.ascii
+        self._ellipsis = ".." if display.ascii else "…"
         self._many = many
         self._width = display.width
         self._layout = _layout(self._width, many)
@@ -137,18 +143,36 @@ class TranscriptLines:
         return f"{label.said}{text}{self._quiet(tail)}\n" if tail else f"{label.said}{text}\n"
 
     def _full(self, entry: Entry, label: _Label, marks: Sequence[Span]) -> str:
+        room = self._layout.width - self._layout.indent
         spoken = is_spoken(entry)
         start = label.said if spoken else label.happened
         body = self._spoken(entry.message, marks) if spoken else [self._happened(entry, marks)]
         body[0][:0] = [(f"{remark} ", self._strong) for remark in remarks(entry.message)]
         for tail in self._tails(entry, marks):
             body[-1] += [(" ", self._quiet), *tail]
-        room = self._layout.width - self._layout.indent
+        if composing := typed(entry):
+            self._add_composing(composing, body, room)
         lines = fold(body[0], self._layout.width - label.cells, room)
         for pieces in body[1:]:
             lines += fold(pieces, room, room)
         below = "".join(f"{self._indent}{line}\n" if line else "\n" for line in lines[1:])
         return f"{start}{lines[0]}\n{below}"
+
+    def _add_composing(self, composing: str, body: list[list[Piece]], room: int) -> None:
+        """Add the composing time beside the last word, or before the text where that word is too long: it has
+        a line of its own on narrow terminals only."""
+        last_word = self._without_signs("".join(text for text, _ in body[-1]).rpartition(" ")[2])
+        if cells(last_word) + len(composing) < room:
+            body[-1] = [*_joined(body[-1]), (NoWrap(f" {composing}"), self._quiet)]
+        elif room >= _TEXT_CELLS:
+            body[0].insert(0, (f"{composing} ", self._quiet))
+        else:
+            body[-1] += [(" ", self._quiet), (NoWrap(composing), self._quiet)]
+
+    def _without_signs(self, text: str) -> str:
+        for sign in filter(None, self._signs):
+            text = text.replace(sign, "")
+        return text
 
     def _spoken(self, message: Message, marks: Sequence[Span]) -> list[list[Piece]]:
         """A message's own words, line by line."""
@@ -178,15 +202,13 @@ class TranscriptLines:
         return [(what.before, ink), *self._cleaned(what.said, marks, ink), (what.after, ink)]
 
     def _tails(self, entry: Entry, marks: Sequence[Span]) -> Iterator[list[Piece]]:
-        """What follows a body: its attachment, and how long it took to type."""
+        """What follows a body: its attachment."""
         message = entry.message
         name = message.attachment.get("name") if message.attachment else None
         if isinstance(name, str):
             is_body = not entry.draft_text and not said(message)
             named = self._cleaned(name, marks if is_body else (), self._quiet)
             yield [(NoWrap(text), ink) for text, ink in (("[file ", self._quiet), *named, ("]", self._quiet))]
-        if composing := typed(entry):
-            yield [(NoWrap(composing), self._quiet)]
 
     def _cleaned(self, text: str, marks: Sequence[Span], ink: Paint) -> list[Piece]:
         """`text` on one line."""
@@ -214,11 +236,11 @@ class TranscriptLines:
         """Let the next lines belong to that session; a line that says so where they have no room for it."""
         self._session = session_id
         shown = clean(session_id)
-        blanks = self._layout.session - cells(shown)
-        if blanks >= 2:
-            self._whose = self._quiet(shown) + " " * blanks
+        room = self._layout.session - 2
+        if room > 0:
+            shown = cut_middle(shown, room, self._ellipsis)
+            self._whose = self._quiet(shown) + " " * (self._layout.session - cells(shown))
             return ""
-        self._whose = " " * self._layout.session
         return "".join(f"{self._strong(line)}\n" for line in session_lines(shown, self._layout.width))
 
     def _measure(self) -> None:
@@ -237,7 +259,7 @@ class TranscriptLines:
         if sender:
             mark, name = shape(sender.type, self._ascii), clean(sender.person[1] or "unknown")
             ink = paint(person_style(sender), self._color)
-        label = f"{mark} {cut(name, layout.name, '..' if self._ascii else '…')}"
+        label = f"{mark} {cut_middle(name, layout.name, self._ellipsis)}"
         blanks = layout.name + 2 - cells(label) if layout.padded else 0
         shown = f"{layout.gap}{ink(label)}{' ' * blanks}"
         used = layout.session + len(NO_TIME) + len(layout.gap) + cells(label) + blanks + 3
@@ -248,11 +270,22 @@ class TranscriptLines:
         return made
 
 
+def _joined(pieces: list[Piece]) -> list[Piece]:
+    """The pieces, the last word not to be wrapped from what follows it."""
+    place = next((n for n in range(len(pieces) - 1, 0, -1) if " " in pieces[n][0]), 0)
+    text, ink = pieces[place]
+    before, blank, word = text.rpartition(" ")
+    last = [(NoWrap(word), ink), *((NoWrap(one), paint) for one, paint in pieces[place + 1 :])]
+    return [*pieces[:place], (before + blank, ink), *last]
+
+
 def _layout(asked: int, many: bool) -> _Layout:
     width = max(asked, _SHORTEST)
-    session = _ID_CELLS + 2 if many and width >= 80 else 0
+    session = (_ID_CELLS if width >= _WIDE else _SHORT_ID_CELLS) + 2 if many and width >= 80 else 0
     left = width - session
     if left < _NARROW:
         return _Layout(width, min(_LONGEST_NAME, left // 3), False, session, 2, " ")
     name = min(_LONGEST_NAME, left // 6)
+    if many:
+        name = min(name, left - len(NO_TIME) - 7 - _TEXT_CELLS)
     return _Layout(width, name, True, session, session + len(NO_TIME) + 2 + 2 + name + 3, "  ")

@@ -91,11 +91,11 @@ def test_a_conversation_at_20_columns() -> None:
         "─ Fri 2013-12-27,\n"
         "times are\n"
         "UTC-08:00 ─\n"
-        "13:16:41 ▶ Perso… · \n"
+        "13:16:41 ▶ P…sonP · \n"
         "  joined (Customer)\n"
         "13:16:42 ◆ Agent1 · \n"
         "  joined (Agent)\n"
-        "13:16:55 ▶ Perso…   \n"
+        "13:16:55 ▶ P…sonP   \n"
         "  Hello, the router\n"
         "  has been blinking\n"
         "  red since this\n"
@@ -110,7 +110,7 @@ def test_a_conversation_at_20_columns() -> None:
         "13:17:11 ◆ Agent1   \n"
         "  link: https://exam\n"
         "  ple.com/help\n"
-        "13:17:31 ▶ Perso… · \n"
+        "13:17:31 ▶ P…sonP · \n"
         "  gave up a draft\n"
         '  after 14 s: "I\n'
         "  would rather\n"
@@ -118,7 +118,7 @@ def test_a_conversation_at_20_columns() -> None:
         "13:17:41 · system · \n"
         "  notice: This chat\n"
         "  is recorded\n"
-        "13:17:51 ▶ Perso…   \n"
+        "13:17:51 ▶ P…sonP   \n"
         "  one\n"
         "  two\n"
         "\n"
@@ -126,7 +126,7 @@ def test_a_conversation_at_20_columns() -> None:
         "--:--:-- · system · \n"
         "  transcript saved\n"
         "─ Sat 2013-12-28 ─\n"
-        "14:16:41 ▶ Perso… · \n"
+        "14:16:41 ▶ P…sonP · \n"
         "  left\n"
     )
 
@@ -162,13 +162,11 @@ def two_sessions() -> list[Entry]:
 def test_each_line_says_whose_it_is_when_there_are_many_sessions() -> None:
     assert written(two_sessions(), Paper(), many=True) == (
         "─ Fri 2013-12-27, times are UTC-08:00 ─\n"
-        "0000Na9B26EF002G  13:16:41  ▶ PersonP      Hello\n"
-        "0000Na9B26EF003H  13:16:41  ▶ 客户李       你好，我的路由器从今天早上开始一直闪\n"
-        "                                           红灯\n"
-        "0000Na9B26EF002G  13:16:41  ◆ Agent1       Hi\n"
-        "0000Na9B26EF002G  13:16:41  ◆ Agent1       Hi\n"
-        "session an id that is longer than any other\n"
-        "                  13:16:41  ◆ Agent1       hello\n"
+        "000…002G  13:16:41  ▶ PersonP      Hello\n"
+        "000…003H  13:16:41  ▶ 客户李       你好，我的路由器从今天早上开始一直闪红灯\n"
+        "000…002G  13:16:41  ◆ Agent1       Hi\n"
+        "000…002G  13:16:41  ◆ Agent1       Hi\n"
+        "an …ther  13:16:41  ◆ Agent1       hello\n"
     )
 
 
@@ -196,7 +194,7 @@ def test_many_sessions_at_20_columns() -> None:
         "UTC-08:00 ─\n"
         "session\n"
         "0000Na9B26EF002G\n"
-        "13:16:41 ▶ Perso…   \n"
+        "13:16:41 ▶ P…sonP   \n"
         "  Hello\n"
         "session\n"
         "0000Na9B26EF003H\n"
@@ -250,7 +248,7 @@ def draft(kind: str, text: str | None, composing: float | None = None, at_end: b
         (entry("Text", Participant("External", "Eve"), "hi"), "■ Eve             hi"),
         (entry("Text", Participant("Agent", "", "A7"), "hi"), "◆ A7              hi"),
         (entry("Text", Participant("Agent"), "hi"), "◆ unknown         hi"),
-        (entry("Text", Participant("Agent", "A very long nickname"), "hi"), "◆ A very long …   hi"),
+        (entry("Text", Participant("Agent", "A very long nickname"), "hi"), "◆ A very…ckname   hi"),
         (entry("Text", Participant("Agent", "a\x1b[2J"), "\x9b2J"), "◆ a\\u{1B}[2J      \\u{9B}2J"),
         (entry("PushUrl", AGENT, "no url"), "◆ Agent1          no url"),
         (
