@@ -327,7 +327,7 @@ def _first_few(items: Sequence[str]) -> str:
 
 
 def _csrf(transport: "Transport") -> str:
-    return "its CSRF token is sent along" if transport.has_csrf_token else "no CSRF token is in use"
+    return "its CSRF token is sent along" if transport.auth.csrf else "no CSRF token is in use"
 
 
 def _window(sample: Sample) -> tuple[str, bool]:

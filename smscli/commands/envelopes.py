@@ -4,6 +4,7 @@ import re
 from urllib.parse import urlsplit
 
 from smscli.gws import decode
+from smscli.gws.responses import one_line
 from smscli.model import Json
 
 _ZONE = re.compile(r"[+-]\d\d(:?)\d\d$")
@@ -31,7 +32,7 @@ def _enclosed(body: Json, key: str | None) -> str:
     if key is None:
         return f"one bare object, {status}"
     what = "an array" if isinstance(body[key], list) else "one object" if body[key] else "nothing"
-    return f"{what} under {decode.one_line(key)}, {status}"
+    return f"{what} under {one_line(key)}, {status}"
 
 
 def collection_of(uri: str) -> str | None:
@@ -40,7 +41,7 @@ def collection_of(uri: str) -> str | None:
         segments = urlsplit(uri).path.strip("/").split("/")
     except ValueError:
         return None
-    return decode.one_line(segments[-2]) if len(segments) > 1 else None
+    return one_line(segments[-2]) if len(segments) > 1 else None
 
 
 def of_time(sent: Json) -> str | None:

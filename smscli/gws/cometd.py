@@ -200,7 +200,7 @@ class BayeuxClient:
         error = reply.get("error")
         if not isinstance(error, str) or not error:
             return "no reason given"
-        return decode.one_line(self._transport.mask_secrets(error))
+        return responses.one_line(self._transport.mask_secrets(error))
 
 
 def _bayeux_messages(document: object) -> list[object]:

@@ -18,6 +18,8 @@ from smscli.model import Json, Message, Participant, Session, Wake, WakeKind
 SESSION_KEY = re.compile(r"sms+essions?", re.IGNORECASE)
 _ADDRESS_KEY = re.compile(r"(?:(sms+ession)|.+)(?:uri|path)", re.IGNORECASE)
 _STATE_CHANGE = re.compile(r"\s*sms+essionstatechangemessage\s*", re.IGNORECASE)
+# A wider index would not fit the packed sets of indices.
+_WIDEST = 2**63
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LAYOUTS = re.compile(
     r"(\d{4}-\d\d-\d\d) *T? *(\d\d) *: *(\d\d) *: *(\d\d)(?:[.,](\d{1,9}))? *(Z|[+-]\d\d:?\d\d)"
@@ -39,18 +41,14 @@ class User(NamedTuple):
     """The signed-in user. `features` is None where the server sent no list of them."""
 
     name: str | None
-    id: str | None = None
-    roles: tuple[str, ...] = ()
     features: tuple[str, ...] | None = None
 
 
 class Service(NamedTuple):
     """One service behind the Web Services (Services page); SMS needs the one of type `Media`."""
 
-    name: str | None
     type: str | None
     status: str | None
-    id: str | None = None
 
 
 class DecodedSessions(NamedTuple):
@@ -117,12 +115,9 @@ _DECODER = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_finite
 
 def status_from_json(body: object) -> Status | None:
     """The refusal in a document; None where `statusCode` is 0, absent or not a number (Return Values)."""
-    if not isinstance(body, dict):
-        return None
-    code = _integer(body.get("statusCode"))
-    if not code:
-        return None
-    return Status(code, _text(body.get("statusMessage")))
+    if isinstance(body, dict) and (code := _integer(body.get("statusCode"))):
+        return Status(code, _text(body.get("statusMessage")))
+    return None
 
 
 def sessions_from_json(body: object) -> DecodedSessions:
@@ -136,7 +131,7 @@ def sessions_from_json(body: object) -> DecodedSessions:
     sessions: list[Session] = []
     for number, entry in enumerate(entries, 1):
         if isinstance(entry, dict):
-            skipped += _skipped_participants(entry.get("participants"))
+            skipped += _skipped_participants(entry)
         if isinstance(entry, dict | str):
             sessions.append(session_from_json(entry, f"session {number} of the list"))
     return DecodedSessions(tuple(sessions), any(isinstance(one, str) for one in entries), skipped)
@@ -164,17 +159,17 @@ def session_from_json(value: Json | str, place: str = "the session") -> Session:
     session_id = _text(value.get("id")) or (session_id_from_uri(uri) if uri else "")
     if not session_id:
         raise WireError(f"{place} has no id, but {_description(value)}")
-    user_data, participants = value.get("userData"), value.get("participants")
-    if _skipped_participants(participants):
-        value = {**value, "participants": _objects(participants)}
+    user_data, participants = value.get("userData"), _objects(value.get("participants"))
+    if _skipped_participants(value):
+        value = {**value, "participants": participants}
     return Session(
         id=session_id,
         state=_text(value.get("state")),
         uri=uri,
-        participants=tuple(map(_participant, _objects(participants))),
+        participants=tuple(map(_participant, participants)),
         capabilities=_texts(value.get("capabilities")),
         user_data=user_data if isinstance(user_data, dict) else {},
-        received=_time(value.get("receivedDate")),
+        received=parse_time(value.get("receivedDate")),
         comment=_text(value.get("comment")),
         sent=value,
     )
@@ -289,16 +284,20 @@ def _objects(value: object) -> list[Json]:
     return [one for one in entries if isinstance(one, dict)]
 
 
-def _skipped_participants(value: object) -> int:
-    return len(value) - len(_objects(value)) if isinstance(value, list) else 0
+def _skipped_participants(session: Json) -> int:
+    listed = session.get("participants")
+    return len(listed) - len(_objects(listed)) if isinstance(listed, list) else 0
 
 
-def parse_time(literal: str) -> datetime | None:
-    """A timestamp in any documented layout, aware and in UTC; None when unreadable or without an offset.
+def parse_time(literal: object) -> datetime | None:
+    """A timestamp in any documented layout, aware and in UTC; None for anything else, such as one without an
+    offset.
 
     Date and time may have no separator, and blanks after the colons (SMSSendUrl, SMSSwitchtoCoach,
     CHGetInteractionContent).
     """
+    if not isinstance(literal, str):
+        return None
     try:
         # Fast path for the messages resource. Other layouts of that length may have longer fractions.
         if len(literal) == 28 and literal[7:17:3] == "-T::" and literal[23] in "+-":
@@ -325,11 +324,7 @@ def _message_time(milliseconds: object, literal: object) -> datetime | None:
             return _EPOCH + timedelta(milliseconds=number)
         except OverflowError:
             pass
-    return parse_time(literal) if isinstance(literal, str) else None
-
-
-def _time(literal: object) -> datetime | None:
-    return parse_time(literal) if isinstance(literal, str) else None
+    return parse_time(literal)
 
 
 def user_from_json(body: object) -> User:
@@ -340,8 +335,6 @@ def user_from_json(body: object) -> User:
     features = user.get("features")
     return User(
         name=_text(user.get("userName")),
-        id=_text(user.get("id")),
-        roles=_texts(user.get("roles")),
         features=tuple(map(_feature, features)) if isinstance(features, list) else None,
     )
 
@@ -358,21 +351,11 @@ def services_from_json(body: object) -> tuple[Service, ...]:
     listed = body if isinstance(body, list) else body.get("services") if isinstance(body, dict) else None
     if not isinstance(listed, list):
         raise WireError(f"the server's response has no services, but {_description(body)}")
+    # The page ends before it names the field of the status.
     return tuple(
-        Service(
-            name=_text(one.get("name")),
-            type=_text(one.get("type")),
-            # The page ends before it names this field.
-            status=_text(one.get("status")) or _text(one.get("state")),
-            id=_text(one.get("id")),
-        )
-        for one in listed
-        if isinstance(one, dict)
+        Service(_text(one.get("type")), _text(one.get("status")) or _text(one.get("state")))
+        for one in _objects(listed)
     )
-
-
-# A wider index would not fit the packed sets of indices.
-_WIDEST = 2**63
 
 
 def _integer(value: object) -> int | None:
@@ -414,13 +397,3 @@ def _description(value: object) -> str:
     if value is None or isinstance(value, bool):
         return json.dumps(value)
     return "a list" if isinstance(value, list) else "a text" if isinstance(value, str) else "a number"
-
-
-# Without the control characters that Python takes for blanks: those are to be made visible.
-_BLANKS = re.compile(r"[^\S\x0b\x0c\x1c-\x1f\x85]+")
-
-
-def one_line(text: str) -> str:
-    """A text of the server on one line of at most 200 characters, not yet sanitized."""
-    line = _BLANKS.sub(" ", text).strip(" ")
-    return line[:200] + "..." if len(line) > 200 else line

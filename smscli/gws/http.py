@@ -60,8 +60,9 @@ class HttpResponse(NamedTuple):
 class Transport:
     """Sends requests below a server's base URL over kept-alive connections.
 
-    For use by one thread; `clone` makes another one for another thread. `debug` receives one line per
-    request. Raises LocalError or ConfigError when the CA bundle, client certificate or proxy is unusable.
+    For use by one thread; `clone` makes another one for another thread, with the same `auth`. `debug`
+    receives one line per request. Raises LocalError or ConfigError when the CA bundle, client certificate or
+    proxy is unusable.
     """
 
     def __init__(
@@ -77,7 +78,7 @@ class Transport:
         self._server = server
         self._clock = clock
         self._debug = debug
-        self._auth = HttpAuth(authorization)
+        self.auth = HttpAuth(authorization)
         self._cookies = SharedCookies()
         self._proxy = proxy_for(server.base_url, environ)
         is_tls = urlsplit(server.base_url).scheme == "https"
@@ -88,7 +89,7 @@ class Transport:
     def _new_session(self) -> requests.Session:
         session = _NoRedirectSession()
         session.trust_env = False
-        session.auth = self._auth
+        session.auth = self.auth
         session.cookies = self._cookies
         # requests would also offer brotli and zstd where such a package is installed.
         session.headers.update(
@@ -108,7 +109,7 @@ class Transport:
 
         Reads the secret now if needed, so that the other thread never prompts for it.
         """
-        self._auth.authorization()
+        self.auth.authorization()
         other = copy.copy(self)
         other._debug = debug
         other._adapter = ClosableAdapter(self._trust)
@@ -138,7 +139,7 @@ class Transport:
         """`timeout` is in seconds and applies to each read; the whole response has a multiple of it."""
         url = self.url(path)
         # Before the clock starts: a keyring may prompt for the secret.
-        self._auth.authorization()
+        self.auth.authorization()
         started, response = self._clock(), None
         full_url = f"{url}?{urlencode(query, safe='*,')}" if query else url
         try:
@@ -167,7 +168,7 @@ class Transport:
             method, url, data=body, headers=headers, timeout=timeouts, stream=True
         ) as response:
             at = http_date(response.headers.get("Date"))
-            self._auth.store_csrf_token(response.headers)
+            self.auth.store_csrf_token(response.headers)
             body = b"".join(self._body(response))
             if _has_too_many_values(body):
                 raise ResponseTooLarge(
@@ -192,23 +193,18 @@ class Transport:
 
     def renew(self) -> None:
         """Reads the secret again and drops the cookies and the CSRF token of the old sign-in."""
-        self._auth.renew()
+        self.auth.renew()
         self._cookies.clear()
 
     def mask_secrets(self, text: str) -> str:
         """A text of the server without the secrets that it may quote."""
-        return mask_secrets(text, [*self._auth.secrets, *self._auth.tokens, *self._cookies.secrets])
+        return mask_secrets(text, [*self.auth.secrets, *self.auth.tokens, *self._cookies.secrets])
 
     @property
     def is_exposed(self) -> bool:
         """Whether requests go to another machine without TLS."""
         parts = urlsplit(self._server.base_url)
         return parts.scheme == "http" and not is_loopback(parts.hostname or "")
-
-    @property
-    def has_csrf_token(self) -> bool:
-        """Whether the server has sent a CSRF token, which each POST then carries."""
-        return self._auth.has_csrf_token
 
     def forget_cookies(self, prefix: str) -> None:
         """Drops the cookies whose names begin with `prefix`."""

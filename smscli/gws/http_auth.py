@@ -47,12 +47,15 @@ class SharedCookies(RequestsCookieJar):
 
 
 class HttpAuth(requests.auth.AuthBase):
-    """Adds the Authorization header to each request, and the CSRF token to each POST."""
+    """Adds the Authorization header to each request, and the CSRF token to each POST.
+
+    `csrf` is the token's header and value, None without one.
+    """
 
     def __init__(self, authorization: Callable[[], str]) -> None:
         self._read_authorization = authorization
         self._authorization: str | None = None
-        self._csrf: tuple[str, str] | None = None
+        self.csrf: tuple[str, str] | None = None
         self.secrets: deque[str] = deque(maxlen=_MAX_SECRETS)
         self.tokens: deque[str] = deque(maxlen=_MAX_SECRETS)
 
@@ -73,25 +76,21 @@ class HttpAuth(requests.auth.AuthBase):
     def renew(self) -> None:
         # The old value stays in place until the new one has been read: other threads go on using it.
         self._authorization = self._read()
-        self._csrf = None
-
-    @property
-    def has_csrf_token(self) -> bool:
-        return self._csrf is not None
+        self.csrf = None
 
     def store_csrf_token(self, headers: Mapping[str, str]) -> None:
         """Keeps the CSRF token of a response if its name and value can stand in a header (CSRFProtection)."""
         name, token = headers.get("X-CSRF-HEADER", ""), headers.get("X-CSRF-TOKEN", "")
         # Only X- names: Host or Content-Length would change the meaning of the request.
         if re.fullmatch(r"X-[A-Za-z0-9-]+", name, re.IGNORECASE) and re.fullmatch(r"[!-~]+", token):
-            self._csrf = name, token
+            self.csrf = name, token
             if token not in self.tokens:
                 self.tokens.append(token)
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         request.headers["Authorization"] = self.authorization()
-        if self._csrf and request.method != "GET":
-            name, token = self._csrf
+        if self.csrf and request.method != "GET":
+            name, token = self.csrf
             request.headers[name] = token
         return request
 

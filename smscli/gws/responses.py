@@ -4,6 +4,7 @@ A refusal shows in the HTTP status or, with HTTP 200 too, in the body's `statusC
 """
 
 import http.client
+import re
 from collections.abc import Callable
 from typing import TypeVar
 from urllib.parse import urljoin, urlsplit
@@ -76,6 +77,9 @@ _INVALID_PARAMETER = (2, 10)
 _REQUEST_TIMEOUT, _NOT_IMPLEMENTED = 408, 501
 _RETRY_SECONDS = 0.5
 
+# Without the control characters that Python takes for blanks: those are to be made visible.
+_BLANKS = re.compile(r"[^\S\x0b\x0c\x1c-\x1f\x85]+")
+
 _T = TypeVar("_T")
 
 
@@ -96,7 +100,7 @@ def parse(
             return parser(document), document
     except WireError as error:
         if is_ok:
-            message = f"{decode.one_line(mask(error.message))}, at {url}"
+            message = f"{one_line(mask(error.message))}, at {url}"
             raise type(error)(message, hint=error.hint, http_status=response.status) from error
     raise _refusal(response, status, url, mask)
 
@@ -118,7 +122,7 @@ def retry_pause(error: SmscliError, failures: int) -> float | None:
     """Seconds before the next try after this many failures in a row; None if another try can't help."""
     if not is_temporary(error) or (isinstance(error, RequestTimeout) and failures > 1):
         return None
-    if isinstance(error, ServerBusy) and error.retry_after is not None:
+    if error.retry_after is not None:
         return error.retry_after
     return _RETRY_SECONDS * failures
 
@@ -133,6 +137,12 @@ def is_csrf_refusal(response: HttpResponse) -> bool:
     return response.status == 403 and b"csrf" in response.body.lower()
 
 
+def one_line(text: str) -> str:
+    """A text of the server on one line of at most 200 characters, not yet sanitized."""
+    line = _BLANKS.sub(" ", text).strip(" ")
+    return line[:200] + "..." if len(line) > 200 else line
+
+
 def _refusal(
     response: HttpResponse, status: decode.Status | None, url: str, mask: Callable[[str], str]
 ) -> SmscliError:
@@ -143,9 +153,15 @@ def _refusal(
         response.status, ServerError
     )
     message = f"the server answers: {_meaning(response, status, mask)}, at {url}"
-    if error_class is ServerBusy:
-        return _throttled(response, code, message)
-    return error_class(message, hint=_HINTS.get(error_class), http_status=response.status, status_code=code)
+    if response.retry_after is not None:
+        message += f": retry after {response.retry_after:.0f} s"
+    return error_class(
+        message,
+        hint=_HINTS.get(error_class),
+        http_status=response.status,
+        status_code=code,
+        retry_after=response.retry_after,
+    )
 
 
 def _meaning(response: HttpResponse, status: decode.Status | None, mask: Callable[[str], str]) -> str:
@@ -156,25 +172,15 @@ def _meaning(response: HttpResponse, status: decode.Status | None, mask: Callabl
     http_reason = http.client.responses.get(response.status, "").lower()
     meaning = _STATUS_CODES.get(status.code) if status else http_reason
     # Masked before it is cut: half a secret is a secret too.
-    detail = f": {decode.one_line(mask(status.message))}" if status and status.message else ""
+    detail = f": {one_line(mask(status.message))}" if status and status.message else ""
     return f"{meaning or 'an error'} ({', '.join(numbers)}){detail}"
-
-
-def _throttled(response: HttpResponse, code: int | None, message: str) -> ServerBusy:
-    seconds = response.retry_after
-    return ServerBusy(
-        message if seconds is None else f"{message}: retry after {seconds:.0f} s",
-        http_status=response.status,
-        status_code=code,
-        retry_after=seconds,
-    )
 
 
 def _redirect(response: HttpResponse, location: str, url: str) -> ServerError:
     asked = urlsplit(url)
     try:
         target = urlsplit(urljoin(url, location))
-        origin = decode.one_line(f"{target.scheme}://{target.netloc.rpartition('@')[2]}")
+        origin = one_line(f"{target.scheme}://{target.netloc.rpartition('@')[2]}")
         # Without a port it is the same server, but for the scheme.
         is_elsewhere = target.hostname != asked.hostname or target.port not in (None, asked.port)
     except ValueError:

@@ -85,7 +85,7 @@ def _parsed(value: object, known: dict[str, Participant] | None) -> Message | Ot
             return _restored(value, session_id, known)
         if isinstance(value.get("record"), str):
             at = value.get("at")
-            return OtherRecord(parse_time(at) if isinstance(at, str) else None)
+            return OtherRecord(parse_time(at))
         if value.keys() in ({"notice"}, {"error"}):
             return OtherRecord()
     raise WireError("neither a message nor a record of another kind")

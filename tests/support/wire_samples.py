@@ -493,12 +493,12 @@ STATUSES = [
 ]
 
 USERS = [
-    ("me", User("agent.one", "u1", ("ROLE_AGENT",))),
-    ("me_bare", User("agent.one", "u1")),
-    ("me_features_objects", User("agent.one", "u1", features=("api-multimedia-chat", "api-voice"))),
+    ("me", User("agent.one")),
+    ("me_bare", User("agent.one")),
+    ("me_features_objects", User("agent.one", features=("api-multimedia-chat", "api-voice"))),
     ("me_features_texts", User("agent.one", features=("api-multimedia-chat",))),
     ("me_features_uris", User("agent.one", features=("api-multimedia-chat",))),
-    ("me_subresources", User("agent.one", "u1", ("ROLE_AGENT",), ("api-multimedia-chat",))),
+    ("me_subresources", User("agent.one", ("api-multimedia-chat",))),
 ]
 
 NO_JSON = [
@@ -577,7 +577,7 @@ FILES = [
 
 _NO_USER = "the server's response has no user, but an object with statusCode"
 _NO_SERVICES = "the server's response has no services, but an object with statusCode, uris"
-SERVICES = (Service("TServer", "Voice", "Active", "v1"), Service("IxnServer", "Media", "Inactive", "m1"))
+SERVICES = (Service("Voice", "Active"), Service("Media", "Inactive"))
 
 
 # --- all of them ---

@@ -605,7 +605,7 @@ def test_me_and_services_are_one_request_each(connect: Connect) -> None:
         client = connect(server)
         assert client.me() == User("agent.one", features=("api-multimedia-chat",))
         assert client.me(features=True).features == ("api-multimedia-chat",)
-        assert client.services() == (Service("ixn", "Media", None),)
+        assert client.services() == (Service("Media", None),)
     assert server.targets == ["me", "me?subresources=features", "services?fields=*"]
 
 

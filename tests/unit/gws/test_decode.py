@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from smscli.errors import WireError
 from smscli.gws import decode
 from smscli.gws.decode import Status, User
+from smscli.gws.responses import one_line
 from smscli.model import Message, Participant, Session, Wake, WakeKind
 from smscli.records import message_json, session_json
 from tests.support.documented_shapes import DOCUMENTED, missed
@@ -252,7 +253,7 @@ def test_a_status_is_read(name: str, expected: Status | None) -> None:
 
 def test_a_status_message_is_put_on_one_line() -> None:
     said = " a\r\n\tb\x0b\x1c\x85\u2028c\u200d\ud800\x00 "
-    assert decode.one_line(said) == "a b\x0b\x1c\x85 c\u200d\ud800\x00"
+    assert one_line(said) == "a b\x0b\x1c\x85 c\u200d\ud800\x00"
 
 
 # --- me and services ---
