@@ -1,4 +1,4 @@
-"""Paging: which requests read a session's log to its end, and in which order its messages stand."""
+"""Paging: which requests read a session's log to its end, and the order of its messages."""
 
 from collections.abc import Sequence
 from operator import itemgetter
@@ -17,8 +17,8 @@ class PageWindow(NamedTuple):
 
 
 class Paging:
-    """The next request of a log that is read page by page: `start` and `count`, each None to be left out.
-    `highest` is the highest index so far, -1 before the first.
+    """The next request for a page of a log: `start` and `count`, None if left out. `highest` is the highest
+    index so far, -1 before the first.
 
     A page without a new index ends the read, nothing else does: a short page may be a cap of the server's, a
     gap or a filter. So after one the rest is asked for without `count`. Messages without an index, or with a
@@ -33,9 +33,9 @@ class Paging:
         # The documents count from 1; where `startIndex` is ignored a log may begin with 0.
         self.highest = start - 1 if start > 1 else -1
         self._step = 0 if overlap else 1
-        self._unplaced: set[int] = set()
+        self._without_index: set[int] = set()
         self._narrow = False
-        # How wide a counted page was that brought nothing new.
+        # The `count` of the last page if it brought nothing new, else 0.
         self._empty = 0
 
     @property
@@ -48,7 +48,7 @@ class Paging:
         return self._empty > 0
 
     def record(self, messages: Sequence[Message]) -> None:
-        """Go on behind the page that was asked for."""
+        """Records the page that was requested and moves on to the next one."""
         indices = [one.index for one in messages if one.index is not None and one.index >= 0]
         seen = self.highest
         self.highest = max(seen, *indices) if indices else seen
@@ -61,8 +61,8 @@ class Paging:
             self._advance(len(indices), self.highest > seen)
 
     def merge(self, messages: tuple[Message, ...]) -> tuple[Message, ...]:
-        """`record`, and what is new on the page, in the log's order."""
-        new = messages if _rises(messages, self.highest) else self._sorted_new(messages)
+        """Like `record`; returns the new messages of the page, in the log's order."""
+        new = messages if _is_ascending(messages, self.highest) else self._sorted_new(messages)
         self.record(messages)
         return new
 
@@ -74,20 +74,20 @@ class Paging:
         self.count = PAGE if progress and (full or self._narrow) else None
 
     def ask_for_all(self) -> None:
-        """Ask once, without parameters, for whatever there is."""
+        """The next request has no parameters and is the last one."""
         self.start = self.count = None
 
-    def foreseen(self, most: int) -> Sequence[PageWindow]:
+    def upcoming(self, most: int) -> Sequence[PageWindow]:
         """The pages that come next, if all are full and without gaps.
 
-        None beside them: an answer without `count` may be far too long to be fetched for nothing.
+        Empty otherwise: a response without `count` may be far too long to be fetched in vain.
         """
         if self.done or self.start is None or self.count != PAGE or self._narrow:
             return ()
         return [PageWindow(start, PAGE) for start in range(self.start, self.start + most * PAGE, PAGE)]
 
     def narrow(self) -> bool:
-        """The answer was over the limit: ask for less of it. False where no less can be asked."""
+        """Makes the next page smaller, after a response over the size limit; False if it can't be smaller."""
         if self.start is None or (self.count is not None and self.count <= PAGE):
             return False
         self._narrow = True
@@ -99,7 +99,7 @@ class Paging:
         found: set[int] = set()
         new: list[Message] = []
         for one in in_order(messages):
-            known = self._unplaced if one.order is None else found
+            known = self._without_index if one.order is None else found
             if (one.order is None or one.order > self.highest) and one.identity not in known:
                 known.add(one.identity)
                 new.append(one)
@@ -107,7 +107,7 @@ class Paging:
 
 
 def in_order(messages: tuple[Message, ...]) -> tuple[Message, ...]:
-    """By index; a message without a place in the order stays behind the one that it came after."""
+    """Sorted by index; a message without one stays behind the message that it followed."""
     places: list[int] = []
     place = -1
     for message in messages:
@@ -120,7 +120,7 @@ def in_order(messages: tuple[Message, ...]) -> tuple[Message, ...]:
     return tuple(message for _, message in pairs)
 
 
-def _rises(messages: Sequence[Message], above: int) -> bool:
+def _is_ascending(messages: Sequence[Message], above: int) -> bool:
     """Whether every message has an index, and each is higher than the one before."""
     indices = [one.index for one in messages]
     for index in indices:

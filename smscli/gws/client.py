@@ -177,14 +177,14 @@ class GwsClient:
         try:
             first = self._first_page(session_id, paging)
             yield Page(paging.merge(first.messages), first.at)
-            prefetcher.schedule(paging.foreseen(ahead))
+            prefetcher.schedule(paging.upcoming(ahead))
             while not paging.done:
                 prefetched = prefetcher.result(paging.window)
                 if prefetched is not None:
                     self.report()
                 page = self._next_page(session_id, paging, prefetched)
                 new = paging.merge(page.messages)
-                prefetcher.schedule(paging.foreseen(ahead))
+                prefetcher.schedule(paging.upcoming(ahead))
                 if new:
                     yield Page(new, page.at)
         finally:

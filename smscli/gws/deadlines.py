@@ -36,7 +36,7 @@ class Deadlines:
 
     @contextmanager
     def within(self, seconds: float, close: Callable[[], None]) -> Iterator[Deadline]:
-        """Calls `close` when the block takes longer, and again until it ends; `is_over` tells that it did."""
+        """Calls `close` when the block takes longer, and again until it ends; `is_over` is then True."""
         deadline = Deadline(time.monotonic() + seconds, close)
         try:
             with self._lock:

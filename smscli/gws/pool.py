@@ -6,17 +6,15 @@ from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from smscli.model import Wake, WakeKind
+from smscli.model import Wake
 from smscli.signals import start_thread
 
 if TYPE_CHECKING:
     from smscli.gws.client import GwsClient
 
-_MOST_WAKES = 1000
 # glibc's number of the parameter (malloc.h), and a size below that of most pages of messages, in bytes.
 _M_MMAP_THRESHOLD = -3
 _LARGE_BLOCK = 64 * 1024
-_EVERYTHING = Wake(WakeKind.EVERYTHING)
 
 
 _Item = TypeVar("_Item")
@@ -78,10 +76,7 @@ def return_large_blocks() -> None:
 
 
 class Inbox(Generic[_Item]):
-    """A queue from other threads to the one that waits: wake-ups, without repetitions, and items.
-
-    Too many different wake-ups become one for everything.
-    """
+    """A queue from other threads to the one that waits: wake-ups, without repetitions, and items."""
 
     def __init__(self) -> None:
         self._wakes: dict[Wake, None] = {}
@@ -93,8 +88,6 @@ class Inbox(Generic[_Item]):
     def wake(self, wake: Wake) -> None:
         with self._lock:
             self._ring()
-            if len(self._wakes) >= _MOST_WAKES:
-                self._wakes = {_EVERYTHING: None}
             self._wakes[wake] = None
 
     def put(self, item: _Item) -> None:

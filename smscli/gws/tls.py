@@ -19,8 +19,9 @@ class ClosableAdapter(HTTPAdapter):
 
     def __init__(self, trust: ssl.SSLContext | None) -> None:
         self._trust = trust
-        self._open = _OpenSocket()
-        self._connection_classes = _tracked_connections(self._open)
+        # The connection itself forgets its socket before it reads a body that ends with the connection.
+        self.newest_socket: Any = None
+        self._connection_classes = _tracked_connections(self)
         super().__init__()
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
@@ -44,38 +45,29 @@ class ClosableAdapter(HTTPAdapter):
     def shut_down(self) -> None:
         """Ends the connection that was made last; a read from it returns at once."""
         # TLS within TLS, for an https proxy, wraps the socket once more.
-        sock = getattr(self._open.sock, "socket", self._open.sock)
+        sock = getattr(self.newest_socket, "socket", self.newest_socket)
         if isinstance(sock, socket.socket):
             with suppress(OSError):
                 # Not that of SSLSocket, which drops its state under a thread that reads from it.
                 socket.socket.shutdown(sock, socket.SHUT_RDWR)
 
 
-class _OpenSocket:
-    """The socket of the connection that was made last.
-
-    The connection itself forgets it before the body is read, where the body ends with the connection.
-    """
-
-    sock: Any = None
-
-
-def _tracked_connections(open_socket: _OpenSocket) -> dict[str, Any]:
-    """urllib3's connections by scheme, which note the socket of each new one."""
+def _tracked_connections(adapter: ClosableAdapter) -> dict[str, Any]:
+    """urllib3's connections by scheme, which tell `adapter` the socket of each new one."""
 
     class PlainConnection(HTTPConnection):
         def _new_conn(self) -> socket.socket:
-            open_socket.sock = sock = super()._new_conn()
+            adapter.newest_socket = sock = super()._new_conn()
             return sock
 
     class TlsConnection(HTTPSConnection):
         def _new_conn(self) -> socket.socket:
-            open_socket.sock = sock = super()._new_conn()
+            adapter.newest_socket = sock = super()._new_conn()
             return sock
 
         def connect(self) -> None:
             super().connect()
-            open_socket.sock = self.sock
+            adapter.newest_socket = self.sock
 
     return {"http": PlainConnection, "https": TlsConnection}
 

@@ -11,7 +11,6 @@ from smscli.model import Wake, WakeKind
 
 SOON = 10.0
 LIST = Wake(WakeKind.LIST)
-EVERYTHING = Wake(WakeKind.EVERYTHING)
 
 
 def messages(session_id: str) -> Wake:
@@ -141,18 +140,6 @@ def test_items_come_every_one_and_beside_the_wake_ups() -> None:
     inbox.put("page")
     assert inbox.take(0) == [LIST, "page", "page"]
     assert inbox.take(0) == []
-
-
-def test_too_many_wake_ups_become_one_and_neither_the_last_one_nor_an_item_is_lost() -> None:
-    inbox: Inbox[str] = Inbox()
-    inbox.put("page")
-    for number in range(100_000):
-        inbox.wake(messages(f"s{number}"))
-    inbox.wake(Wake(WakeKind.OFF, reason="that is all"))
-    arrived = inbox.take(0)
-    assert len(arrived) <= 1002
-    assert arrived[0] == EVERYTHING
-    assert arrived[-2:] == [Wake(WakeKind.OFF, reason="that is all"), "page"]
 
 
 @pytest.mark.parametrize("what", ["wake", "put"])
