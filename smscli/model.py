@@ -222,6 +222,9 @@ class Page(NamedTuple):
     at: datetime | None = None
 
 
+_SHORTEST_PART = 4
+
+
 class Listing(NamedTuple):
     """One response of the session list; `uris_only`: the server ignored `fields` and sent only URIs.
 
@@ -236,21 +239,33 @@ class Listing(NamedTuple):
     def find(self, session_id: str) -> Session | None:
         return next((one for one in self.sessions if one.id == session_id), None)
 
-    def meant(self, name: str) -> str | None:
-        """The id that `name` probably means: of the only session of that customer, the only id that begins
-        with it, or a similar id; None if there is none."""
+    def named(self, name: str) -> tuple[Session, ...]:
+        """The sessions that `name` may stand for: with this id, else with a customer of this nickname, else
+        with an id that begins or ends with it (four characters or more). Case counts in whole ids only."""
+        if self.original is not None:
+            return self.original.named(name)
+        sought = caseless(name)
+
+        def is_part(session: Session) -> bool:
+            folded = caseless(session.id)
+            return len(name) >= _SHORTEST_PART and (folded.startswith(sought) or folded.endswith(sought))
+
+        steps: tuple[Callable[[Session], bool], ...] = (
+            lambda one: one.id == name,
+            lambda one: sought in map(caseless, one.nicknames(Role.CUSTOMER)),
+            is_part,
+        )
+        found = (tuple(filter(step, self.sessions)) for step in steps)
+        return next((one for one in found if one), ())
+
+    def similar_id(self, name: str) -> str | None:
+        """The id that is nearly `name`, None if there is none."""
         from difflib import get_close_matches
 
-        if self.original is not None:
-            return self.original.meant(name)
-        ids, sought = {caseless(one.id): one.id for one in self.sessions}, caseless(name)
-        people = ((one.id, nickname) for one in self.sessions for nickname in one.nicknames(Role.CUSTOMER))
-        named = {session_id for session_id, nickname in people if caseless(nickname) == sought}
-        begun = {session_id for folded, session_id in ids.items() if sought and folded.startswith(sought)}
-        for found in (named, begun):
-            if len(found) == 1:
-                return found.pop()
-        return next((ids[near] for near in get_close_matches(sought[:100], ids, n=1, cutoff=0.8)), None)
+        ids = {caseless(one.id): one.id for one in self.sessions}
+        return next(
+            (ids[near] for near in get_close_matches(caseless(name)[:100], ids, n=1, cutoff=0.8)), None
+        )
 
 
 class Reads(Protocol):

@@ -5,14 +5,15 @@ import sys
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import tzinfo
 from functools import cached_property
-from itertools import groupby
+from itertools import chain, groupby
 from operator import attrgetter
 from typing import TYPE_CHECKING, BinaryIO
 
 from smscli.commands import options as opt
+from smscli.commands.naming import with_session_id
 from smscli.commands.notices import notice_unmatched
 from smscli.commands.writers import SessionLog
 from smscli.context import AppContext
@@ -64,12 +65,17 @@ def messages(
     source = _source(app, (session_id, recorded_id), from_file, last, start_index, count)
     page_file = app.file(html) if html is not None else None
     reader = TranscriptReader(app, mode, query, opt.last_entries(last), redact=redact)
+    if page_file is not None:
+        from smscli.commands.html_writer import check_new_file
+
+        check_new_file(page_file)
+    source, pages = source.open(app, query, redact=redact)
     with (
         source.page_writer(app, page_file, redact, zone)
         if page_file is not None
         else form.entries(mode, many=source.is_many)
     ) as writer:
-        reader.write(source.pages(app, query, writer.check), writer, is_window=source.is_window)
+        reader.write(pages, writer, is_window=source.is_window)
     if reader.found_any:
         notice_unmatched(app, reader.tally, redact=redact)
     else:
@@ -96,9 +102,8 @@ class MessageSource:
 
     def page_writer(self, app: AppContext, path: str, redact: bool, zone: tzinfo | None) -> "HtmlWriter":
         """The writer of an HTML page about this source."""
-        from smscli.commands.html_writer import HtmlWriter, check_new_file
+        from smscli.commands.html_writer import HtmlWriter
 
-        check_new_file(path)
         session = None
         if self.recording is None:
             session = app.reads(redact).sessions().find(self.session_id or "")
@@ -107,13 +112,21 @@ class MessageSource:
         facts = [("masked", "long numbers, e-mail addresses and user data")] if redact else []
         return HtmlWriter(app, path, title, session, facts, zone, self.is_many)
 
-    def pages(self, app: AppContext, query: EntryQuery, on_wait: Callable[[], None]) -> Iterable[Page]:
-        """The messages; `on_wait` is called every 0.1 s during a long wait."""
+    def open(
+        self, app: AppContext, query: EntryQuery, *, redact: bool
+    ) -> "tuple[MessageSource, Iterable[Page]]":
+        """The source with the id of the session that was named, and its messages."""
         if self.recording is not None:
-            return _recorded(app, self.recording, self.session_id, read_ahead=query.is_relative)
+            return self, _recorded(app, self.recording, self.session_id, read_ahead=query.is_relative)
+        return with_session_id(app, self.session_id or "", lambda one: self._read(app, one), redact=redact)
+
+    def _read(self, app: AppContext, session_id: str) -> "tuple[MessageSource, Iterable[Page]]":
+        source = replace(self, session_id=session_id)
         if self.is_window:
-            return [app.client.window(self.session_id or "", self.start, self.count)]
-        return app.client.messages(self.session_id or "", on_wait=on_wait)
+            return source, [app.client.window(session_id, self.start, self.count)]
+        pages = app.client.messages(session_id, on_wait=app.terminal.check)
+        # Before anything is written: the server may know no such session.
+        return source, chain([next(pages)], pages)
 
     def notice_empty(self, app: AppContext) -> None:
         """Say that there are no messages at all."""

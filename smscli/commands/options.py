@@ -51,7 +51,9 @@ DebugOption = Annotated[
     bool | None, typer.Option("--debug", help="Print a line per request on stderr, without secrets.")
 ]
 
-IdArgument = Annotated[str, typer.Argument(metavar="ID", help="Session id, as shown by `smscli list`.")]
+IdArgument = Annotated[
+    str, typer.Argument(metavar="ID", help="Session id, customer's nickname, or beginning or end of an id.")
+]
 TranscriptArgument = Annotated[
     str | None,
     typer.Argument(

@@ -1,10 +1,9 @@
 """`smscli show`: one session, its participants and its activity."""
 
 from smscli.commands.activity import SessionReader
+from smscli.commands.naming import find_session
 from smscli.commands.options import IdArgument, JsonOption, RedactOption, TzOption, UtcOption, zone_option
 from smscli.context import AppContext
-from smscli.errors import NotFound, did_you_mean
-from smscli.model import Session
 from smscli.output.formats import output_format
 
 
@@ -25,7 +24,7 @@ def show(
     zone = zone_option(utc, tz)
     form = output_format(app.terminal, json=json, zone=zone)
     reads = app.reads(redact)
-    session = _find(app, session_id)
+    session = find_session(app, app.client.sessions(), session_id, redact=redact)
     if redact:
         from smscli.transcript.redact import mask_session
 
@@ -42,12 +41,3 @@ def show(
     app.terminal.write(
         form.session(session, summary, lambda: timeline.picture(app.terminal, zone=zone, now=end))
     )
-
-
-def _find(app: AppContext, session_id: str) -> Session:
-    listing = app.client.sessions()
-    session = listing.find(session_id)
-    if session is None:
-        hint = f"`smscli list` shows the live sessions of {app.user}"
-        raise NotFound(f"no such session: {session_id}", hint=did_you_mean(listing.meant(session_id), hint))
-    return session

@@ -1,15 +1,17 @@
 """`smscli tail`: follow sessions live."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from smscli.commands import options as opt
 from smscli.commands.live import events, waiting_limit
+from smscli.commands.naming import session_ids
 from smscli.commands.tail_view import TailOptions, TailView
 from smscli.context import AppContext
-from smscli.errors import UsageError
+from smscli.errors import NotFound, UsageError
 from smscli.follow.cursor import Cursor
 from smscli.model import Event, Idle, NewMessages
-from smscli.output.formats import output_format
+from smscli.output.formats import OutputFormat, output_format
 
 _DEFAULT_LAST = "10"
 
@@ -48,27 +50,57 @@ def tail(
         bell,
         redact,
         zone,
-        tuple(ids) if ids else None,
     )
     seconds, file = opt.interval_seconds(interval), opt.record_file(record)
-    writer = form.entries(view.typing, many=every or len(ids or ()) > 1)
-    screen = TailView(app, writer, view)
     recorder = Recorder(app, app.file(file), redact) if file is not None else None
+    following = Following(form, view, seconds, pushed, recorder)
     app.terminal.handle_ctrl_z()
-    following = events(
-        app,
-        ids,
-        redact=redact,
-        interval=seconds,
-        pushed=pushed,
-        refresh=screen.refresh,
-        resume=recorder.cursors if recorder else None,
-    )
-    for event in following:
-        if recorder:
-            recorder.record(event)
-        screen.on_event(event)
-    screen.finish()
+    if not ids:
+        following.run(app, None)
+        return
+    named = session_ids(app, ids, redact=redact)
+    try:
+        following.run(app, named)
+    except NotFound:
+        # Refused before anything was shown: what looked like an id may be a customer's name.
+        others = session_ids(app, named, redact=redact, by_list=True)
+        if others == named:
+            raise
+        following.run(app, others)
+
+
+@dataclass(frozen=True, slots=True)
+class Following:
+    """How sessions are followed: the format, what to show, polling interval in seconds, whether to use push,
+    and the recorder."""
+
+    form: OutputFormat
+    view: TailOptions
+    interval: float
+    pushed: bool
+    recorder: "Recorder | None"
+
+    def run(self, app: AppContext, ids: Sequence[str] | None) -> None:
+        """Follow these sessions until they have ended, or all until Ctrl-C. NotFound if the server has one of
+        them not."""
+        view = replace(self.view, ids=tuple(ids) if ids else None)
+        writer = self.form.entries(view.typing, many=ids is None or len(ids) > 1)
+        screen = TailView(app, writer, view)
+        recorder = self.recorder
+        following = events(
+            app,
+            ids,
+            redact=view.redact,
+            interval=self.interval,
+            pushed=self.pushed,
+            refresh=screen.refresh,
+            resume=recorder.cursors if recorder else None,
+        )
+        for event in following:
+            if recorder:
+                recorder.record(event)
+            screen.on_event(event)
+        screen.finish()
 
 
 def _check_targets(ids: Sequence[str] | None, every: bool) -> None:

@@ -417,7 +417,7 @@ class Feed:
         """A 404 counts as a list without the session, but the list decides: a session without messages may
         have no log yet."""
         if one.phase is Phase.UNCONFIRMED:
-            meant = self._list.last.meant(one.id) if self._list.last else None
+            meant = self._list.last.similar_id(one.id) if self._list.last else None
             error.hint = did_you_mean(meant, error.hint)
             raise error
         now = self._clock()

@@ -318,7 +318,7 @@ class GwsClient:
             if not is_list_known:
                 self._keep_spelling(spelling)
             is_list_known = True
-            meant = meant or listing.meant(session_id)
+            meant = meant or listing.similar_id(session_id)
             if spelling != tried:
                 with suppress(NotFound):
                     return self._page(session_id, window, spelling=spelling)[0]

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -111,13 +112,10 @@ def test_an_output_without_room_is_one_line(shell: Shell, command: str) -> None:
 NARROW = {
     "list": f"""\
 {ID}
-  state   Chatting
-  customer
-          Mika
-  agents  Robin
-  received (UTC)
-          2026-03-02
-          10:00:00
+  Chatting  ▶ Mika
+  ◆ Robin  received
+  (UTC) 2026-03-02
+  10:00:00
 SMS sessions of demo
 at 127.0.0.1
 """,
@@ -230,11 +228,12 @@ def test_the_live_line_has_room_in_20_columns(home: dict[str, str], server: Fake
     with OnTerminal("tail", ID, "--utc", environ=environ, columns=20, lines=12) as seen:
         seen.until("  am")
         seen.until("● Mika is typing")
-        assert [line for line in seen.screen if line] == [
+        assert [re.sub(r"^\d\d:\d\d:\d\d  ", "10:00:00  ", line) for line in seen.screen if line] == [
             # The terminal itself breaks what is said on stderr.
-            "following the SMS se",
-            "ssions of demo at 12",
-            "7.0.0.1",
+            "10:00:00  following",
+            "session 0000Na9B26EF",
+            "0001 (Mika) of demo",
+            "at 127.0.0.1",
             "─ Mon 2026-03-02,",
             "times are UTC ─",
             "10:00:00 ▶ Mika   is",
@@ -294,13 +293,9 @@ def test_300_participants_in_a_pipe_and_as_json(smscli: Smscli, crowded: FakeSer
 def test_a_crowd_leaves_room_for_other_sessions_in_the_list(smscli: Smscli, crowded: FakeServer) -> None:
     outcome = smscli("list", "--columns", "id,agents", server=crowded, tty=True, color="never")
     assert outcome.out == (
-        "╭──────────────────┬───────────────────────────────────────────────────────────╮\n"
-        "│ id               │ agents                                                    │\n"
-        "├──────────────────┼───────────────────────────────────────────────────────────┤\n"
-        "│ 0000Na9B26EF0001 │ Robin                                                     │\n"
-        "│ 0000Na9B26EF0002 │ Agent000, Agent001, Agent002, Agent003, Agent004,         │\n"
-        "│                  │ Agent005 and 293 more                                     │\n"
-        "╰──────────────────┴───────────────────────────────────────────────────────────╯\n"
+        "id                agents\n"
+        "0000Na9B26EF0001  Robin\n"
+        "0000Na9B26EF0002  Agent000, Agent001, Agent002, A…gent004, Agent005 and 293 more\n"
         "SMS sessions of demo at 127.0.0.1\n"
     )
     assert smscli("list", server=crowded).out.splitlines()[1].split("\t")[3] == ",".join(CROWD)

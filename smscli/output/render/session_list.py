@@ -33,6 +33,8 @@ _MOST_CELLS = 24
 _LEAST_CELLS = 6
 # With less room the last message has a line to itself.
 _MESSAGE_CELLS = 24
+# So that one session does not fill the screen.
+_MOST_NAMES = 6
 _CHANGED = "bold color(130)"
 
 
@@ -245,10 +247,12 @@ def message_line(message: Message, zone: tzinfo | None) -> str:
 
 
 def _separated(people: Sequence[Participant], color: bool) -> Iterator[Piece]:
-    for place, one in enumerate(people):
+    for place, one in enumerate(people[:_MOST_NAMES]):
         if place:
             yield ", ", PLAIN
         yield clean(one.nickname or ""), paint(person_style(one), color)
+    if len(people) > _MOST_NAMES:
+        yield f" and {len(people) - _MOST_NAMES} more", PLAIN
 
 
 def _text(pieces: Sequence[Piece]) -> str:

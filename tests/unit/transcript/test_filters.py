@@ -389,7 +389,7 @@ def test_names_are_compared_composed_and_without_case(asked_for: str, nickname: 
     one = Session("S9", participants=(by,))
     assert session_filter([], asked_for).passes(one)
     assert not session_filter([], asked_for + "x").passes(one)
-    assert Listing((one,)).meant(asked_for) == "S9"
+    assert Listing((one,)).named(asked_for) == (one,)
 
 
 @pytest.mark.parametrize("kind", ["CoBrowse", "cobrowse", "COBROWSE"])

@@ -1,0 +1,81 @@
+"""Finds the session that a command's ID argument names: by its id, its customer, or a part of its id."""
+
+import re
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from smscli.context import AppContext
+from smscli.errors import NotFound, ServerError, did_you_mean
+from smscli.gws.responses import is_invalid_parameter
+from smscli.model import Listing, Role, Session
+from smscli.output.render.wording import counted
+
+# Ids look like this; a name that does is tried as an id before the list is asked.
+_ID = re.compile("[A-Za-z0-9]{12,}")
+_MOST_CANDIDATES = 10
+
+_Result = TypeVar("_Result")
+
+
+def find_session(app: AppContext, listing: Listing, name: str, *, redact: bool) -> Session:
+    """The session of the list that `name` stands for, reported if it is not its id. NotFound if none or
+    several fit; the hint then has the candidates."""
+    found = listing.named(name)
+    if len(found) != 1:
+        raise _not_found(app, listing, name, found, redact=redact)
+    (session,) = found
+    if session.id != name:
+        customers = _customers(session, redact)
+        app.notice("whose", f"{name} is session {session.id}{customers}", session.id)
+    return session
+
+
+def session_ids(app: AppContext, names: Sequence[str], *, redact: bool, by_list: bool = False) -> list[str]:
+    """The ids that `names` stand for: what looks like an id itself, anything else by the list; with `by_list`
+    all of them."""
+    if not by_list and all(map(_ID.fullmatch, names)):
+        return [*names]
+    listing = app.client.sessions()
+    return [
+        name if not by_list and _ID.fullmatch(name) else find_session(app, listing, name, redact=redact).id
+        for name in names
+    ]
+
+
+def with_session_id(app: AppContext, name: str, read: Callable[[str], _Result], *, redact: bool) -> _Result:
+    """What `read` returns for the id that `name` stands for.
+
+    What looks like an id is tried first, without a further request. If the server has no such session, the
+    list decides.
+    """
+    (tried,) = session_ids(app, [name], redact=redact)
+    try:
+        return read(tried)
+    except (NotFound, ServerError) as error:
+        if tried != name or not (isinstance(error, NotFound) or is_invalid_parameter(error)):
+            raise
+        listing = app.client.sessions()
+        found = listing.named(name)
+        if not found or found[0].id == name:
+            raise
+    return read(find_session(app, listing, name, redact=redact).id)
+
+
+def _not_found(
+    app: AppContext, listing: Listing, name: str, found: tuple[Session, ...], *, redact: bool
+) -> NotFound:
+    if not found:
+        hint = f"`smscli list` shows the live sessions of {app.user}"
+        return NotFound(f"no such session: {name}", hint=did_you_mean(listing.similar_id(name), hint))
+    named = [f"{one.id}{_customers(one, redact)}" for one in found[:_MOST_CANDIDATES]]
+    more = [f"and {len(found) - _MOST_CANDIDATES} more"] if len(found) > _MOST_CANDIDATES else []
+    return NotFound(f"{name} fits {counted(len(found), 'session')}", hint=", ".join([*named, *more]))
+
+
+def _customers(session: Session, redact: bool) -> str:
+    if redact:
+        from smscli.transcript.redact import mask_session
+
+        session = mask_session(session)
+    names = ", ".join(session.nicknames(Role.CUSTOMER))
+    return f" ({names})" if names else ""
