@@ -141,7 +141,7 @@ def has_reader(fd: int) -> bool:
     """Whether the pipe `fd` still has a reader, without writing; True where the platform can't say."""
     import select
 
-    if not hasattr(select, "poll"):
+    if sys.platform == "win32" or not hasattr(select, "poll"):
         return True
     poll = select.poll()
     # macOS reports the reader's end only to those who ask for an event.
@@ -169,6 +169,8 @@ def room(fd: int | None, mode: int, *, tty: bool, timeout: float | None) -> int:
 
 def _is_empty_pipe(fd: int) -> bool:
     """Whether a whole chunk can be written to the pipe without blocking."""
+    if sys.platform == "win32":
+        return False
     import fcntl
     import termios
 

@@ -221,6 +221,8 @@ class TerminalEcho:
     def __init__(self) -> None:
         self._terminal: int | None = None
         self._mode: list[Any] | None = None
+        if sys.platform == "win32":
+            return
         with suppress(ImportError, OSError):
             import termios
 
@@ -231,7 +233,7 @@ class TerminalEcho:
 
     def restore(self) -> None:
         """Turn the echo on again if it was on, and discard what was typed for the back end."""
-        if self._terminal is None or self._mode is None:
+        if sys.platform == "win32" or self._terminal is None or self._mode is None:
             return
         import termios
 
