@@ -21,6 +21,7 @@ from smscli.errors import LocalError, UsageError
 from smscli.model import Message, Page
 from smscli.output.formats import RecordWriter, output_format
 from smscli.output.terminal import Terminal
+from smscli.output.view import EntryView
 from smscli.transcript.filters import EntryFilter, EntryQuery, FilterTally, LastEntries, SelectedEntry
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ def messages(
     typing: opt.TypingOption = None,
     html: opt.HtmlOption = None,
     redact: opt.RedactOption = False,
+    wide: opt.WideOption = False,
     utc: opt.UtcOption = False,
     tz: opt.TzOption = None,
 ) -> None:
@@ -73,7 +75,7 @@ def messages(
     with (
         source.page_writer(app, page_file, redact, zone)
         if page_file is not None
-        else form.entries(mode, many=source.is_many)
+        else form.entries(mode, EntryView(source.is_many, once_needed=True, wide=wide))
     ) as writer:
         reader.write(pages, writer, is_window=source.is_window)
     if reader.found_any:

@@ -204,6 +204,9 @@ TypingOption = Annotated[
         help="Typing: fold into the transcript (default), show (default for JSON), hide.",
     ),
 ]
+WideOption = Annotated[
+    bool, typer.Option("--wide", help="On a terminal show index, milliseconds and participantId too.")
+]
 UtcOption = Annotated[bool, typer.Option("--utc", help="Show times in UTC.")]
 TzOption = Annotated[
     str | None,

@@ -12,6 +12,7 @@ from smscli.errors import NotFound, UsageError
 from smscli.follow.cursor import Cursor
 from smscli.model import Event, Idle, NewMessages
 from smscli.output.formats import OutputFormat, output_format
+from smscli.output.view import EntryView
 
 _DEFAULT_LAST = "10"
 
@@ -31,6 +32,7 @@ def tail(
     redact: opt.RedactOption = False,
     waiting: opt.WaitingOption = None,
     bell: opt.BellOption = False,
+    wide: opt.WideOption = False,
     utc: opt.UtcOption = False,
     tz: opt.TzOption = None,
 ) -> None:
@@ -53,7 +55,7 @@ def tail(
     )
     seconds, file = opt.interval_seconds(interval), opt.record_file(record)
     recorder = Recorder(app, app.file(file), redact) if file is not None else None
-    following = Following(form, view, seconds, pushed, recorder)
+    following = Following(form, view, seconds, pushed, recorder, wide)
     app.terminal.handle_ctrl_z()
     if not ids:
         following.run(app, None)
@@ -72,19 +74,21 @@ def tail(
 @dataclass(frozen=True, slots=True)
 class Following:
     """How sessions are followed: the format, what to show, polling interval in seconds, whether to use push,
-    and the recorder."""
+    the recorder, and `--wide`."""
 
     form: OutputFormat
     view: TailOptions
     interval: float
     pushed: bool
     recorder: "Recorder | None"
+    wide: bool
 
     def run(self, app: AppContext, ids: Sequence[str] | None) -> None:
         """Follow these sessions until they have ended, or all until Ctrl-C. NotFound if the server has one of
         them not."""
         view = replace(self.view, ids=tuple(ids) if ids else None)
-        writer = self.form.entries(view.typing, many=ids is None or len(ids) > 1)
+        many = ids is None or len(ids) > 1
+        writer = self.form.entries(view.typing, EntryView(many, wide=self.wide))
         screen = TailView(app, writer, view)
         recorder = self.recorder
         following = events(

@@ -11,6 +11,7 @@ from smscli.model import Session
 from smscli.output.columns import SessionTable
 from smscli.output.export import entry_json, entry_row, pair_rows, session_row, session_with_activity
 from smscli.output.terminal import Terminal
+from smscli.output.view import ONE_SESSION, EntryView
 from smscli.records import json_text, message_json, session_json
 from smscli.sanitize import pipe_value
 
@@ -104,8 +105,8 @@ class OutputFormat(ABC):
         """One record as names and values."""
 
     @abstractmethod
-    def entries(self, typing: str, *, many: bool = False) -> "RecordWriter[SelectedEntry]":
-        """A writer of transcript entries; `many`: each says which session it belongs to."""
+    def entries(self, typing: str, view: EntryView = ONE_SESSION) -> "RecordWriter[SelectedEntry]":
+        """A writer of transcript entries."""
 
     @abstractmethod
     def checks(self, names: Iterable[str]) -> RecordWriter[Pairs]:
@@ -137,10 +138,10 @@ class TerminalFormat(OutputFormat):
 
         return pairs_table(pairs, self._terminal)
 
-    def entries(self, typing: str, *, many: bool = False) -> "RecordWriter[SelectedEntry]":
+    def entries(self, typing: str, view: EntryView = ONE_SESSION) -> "RecordWriter[SelectedEntry]":
         from smscli.output.render.transcript import TranscriptLines
 
-        lines = TranscriptLines(self._terminal, zone=self._zone, many=many)
+        lines = TranscriptLines(self._terminal, view, self._zone)
         return RecordWriter(
             self._terminal,
             lambda one: (lines.gap() if one.gap else "") + lines(one.entry, one.marks),
@@ -170,7 +171,7 @@ class TsvFormat(OutputFormat):
     def pairs(self, pairs: Pairs) -> str:
         return "".join(f"{row}\n" for row in pair_rows(pairs))
 
-    def entries(self, typing: str, *, many: bool = False) -> "RecordWriter[SelectedEntry]":
+    def entries(self, typing: str, view: EntryView = ONE_SESSION) -> "RecordWriter[SelectedEntry]":
         return RecordWriter(self._terminal, lambda one: entry_row(one.entry) + "\n")
 
     def checks(self, names: Iterable[str]) -> RecordWriter[Pairs]:
@@ -200,7 +201,7 @@ class JsonFormat(OutputFormat):
     def pairs(self, pairs: Pairs) -> str:
         return json_text(pairs) + "\n"
 
-    def entries(self, typing: str, *, many: bool = False) -> "RecordWriter[SelectedEntry]":
+    def entries(self, typing: str, view: EntryView = ONE_SESSION) -> "RecordWriter[SelectedEntry]":
         end = self._end
         if typing == "fold":
             return self._writer(lambda one: entry_json(one.entry) + end)

@@ -118,7 +118,7 @@ def test_of_several_sessions_each_line_says_whose_it_is(
 ) -> None:
     # The two sessions are read side by side: either may be recorded last.
     last = json.loads(recorded(smscli, server, file).splitlines()[-1])["sessionId"]
-    outcome = smscli("messages", f"@{file}", "--last", "1", tty=True, color="never")
+    outcome = smscli("messages", f"@{file}", tty=True, color="never")
     assert outcome.out.splitlines()[-1].startswith(f"000…{last[-4:]}  ")
 
 

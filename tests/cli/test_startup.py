@@ -35,7 +35,7 @@ HELP = {
     "smscli.output.terminal", "smscli.sanitize",
 }  # fmt: skip
 LIST_HELP = HELP | {
-    "smscli.commands.list", "smscli.commands.notices", "smscli.output.formats",
+    "smscli.commands.list", "smscli.commands.notices", "smscli.output.formats", "smscli.output.view",
     "smscli.output.columns", "smscli.output.export", "smscli.model", "smscli.records",
 }  # fmt: skip
 LIST_JSON = LIST_HELP | {

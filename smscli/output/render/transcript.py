@@ -25,6 +25,7 @@ from smscli.output.render.layout import (
     shape,
 )
 from smscli.output.render.wording import NO_TIME, DayClock, happened, is_spoken, parts, remarks, said, typed
+from smscli.output.view import ONE_SESSION, EntryView
 from smscli.sanitize import clean, clean_lines
 from smscli.transcript.fold import Entry
 
@@ -47,20 +48,22 @@ _LONGEST_NAME = 16
 _WIDE = 100
 _ID_CELLS = 16
 _SHORT_ID_CELLS = 8
+# With `--wide`: the index and the blank behind it, and the milliseconds.
+_INDEX_CELLS = 7
+_FRACTION_CELLS = len(".000")
 # Of several sessions the texts have this much room at least.
 _TEXT_CELLS = 45
-
-Person = tuple[str | None, str | None]
 
 
 class _Layout(NamedTuple):
     """How a line is divided: `name` cells for the nickname, `padded` where they are a column of their own,
-    `session` cells for the session's id and the blanks after it; what is folded is indented by `indent`."""
+    `front` cells for session, index and time; what is folded is indented by `indent`."""
 
     width: int
     name: int
     padded: bool
     session: int
+    front: int
     indent: int
     gap: str
 
@@ -77,22 +80,24 @@ class TranscriptLines:
     """Turns entries into lines, in the order in which they are to be shown.
 
     The width is asked for each entry, so that a terminal may change its size; `zone` None is the machine's
-    own; `many` says of each line which session it belongs to.
+    own.
     """
 
-    def __init__(self, display: Display, *, zone: tzinfo | None = None, many: bool = False) -> None:
+    def __init__(self, display: Display, view: EntryView = ONE_SESSION, zone: tzinfo | None = None) -> None:
         self._display = display
         self._color = color = display.color
         self._ascii = display.ascii
         self._ellipsis = ".." if display.ascii else "…"
-        self._many = many
+        self._many = view.many
+        self._has_column = view.many and not view.once_needed
+        self._wide = wide = view.wide
         self._width = display.width
-        self._layout = _layout(self._width, many)
+        self._layout = _layout(self._width, self._has_column, wide)
         self._indent = " " * self._layout.indent
-        self._labels: dict[Person | None, _Label] = {}
+        self._labels: dict[object, _Label] = {}
         self._session: str | None = None
         self._whose = ""
-        self._clock = DayClock(zone)
+        self._clock = DayClock(zone, milliseconds=wide)
         self._quiet = paint("dim", color)
         self._strong = paint("bold", color)
         self._link = paint("underline", color)
@@ -114,9 +119,20 @@ class TranscriptLines:
         if self._many and message.session_id != self._session:
             above += self._turn_to(message.session_id)
         sender = message.sender
-        label = self._labels.get(sender.person if sender else None) or self._label(sender)
+        label = self._labels.get(self._key(sender)) or self._label(sender)
+        index = self._index(message) if self._wide else ""
         body = (not marks and self._quick(entry, label)) or self._full(entry, label, marks)
-        return f"{above}{self._whose}{self._quiet.before}{clock}{self._quiet.after}{body}"
+        return f"{above}{self._whose}{index}{self._quiet.before}{clock}{self._quiet.after}{body}"
+
+    def _key(self, sender: Participant | None) -> object:
+        """What a label is cached by."""
+        if sender is None:
+            return None
+        return (sender.person, sender.participant_id) if self._wide else sender.person
+
+    def _index(self, message: Message) -> str:
+        shown = "" if message.index is None else f"#{message.index}"
+        return f"{self._quiet(shown)}{' ' * (_INDEX_CELLS - len(shown))}"
 
     def gap(self) -> str:
         """The line for entries that were left out."""
@@ -223,7 +239,7 @@ class TranscriptLines:
     def _time(self, at: datetime | None) -> tuple[str, str]:
         """The time of day, and the line above it where a new day or another offset from UTC begins."""
         if at is None:
-            return NO_TIME, ""
+            return NO_TIME + (" " * _FRACTION_CELLS if self._wide else ""), ""
         clock, heading = self._clock(at)
         if heading is None:
             return clock, ""
@@ -234,6 +250,9 @@ class TranscriptLines:
 
     def _turn_to(self, session_id: str) -> str:
         """Let the next lines belong to that session; a line that says so where they have no room for it."""
+        if self._session is not None and not self._has_column:
+            self._has_column = True
+            self._measure()
         self._session = session_id
         shown = clean(session_id)
         room = self._layout.session - 2
@@ -246,7 +265,7 @@ class TranscriptLines:
     def _measure(self) -> None:
         """Compute the layout for the current width."""
         self._width = self._display.width
-        self._layout = _layout(self._width, self._many)
+        self._layout = _layout(self._width, self._has_column, self._wide)
         self._indent = " " * self._layout.indent
         self._labels.clear()
         self._session = None
@@ -262,11 +281,15 @@ class TranscriptLines:
         label = f"{mark} {cut_middle(name, layout.name, self._ellipsis)}"
         blanks = layout.name + 2 - cells(label) if layout.padded else 0
         shown = f"{layout.gap}{ink(label)}{' ' * blanks}"
-        used = layout.session + len(NO_TIME) + len(layout.gap) + cells(label) + blanks + 3
+        used = layout.front + len(layout.gap) + cells(label) + blanks + 3
+        if self._wide:
+            participant_id = clean((sender and sender.participant_id) or "")
+            shown += f"  {self._quiet(participant_id)}{' ' * (_ID_CELLS - cells(participant_id))}"
+            used += 2 + max(cells(participant_id), _ID_CELLS)
         made = _Label(f"{shown}   ", f"{shown} {self._quiet(dot)} ", used)
         if len(self._labels) >= _MOST_PEOPLE:
             self._labels.clear()
-        self._labels[sender.person if sender else None] = made
+        self._labels[self._key(sender)] = made
         return made
 
 
@@ -279,13 +302,15 @@ def _joined(pieces: list[Piece]) -> list[Piece]:
     return [*pieces[:place], (before + blank, ink), *last]
 
 
-def _layout(asked: int, many: bool) -> _Layout:
+def _layout(asked: int, many: bool, wide: bool) -> _Layout:
     width = max(asked, _SHORTEST)
     session = (_ID_CELLS if width >= _WIDE else _SHORT_ID_CELLS) + 2 if many and width >= 80 else 0
+    front = session + len(NO_TIME) + (_INDEX_CELLS + _FRACTION_CELLS if wide else 0)
     left = width - session
     if left < _NARROW:
-        return _Layout(width, min(_LONGEST_NAME, left // 3), False, session, 2, " ")
+        return _Layout(width, min(_LONGEST_NAME, left // 3), False, session, front, 2, " ")
     name = min(_LONGEST_NAME, left // 6)
     if many:
         name = min(name, left - len(NO_TIME) - 7 - _TEXT_CELLS)
-    return _Layout(width, name, True, session, session + len(NO_TIME) + 2 + 2 + name + 3, "  ")
+    indent = min(front + 2 + 2 + name + 3 + (_ID_CELLS + 2 if wide else 0), width // 2)
+    return _Layout(width, name, True, session, front, indent, "  ")

@@ -106,17 +106,18 @@ class DayHeading(NamedTuple):
 
 
 class DayClock:
-    """Local times of day; `zone` None is the machine's own."""
+    """Local times of day, with milliseconds if asked for; `zone` None is the machine's own."""
 
-    def __init__(self, zone: tzinfo | None) -> None:
+    def __init__(self, zone: tzinfo | None, *, milliseconds: bool = False) -> None:
         self._zone = zone
+        self._unit = "milliseconds" if milliseconds else "seconds"
         self._date: date | None = None
         self._offset: timedelta | None = None
 
     def __call__(self, at: datetime) -> tuple[str, DayHeading | None]:
         """The time of day, and what to write above it where a new day or another offset from UTC begins."""
         local = local_time(at, self._zone)
-        clock, day, offset = local.time().isoformat("seconds"), local.date(), local.utcoffset()
+        clock, day, offset = local.time().isoformat(self._unit), local.date(), local.utcoffset()
         if day == self._date and offset == self._offset:
             return clock, None
         changed = "" if offset == self._offset else f", times are {offset_words(local)}"

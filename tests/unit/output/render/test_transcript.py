@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from smscli.model import Message, Participant
 from smscli.output.render.layout import cells
 from smscli.output.render.transcript import TranscriptLines
+from smscli.output.view import EntryView
 from smscli.sanitize import clean
 from smscli.transcript.filters import searched_text
 from smscli.transcript.fold import Entry
@@ -29,7 +30,7 @@ class Slow(TranscriptLines):
 
 
 def written(entries: list[Entry], paper: Paper, zone: tzinfo = PACIFIC, many: bool = False) -> str:
-    return "".join(map(TranscriptLines(paper, zone=zone, many=many), entries))
+    return "".join(map(TranscriptLines(paper, EntryView(many), zone), entries))
 
 
 def body(one: Entry, width: int = 80) -> str:
@@ -184,6 +185,32 @@ def test_a_line_says_when_the_session_changes_where_there_is_no_room_for_ids() -
         "session\n"
         "an id that is longer than any other\n"
         "13:16:41 ◆ Agent1   hello\n"
+    )
+
+
+def test_wide_adds_index_milliseconds_and_participant_id() -> None:
+    lines = TranscriptLines(Paper(100), EntryView(wide=True), PACIFIC)
+    asked = entry("Text", CUSTOMER, "Hello")
+    shown = "".join(map(lines, [asked, entry("Notice", None, "closed", at=None)]))
+    assert shown == (
+        "─ Fri 2013-12-27, times are UTC-08:00 ─\n"
+        "#1     13:16:41.000  ▶ PersonP           009052BDEE39003C   Hello\n"
+        "#1     --:--:--      · system                             · notice: closed\n"
+    )
+
+
+def test_one_session_of_a_recording_is_named_once_and_several_in_each_line() -> None:
+    lines = TranscriptLines(Paper(), EntryView(many=True, once_needed=True), PACIFIC)
+    first, second = two_sessions()[:2]
+    assert lines(first) + lines(first) == (
+        "─ Fri 2013-12-27, times are UTC-08:00 ─\n"
+        "session 0000Na9B26EF002G\n"
+        "13:16:41  ▶ PersonP         Hello\n"
+        "13:16:41  ▶ PersonP         Hello\n"
+    )
+    assert lines(second) + lines(first) == (
+        "000…003H  13:16:41  ▶ 客户李       你好，我的路由器从今天早上开始一直闪红灯\n"
+        "000…002G  13:16:41  ▶ PersonP      Hello\n"
     )
 
 
@@ -492,7 +519,7 @@ PAPERS = st.builds(Paper, st.integers(0, 130), st.booleans(), st.booleans())
 
 @given(st.lists(ENTRIES, max_size=6), PAPERS, st.booleans())
 def test_the_short_cut_writes_what_the_long_way_does(entries: list[Entry], paper: Paper, many: bool) -> None:
-    short, long = TranscriptLines(paper, zone=PACIFIC, many=many), Slow(paper, zone=PACIFIC, many=many)
+    short, long = TranscriptLines(paper, EntryView(many), PACIFIC), Slow(paper, EntryView(many), PACIFIC)
     for one in entries:
         assert short(one) == long(one)
 
@@ -532,8 +559,8 @@ def test_long_texts_are_the_same_on_the_short_cut(
     text: str, composing: float | None, paper: Paper, many: bool
 ) -> None:
     one = entry("Text", CUSTOMER, text)._replace(composing=composing)
-    quick = TranscriptLines(paper, zone=PACIFIC, many=many)(one)
-    assert quick == Slow(paper, zone=PACIFIC, many=many)(one)
+    quick = TranscriptLines(paper, EntryView(many), PACIFIC)(one)
+    assert quick == Slow(paper, EntryView(many), PACIFIC)(one)
 
 
 @st.composite
@@ -547,8 +574,8 @@ def marked_entries(draw: st.DrawFn, entries: st.SearchStrategy[Entry] = ENTRIES)
 def test_marks_in_colour_change_no_word_and_no_line(entries: list[Marked], paper: Paper, many: bool) -> None:
     paper.color = True
     with_marks, without = (
-        TranscriptLines(paper, zone=PACIFIC, many=many),
-        TranscriptLines(paper, zone=PACIFIC, many=many),
+        TranscriptLines(paper, EntryView(many), PACIFIC),
+        TranscriptLines(paper, EntryView(many), PACIFIC),
     )
     for one, marks in entries:
         assert ESCAPES.sub("", with_marks(one, marks)) == ESCAPES.sub("", without(one))
@@ -558,8 +585,8 @@ def test_marks_in_colour_change_no_word_and_no_line(entries: list[Marked], paper
 def test_signs_change_no_word(entries: list[Marked], paper: Paper, many: bool) -> None:
     paper.color = False
     with_marks, without = (
-        TranscriptLines(paper, zone=PACIFIC, many=many),
-        TranscriptLines(paper, zone=PACIFIC, many=many),
+        TranscriptLines(paper, EntryView(many), PACIFIC),
+        TranscriptLines(paper, EntryView(many), PACIFIC),
     )
     for one, marks in entries:
         assert NO_WORDS.sub("", with_marks(one, marks)) == NO_WORDS.sub("", without(one))
@@ -581,7 +608,7 @@ def test_all_of_a_mark_and_nothing_else_is_painted(entry_and_marks: Marked, widt
 def test_nothing_but_our_own_codes_and_no_line_too_long(
     entries: list[Marked], paper: Paper, many: bool
 ) -> None:
-    lines = TranscriptLines(paper, zone=PACIFIC, many=many)
+    lines = TranscriptLines(paper, EntryView(many), PACIFIC)
     for text in (lines(*one) for one in entries):
         assert text.endswith("\n")
         if not paper.color:

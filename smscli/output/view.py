@@ -1,0 +1,18 @@
+"""How people see transcript entries."""
+
+from typing import NamedTuple
+
+
+class EntryView(NamedTuple):
+    """How entries are shown on a terminal.
+
+    `many`: each says which session it belongs to; with `once_needed` only when a second session appears.
+    `wide`: with index, milliseconds and participantId.
+    """
+
+    many: bool = False
+    once_needed: bool = False
+    wide: bool = False
+
+
+ONE_SESSION = EntryView()
