@@ -30,6 +30,7 @@ ROWS: dict[str, Row] = {
     "list": start.list_,
     "list-keyring": start.list_keyring,
     "list-httpie": start.list_httpie,
+    "list-activity": start.list_activity,
     "complete": start.complete,
     "requests-list": start.requests_list,
     "requests-messages": reading.requests_messages,

@@ -70,8 +70,8 @@ class BenchRun:
             launcher.write_text(_LAUNCHER)
         return [sys.executable, str(launcher), *arguments]
 
-    def floor(self, what: str, url: str) -> Command:
-        return [sys.executable, str(_HERE / "floor.py"), what, url]
+    def floor(self, what: str, *urls: str) -> Command:
+        return [sys.executable, str(_HERE / "floor.py"), what, *urls]
 
     @cached_property
     def httpie(self) -> str:

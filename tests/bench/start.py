@@ -9,6 +9,8 @@ from tests.bench.figures import Line, exactly, ratio
 from tests.bench.processes import check
 
 _SESSIONS = 20
+_LOGS = 50
+_LOG_LENGTH = 100
 
 
 def version(bench: BenchRun) -> Iterator[Line]:
@@ -53,6 +55,20 @@ def list_httpie(bench: BenchRun) -> Iterator[Line]:
         check(*ours, _SESSIONS, _SESSIONS)
         check(*httpie, 1, sys.maxsize)
         yield ratio("`list --json` / httpie's `http GET`", *bench.times(ours, httpie), bar=0.75)
+
+
+def list_activity(bench: BenchRun) -> Iterator[Line]:
+    """Reading logs side by side, 30 ms added to each answer."""
+    with bench.serve(sessions=_LOGS, messages=_LOG_LENGTH, **{"delay-ms": 30}) as server:
+        ours = bench.smscli("list", "--activity", "--jsonl"), bench.environ(server)
+        urls = map(server.messages_url, server.sessions)
+        floor = bench.floor("activity", *urls), bench.environ(server)
+        for side in (ours, floor):
+            check(*side, _LOGS, _LOGS)
+        measure = (
+            f"`list --activity` of {_LOGS} sessions, 30 ms added to each answer / one log after the other"
+        )
+        yield ratio(measure, *bench.times(ours, floor), bar=0.4)
 
 
 def complete(bench: BenchRun) -> Iterator[Line]:
