@@ -14,10 +14,6 @@ from smscli.gws.decode import decode, message_from_json, parse_time
 from smscli.model import Message, Participant
 from smscli.records import message_json
 
-# A response has at most 64 MiB, and a message grows at most threefold: a C1 control of two bytes becomes an
-# escape of six. So every recorded line can be read back.
-MAX_LINE = 192 * 2**20
-
 _HINT = "a recording has one message per line, as --record and `messages --jsonl` write them"
 _UTF_16_HINT = "it is UTF-16, as `>` of PowerShell writes; use --record FILE, or save it as UTF-8"
 _OPENINGS = (b'{"sessionId":', b'{"record":')
@@ -48,17 +44,8 @@ def is_masked(line: bytes) -> bool:
 
 def numbered_lines(file: BinaryIO, name: str) -> Iterator[tuple[int, bytes]]:
     """Each line, with its newline, and its number from 1; the last line may have no newline."""
-    number = 0
-    while line := _next_line(file, name):
-        number += 1
-        if len(line) > MAX_LINE:
-            raise LocalError(f"line {number} of {name} is over {MAX_LINE >> 20} MiB")
-        yield number, line
-
-
-def _next_line(file: BinaryIO, name: str) -> bytes:
     try:
-        return file.readline(MAX_LINE + 1)
+        yield from enumerate(file, 1)
     except OSError as error:
         raise file_error(name, "read", error) from error
 

@@ -13,7 +13,6 @@ from typing import Self
 from smscli.errors import LocalError
 from smscli.model import Message, Participant
 from smscli.recordings.format import (
-    MAX_LINE,
     file_error,
     is_masked,
     is_message,
@@ -180,7 +179,7 @@ class Recording:
         if start < size:
             self._file.seek(start)
             # A line without its newline only is kept: the server may no longer have the message.
-            if size - start <= MAX_LINE and is_message(self._file.read(size - start)):
+            if is_message(self._file.read(size - start)):
                 self._write(b"\n")
             else:
                 self._file.truncate(start)

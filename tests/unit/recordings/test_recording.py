@@ -24,7 +24,6 @@ from smscli.errors import LocalError, NotFound, SmscliError
 from smscli.gws.decode import decode, message_from_json
 from smscli.model import Message
 from smscli.output.export import entry_json
-from smscli.recordings.format import MAX_LINE
 from smscli.recordings.reading import read_messages
 from smscli.recordings.writing import Recording
 from smscli.records import message_json
@@ -848,21 +847,6 @@ def test_a_recording_in_utf16_is_named_so() -> None:
     assert isinstance(error, LocalError)
     assert error.message == "line 1 of standard input is not a message"
     assert error.hint == "it is UTF-16, as `>` of PowerShell writes; use --record FILE, or save it as UTF-8"
-
-
-@pytest.mark.slow
-@posix
-def test_a_line_without_end_is_refused() -> None:
-    with pytest.raises(LocalError) as caught:
-        list(read_messages("/dev/zero", stdin=BytesIO(), notice=pytest.fail))
-    assert caught.value.message == "line 1 of /dev/zero is over 192 MiB"
-
-
-def test_the_longest_message_an_answer_can_hold_can_be_read_back() -> None:
-    # Written out a C1 control takes six bytes for the two that it came in.
-    line = message_json(text(1, "\x85" * 1000)).encode()
-    assert len(line) < 6 * 1000 + 200
-    assert MAX_LINE == 3 * 64 * 2**20
 
 
 def test_a_file_that_is_not_there_is_an_error(tmp_path: Path) -> None:
