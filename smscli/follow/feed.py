@@ -292,9 +292,8 @@ class Feed:
 
     def _next_try(self, now: float) -> Target:
         """While the connection is down: the list, and every other time the session longest unread."""
-        self._connection.tries += 1
         session = longest_unread(self._sessions.values(), now)
-        if self._list.started is None and (self._connection.tries % 2 or session is None):
+        if self._list.started is None and (self._connection.backoff.failures % 2 or session is None):
             return self._list
         return session or self._list
 

@@ -308,13 +308,12 @@ class Connection:
     """Whether the connection is lost; after a reconnect, which sessions must still catch up.
 
     `last_success` is the time of the last good response to any read. While the connection `is_down`, one read
-    is tried at a time; `tries` counts them.
+    is tried at a time.
     """
 
     def __init__(self, now: float) -> None:
         self.last_success = now
         self.backoff = Backoff(_FIRST_RETRY, _LONGEST_TRY)
-        self.tries = 0
         self._failures = 0
         self._lost_since: float | None = None
         self._behind: set[str] | None = None
@@ -340,7 +339,6 @@ class Connection:
                 self._retry_later(now, jitter)
         elif self._failures >= _LOST_FAILURES and now - self.last_success >= _LOST_AFTER:
             self._behind = None
-            self.tries = 0
             if self._lost_since is None:
                 self._lost_since, self._late = now, 0
                 yield Notice("lost", f"{CONNECTION_LOST} ({error.message})")
