@@ -25,8 +25,8 @@ def find_session(app: AppContext, listing: Listing, name: str, *, redact: bool) 
         raise _not_found(app, listing, name, found, redact=redact)
     (session,) = found
     if session.id != name:
-        customers = _customers(session, redact)
-        app.notice("whose", f"{name} is session {session.id}{customers}", session.id)
+        message = f"{_masked(name, redact)} is session {session.id}{_customers(session, redact)}"
+        app.notice("whose", message, session.id)
     return session
 
 
@@ -73,9 +73,13 @@ def _not_found(
 
 
 def _customers(session: Session, redact: bool) -> str:
-    if redact:
-        from smscli.transcript.redact import mask_session
-
-        session = mask_session(session)
-    names = ", ".join(session.nicknames(Role.CUSTOMER))
+    names = ", ".join(_masked(one, redact) for one in session.nicknames(Role.CUSTOMER))
     return f" ({names})" if names else ""
+
+
+def _masked(text: str, redact: bool) -> str:
+    if not redact:
+        return text
+    from smscli.transcript.redact import mask_text
+
+    return mask_text(text)

@@ -75,7 +75,7 @@ def test_an_endless_body_is_refused_with_the_option_that_helps(reply: Reply, sms
     hint = "hint: ask for fewer messages: --count N\n"
 
     assert told(reply, smscli, "list") == (1, said)
-    assert told(reply, smscli, "messages", "S1") == (1, said + hint)
+    assert told(reply, smscli, "messages", "0000Na9B26EF") == (1, said + hint)
 
 
 def test_a_gzip_bomb_takes_little_more_memory_than_the_longest_body() -> None:
@@ -111,7 +111,7 @@ def test_too_many_json_values_are_refused(value: bytes, count: int, smscli: Smsc
     """8 MiB of empty objects took 845 MiB of memory; compressed they have 9 kB."""
     said = "error: the response of HOST has more than 4,000,000 values\n"
     hint = "hint: ask for fewer messages: --count N\n"
-    assert told(many(value, count), smscli, "messages", "S1") == (1, said + hint)
+    assert told(many(value, count), smscli, "messages", "0000Na9B26EF") == (1, said + hint)
 
 
 @pytest.mark.slow
@@ -120,7 +120,7 @@ def test_commas_in_texts_are_not_counted(smscli: Smscli) -> None:
     reply = many(b'{"index":1,"type":"Text","text":"%b\\""}' % text, 1)
     with WireServer(in_turn(reply, answer([]))) as server:
         environ = {"SMSCLI_URL": server.base_url, "SMSCLI_TOKEN": "t"}
-        outcome = smscli("messages", "S1", "--json", "--start-index", "1", **environ)
+        outcome = smscli("messages", "0000Na9B26EF", "--json", "--start-index", "1", **environ)
     assert outcome.code == 0
     assert json.loads(outcome.out)[0]["text"] == f'{text.decode()}"'
 
@@ -159,10 +159,10 @@ NESTED = {
 
 @pytest.mark.parametrize("body", NESTED.values(), ids=NESTED.keys())
 def test_a_million_nested_values_are_refused(body: bytes, smscli: Smscli) -> None:
-    url = "http://HOST/api/v2/me/smsessions/S1/messages"
+    url = "http://HOST/api/v2/me/smsessions/0000Na9B26EF/messages"
     reply = whole(OK + b"Content-Length: %d\r\n\r\n%b" % (len(body), body))
 
-    code, err = told(reply, smscli, "messages", "S1")
+    code, err = told(reply, smscli, "messages", "0000Na9B26EF")
 
     assert (code, err) == (1, f"error: the server's response is nested too deeply, at {url}\n")
 
