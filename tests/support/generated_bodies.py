@@ -39,7 +39,7 @@ CODES = {
 # Not the meaning of statusCode 4, which has its number in brackets.
 _INTERNAL = "internal error: "
 _ERROR_KEYS = {"kind", "exitCode", "message", "hint", "httpStatus", "statusCode"}
-_NOTICE_KEYS = {"kind", "sessionId", "message"}
+_NOTICE_KEYS = {"kind", "sessionId", "message", "at"}
 _MESSAGE_COLUMNS = 9
 COMMANDS = (
     *("list", "list --json", "list --jsonl", "list --sort -receivedDate --state Chatting --utc"),
