@@ -17,7 +17,7 @@ from smscli.commands.naming import with_session_id
 from smscli.commands.notices import notice_unmatched
 from smscli.commands.writers import SessionLog
 from smscli.context import AppContext
-from smscli.errors import LocalError, UsageError
+from smscli.errors import LocalError, SmscliError, UsageError
 from smscli.model import Message, Page
 from smscli.output.formats import RecordWriter, output_format
 from smscli.output.terminal import Terminal
@@ -71,7 +71,13 @@ def messages(
         from smscli.commands.html_writer import check_new_file
 
         check_new_file(page_file)
-    source, pages = source.open(app, query, redact=redact)
+    try:
+        source, pages = source.open(app, query, redact=redact)
+    except SmscliError:
+        if page_file is None:
+            # JSON is a whole document after an error too.
+            form.entries(mode).close()
+        raise
     with (
         source.page_writer(app, page_file, redact, zone)
         if page_file is not None

@@ -42,7 +42,12 @@ SAID = (
     [
         ("list", 0, "s1\t\t\t\t\n", ""),
         ("list", 1, "", "a notice\nerror: no\nhint: do\n"),
-        ("list --json", 0, "[]\n", '{"notice":{"kind":"whose","sessionId":null,"message":"m"}}\n'),
+        (
+            "list --json",
+            0,
+            "[]\n",
+            '{"notice":{"kind":"whose","sessionId":null,"message":"m","at":"2026-03-02T10:00:00.000Z"}}\n',
+        ),
         ("list --json", 1, "", SAID),
         ("messages S1 --json", 1, "[]\n", SAID),
         ("messages S1 --jsonl", 1, '{"index":1}\n', SAID),
