@@ -119,7 +119,7 @@ def test_of_several_sessions_each_line_says_whose_it_is(
     # The two sessions are read side by side: either may be recorded last.
     last = json.loads(recorded(smscli, server, file).splitlines()[-1])["sessionId"]
     outcome = smscli("messages", f"@{file}", tty=True, color="never")
-    assert outcome.out.splitlines()[-1].startswith(f"000…{last[-4:]}  ")
+    assert outcome.out.splitlines()[-1].startswith(f"0000…{last[-4:]}  ")
 
 
 def test_a_session_that_is_not_in_it_is_no_session(smscli: Smscli, server: FakeServer, file: Path) -> None:

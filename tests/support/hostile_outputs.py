@@ -92,6 +92,7 @@ CARD, SHOW = shown_in("card"), shown_in("show")
 TRANSCRIPT, ROWS, MESSAGES = shown_in("transcript"), shown_in("row"), shown_in("json")
 PAGE = TRANSCRIPT | shown_in("page")
 DOCTOR, MASKED, DRAFTS, NARROW = map(shown_in, ("doctor", "masked", "draft", "narrow"))
+WIDE = TRANSCRIPT | names("customerId agentId strangerId")
 ID, WRONG = names("id"), names("word profile")
 PROFILE = names("profile user")
 REFUSED = names("refusal")
@@ -145,7 +146,14 @@ OUTPUTS_BY_GROUP: Mapping[str, tuple[Output, ...]] = {
         *one(f"list --columns {COLUMNS} --sort userData.§dataKey", "people", CHOSEN | names("dataKey")),
         *one(f"list --columns {COLUMNS} --sort userData.§dataKey", "pipe", CHOSEN),
         # Ids are never wrapped: only without them is there room for a table.
-        *one("list --columns state,customer,userData.§dataKey", "people", TABLE),
+        *one(
+            "list --columns state,customer,userData.§dataKey", "people", TABLE - OFFERED,
+            cuts=TABLE, quotes=OFFERED,
+        ),
+        # The last message of a line is cut.
+        *one("list --activity", "people", LIST, cuts=LIST, quotes=names("deep")),
+        *one("list -a", "pipe", LIST | names("deep")),
+        *one("list -a --json", "json", SESSIONS | names("deep na"), adds=names("activity")),
         *forms("list --customer §cu --utc", LIST - OFFERED, LIST - OFFERED, SESSIONS - OFFERED),
         *forms("list --redact", LIST, LIST, SESSIONS - MASKED),
         *forms("list --profile §profile", LIST | names("user"), LIST, SESSIONS),
@@ -165,6 +173,7 @@ OUTPUTS_BY_GROUP: Mapping[str, tuple[Output, ...]] = {
         *marked("messages §id --highlight Q", shows=TRANSCRIPT),
         *marked("messages §id --grep (?s).", shows=TRANSCRIPT - names("role")),
         *all_messages("messages §id --redact --debug", quotes=ID),
+        *messages("messages §id --wide", WIDE, ROWS, MESSAGES),
         *messages("messages §id --from §st", BY_STRANGER, BY_STRANGER | ID, STRANGER_JSON),
         *messages(
             "messages §id --start-index 4 --count 3",
@@ -187,6 +196,7 @@ OUTPUTS_BY_GROUP: Mapping[str, tuple[Output, ...]] = {
     "follows": (
         *messages(TAIL, *FOLLOWED, holds="ended"),
         *messages(f"sessions {TAIL} --redact --bell --typing show", *FOLLOWED),
+        *one(f"{TAIL} --wide", "people", WIDE - ID | names("endedId"), cuts=NARROW),
     ),
     "sign-ins": (
         # Of a uri only what could be the name of a collection is taken.

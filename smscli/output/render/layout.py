@@ -15,6 +15,7 @@ _EMOJI_STYLE = "\ufe0f"
 
 # Ids and phone numbers differ in their last digits.
 _SHOWN_AT_END = 4
+_LEAST_FOR_BOTH_ENDS = 9
 
 _SHAPES = {Role.CUSTOMER: "▶>", Role.AGENT: "◆*"}
 
@@ -82,11 +83,11 @@ def cut(text: str, width: int, ellipsis: str) -> str:
 
 
 def cut_middle(text: str, width: int, ellipsis: str) -> str:
-    """Like `cut`, with the ellipsis in the middle: the ends of phone numbers tell them apart."""
+    """Like `cut`, but where there is room both ends are shown: those of phone numbers tell them apart."""
     if cells(text) <= width:
         return text
     room = width - len(ellipsis)
-    if room < 2:
+    if width < _LEAST_FOR_BOTH_ENDS:
         return cut(text, width, ellipsis)
     end = max(room // 2, min(_SHOWN_AT_END, room - 1))
     return _fitting(text, room - end) + ellipsis + _fitting(text[::-1], end)[::-1]

@@ -30,7 +30,7 @@ _GAP = "  "
 # Beside a last message no column of names or texts grows beyond this.
 _MOST_CELLS = 24
 # What is made narrower keeps this much.
-_LEAST_CELLS = 6
+_LEAST_CELLS = 7
 # With less room the last message has a line to itself.
 _MESSAGE_CELLS = 24
 # So that one session does not fill the screen.

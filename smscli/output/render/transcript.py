@@ -47,7 +47,7 @@ _LONGEST_NAME = 16
 # Narrower terminals show the two ends of a session's id.
 _WIDE = 100
 _ID_CELLS = 16
-_SHORT_ID_CELLS = 8
+_SHORT_ID_CELLS = 9
 # With `--wide`: the index and the blank behind it, and the milliseconds.
 _INDEX_CELLS = 7
 _FRACTION_CELLS = len(".000")

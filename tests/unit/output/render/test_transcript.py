@@ -92,11 +92,11 @@ def test_a_conversation_at_20_columns() -> None:
         "─ Fri 2013-12-27,\n"
         "times are\n"
         "UTC-08:00 ─\n"
-        "13:16:41 ▶ P…sonP · \n"
+        "13:16:41 ▶ Perso… · \n"
         "  joined (Customer)\n"
         "13:16:42 ◆ Agent1 · \n"
         "  joined (Agent)\n"
-        "13:16:55 ▶ P…sonP   \n"
+        "13:16:55 ▶ Perso…   \n"
         "  Hello, the router\n"
         "  has been blinking\n"
         "  red since this\n"
@@ -111,7 +111,7 @@ def test_a_conversation_at_20_columns() -> None:
         "13:17:11 ◆ Agent1   \n"
         "  link: https://exam\n"
         "  ple.com/help\n"
-        "13:17:31 ▶ P…sonP · \n"
+        "13:17:31 ▶ Perso… · \n"
         "  gave up a draft\n"
         '  after 14 s: "I\n'
         "  would rather\n"
@@ -119,7 +119,7 @@ def test_a_conversation_at_20_columns() -> None:
         "13:17:41 · system · \n"
         "  notice: This chat\n"
         "  is recorded\n"
-        "13:17:51 ▶ P…sonP   \n"
+        "13:17:51 ▶ Perso…   \n"
         "  one\n"
         "  two\n"
         "\n"
@@ -127,7 +127,7 @@ def test_a_conversation_at_20_columns() -> None:
         "--:--:-- · system · \n"
         "  transcript saved\n"
         "─ Sat 2013-12-28 ─\n"
-        "14:16:41 ▶ P…sonP · \n"
+        "14:16:41 ▶ Perso… · \n"
         "  left\n"
     )
 
@@ -163,11 +163,11 @@ def two_sessions() -> list[Entry]:
 def test_each_line_says_whose_it_is_when_there_are_many_sessions() -> None:
     assert written(two_sessions(), Paper(), many=True) == (
         "─ Fri 2013-12-27, times are UTC-08:00 ─\n"
-        "000…002G  13:16:41  ▶ PersonP      Hello\n"
-        "000…003H  13:16:41  ▶ 客户李       你好，我的路由器从今天早上开始一直闪红灯\n"
-        "000…002G  13:16:41  ◆ Agent1       Hi\n"
-        "000…002G  13:16:41  ◆ Agent1       Hi\n"
-        "an …ther  13:16:41  ◆ Agent1       hello\n"
+        "0000…002G  13:16:41  ▶ PersonP     Hello\n"
+        "0000…003H  13:16:41  ▶ 客户李      你好，我的路由器从今天早上开始一直闪红灯\n"
+        "0000…002G  13:16:41  ◆ Agent1      Hi\n"
+        "0000…002G  13:16:41  ◆ Agent1      Hi\n"
+        "an i…ther  13:16:41  ◆ Agent1      hello\n"
     )
 
 
@@ -209,8 +209,8 @@ def test_one_session_of_a_recording_is_named_once_and_several_in_each_line() -> 
         "13:16:41  ▶ PersonP         Hello\n"
     )
     assert lines(second) + lines(first) == (
-        "000…003H  13:16:41  ▶ 客户李       你好，我的路由器从今天早上开始一直闪红灯\n"
-        "000…002G  13:16:41  ▶ PersonP      Hello\n"
+        "0000…003H  13:16:41  ▶ 客户李      你好，我的路由器从今天早上开始一直闪红灯\n"
+        "0000…002G  13:16:41  ▶ PersonP     Hello\n"
     )
 
 
@@ -221,7 +221,7 @@ def test_many_sessions_at_20_columns() -> None:
         "UTC-08:00 ─\n"
         "session\n"
         "0000Na9B26EF002G\n"
-        "13:16:41 ▶ P…sonP   \n"
+        "13:16:41 ▶ Perso…   \n"
         "  Hello\n"
         "session\n"
         "0000Na9B26EF003H\n"
