@@ -67,7 +67,7 @@ def test_a_customer_who_left_after_an_inactivity_notice_does_not_wait(
     server.store.leave(ID, listed=True)
     clock.now += 840
     assert waits(smscli, server) == (None, None)
-    assert "  waiting         -\n" in smscli("show", ID, tty=True, color="never", server=server).out
+    assert "  waiting       -\n" in smscli("show", ID, tty=True, color="never", server=server).out
 
 
 def test_a_customer_who_came_back_waits_again(smscli: Smscli, server: FakeServer, clock: Clock) -> None:
@@ -100,7 +100,7 @@ def test_an_invitation_that_nobody_accepts_waits_since_it_was_received(
     server.store.add_session(ID, state="Invited", agents=(), age=600)
     assert waits(smscli, server) == (600, "2026-03-02T09:50:00.000Z")
     card = smscli("show", ID, "--utc", tty=True, color="never", server=server).out
-    assert "  waiting         10 min, no agent since 2026-03-02 09:50:00\n" in card
+    assert "  waiting       10 min, no agent since 2026-03-02 09:50:00\n" in card
 
 
 def test_an_invitation_that_only_a_supervisor_watches_waits(smscli: Smscli, server: FakeServer) -> None:

@@ -123,20 +123,17 @@ at 127.0.0.1
 session
 {ID}
 times are UTC
-  state  Chatting
-  uri    https://gws
-         .example.co
-         m/api/v2/sm
-         sessions/00
-         00Na9B26EF0
-         001
-  received
-         2026-03-02
-         10:00:00
-  comment
-         -
-  chatType
-         Inbound
+  state   Chatting
+  customer
+          Mika
+  agents  Robin
+  waiting
+          -
+  last message
+          10:00:00
+          Robin: I
+          am
+  typing  -
 participants
 ▶ Mika
   id
@@ -154,26 +151,17 @@ participants
   typed   -
   joined  10:00:00
   left    -
-capabilities
-  Leave, SendMessage
-user data
-  Subject
-         Parcel
-         overdue
 activity
   messages
-          2
+         2
   first message
-          2026-03-02
-          10:00:00
+         2026-03-02
+         10:00:00
   last message
-          2026-03-02
-          10:00:00
+         2026-03-02
+         10:00:00
   first response
-          0 s
-  waiting
-          -
-  typing  -
+         0 s
 timeline
   ▶ █
   ◆ █
@@ -181,6 +169,25 @@ timeline
     10:00:00
     █ said  ░ typed
     · waiting
+user data
+  Subject
+         Parcel
+         overdue
+capabilities
+  Leave, SendMessage
+session
+  received
+       2026-03-02
+       10:00:00
+  comment
+       -
+  uri  https://gws.e
+       xample.com/ap
+       i/v2/smsessio
+       ns/0000Na9B26
+       EF0001
+  chatType
+       Inbound
 """,
     f"messages {ID}": """\
 ─ Mon 2026-03-02,

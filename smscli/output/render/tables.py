@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, tzinfo
 from io import StringIO
 
-from smscli.model import VISIBLE_TO_ALL, Session, role_of
+from smscli.model import VISIBLE_TO_ALL, Role, Session, role_of
 from smscli.output.render.layout import (
     PLAIN,
     Display,
@@ -18,9 +18,11 @@ from smscli.output.render.layout import (
     session_lines,
     shape,
 )
-from smscli.output.render.wording import shown
+from smscli.output.render.session_list import message_line
+from smscli.output.render.wording import counted, shown
 from smscli.sanitize import clean, clean_lines
 from smscli.transcript.activity import ActivitySummary, PersonActivity
+from smscli.transcript.redact import MASK
 
 Pair = tuple[str, str]
 """A name and a value, not yet cleaned; a NoWrap value is never folded, since people copy it."""
@@ -28,6 +30,7 @@ Pair = tuple[str, str]
 # A narrower column would break most words.
 _LEAST_CELLS = 10
 _NOTHING = "-"
+_LONGEST_FACT = 120
 _PEOPLE_TITLES = ("who", "id", "messages", "typed", "joined", "left")
 _ON_THE_CARD = frozenset(
     ("id", "state", "uri", "participants", "capabilities", "userData", "receivedDate", "comment")
@@ -47,18 +50,22 @@ def session_card(
     people = [_person(one, times, display) for one in summary.participants]
     parts = [
         _card_heading(session, times, display),
-        _pairs(_card(session, times), display),
+        _pairs(_first_facts(session, summary, times), display),
         _heading("participants", display),
         _table(_PEOPLE_TITLES, people, display, [1]) if people else "  none\n",
-        _heading("capabilities", display),
-        _paragraph(", ".join(session.capabilities) or "none", display),
-        _heading("user data", display),
-        _pairs([(key, shown(value)) for key, value in session.user_data.items()], display) or "  none\n",
         _heading("activity", display),
         _pairs(_activity(summary, times), display),
     ]
     if timeline:
         parts += [_heading("timeline", display), *(f"{line}\n" for line in timeline)]
+    parts += [
+        _heading("user data", display),
+        _user_data(session, display),
+        _heading("capabilities", display),
+        _paragraph(", ".join(session.capabilities) or "none", display),
+        _heading("session", display),
+        _pairs(_card(session, times), display),
+    ]
     return "".join(parts)
 
 
@@ -77,7 +84,7 @@ class TimeFormatter:
     """Times as a person reads them; `offset` says once how far they are from UTC."""
 
     def __init__(self, times: Iterable[datetime | None], zone: tzinfo | None) -> None:
-        self._zone = zone
+        self.zone = zone
         first = next((local_time(at, zone) for at in times if at), None)
         self._day = first.date() if first else None
         self.offset = offset_words(first) if first else ""
@@ -86,7 +93,7 @@ class TimeFormatter:
         """Date and time, with the offset where it is another one (summer time began or ended between)."""
         if at is None:
             return ""
-        local = local_time(at, self._zone)
+        local = local_time(at, self.zone)
         text = local.replace(tzinfo=None).isoformat(" ", "seconds")
         return text if offset_words(local) == self.offset else f"{text} {offset_words(local)}"
 
@@ -106,14 +113,40 @@ def _card_heading(session: Session, times: TimeFormatter, display: Display) -> s
     )
 
 
+def _first_facts(session: Session, summary: ActivitySummary, times: TimeFormatter) -> list[Pair]:
+    """What a reader looks for first: state, people, who waits, and the last message."""
+    last = summary.last_message
+    facts = [
+        ("state", session.state),
+        ("customer", ", ".join(session.nicknames(Role.CUSTOMER))),
+        ("agents", ", ".join(session.nicknames(Role.AGENT))),
+        ("waiting", _waiting(summary, times)),
+        ("last message", message_line(last, times.zone) if last else None),
+        ("typing", ", ".join(summary.typing)),
+    ]
+    # So that all of them stand within the first lines of a screen.
+    return [(name, _shortened(value) if value else _NOTHING) for name, value in facts]
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _LONGEST_FACT else f"{text[:_LONGEST_FACT]}..."
+
+
+def _user_data(session: Session, display: Display) -> str:
+    """The user data; masked values are counted."""
+    values = session.user_data
+    if values and all(value == MASK for value in values.values()):
+        return _paragraph(f"{counted(len(values), 'value')} masked", display)
+    return _pairs([(key, shown(value)) for key, value in values.items()], display) or "  none\n"
+
+
 def _card(session: Session, times: TimeFormatter) -> list[Pair]:
-    """The session's own fields, those too that we don't know."""
+    """The session's other fields, those too that we don't know."""
     received = times.words(session.received) or shown(session.sent.get("receivedDate"))
     known = [
-        ("state", session.state or _NOTHING),
-        ("uri", session.uri or _NOTHING),
         ("received", received),
         ("comment", session.comment or _NOTHING),
+        ("uri", session.uri or _NOTHING),
     ]
     return known + [(key, shown(value)) for key, value in session.sent.items() if key not in _ON_THE_CARD]
 
@@ -140,8 +173,6 @@ def _activity(summary: ActivitySummary, times: TimeFormatter) -> list[Pair]:
         ("first message", times.words(summary.first_message_at) or _NOTHING),
         ("last message", times.words(summary.last_message_at) or _NOTHING),
         ("first response", _seconds(summary.first_response_seconds)),
-        ("waiting", _waiting(summary, times)),
-        ("typing", ", ".join(summary.typing) or _NOTHING),
     ]
 
 

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smscli.model import Participant, Session
+from smscli.model import Message, Participant, Session
 from smscli.output.render.tables import pairs_table, session_card
 from smscli.transcript.activity import ActivitySummary, CustomerWait, PersonActivity
+from smscli.transcript.redact import MASK
 
 CUSTOMER = Participant("Customer", "PersonP", "009052BDEE39003C", "All")
 AGENT = Participant("Agent", "Agent1", "009052BDEE4A003E", "All")
@@ -58,12 +59,12 @@ SUMMARY = ActivitySummary(
 def test_the_card_at_80_columns() -> None:
     assert session_card(FULL, SUMMARY, Paper(), zone=PACIFIC) == (
         "session 0000Na9B26EF002G, times are UTC-08:00\n"
-        "  state     Chatting\n"
-        "  uri       http://localhost:8080/api/v2/smsessions/0000Na9B26EF002G\n"
-        "  received  2013-12-27 13:16:41\n"
-        "  comment   first line\n"
-        "            second line\n"
-        "  chatType  Inbound\n"
+        "  state         Chatting\n"
+        "  customer      PersonP\n"
+        "  agents        Agent1, Coach\n"
+        "  waiting       2 min 5 s, since 2013-12-27 14:16:41\n"
+        "  last message  -\n"
+        "  typing        PersonP\n"
         "participants\n"
         "╭──────────────────┬──────────────────┬──────────┬───────┬──────────┬──────────╮\n"
         "│ who              │ id               │ messages │ typed │ joined   │ left     │\n"
@@ -73,21 +74,25 @@ def test_the_card_at_80_columns() -> None:
         "│ ◆ Coach (Agents) │ 009052BDEE4A003F │ 0        │ -     │ -        │ -        │\n"
         "│ ◆ Gone           │ A9               │ 5        │ -     │ 13:16:41 │ 14:16:41 │\n"
         "╰──────────────────┴──────────────────┴──────────┴───────┴──────────┴──────────╯\n"
-        "capabilities\n"
-        "  AttachUserData, UpdateUserData, DeleteUserData, Leave, LeaveAndComplete,\n"
-        "  Transfer\n"
-        "user data\n"
-        "  DispositionCode  Sold\n"
-        "  PegAGChat distribution for processing\n"
-        "                   1\n"
-        "  empty            -\n"
         "activity\n"
         "  messages        12\n"
         "  first message   2013-12-27 13:16:41\n"
         "  last message    2013-12-27 14:16:41\n"
         "  first response  14 s\n"
-        "  waiting         2 min 5 s, since 2013-12-27 14:16:41\n"
-        "  typing          PersonP\n"
+        "user data\n"
+        "  DispositionCode  Sold\n"
+        "  PegAGChat distribution for processing\n"
+        "                   1\n"
+        "  empty            -\n"
+        "capabilities\n"
+        "  AttachUserData, UpdateUserData, DeleteUserData, Leave, LeaveAndComplete,\n"
+        "  Transfer\n"
+        "session\n"
+        "  received  2013-12-27 13:16:41\n"
+        "  comment   first line\n"
+        "            second line\n"
+        "  uri       http://localhost:8080/api/v2/smsessions/0000Na9B26EF002G\n"
+        "  chatType  Inbound\n"
     )
 
 
@@ -100,20 +105,22 @@ def test_people_who_are_neither_and_days_and_waits_in_words() -> None:
     )
     card = session_card(FULL, summary, Paper(90), zone=PACIFIC)
     assert "│ ■ - (Bot, Agents) │ B1 │ 1        │ -     │ 2013-12-26 13:16:41 │ -    │\n" in card
-    assert "  waiting         1 min 1 s, no agent since 2013-12-27 13:16:41\n" in card
+    assert "  waiting       1 min 1 s, no agent since 2013-12-27 13:16:41\n" in card
     unknown = session_card(FULL, replace(summary, waiting_seconds=None), Paper(90), zone=PACIFIC)
-    assert "  waiting         no agent since 2013-12-27 13:16:41\n" in unknown
+    assert "  waiting       no agent since 2013-12-27 13:16:41\n" in unknown
 
 
 def test_the_card_at_40_columns_in_ascii() -> None:
     session = Session("17", "Chatting", "http://localhost:8080/api/v2/smsessions/17", (CUSTOMER,))
     assert session_card(session, SUMMARY, Paper(40, ascii=True), zone=PACIFIC) == (
         "session 17, times are UTC-08:00\n"
-        "  state     Chatting\n"
-        "  uri       http://localhost:8080/api/v2\n"
-        "            /smsessions/17\n"
-        "  received  -\n"
-        "  comment   -\n"
+        "  state         Chatting\n"
+        "  customer      PersonP\n"
+        "  agents        -\n"
+        "  waiting       2 min 5 s, since\n"
+        "                2013-12-27 14:16:41\n"
+        "  last message  -\n"
+        "  typing        PersonP\n"
         "participants\n"
         "* Agent1\n"
         "  id        009052BDEE4A003E\n"
@@ -139,18 +146,20 @@ def test_the_card_at_40_columns_in_ascii() -> None:
         "  typed     -\n"
         "  joined    13:16:41\n"
         "  left      14:16:41\n"
-        "capabilities\n"
-        "  none\n"
-        "user data\n"
-        "  none\n"
         "activity\n"
         "  messages        12\n"
         "  first message   2013-12-27 13:16:41\n"
         "  last message    2013-12-27 14:16:41\n"
         "  first response  14 s\n"
-        "  waiting         2 min 5 s, since\n"
-        "                  2013-12-27 14:16:41\n"
-        "  typing          PersonP\n"
+        "user data\n"
+        "  none\n"
+        "capabilities\n"
+        "  none\n"
+        "session\n"
+        "  received  -\n"
+        "  comment   -\n"
+        "  uri       http://localhost:8080/api/v2\n"
+        "            /smsessions/17\n"
     )
 
 
@@ -162,13 +171,15 @@ def test_the_card_at_20_columns() -> None:
         "session\n"
         "0000Na9B26EF002G\n"
         "times are UTC-08:00\n"
-        "  state  Chatting\n"
-        "  uri    -\n"
-        "  received\n"
-        "         2013-12-27\n"
-        "         13:16:41\n"
-        "  comment\n"
-        "         -\n"
+        "  state   Chatting\n"
+        "  customer\n"
+        "          PersonP\n"
+        "  agents  -\n"
+        "  waiting\n"
+        "          -\n"
+        "  last message\n"
+        "          -\n"
+        "  typing  -\n"
         "participants\n"
         "▶ PersonP\n"
         "  id\n"
@@ -178,23 +189,27 @@ def test_the_card_at_20_columns() -> None:
         "  typed   -\n"
         "  joined  -\n"
         "  left    -\n"
-        "capabilities\n"
-        "  none\n"
-        "user data\n"
-        "  none\n"
         "activity\n"
         "  messages\n"
-        "          1\n"
+        "         1\n"
         "  first message\n"
-        "          2013-12-27\n"
-        "          13:16:41\n"
+        "         2013-12-27\n"
+        "         13:16:41\n"
         "  last message\n"
-        "          -\n"
+        "         -\n"
         "  first response\n"
-        "          -\n"
-        "  waiting\n"
-        "          -\n"
-        "  typing  -\n"
+        "         -\n"
+        "user data\n"
+        "  none\n"
+        "capabilities\n"
+        "  none\n"
+        "session\n"
+        "  received\n"
+        "       2013-12-27\n"
+        "       13:16:41\n"
+        "  comment\n"
+        "       -\n"
+        "  uri  -\n"
     )
 
 
@@ -203,23 +218,27 @@ def test_the_card_of_a_session_of_which_nothing_is_known() -> None:
     session = Session("17", sent={"id": "17", "receivedDate": "soon"})
     assert session_card(session, nothing, Paper(), zone=PACIFIC) == (
         "session 17\n"
-        "  state     -\n"
-        "  uri       -\n"
-        "  received  soon\n"
-        "  comment   -\n"
+        "  state         -\n"
+        "  customer      -\n"
+        "  agents        -\n"
+        "  waiting       -\n"
+        "  last message  -\n"
+        "  typing        -\n"
         "participants\n"
-        "  none\n"
-        "capabilities\n"
-        "  none\n"
-        "user data\n"
         "  none\n"
         "activity\n"
         "  messages        0\n"
         "  first message   -\n"
         "  last message    -\n"
         "  first response  -\n"
-        "  waiting         -\n"
-        "  typing          -\n"
+        "user data\n"
+        "  none\n"
+        "capabilities\n"
+        "  none\n"
+        "session\n"
+        "  received  soon\n"
+        "  comment   -\n"
+        "  uri       -\n"
     )
 
 
@@ -239,6 +258,25 @@ def test_pairs_of_a_name_and_a_value() -> None:
     )
     assert pairs_table({"accepted": False}, Paper(color=True)) == "  \x1b[2maccepted\x1b[0m  no\n"
     assert pairs_table({}, Paper()) == ""
+
+
+def test_masked_user_data_is_counted_on_one_line() -> None:
+    masked = Session("17", user_data={"Card": MASK, "Name": MASK})
+    card = session_card(masked, ActivitySummary(0, ()), Paper())
+    assert "user data\n  2 values masked\ncapabilities\n" in card
+
+
+def test_what_is_looked_for_first_stands_within_twelve_lines_at_80_columns() -> None:
+    crowd = tuple(Participant(kind, f"{kind}{n:03}") for kind in ("Customer", "Agent") for n in range(300))
+    words = Message("17", 1, "Text", CUSTOMER, "All", RECEIVED, "word " * 300)
+    wait = CustomerWait(RECEIVED, "PersonP")
+    summary = ActivitySummary(
+        1, (), waiting_seconds=61.0, wait=wait, typing=("x" * 99,) * 9, last_message=words
+    )
+    card = session_card(Session("17", "Chatting", participants=crowd), summary, Paper(), zone=PACIFIC)
+    first = "\n".join(card.splitlines()[:12])
+    for title in ("state", "customer", "agents", "waiting", "last message"):
+        assert f"\n  {title} " in first
 
 
 NASTY = st.text(st.characters(exclude_categories=[]), max_size=20) | st.just(
