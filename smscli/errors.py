@@ -21,6 +21,7 @@ Exception
     └── InternalError        internal     1   a bug in smscli
 """
 
+from collections.abc import Collection
 from typing import ClassVar
 
 UNREACHABLE_HINT = "is the URL right, and is the server up? some are reached through a VPN only"
@@ -129,3 +130,15 @@ class InternalError(SmscliError):
 def did_you_mean(meant: str | None, hint: str | None) -> str | None:
     """`hint`, preceded by a suggestion when `meant` is one."""
     return " ".join(filter(None, (f"did you mean {meant}?" if meant else None, hint))) or None
+
+
+def unknown_name(what: str, name: str, known: Collection[str], examples: str | None = None) -> UsageError:
+    """The error for a name that is none of `known`: its hint has the nearest ones, and all or `examples`."""
+    from difflib import get_close_matches
+
+    spelled = {one.casefold(): one for one in sorted(known)}
+    near = [repr(spelled[one]) for one in get_close_matches(name[:100].casefold(), spelled)]
+    meant = f"did you mean {' or '.join(near)}? " if near else ""
+    return UsageError(
+        f"there is no {what} {name!r}", hint=meant + (examples or f"{what}s: {', '.join(known)}")
+    )

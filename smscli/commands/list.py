@@ -155,10 +155,10 @@ def _query(
 ) -> ListQuery:
     filter, seconds = None, None
     if states or customer is not None or waiting is not None:
-        from smscli.transcript import filters
+        from smscli.transcript import filters, times
 
         filter = filters.session_filter(states, customer)
-        seconds = filters.duration("--waiting", waiting) if waiting is not None else None
+        seconds = times.duration("--waiting", waiting) if waiting is not None else None
     default = LIVE_COLUMNS if live else DEFAULT_COLUMNS
     query = ListQuery(
         parse_columns(columns) if columns is not None else default,

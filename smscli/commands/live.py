@@ -25,7 +25,7 @@ from smscli.model import (
 )
 from smscli.output.render.layout import duration, local_time
 from smscli.output.render.notice import notice_line
-from smscli.transcript import filters
+from smscli.transcript import times
 from smscli.transcript.activity import Activity
 
 if TYPE_CHECKING:
@@ -200,7 +200,7 @@ class ServerClock:
 
 def waiting_limit(value: str | None) -> float | None:
     """The seconds of `--waiting`, None without it."""
-    return filters.duration("--waiting", value) if value is not None else None
+    return times.duration("--waiting", value) if value is not None else None
 
 
 class WaitAlert:

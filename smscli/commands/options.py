@@ -125,12 +125,15 @@ CountOption = Annotated[
     typer.Option("--count", metavar="N", help="Number of messages, passed to the server (one request)."),
 ]
 LastOption = Annotated[
-    str | None, typer.Option("--last", metavar="N", help="Show only the last N entries (default: all).")
+    str | None, typer.Option("--last", "-n", metavar="N", help="Show only the last N entries (default: all).")
 ]
 TailLastOption = Annotated[
     str | None,
     typer.Option(
-        "--last", metavar="N", help="Start with the last N entries of each session, or all (default: 10)."
+        "--last",
+        "-n",
+        metavar="N",
+        help="Start with the last N entries of each session, or all (default: 10).",
     ),
 ]
 StateOption = Annotated[
@@ -143,7 +146,11 @@ CustomerOption = Annotated[
 ]
 SinceOption = Annotated[
     str | None,
-    typer.Option("--since", metavar="T", help="Start time: 90s, 5m, 2h30m or 1d ago, or an ISO time."),
+    typer.Option(
+        "--since",
+        metavar="T",
+        help="Start: 90s, 5m, 2h30m or 1d ago, 09:00, today, yesterday, or an ISO time.",
+    ),
 ]
 UntilOption = Annotated[
     str | None, typer.Option("--until", metavar="T", help="End time, in the same formats as --since.")
@@ -300,7 +307,7 @@ def zone_option(utc: bool, tz: str | None) -> tzinfo | None:
         raise UsageError("--utc and --tz exclude each other")
     if tz is None:
         return UTC if utc else None
-    from smscli.transcript.filters import zone
+    from smscli.transcript.times import zone
 
     return zone(tz)
 

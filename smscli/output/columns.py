@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from smscli.errors import unknown_name
 from smscli.model import Role, Session, caseless
 from smscli.records import json_number
 
@@ -198,9 +199,7 @@ def _column(name: str) -> Column:
     key = name[len(_USER_DATA) :]
     if key and folded.startswith(_USER_DATA.casefold()):
         return user_data_column(key)
-    from smscli.transcript.filters import unknown
-
-    raise unknown("column", name, (*COLUMNS, f"{_USER_DATA}KEY"))
+    raise unknown_name("column", name, (*COLUMNS, f"{_USER_DATA}KEY"))
 
 
 def user_data_column(key: str) -> Column:

@@ -10,7 +10,7 @@ _LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)")
 
 
 def normalize_url(url: str) -> str:
-    """The base URL of a server: `https://gws.example.com/` becomes `https://gws.example.com/api/v2`.
+    """The base URL of a server: `gws.example.com/` becomes `https://gws.example.com/api/v2`.
 
     A non-ASCII host is written in its `xn--` form, a default port is left out. UsageError, which never
     repeats a URL with user name, password or query in it.
@@ -18,7 +18,9 @@ def normalize_url(url: str) -> str:
     text = url.strip()
     _refuse_unsafe(text)
     if "://" not in text:
-        raise UsageError("the URL has no scheme", hint=f"write https://{text.split(':/')[-1].lstrip('/')}")
+        if ":/" in text or text.startswith("/"):
+            raise UsageError("the URL has no host", hint=f"write https://{text.split(':/')[-1].lstrip('/')}")
+        text = f"https://{text}"
     try:
         parts = urlsplit(text)
         port = parts.port

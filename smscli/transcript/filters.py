@@ -5,16 +5,17 @@ Entries are filtered one by one as they are read; context takes constant memory 
 
 import re
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from datetime import datetime, timedelta, tzinfo
 from itertools import count
 from typing import NamedTuple
 
-from smscli.errors import UsageError
+from smscli.errors import UsageError, unknown_name
 from smscli.model import MessageType, Participant, Role, Session, State, caseless
 from smscli.transcript.fold import Entry
 from smscli.transcript.text_search import Span, TextSearch
+from smscli.transcript.times import Moment, moment
 
 _TYPES = tuple(one.value for one in MessageType)
 _STATES = tuple(one.value for one in State)
@@ -25,25 +26,8 @@ _MAX_CLOCK_ERROR = timedelta(days=1)
 # Values collected and named for a notice.
 _MAX_COLLECTED = 1000
 _MAX_NAMED = 10
-_DURATION = re.compile("(?:([0-9]{1,9})d)?(?:([0-9]{1,9})h)?(?:([0-9]{1,9})m)?(?:([0-9]{1,9})s)?")
-_UNITS = (86400, 3600, 60, 1)
 # Bounds the entries of each session that are kept in memory.
 _MAX_CONTEXT = 1000
-_OFFSET = re.compile("([+-])([01][0-9]|2[0-3]):?([0-5][0-9])?")
-
-
-class Moment(NamedTuple):
-    """A time that an option names: a time in UTC, or so long before now."""
-
-    at: datetime | None = None
-    ago: timedelta = timedelta()
-
-    def resolve(self, now: datetime) -> datetime:
-        """The time in UTC; `now` is aware."""
-        try:
-            return self.at or now.astimezone(UTC) - self.ago
-        except OverflowError:
-            return datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,7 +265,7 @@ def _is_later(begin: Moment, end: Moment) -> bool:
     """Whether a period ends before it begins; between a time and a duration only now can tell."""
     if begin.at and end.at:
         return begin.at > end.at
-    return begin.at is None and end.at is None and begin.ago < end.ago
+    return begin.ago is not None and end.ago is not None and begin.ago < end.ago
 
 
 class FilterTally:
@@ -334,64 +318,6 @@ def listed(values: Sequence[str]) -> str:
     return ", ".join(values[:_MAX_NAMED]) + (", ..." if len(values) > _MAX_NAMED else "")
 
 
-def duration(option: str, text: str) -> float:
-    """Seconds from `90s`, `5m`, `2h30m` or `1d`. UsageError."""
-    seconds = _seconds(text)
-    if seconds is None:
-        raise UsageError(f"{option} takes a duration such as 90s, 5m, 2h30m or 1d, not {text!r}")
-    return float(seconds)
-
-
-def moment(option: str, text: str, zone: tzinfo | None = None) -> Moment:
-    """A duration before now, or an ISO 8601 time, without an offset in `zone` (None: the machine's own); a
-    date alone is its midnight. UsageError."""
-    seconds = _seconds(text)
-    try:
-        if seconds is not None:
-            return Moment(ago=timedelta(seconds=seconds))
-        at = datetime.fromisoformat(text)
-        return Moment((at if at.tzinfo else at.replace(tzinfo=zone)).astimezone(UTC))
-    except (ValueError, OverflowError, OSError) as error:
-        raise UsageError(
-            f"{option} takes 90s, 5m, 2h30m, 1d or a time such as 2026-03-02T10:00, not {text!r}"
-        ) from error
-
-
-def zone(text: str) -> tzinfo:
-    """The zone of a name such as `Europe/Berlin`, of `UTC`, or of an offset such as `+02:00`. UsageError."""
-    from zoneinfo import ZoneInfo, available_timezones
-
-    if text.upper() in ("UTC", "Z"):
-        return UTC
-    if offset := _OFFSET.fullmatch(text):
-        ahead = timedelta(hours=int(offset[2]), minutes=int(offset[3] or 0))
-        return timezone(-ahead if offset[1] == "-" else ahead)
-    try:
-        return ZoneInfo(text)
-    except (LookupError, ValueError, OSError) as error:
-        known = available_timezones()
-        if not known:
-            raise UsageError(
-                "there is no time zone database on this machine",
-                hint="install it: `pip install tzdata`; or give an offset such as +02:00",
-            ) from error
-        # A folder of zones, such as Europe, is refused as one or the other by different versions of Python.
-        examples = "zones: Europe/Berlin, America/New_York, UTC, +02:00 and the like"
-        raise unknown("zone", text, known, examples) from error
-
-
-def unknown(what: str, name: str, known: Collection[str], examples: str | None = None) -> UsageError:
-    """The error for a name that is none of `known`: its hint has the nearest ones, and all or `examples`."""
-    from difflib import get_close_matches
-
-    spelled = {one.casefold(): one for one in sorted(known)}
-    near = [repr(spelled[one]) for one in get_close_matches(name[:100].casefold(), spelled)]
-    meant = f"did you mean {' or '.join(near)}? " if near else ""
-    return UsageError(
-        f"there is no {what} {name!r}", hint=meant + (examples or f"{what}s: {', '.join(known)}")
-    )
-
-
 @dataclass(frozen=True, slots=True)
 class SessionFilter:
     """Which sessions to show: those in one of `states` with `customer` in a customer's nickname."""
@@ -424,15 +350,8 @@ def _value(what: str, name: str, known: Sequence[str]) -> str:
     folded = caseless(name)
     found = next((one for one in known if caseless(one) == folded), None)
     if found is None and not _VALUE.fullmatch(name):
-        raise unknown(what, name, known)
+        raise unknown_name(what, name, known)
     return found or name
-
-
-def _seconds(text: str) -> int | None:
-    found = _DURATION.fullmatch(text)
-    if not found or not text:
-        return None
-    return sum(int(number or 0) * unit for number, unit in zip(found.groups(), _UNITS, strict=True))
 
 
 def _joined(spans: Sequence[Span]) -> tuple[Span, ...]:

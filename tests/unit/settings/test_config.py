@@ -324,27 +324,27 @@ def error_of(
 
 
 def test_a_wrong_url_names_its_source() -> None:
-    hint = "write https://gws.example.com"
-    assert error_of(CliOptions(url="gws.example.com"), {}) == (
+    hint = "write https://HOST/PATH"
+    assert error_of(CliOptions(url="gws.example.com?x"), {}) == (
         UsageError,
-        "--url: the URL has no scheme",
+        "--url: the URL has a query or a fragment",
         hint,
     )
-    assert error_of(CliOptions(), {"SMSCLI_URL": "gws.example.com"}) == (
+    assert error_of(CliOptions(), {"SMSCLI_URL": "gws.example.com?x"}) == (
         UsageError,
-        "SMSCLI_URL: the URL has no scheme",
+        "SMSCLI_URL: the URL has a query or a fragment",
         hint,
     )
-    config = CONFIG._replace(profiles={"work": WORK._replace(url="gws.example.com")})
+    config = CONFIG._replace(profiles={"work": WORK._replace(url="gws.example.com?x")})
     assert error_of(CliOptions(), {}, config) == (
         ConfigError,
-        f"{CONFIG.path}: profiles.work.url: the URL has no scheme",
+        f"{CONFIG.path}: profiles.work.url: the URL has a query or a fragment",
         hint,
     )
 
 
 def test_a_wrong_saved_url_does_not_hinder_another_one() -> None:
-    config = CONFIG._replace(profiles={"work": WORK._replace(url="gws.example.com")})
+    config = CONFIG._replace(profiles={"work": WORK._replace(url="gws.example.com?x")})
     assert (
         resolve(CliOptions(url="https://other.example"), {}, config).base_url
         == "https://other.example/api/v2"

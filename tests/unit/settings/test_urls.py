@@ -19,6 +19,8 @@ from smscli.settings.urls import normalize_url, origin_of
         ("  https://gws.example.com\n", "https://gws.example.com/api/v2"),
         ("HTTPS://GWS.Example.COM", "https://gws.example.com/api/v2"),
         ("https://gws.example.com:443", "https://gws.example.com/api/v2"),
+        ("gws.example.com", "https://gws.example.com/api/v2"),
+        ("localhost:8443/sms", "https://localhost:8443/sms/api/v2"),
         ("http://gws.example.com:80", "http://gws.example.com/api/v2"),
         ("http://gws.example.com:443", "http://gws.example.com:443/api/v2"),
         ("https://gws.example.com:", "https://gws.example.com/api/v2"),
@@ -41,10 +43,8 @@ def test_every_way_of_writing_a_server_becomes_one_base_url(written: str, base_u
 @pytest.mark.parametrize(
     ("written", "message", "hint"),
     [
-        ("gws.example.com", "the URL has no scheme", "write https://gws.example.com"),
-        ("localhost:8080", "the URL has no scheme", "write https://localhost:8080"),
-        ("//gws.example.com", "the URL has no scheme", "write https://gws.example.com"),
-        ("https:/gws.example.com", "the URL has no scheme", "write https://gws.example.com"),
+        ("//gws.example.com", "the URL has no host", "write https://gws.example.com"),
+        ("https:/gws.example.com", "the URL has no host", "write https://gws.example.com"),
         (
             "ftp://gws.example.com",
             "ftp://gws.example.com is neither http nor https",
