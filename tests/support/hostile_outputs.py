@@ -93,6 +93,7 @@ TRANSCRIPT, ROWS, MESSAGES = shown_in("transcript"), shown_in("row"), shown_in("
 PAGE = TRANSCRIPT | shown_in("page")
 DOCTOR, MASKED, DRAFTS, NARROW = map(shown_in, ("doctor", "masked", "draft", "narrow"))
 WIDE = TRANSCRIPT | names("customerId agentId strangerId")
+FIRST_FACTS = names("cu ag st na text url deep")
 ID, WRONG = names("id"), names("word profile")
 PROFILE = names("profile user")
 REFUSED = names("refusal")
@@ -160,8 +161,16 @@ OUTPUTS_BY_GROUP: Mapping[str, tuple[Output, ...]] = {
         *forms("list", LIST, LIST, SESSIONS, mode="odd headers"),
     ),
     "cards": (
-        *forms("show §id", CARD, SHOW, SHOW, holds="session", adds=names("activity")),
-        *forms("sessions show §id --redact --tz Asia/Tokyo", CARD - MASKED, SHOW - MASKED, SHOW - MASKED),
+        # Its first lines are cut, so that all of them are on the screen.
+        *one("show §id", "people", CARD, cuts=FIRST_FACTS),
+        *one("show §id", "pipe", SHOW),
+        *one("show §id --json", "json", SHOW, holds="session", adds=names("activity")),
+        *one(
+            "sessions show §id --redact --tz Asia/Tokyo", "people", CARD - MASKED - names("dataKey"),
+            cuts=FIRST_FACTS,
+        ),
+        *one("sessions show §id --redact --tz Asia/Tokyo", "pipe", SHOW - MASKED),
+        *one("sessions show §id --redact --tz Asia/Tokyo --json", "json", SHOW - MASKED),
     ),
     "transcripts": (
         *all_messages("messages §id", holds="messages", adds=FOLDING),

@@ -117,15 +117,15 @@ def _first_facts(session: Session, summary: ActivitySummary, times: TimeFormatte
     """What a reader looks for first: state, people, who waits, and the last message."""
     last = summary.last_message
     facts = [
-        ("state", session.state),
         ("customer", ", ".join(session.nicknames(Role.CUSTOMER))),
         ("agents", ", ".join(session.nicknames(Role.AGENT))),
         ("waiting", _waiting(summary, times)),
         ("last message", message_line(last, times.zone) if last else None),
         ("typing", ", ".join(summary.typing)),
     ]
-    # So that all of them stand within the first lines of a screen.
-    return [(name, _shortened(value) if value else _NOTHING) for name, value in facts]
+    # Shortened, so that all of them stand within the first lines of a screen.
+    shortened = [(name, _shortened(value) if value else _NOTHING) for name, value in facts]
+    return [("state", session.state or _NOTHING), *shortened]
 
 
 def _shortened(text: str) -> str:
