@@ -138,12 +138,14 @@ class FollowReads:
 class StatusReporter:
     """Prints the notices of a followed run; `status` is the state of the connection, in words.
 
-    On a terminal all notices of the run begin with the local time from now on; `zone` None is the machine's.
+    On a terminal all notices of the run begin with the time from now on, by the server's clock where it is
+    known, as the messages beside them; `zone` None is the machine's.
     """
 
-    def __init__(self, app: AppContext, zone: tzinfo | None) -> None:
+    def __init__(self, app: AppContext, clock: "ServerClock", zone: tzinfo | None) -> None:
         self.status = "connecting"
         self._app = app
+        self._clock = clock
         self._zone = zone
         app.style_notices(self._styled)
 
@@ -152,9 +154,8 @@ class StatusReporter:
         return self.status == _LIVE
 
     def _styled(self, kind: str, message: str) -> str:
-        return notice_line(
-            kind, message, datetime.now(UTC), self._zone, color=self._app.terminal.notices_in_color
-        )
+        at = self._clock.now() or datetime.now(UTC)
+        return notice_line(kind, message, at, self._zone, color=self._app.terminal.notices_in_color)
 
     def report(self, event: Event) -> None:
         match event:

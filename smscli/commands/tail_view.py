@@ -119,8 +119,8 @@ class TailView:
         self._followed: dict[str, SessionView] = {}
         # Kept after a session has ended: if it comes back, its log is read on from where it was.
         self._activities: defaultdict[str, Activity] = defaultdict(Activity)
-        self._reporter = StatusReporter(app, view.zone)
         self._server_clock = ServerClock(app.clock)
+        self._reporter = StatusReporter(app, self._server_clock, view.zone)
         self._alert = WaitAlert(app, view.waiting, view.zone)
         self._waiting: list[str] = []
         self._tally = FilterTally(view.query)
@@ -135,6 +135,7 @@ class TailView:
     def on_event(self, event: Event) -> None:
         match event:
             case ListRead():
+                self._server_clock.set(event.listing.at)
                 for session in event.listing.sessions:
                     self._activities[session.id].session = session
                 self._report_targets(event.listing)

@@ -124,8 +124,8 @@ class ListWatcher:
         self._query = options.query
         self._redact = options.redact
         self._sessions: dict[str, WatchedSession] = {}
-        self._reporter = StatusReporter(app, options.zone)
         self._server_clock = ServerClock(app.clock)
+        self._reporter = StatusReporter(app, self._server_clock, options.zone)
         self._alert = WaitAlert(app, options.waiting, options.zone)
         whose = f"of {app.user} at {app.host}"
         self._draw = LiveList(app.terminal, whose, options.query.columns, options.zone)

@@ -184,7 +184,7 @@ def unknown(what: str, name: str, nearest: str) -> str:
         (["messages", ID, "--type", "Text?"], unknown("type", "Text?", "Text")),
         (["messages", ID, "--grep", "("], "error: --grep is not a regular expression: "),
         (["messages", ID, "--since", "2999-01-01"], "error: --since 2999-01-01 is in the future\n"),
-        (["messages", ID, "--since", "soon"], "error: --since takes 90s, 5m, 2h30m, 1d or a time"),
+        (["messages", ID, "--since", "soon"], "error: --since takes 90s, 5m, 2h30m, 09:00, today"),
         (["messages", ID, "--typing", "off"], "error: --typing takes fold, show or hide, not 'off'\n"),
         (["messages", ID, "--grep", "x", "--context", "-1"], "error: --context takes a number from 0 to "),
         (["messages", ID, "--context", "2"], "error: --context goes with --grep\n"),
