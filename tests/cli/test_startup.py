@@ -55,8 +55,11 @@ BESIDE = {
     "termios",  # how much room a pipe has
     "typer._click.decorators",  # typer's own, for a group
 }
+# Of Python itself, which loads them with pathlib.
+_OF_PATHLIB = {"urllib", "urllib.parse", "ipaddress"} if sys.version_info >= (3, 13) else set()
 # The same of a help, which is made of what is there already.
 HELP_BESIDE = {
+    *_OF_PATHLIB,
     "dataclasses",  # the records of the commands
     "gc",  # asked less often
     "typer._click._textwrap",  # typer's own, for a help
