@@ -167,6 +167,13 @@ class Message:
         return self.sender.participant_id if self.sender else None
 
     @property
+    def is_public(self) -> bool:
+        """The SMS Session Resource page gives each message a visibility; where it lacks one, its sender's
+        (which SMSSendUrl sends) counts, else it is for all."""
+        visibility = self.visibility or (self.sender and self.sender.visibility)
+        return not visibility or visibility == VISIBLE_TO_ALL
+
+    @property
     def body(self) -> str:
         """Its content: text, url, notice or the attachment's name."""
         if self.text or self.url or self.notice:

@@ -32,7 +32,9 @@ class HtmlWriter(RecordWriter[SelectedEntry]):
         session: Session | None,
         facts: Sequence[tuple[str, str]],
         zone: tzinfo | None,
+        *,
         many: bool,
+        timeline: bool,
     ) -> None:
         from smscli.output.render.html import HtmlPage
 
@@ -41,7 +43,9 @@ class HtmlWriter(RecordWriter[SelectedEntry]):
         self._path = path
         self._is_live = session is not None and not session.ended
         read = ("read", f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC")
-        self._page = HtmlPage(title, session=session, facts=(read, *facts), zone=zone, many=many)
+        self._page = HtmlPage(
+            title, session=session, facts=(read, *facts), zone=zone, many=many, timeline=timeline
+        )
         self._file: TextIO | None = None
         self._unwritten = self._page.begin()
         self._entries = 0

@@ -4,7 +4,7 @@ import os
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import tzinfo
 from functools import cached_property
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 _SESSION = attrgetter("session_id")
 _PAGE = 500
+_MASKED = "long numbers, e-mail addresses and user data"
 # Shorter reads need no progress.
 _PROGRESS_AFTER_SECONDS = 1.0
 
@@ -49,6 +50,7 @@ def messages(
     typing: opt.TypingOption = None,
     html: opt.HtmlOption = None,
     redact: opt.RedactOption = False,
+    customer_view: opt.CustomerViewOption = False,
     wide: opt.WideOption = False,
     utc: opt.UtcOption = False,
     tz: opt.TzOption = None,
@@ -62,11 +64,15 @@ def messages(
     form = output_format(app.terminal, json=json, jsonl=jsonl, zone=zone)
     if html is not None and (json or jsonl):
         raise UsageError("--html goes with neither --json nor --jsonl")
-    mode = opt.typing_mode(typing, form.typing)
+    mode = opt.typing_mode(typing, "hide" if customer_view else form.typing)
+    if customer_view and mode != "hide":
+        raise UsageError(f"--customer-view shows no typing, so it excludes --typing {mode}")
     query = opt.parse_entry_query(app, filters, zone, since=since, until=until)
     source = _source(app, (session_id, recorded_id), from_file, last, start_index, count)
     page_file = app.file(html) if html is not None else None
-    reader = TranscriptReader(app, mode, query, opt.last_entries(last), redact=redact)
+    reader = TranscriptReader(
+        app, mode, query, opt.last_entries(last), redact=redact, customer_view=customer_view
+    )
     if page_file is not None:
         from smscli.commands.html_writer import check_new_file
 
@@ -79,12 +85,14 @@ def messages(
             form.entries(mode).close()
         raise
     with (
-        source.page_writer(app, page_file, redact, zone)
+        source.page_writer(app, page_file, zone, redact=redact, customer_view=customer_view)
         if page_file is not None
         else form.entries(mode, EntryView(source.is_many, once_needed=True, wide=wide))
     ) as writer:
         reader.write(pages, writer, is_window=source.is_window)
-    if reader.found_any:
+    if reader.found_any and not reader.found_public:
+        app.notice("no-match", "the customer was sent none of the messages")
+    elif reader.found_any:
         notice_unmatched(app, reader.tally, redact=redact)
     else:
         source.notice_empty(app)
@@ -108,17 +116,22 @@ class MessageSource:
         """Whether it may hold several sessions."""
         return self.recording is not None and self.session_id is None
 
-    def page_writer(self, app: AppContext, path: str, redact: bool, zone: tzinfo | None) -> "HtmlWriter":
+    def page_writer(
+        self, app: AppContext, path: str, zone: tzinfo | None, *, redact: bool, customer_view: bool
+    ) -> "HtmlWriter":
         """The writer of an HTML page about this source."""
         from smscli.commands.html_writer import HtmlWriter
 
         session = None
-        if self.recording is None:
+        if self.recording is None and not customer_view:
             session = app.reads(redact).sessions().find(self.session_id or "")
         # A file's name and folder may name people, and a page goes into tickets.
         title = f"SMS session {self.session_id}" if self.session_id else "SMS sessions of a recording"
-        facts = [("masked", "long numbers, e-mail addresses and user data")] if redact else []
-        return HtmlWriter(app, path, title, session, facts, zone, self.is_many)
+        masked = "long numbers and e-mail addresses" if customer_view else _MASKED
+        facts = [("masked", masked)] if redact else []
+        return HtmlWriter(
+            app, path, title, session, facts, zone, many=self.is_many, timeline=not customer_view
+        )
 
     def open(
         self, app: AppContext, query: EntryQuery, *, redact: bool
@@ -205,16 +218,24 @@ class TranscriptReader:
     """Reads pages of messages, of one or several sessions, and writes the entries that pass the filter."""
 
     def __init__(
-        self, app: AppContext, typing: str, query: EntryQuery, keep: int | None, *, redact: bool
+        self,
+        app: AppContext,
+        typing: str,
+        query: EntryQuery,
+        keep: int | None,
+        *,
+        redact: bool,
+        customer_view: bool,
     ) -> None:
         """`keep`: only the last so many entries; None for all."""
-        self.found_any = False
+        self.found_any = self.found_public = False
         self.tally = FilterTally(query)
         self._app = app
         self._typing = typing
         self._query = query
         self._keep = keep
         self._redact = redact
+        self._customer_view = customer_view
         self._last = LastEntries(keep, query.untimed.context)
         self._logs: defaultdict[str, SessionLog] = defaultdict(self._new_log)
         self._progress = ReadProgress(app.terminal, streams=keep is None)
@@ -233,8 +254,10 @@ class TranscriptReader:
             writer.write if self._keep is None else self._last.extend
         )
         for page in pages:
-            for session_id, messages in groupby(page.messages, _SESSION):
+            shown = self._shown(page.messages)
+            for session_id, messages in groupby(shown, _SESSION):
                 add(self._logs[session_id].add(messages))
+            self.found_public = self.found_public or bool(shown)
             self.found_any = self.found_any or bool(page.messages)
             writer.flush()
             self._progress.add(len(page.messages))
@@ -242,6 +265,14 @@ class TranscriptReader:
             add(log.cut() if is_window else log.at_end(self._app.server_time))
         self._progress.end()
         writer.write(self._last.release())
+
+    def _shown(self, messages: Sequence[Message]) -> Sequence[Message]:
+        """The messages to show, before any filter judges them."""
+        if not self._customer_view:
+            return messages
+        from smscli.transcript.customer_view import customer_message
+
+        return [shown for shown in map(customer_message, messages) if shown]
 
 
 class ReadProgress:

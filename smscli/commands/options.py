@@ -230,6 +230,13 @@ HtmlOption = Annotated[
 RedactOption = Annotated[
     bool, typer.Option("--redact", help="Mask numbers of 7 or more digits, e-mail addresses and user data.")
 ]
+CustomerViewOption = Annotated[
+    bool,
+    typer.Option(
+        "--customer-view",
+        help="Only what the customer was sent: no typing, agents-only messages, user data or timeline.",
+    ),
+]
 BellOption = Annotated[bool, typer.Option("--bell", help="Ring the terminal bell on customer messages.")]
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="Profile name.")]
 PasswordStdinOption = Annotated[

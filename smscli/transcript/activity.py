@@ -162,7 +162,7 @@ class Activity:
         role = message.sender.role if message.sender else None
         if role == Role.CUSTOMER and message.type == MessageType.TEXT:
             self._answers.ask(message, place)
-        elif role == Role.AGENT and _is_public(message):
+        elif role == Role.AGENT and message.is_public:
             self._answers.answer(message, place)
 
     def _person(self, sender: Participant) -> "_Person | None":
@@ -345,10 +345,3 @@ class _Answers:
 
 def _key(one: Participant) -> object:
     return one.participant_id or one.person
-
-
-def _is_public(message: Message) -> bool:
-    """The SMS Session Resource page gives each message a visibility; where it lacks one, its sender's (which
-    SMSSendUrl sends) counts, else it is for all."""
-    visibility = message.visibility or (message.sender and message.sender.visibility)
-    return not visibility or visibility == VISIBLE_TO_ALL

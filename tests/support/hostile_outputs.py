@@ -109,6 +109,7 @@ TABLE = names("state offeredState cu offeredName dataKey dataValue")
 OFFERED = names("offeredName offeredState")
 BY_STRANGER, STRANGER_JSON = names("st role type strange"), names("st role type strange id strangerId")
 WINDOW = names("ag linkText notice st type strange")
+SENT = names("cu text ag url linkText notice nameless file captioned")
 TAIL = "tail §endedId --last all --push off --interval 0.1"
 FOLLOWED = [shown - ID | names("endedId") for shown in (TRANSCRIPT, ROWS, MESSAGES)]
 
@@ -183,6 +184,12 @@ OUTPUTS_BY_GROUP: Mapping[str, tuple[Output, ...]] = {
         *marked("messages §id --grep (?s).", shows=TRANSCRIPT - names("role")),
         *all_messages("messages §id --redact --debug", quotes=ID),
         *messages("messages §id --wide", WIDE, ROWS, MESSAGES),
+        *messages(
+            "messages §id --customer-view",
+            SENT | names("na link picture"),
+            SENT | ID,
+            SENT | ID | names("na link picture fileKey fileValue customerId agentId presence"),
+        ),
         *messages("messages §id --from §st", BY_STRANGER, BY_STRANGER | ID, STRANGER_JSON),
         *messages(
             "messages §id --start-index 4 --count 3",
@@ -200,6 +207,7 @@ OUTPUTS_BY_GROUP: Mapping[str, tuple[Output, ...]] = {
     "pages": (
         *one("messages §id --html -", "html", PAGE),
         *one("messages §id --html - --redact --grep Q", "html", PAGE - MASKED - names("role")),
+        *one("messages §id --html - --customer-view", "html", ID | SENT | names("na link picture")),
         *one("messages @RECORDING --html -", "html", TRANSCRIPT | ID),
     ),
     "follows": (

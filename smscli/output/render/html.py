@@ -53,7 +53,7 @@ class HtmlPage:
     """One page: `begin`, then each entry in its order, then `end`.
 
     `facts` stand at the head beside what `session` tells of itself; `zone` None is the machine's own;
-    `many` says above entries which session they belong to.
+    `many` says above entries which session they belong to; `timeline` draws one below them.
     """
 
     def __init__(
@@ -64,13 +64,15 @@ class HtmlPage:
         facts: Sequence[Pair] = (),
         zone: tzinfo | None = None,
         many: bool = False,
+        timeline: bool = True,
     ) -> None:
         self._title = title
         self._known = session
         self._facts = facts
         self._zone = zone
         self._many = many
-        self._timeline = Timeline(session)
+        self._timeline = Timeline(session) if timeline else None
+        self._is_empty = True
         self._clock = DayClock(zone)
         self._session: str | None = None
         self._speaker: Participant | None = None
@@ -94,8 +96,10 @@ class HtmlPage:
     def entry(self, entry: Entry, marks: Sequence[Span] = ()) -> str:
         """One entry, below its day or its session where that changed; `marks` are spans of its text."""
         message = entry.message
-        self._timeline.judge(message)
-        self._timeline.add(entry)
+        self._is_empty = False
+        if self._timeline:
+            self._timeline.judge(message)
+            self._timeline.add(entry)
         clock, above = self._time(message.at)
         if self._many and message.session_id != self._session:
             self._session, self._speaker = message.session_id, None
@@ -117,9 +121,12 @@ class HtmlPage:
         `warning` says in one line why this is not all.
         """
         told = f'<p class="remark">{_text(warning)}</p>\n' if warning else ""
-        drawing = self._timeline.draw(_COLUMNS, now)
-        drawn = "".join(self._drawn(drawing)) if drawing else "<p>nothing to show</p>\n"
-        return f"</section>\n<footer>\n{told}{drawn}</footer>\n</main>\n</body>\n</html>\n"
+        drawing = self._timeline.draw(_COLUMNS, now) if self._timeline else None
+        drawn = "".join(self._drawn(drawing)) if drawing else ""
+        nothing = "<p>nothing to show</p>\n" if self._is_empty else ""
+        below = f"{told}{nothing}{drawn}"
+        footer = f"<footer>\n{below}</footer>\n" if below else ""
+        return f"</section>\n{footer}</main>\n</body>\n</html>\n"
 
     def _card(self) -> str:
         session = self._known
