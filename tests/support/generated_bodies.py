@@ -219,8 +219,9 @@ def kind_of(outcome: Outcome) -> str:
     """`answer`, or the kind of error, or the exit code where stderr does not name the kind."""
     if not outcome.code:
         return "answer"
-    last = outcome.err.splitlines()[-1]
-    return str(_parsed(last)["error"]["kind"]) if last.startswith("{") else f"exit code {outcome.code}"
+    told = [_parsed(line) for line in outcome.err.splitlines() if line.startswith("{")]
+    kinds = [str(one["error"]["kind"]) for one in told if "error" in one]
+    return kinds[-1] if kinds else f"exit code {outcome.code}"
 
 
 def _plain_faults(outcome: Outcome) -> list[str]:
