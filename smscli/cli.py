@@ -2,17 +2,15 @@
 
 import inspect
 import os
-import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache, partial, wraps
 from importlib import import_module
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperCommand, TyperGroup
 
 from smscli.commands import options
+from smscli.commands.help import CommandGroup, LeafCommand, did_you_mean, help_width, similar_names
 from smscli.context import AppContext
 from smscli.errors import InternalError, LocalError, ReaderGone, SmscliError, UsageError
 from smscli.output.console import is_reader_gone
@@ -22,51 +20,6 @@ from smscli.signals import StopSignal, stop_signals_raised
 
 _JSON_FLAGS = frozenset({"--json", "--jsonl"})
 _READER_GONE = 141
-
-
-def _write_help(command: Any, ctx: Any, formatter: Any) -> None:
-    """Write the arguments and options of a command, global options last."""
-    titles = ("Arguments", "Options", "Global options")
-    sections: dict[str, list[tuple[str, str]]] = {title: [] for title in titles}
-    for parameter in command.get_params(ctx):
-        title = "Arguments" if parameter.param_type_name == "argument" else "Options"
-        if parameter.name in _GLOBAL_NAMES:
-            title = "Global options"
-        if record := parameter.get_help_record(ctx):
-            sections[title].append(record)
-    for title, records in sections.items():
-        if records:
-            with formatter.section(title):
-                formatter.write_dl(records)
-
-
-class LeafCommand(TyperCommand):
-    """A command; its help shows its own options before the global ones."""
-
-    def format_options(self, ctx: Any, formatter: Any) -> None:
-        _write_help(self, ctx, formatter)
-
-
-class CommandGroup(TyperGroup):
-    """A group of commands; its help shows the commands first."""
-
-    def format_options(self, ctx: Any, formatter: Any) -> None:
-        self.format_commands(ctx, formatter)
-        _write_help(self, ctx, formatter)
-
-    def format_commands(self, ctx: Any, formatter: Any) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl(_summaries(ctx.command_path.split()[1:]))
-
-
-def _summaries(group: Sequence[str]) -> list[tuple[str, str]]:
-    """Names and short helps of a group's commands, from the completion table: it loads no command."""
-    import json
-
-    table = json.loads(Path(__file__).with_name("completion.json").read_bytes())
-    for name in group:
-        table = table["commands"][name]
-    return [(name, one["help"]) for name, one in table["commands"].items()]
 
 
 class LazyCommands(Mapping[str, Any]):
@@ -94,7 +47,14 @@ def _show_version(requested: bool) -> None:
 
 
 VersionOption = Annotated[
-    bool, typer.Option("--version", is_eager=True, callback=_show_version, help="Show the version and exit.")
+    bool,
+    typer.Option(
+        "--version",
+        is_eager=True,
+        callback=_show_version,
+        help="Show the version and exit.",
+        rich_help_panel=options.GLOBAL,
+    ),
 ]
 
 
@@ -114,7 +74,6 @@ def _global_options(
 
 
 _GLOBAL = inspect.signature(_global_options).parameters
-_GLOBAL_NAMES = {*_GLOBAL, "help"}
 _FILTERS = tuple(inspect.signature(options.Filters).parameters.values())
 
 
@@ -149,11 +108,8 @@ def with_global_options(function: Callable[..., int | None]) -> Callable[..., in
 def _smscli(app: AppContext) -> None:
     """Inspect live SMS sessions on Genesys Web Services: participants, messages, typing.
 
-    Read-only: no session and no agent's state is ever changed.
-
-    \b
-    Try it without a server:   smscli --demo tail --all
-    Sign in to a server:       smscli auth login
+    Read-only: no session and no agent's state is ever changed. Without a sign-in, SMSCLI_PASSWORD or
+    SMSCLI_TOKEN holds the secret. An option has precedence over its variable [in brackets].
     """
 
 
@@ -166,6 +122,11 @@ def _auth(app: AppContext) -> None:
 
     Secrets are stored in the system's keyring, everything else in the config file.
     """
+
+
+def _help(app: AppContext, commands: options.CommandsArgument = None) -> None:
+    """Show the help of a command."""
+    _main(app, [*(commands or ()), "--help"])
 
 
 # Module in `commands` and function of each command.
@@ -198,9 +159,12 @@ def _typer(**settings: Any) -> typer.Typer:
 
 
 def _command(name: str, module: str, function: str) -> Any:
+    return _leaf(name, getattr(import_module(f"smscli.commands.{module}"), function))
+
+
+def _leaf(name: str, function: Callable[..., int | None]) -> Any:
     app = _typer()
-    run_command = getattr(import_module(f"smscli.commands.{module}"), function)
-    app.command(name, cls=LeafCommand)(with_global_options(run_command))
+    app.command(name, cls=LeafCommand)(with_global_options(function))
     return typer.main.get_command(app)
 
 
@@ -208,16 +172,11 @@ def _factories(places: Mapping[str, tuple[str, str]]) -> dict[str, Callable[[], 
     return {name: partial(_command, name, *place) for name, place in places.items()}
 
 
-def _help_width() -> int:
-    """The terminal's width, 78 at most; typer's own default is never below 50."""
-    return max(min(shutil.get_terminal_size().columns, 80) - 2, 20)
-
-
 def _group(doc: Callable[..., None], commands: Mapping[str, Callable[[], Any]]) -> Any:
     app = _typer(
         cls=CommandGroup,
         invoke_without_command=True,
-        context_settings={"help_option_names": ["-h", "--help"], "terminal_width": _help_width()},
+        context_settings={"help_option_names": ["-h", "--help"], "terminal_width": help_width()},
     )
     app.callback()(with_global_options(doc))
     group: Any = typer.main.get_command(app)
@@ -232,15 +191,31 @@ def command_tree() -> Any:
         "sessions": partial(_group, _sessions, reading),
         "auth": partial(_group, _auth, _factories(_AUTH_COMMANDS)),
     }
-    return _group(_smscli, {**reading, **_factories(_OTHER_COMMANDS), **groups})
+    other: dict[str, Callable[[], Any]] = {
+        **_factories(_OTHER_COMMANDS),
+        "help": partial(_leaf, "help", _help),
+    }
+    return _group(_smscli, {**reading, **other, **groups})
+
+
+def _main(app: AppContext, arguments: Sequence[str]) -> object:
+    return command_tree().main(list(arguments), prog_name="smscli", standalone_mode=False, obj=app)
 
 
 def _usage_error(error: typer.TyperException) -> UsageError:
     """One of typer's usage errors in our wording."""
-    message = error.format_message().strip().rstrip(".")
     context = getattr(error, "ctx", None)
     hint = f"see `{context.command_path} --help`" if context else None
+    if getattr(error, "possibilities", None):
+        # Its own message lists options that are hardly alike.
+        return _unknown_option(error, hint)
+    message = error.format_message().strip().rstrip(".")
     return UsageError(message[:1].lower() + message[1:], hint=hint)
+
+
+def _unknown_option(error: Any, hint: str | None) -> UsageError:
+    similar = similar_names(error.option_name, error.possibilities)
+    return UsageError(f"no such option: {error.option_name}", hint=did_you_mean(similar) if similar else hint)
 
 
 def _translated(error: Exception) -> SmscliError:
@@ -259,7 +234,7 @@ def _translated(error: Exception) -> SmscliError:
 
 def _run(app: AppContext, arguments: Sequence[str]) -> object:
     try:
-        return command_tree().main(list(arguments), prog_name="smscli", standalone_mode=False, obj=app)
+        return _main(app, arguments)
     except SystemExit as error:
         # typer exits by itself only when the reader of its help has closed the pipe.
         raise ReaderGone from error

@@ -4,8 +4,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from smscli.commands import options as opt
 from smscli.commands.notices import no_live_sessions, none_matches, notice_no_match
 from smscli.context import AppContext
@@ -34,15 +32,11 @@ _COLUMN_NAMES = f"{', '.join(COLUMNS)} and userData.KEY"
 
 SortOption = Annotated[
     str | None,
-    typer.Option(
-        "--sort",
-        metavar="KEY",
-        help="Sort by a column, descending with -KEY.",
-    ),
+    opt.output_option("--sort", metavar="KEY", help="Sort by one of the columns, descending with -KEY."),
 ]
 ColumnsOption = Annotated[
     str | None,
-    typer.Option("--columns", metavar="A,B", help=f"Columns to show, comma-separated: {_COLUMN_NAMES}."),
+    opt.output_option("--columns", metavar="A,B", help=f"Columns to show: {_COLUMN_NAMES}."),
 ]
 
 

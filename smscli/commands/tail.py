@@ -30,7 +30,7 @@ def tail(
     push: opt.PushOption = None,
     record: opt.RecordOption = None,
     redact: opt.RedactOption = False,
-    waiting: opt.WaitingOption = None,
+    waiting: opt.TailWaitingOption = None,
     bell: opt.BellOption = False,
     wide: opt.WideOption = False,
     utc: opt.UtcOption = False,

@@ -64,15 +64,15 @@ error: --url: a user name or password in the URL is not allowed
 hint: give the user with --user; smscli auth login asks for the password
 """
 TYPO = """\
-error: no such option: --jsn (Possible options: --json, --jsonl)
-hint: see `smscli list --help`
+error: no such option: --jsn
+hint: did you mean `--json` or `--jsonl`?
 """
 
 
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["lst"], "error: no such command 'lst'. Did you mean 'list'?\nhint: see `smscli --help`\n"),
+        (["lst"], "error: no such command 'lst'\nhint: did you mean `smscli list`?\n"),
         (["list", "--jsn"], TYPO),
         (["show"], "error: missing argument 'ID'\nhint: see `smscli show --help`\n"),
         (
@@ -190,7 +190,9 @@ def test_help_is_no_wider_than_the_terminal(
     for columns in (40, 60, 80, 200):
         monkeypatch.setenv("COLUMNS", str(columns))
         assert run(["list", "--help"]) == 0
-        lines = capfd.readouterr().out.splitlines()
+        page, _, commands = capfd.readouterr().out.partition("\nExamples:\n")
+        assert "  smscli list --activity --sort -waiting\n" in commands
+        lines = page.splitlines()
         assert max(map(len, lines)) <= min(columns, 80)
         assert "A server shows the sessions of the" in " ".join(" ".join(lines).split())
 

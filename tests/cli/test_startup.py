@@ -32,13 +32,13 @@ HELP = {
     "smscli.commands", "smscli.commands.options", "smscli.output", "smscli.output.console",
     "smscli.output.writer", "smscli.settings", "smscli.settings.auth_schemes",
     "smscli.settings.files", "smscli.signals", "smscli.settings.urls",
-    "smscli.output.terminal", "smscli.sanitize",
+    "smscli.output.terminal", "smscli.sanitize", "smscli.commands.help", "smscli.commands.examples",
 }  # fmt: skip
 LIST_HELP = HELP | {
     "smscli.commands.list", "smscli.commands.notices", "smscli.output.formats", "smscli.output.view",
     "smscli.output.columns", "smscli.output.export", "smscli.model", "smscli.records",
 }  # fmt: skip
-LIST_JSON = LIST_HELP | {
+LIST_JSON = LIST_HELP - {"smscli.commands.examples"} | {
     "smscli.gws", "smscli.gws.client", "smscli.gws.deadlines", "smscli.gws.decode", "smscli.gws.http",
     "smscli.gws.http_auth",
     "smscli.gws.network_errors", "smscli.gws.proxy", "smscli.gws.responses", "smscli.gws.tls",

@@ -264,5 +264,6 @@ def test_the_wheel_brings_each_script_where_its_shell_looks() -> None:
         "completions/_smscli": "share/zsh/site-functions/_smscli",
         "completions/smscli.fish": "share/fish/vendor_completions.d/smscli.fish",
         "completions/smscli.ps1": "share/smscli/smscli.ps1",
+        "completions/smscli.1": "share/man/man1/smscli.1",
     }
     assert {f"completions/{path.name}" for path in SCRIPTS.iterdir()} == set(shared)
