@@ -126,7 +126,9 @@ class TerminalFormat(OutputFormat):
     ) -> str:
         from smscli.output.render.tables import session_card
 
-        return session_card(session, summary, self._terminal, zone=self._zone, timeline=timeline())
+        terminal = self._terminal
+        screen = terminal.height if terminal.has_live_line else None
+        return session_card(session, summary, terminal, zone=self._zone, timeline=timeline(), screen=screen)
 
     def profiles(self, profiles: Sequence[Pairs]) -> str:
         from smscli.output.render.tables import profiles_table

@@ -188,6 +188,20 @@ session
        EF0001
   chatType
        Inbound
+session
+0000Na9B26EF0001
+times are UTC
+  state   Chatting
+  customer
+          Mika
+  agents  Robin
+  waiting
+          -
+  last message
+          10:00:00
+          Robin: I
+          am
+  typing  -
 """,
     f"messages {ID}": """\
 ─ Mon 2026-03-02,

@@ -219,6 +219,22 @@ def test_settings_that_cannot_be_found_out_are_an_error_like_any_other(
     assert (outcome.code, error["kind"], error["message"]) == (1, "internal", "internal error: ValueError")
 
 
+def test_a_card_longer_than_the_screen_ends_with_its_beginning(home: dict[str, str]) -> None:
+    environ = {**home, "SMSCLI_DEMO": "1"}
+    beginning = [
+        f"session {LISTED}, times are UTC",
+        "  state         Chatting",
+        "  customer      PersonP",
+        "  agents        Agent1",
+    ]
+    for lines, times in ((24, 2), (60, 1)):
+        with OnTerminal("--user", "sample", "show", LISTED, "--utc", environ=environ, lines=lines) as seen:
+            assert seen.ended() == 0
+            shown = [*seen.scrolled, *seen.screen]
+        starts = [place for place, line in enumerate(shown) if line.startswith("session 0")]
+        assert [shown[one : one + 4] for one in starts] == [beginning] * times
+
+
 def test_json_stays_json_on_a_terminal_of_another_encoding(home: dict[str, str]) -> None:
     with FakeServer(Options(scene="empty")) as server:
         server.store.add_session("S1", customer="Zoë 🙂", agents=())

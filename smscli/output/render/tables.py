@@ -44,13 +44,17 @@ def session_card(
     *,
     zone: tzinfo | None = None,
     timeline: Sequence[str] = (),
+    screen: int | None = None,
 ) -> str:
-    """Everything known of one session; `timeline` are the lines of its picture."""
+    """Everything known of one session; `timeline` are the lines of its picture.
+
+    A card that is longer than the `screen`, in lines, ends with what it began with, which has scrolled away.
+    """
     times = TimeFormatter((session.received, summary.first_message_at, summary.last_message_at), zone)
     people = [_person(one, times, display) for one in summary.participants]
+    facts = _card_heading(session, times, display) + _pairs(_first_facts(session, summary, times), display)
     parts = [
-        _card_heading(session, times, display),
-        _pairs(_first_facts(session, summary, times), display),
+        facts,
         _heading("participants", display),
         _table(_PEOPLE_TITLES, people, display, [1]) if people else "  none\n",
         _heading("activity", display),
@@ -66,7 +70,9 @@ def session_card(
         _heading("session", display),
         _pairs(_card(session, times), display),
     ]
-    return "".join(parts)
+    card = "".join(parts)
+    # The prompt takes a line too.
+    return card if screen is None or card.count("\n") < screen else card + facts
 
 
 def profiles_table(profiles: Sequence[Sequence[str]], display: Display) -> str:
