@@ -166,15 +166,22 @@ class AppContext:
     def connect(self, credential: "Credential | None" = None) -> "GwsClient":
         """A client that signs in with `credential`, else with the one found, which is read again when the
         server asks to sign in again."""
+        self._signing_in = credential
+        first = [credential or self.credential]
+        return self._client(lambda: (first.pop() if first else credential or self.read_credential()).header())
+
+    def connect_anonymously(self) -> "GwsClient":
+        """A client that does not sign in, to find out whether the server answers at all."""
+        return self._client(lambda: "")
+
+    def _client(self, authorization: Callable[[], str]) -> "GwsClient":
         from smscli.gws.client import GwsClient, Server
 
-        self._signing_in, settings = credential, self.settings
+        settings = self.settings
         timeout = settings.timeout if self._time_limit is None else self._time_limit
-        server = Server(self.base_url, timeout, settings.ca_bundle, settings.client_cert)
-        first = [credential or self.credential]
         client = GwsClient(
-            server,
-            lambda: (first.pop() if first else credential or self.read_credential()).header(),
+            Server(self.base_url, timeout, settings.ca_bundle, settings.client_cert),
+            authorization,
             spelling=self.server_info.spelling,
             on_skipped=lambda message, session_id: self.notice("skipped", message, session_id),
             on_spelling=lambda spelling: self.update_server_info(spelling=spelling),

@@ -22,6 +22,7 @@ from smscli.model import Listing, Message, Session
 from smscli.output.formats import output_format
 
 if TYPE_CHECKING:
+    from smscli.gws.client import GwsClient
     from smscli.gws.http import Transport
 
 _FEATURE = "api-multimedia-chat"
@@ -49,13 +50,15 @@ class Finding:
 
     text: str
     hint: str | None = None
-    result: Literal["ok", "warn", "fail"] = "ok"
+    result: Literal["ok", "warn", "fail", "skip"] = "ok"
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One check, run unless a check that it needs has failed. `run` raises SmscliError on failure; `hint` is
-    the next step for an error without one."""
+    """One check, skipped where one that it needs has failed. `run` raises SmscliError on failure.
+
+    `hint` is the next step for an error without one.
+    """
 
     name: str
     needs: tuple[str, ...]
@@ -153,7 +156,7 @@ class Checkup:
 
         place = urlsplit(self._app.base_url)
         try:
-            self._name = self._app.client.me().name
+            self._name = self._client().me().name
         except (Unreachable, LocalError, ConfigError):
             raise
         except SmscliError as error:
@@ -167,6 +170,9 @@ class Checkup:
             "use https:// if the server has it",
             "warn",
         )
+
+    def _client(self) -> "GwsClient":
+        return self._app.connect_anonymously() if "secret" in self._blocked else self._app.client
 
     def sign_in(self) -> Finding:
         if self._refused:
@@ -290,11 +296,16 @@ CHECKS = (
     Check("proxy", ("configuration",), Checkup.proxy, "correct it, or name the server in NO_PROXY"),
     Check(
         "name and TLS",
-        ("configuration", "secret", "proxy"),
+        ("configuration", "proxy"),
         Checkup.connection,
         UNREACHABLE_HINT,
     ),
-    Check("sign-in", ("name and TLS",), Checkup.sign_in, f"is the URL that of the Web Services? else {_ASK}"),
+    Check(
+        "sign-in",
+        ("secret", "name and TLS"),
+        Checkup.sign_in,
+        f"is the URL that of the Web Services? else {_ASK}",
+    ),
     Check("features", ("sign-in",), Checkup.features, _ASK),
     Check("services", ("sign-in",), Checkup.services, _ASK),
     Check("sessions", ("sign-in",), Checkup.sessions, _REPORT),
@@ -309,7 +320,7 @@ def _own_hint(error: SmscliError) -> str | None:
 
 
 def _unchecked(why: str, hint: str | None = None) -> Finding:
-    return Finding(f"not checked: {why}", hint, "warn")
+    return Finding(f"not checked: {why}", hint, "skip")
 
 
 def _unread(text: str) -> Finding:

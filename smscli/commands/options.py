@@ -111,8 +111,8 @@ TranscriptArgument = Annotated[
     str | None,
     typer.Argument(
         metavar="[ID|@FILE|-]",
-        help="Session id, customer's nickname or part of an id; or a recording: @FILE ('@FILE' in PowerShell),"
-        " - for standard input.",
+        help="Session id, nickname or part of an id; or a recording: @FILE ('@FILE' in PowerShell), - for"
+        " standard input.",
     ),
 ]
 RecordedArgument = Annotated[

@@ -47,7 +47,7 @@ class SharedCookies(RequestsCookieJar):
 
 
 class HttpAuth(requests.auth.AuthBase):
-    """Adds the Authorization header to each request, and the CSRF token to each POST.
+    """Adds the Authorization header to each request, unless it is empty, and the CSRF token to each POST.
 
     `csrf` is the token's header and value, None without one.
     """
@@ -88,7 +88,8 @@ class HttpAuth(requests.auth.AuthBase):
                 self.tokens.append(token)
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        request.headers["Authorization"] = self.authorization()
+        if authorization := self.authorization():
+            request.headers["Authorization"] = authorization
         if self.csrf and request.method != "GET":
             name, token = self.csrf
             request.headers[name] = token

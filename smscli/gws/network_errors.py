@@ -15,6 +15,8 @@ from urllib3.exceptions import InvalidHeader
 from smscli.errors import UNREACHABLE_HINT, RequestTimeout, SmscliError, TlsError, Unreachable, WireError
 
 TIMEOUT_HINT = "wait longer: --timeout SECONDS"
+# OpenSSL's reasons when the answer to its greeting is not one of TLS.
+_NOT_TLS = frozenset({"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "UNKNOWN_PROTOCOL", "RECORD_LAYER_FAILURE"})
 
 # The first row that matches any exception of the chain; a reset connection can be the cause of a cut body.
 _ERRORS: tuple[tuple[tuple[type[Exception], ...], type[SmscliError], str, str | None], ...] = (
@@ -28,6 +30,12 @@ _ERRORS: tuple[tuple[tuple[type[Exception], ...], type[SmscliError], str, str | 
     ((ssl.SSLError,), TlsError, "no TLS connection to {host}: {reason}", None),
     ((socket.gaierror, UnicodeError), Unreachable, "the name {host} can't be resolved", UNREACHABLE_HINT),
     ((ConnectionRefusedError,), Unreachable, "{host} refuses the connection", UNREACHABLE_HINT),
+    (
+        (requests.exceptions.ConnectTimeout,),
+        RequestTimeout,
+        "{host} did not answer within {timeout:g} s",
+        f"{UNREACHABLE_HINT}; {TIMEOUT_HINT}",
+    ),
     ((TimeoutError,), RequestTimeout, "{host} did not answer within {timeout:g} s", TIMEOUT_HINT),
     ((ConnectionError,), Unreachable, "{host} closed the connection", None),
     ((http.client.IncompleteRead,), Unreachable, "the response of {host} was cut short", None),
@@ -54,11 +62,26 @@ def network_error(error: Exception, host: str, proxy: str, timeout: float) -> Sm
     is_proxy = any(isinstance(one, requests.exceptions.ProxyError) for one in causes)
     peer = f"the proxy {proxy}" if is_proxy else host
     reason = _reason(causes[-1])
+    if wrong := _wrong_scheme(causes[-1], peer):
+        return wrong
     for kinds, error_class, text, hint in _ERRORS:
         if any(isinstance(one, kinds) for one in causes):
             verify_hint = _VERIFY_HINTS.get(getattr(causes[-1], "verify_code", 0), hint)
             return error_class(text.format(host=peer, timeout=timeout, reason=reason), hint=verify_hint)
     return Unreachable(f"{peer} can't be reached: {reason}")
+
+
+def _wrong_scheme(cause: BaseException, peer: str) -> SmscliError | None:
+    """The error where one side speaks TLS and the other doesn't."""
+    if isinstance(cause, ssl.SSLError) and getattr(cause, "reason", None) in _NOT_TLS:
+        return TlsError(f"{peer} answers without TLS", hint="is it http:// in place of https://?")
+    # A server without TLS may take the greeting for the beginning of a request, and wait for its end.
+    if isinstance(cause, TimeoutError) and "handshake" in str(cause):
+        told = f"{peer} did not answer in TLS in time"
+        return TlsError(told, hint=f"is it http:// in place of https://? else {TIMEOUT_HINT}")
+    if isinstance(cause, http.client.BadStatusLine) and str(cause).startswith("\x15\x03"):
+        return TlsError(f"{peer} answers in TLS", hint="is it https:// in place of http://?")
+    return None
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:

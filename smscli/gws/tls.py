@@ -63,6 +63,9 @@ def _tracked_connections(adapter: ClosableAdapter) -> dict[str, Any]:
     class TlsConnection(HTTPSConnection):
         def _new_conn(self) -> socket.socket:
             adapter.newest_socket = sock = super()._new_conn()
+            if not self._tunnel_host and (limit := sock.gettimeout()):
+                # A server without TLS may wait for the rest of what it takes for a request.
+                sock.settimeout(limit / 2)
             return sock
 
         def connect(self) -> None:

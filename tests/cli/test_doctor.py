@@ -112,17 +112,33 @@ def test_on_a_terminal_a_check_is_a_line_with_its_next_step_below(smscli: Smscli
         "                     hint: name one with --user, or sign in: smscli auth\n"
         "                     login\n"
         "ok    proxy          none, as always on this machine\n"
-        "warn  name and TLS   not checked: secret failed\n"
-        "warn  sign-in        not checked: secret failed\n"
-        "warn  features       not checked: secret failed\n"
-        "warn  services       not checked: secret failed\n"
-        "warn  sessions       not checked: secret failed\n"
-        "warn  messages       not checked: secret failed\n"
-        "warn  push           not checked: secret failed\n",
+        "fail  name and TLS   127.0.0.1:9 refuses the connection\n"
+        "                     hint: is the URL right, and is the server up? some\n"
+        "                     are reached through a VPN only\n"
+        "skip  sign-in        not checked: secret failed\n"
+        "skip  features       not checked: secret failed\n"
+        "skip  services       not checked: secret failed\n"
+        "skip  sessions       not checked: secret failed\n"
+        "skip  messages       not checked: secret failed\n"
+        "skip  push           not checked: secret failed\n",
     )
     assert outcome.err == (
         "error: no user to sign in with\nhint: name one with --user, or sign in: smscli auth login\n"
     )
+
+
+def test_without_a_secret_name_and_tls_are_checked(smscli: Smscli, empty_server: FakeServer) -> None:
+    outcome = smscli("doctor", SMSCLI_URL=empty_server.url)
+    place = empty_server.url.removeprefix("http://")
+    assert outcome.code == 4
+    assert outcome.out.splitlines()[1:6] == [
+        "secret\tfail\tno user to sign in with\tname one with --user, or sign in: smscli auth login",
+        "proxy\tok\tnone, as always on this machine\t",
+        f"name and TLS\tok\t{place} answers, on this machine, without TLS\t",
+        "sign-in\tskip\tnot checked: secret failed\t",
+        "features\tskip\tnot checked: secret failed\t",
+    ]
+    assert list(empty_server.requests) == [("GET", "/api/v2/me", None)]
 
 
 def test_in_a_narrow_window_a_finding_has_lines_of_its_own(smscli: Smscli) -> None:
@@ -136,7 +152,7 @@ def test_in_a_narrow_window_a_finding_has_lines_of_its_own(smscli: Smscli) -> No
         "      login`, or try\n"
         "      `smscli --demo\n"
         "      list`\n"
-        "warn  secret\n"
+        "skip  secret\n"
         "      not checked:\n"
         "      configuration\n"
         "      failed\n"
@@ -148,7 +164,7 @@ def test_results_are_coloured_words(smscli: Smscli) -> None:
     outcome = smscli("doctor", tty=True, color="always", SMSCLI_URL="http://127.0.0.1:9")
     starts = [line.partition("  ")[0] for line in outcome.out.splitlines()]
     assert starts[:2] == ["\x1b[32mok\x1b[0m", "\x1b[1;31mfail\x1b[0m"]
-    assert starts[-1] == "\x1b[33mwarn\x1b[0m"
+    assert starts[-1] == "\x1b[2mskip\x1b[0m"
 
 
 def test_the_demo_is_well(smscli: Smscli) -> None:
@@ -388,7 +404,7 @@ def test_an_empty_list_leaves_the_messages_unchecked(smscli: Smscli, empty_serve
         0,
         {
             "check": "messages",
-            "result": "warn",
+            "result": "skip",
             "finding": "not checked: no live session with messages",
             "hint": "try again when there is one",
         },
@@ -447,7 +463,7 @@ def test_a_fault_of_the_first_answer_fails_one_check_and_stops_the_rest(smscli: 
     assert (outcome.code, failed) == (code_of(kind), [culprit])
     assert said[culprit][2] is not None
     unchecked = {tuple(said[name]) for name in NAMES[NAMES.index(culprit) + 1 :]}
-    assert unchecked == {("warn", f"not checked: {culprit} failed", None)}
+    assert unchecked == {("skip", f"not checked: {culprit} failed", None)}
     assert json.loads(outcome.err)["error"]["message"] == said[culprit][1]
 
 
@@ -483,7 +499,7 @@ def test_a_server_without_sms_is_told_without_sending_back_here(smscli: Smscli) 
         1,
         ["fail", f"nothing like Genesys Web Services answers at {base}", "is the URL right?"],
     )
-    assert said["messages"] == ["warn", "not checked: sessions failed", None]
+    assert said["messages"] == ["skip", "not checked: sessions failed", None]
     assert json.loads(outcome.err)["error"]["hint"] == "is the URL right?"
 
 
@@ -532,7 +548,7 @@ def test_a_proxy_that_is_none_stops_what_would_go_through_it(smscli: Smscli) -> 
     lines = outcome.out.splitlines()
     told = "the proxy that HTTP_PROXY names is not an http:// or https:// address"
     assert (outcome.code, lines[2]) == (1, f"proxy\tfail\t{told}\tcorrect it, or name the server in NO_PROXY")
-    assert lines[3] == "name and TLS\twarn\tnot checked: proxy failed\t"
+    assert lines[3] == "name and TLS\tskip\tnot checked: proxy failed\t"
 
 
 @pytest.fixture

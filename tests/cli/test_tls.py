@@ -6,7 +6,9 @@ import socket
 import ssl
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -100,6 +102,61 @@ def test_each_command_refuses_an_unknown_ca_after_one_connection(
     outcome = smscli(*arguments, **at(front))
     assert (outcome.code, outcome.err) == (3, refused(front, UNKNOWN))
     assert (front.connections, list(server.requests)) == (1, [])
+
+
+@pytest.mark.parametrize("arguments", READS, ids=" ".join)
+def test_a_server_without_tls_is_told_at_once(smscli: Smscli, arguments: list[str]) -> None:
+    # As servers answer that read whole lines only after a glance at the first bytes.
+    with one_answer(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n") as place:
+        outcome = smscli(*arguments, **SIGNED_IN, SMSCLI_URL=f"https://{place}")
+    told = f"error: {place} answers without TLS\nhint: is it http:// in place of https://?\n"
+    assert (outcome.code, outcome.err) == (3, told)
+
+
+def test_a_server_that_waits_for_the_rest_of_the_greeting_is_asked_once(smscli: Smscli) -> None:
+    with one_answer(None) as place:
+        outcome = smscli("list", "--timeout", "0.5", **SIGNED_IN, SMSCLI_URL=f"https://{place}")
+    told = f"error: {place} did not answer in TLS in time\n"
+    hint = "hint: is it http:// in place of https://? else wait longer: --timeout SECONDS\n"
+    assert (outcome.code, outcome.err) == (3, told + hint)
+
+
+def test_a_server_that_expects_tls_is_told(smscli: Smscli) -> None:
+    # The alert `unexpected message` of TLS 1.2.
+    with one_answer(b"\x15\x03\x03\x00\x02\x02\x0a") as place:
+        outcome = smscli("list", **SIGNED_IN, SMSCLI_URL=f"http://{place}")
+    told = f"error: {place} answers in TLS\nhint: is it https:// in place of http://?\n"
+    assert (outcome.code, outcome.err) == (3, told)
+
+
+@contextmanager
+def one_answer(answer: bytes | None) -> Iterator[str]:
+    """A server that sends these bytes to each connection and closes it; with None it waits. A refused command
+    may try more than once only where another answer could follow."""
+
+    def serve() -> None:
+        while True:
+            connection = listener.accept()[0]
+            accepted.append(connection)
+            connection.recv(65536)
+            if answer is not None:
+                connection.sendall(answer)
+                connection.close()
+
+    def until_closed() -> None:
+        with suppress(OSError):
+            serve()
+
+    accepted: list[socket.socket] = []
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=until_closed, daemon=True)
+        thread.start()
+        yield f"127.0.0.1:{listener.getsockname()[1]}"
+        listener.shutdown(socket.SHUT_RDWR)
+    thread.join(10)
+    for connection in accepted:
+        connection.close()
+    assert len(accepted) == 1
 
 
 def test_json_errors_name_host_and_reason(smscli: Smscli, front: TlsFront) -> None:

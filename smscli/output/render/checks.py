@@ -3,7 +3,7 @@
 from smscli.output.render.layout import PLAIN, Display, cells, fold, paint
 from smscli.sanitize import clean
 
-_STYLES = {"ok": "green", "warn": "yellow", "fail": "bold red"}
+_STYLES = {"ok": "green", "warn": "yellow", "fail": "bold red", "skip": "dim"}
 _RESULT_CELLS = max(map(len, _STYLES))
 # Beside a column of names, a finding with less room is hard to read.
 _LEAST_CELLS = 30

@@ -1127,7 +1127,8 @@ def test_a_certificate_of_another_name_is_not_trusted(
 def test_a_server_without_tls_is_reported(connect: Connect) -> None:
     with WireServer(in_turn(EMPTY_LIST)) as server:
         error = failure(connect(server.base_url.replace("http:", "https:")).sessions, TlsError)
-    assert error.message.startswith(f"no TLS connection to localhost:{server.port}: ")
+    assert error.message == f"localhost:{server.port} answers without TLS"
+    assert error.hint == "is it http:// in place of https://?"
 
 
 def wanting_a_client(authority: trustme.CA) -> ssl.SSLContext:
