@@ -31,7 +31,13 @@ def marks(picture: str, tag: str) -> list[ElementTree.Element]:
 @pytest.mark.parametrize("picture", PICTURES, ids=named)
 def test_a_picture_shows_what_its_command_shows(picture: Picture, tmp_path: Path) -> None:
     """Where it does not, and should: `python -m tests.support.pictures` draws it anew."""
-    assert drawn(picture, tmp_path) == (FOLDER / f"{picture.name}.svg").read_text(encoding="utf-8")
+    wanted = (FOLDER / f"{picture.name}.svg").read_text(encoding="utf-8")
+    # A view that counts seconds may be photographed in the next one on a busy machine.
+    for attempt in range(3 if picture.until else 1):
+        found = drawn(picture, tmp_path / str(attempt))
+        if found == wanted:
+            break
+    assert found == wanted
 
 
 def test_the_readme_shows_every_picture_in_words_too() -> None:

@@ -47,20 +47,34 @@ _JOINED = frozenset(["─", *_BLOCKS])
 class Picture:
     """A command line, at how many seconds of the demo it is run, and what its terminal is like.
 
-    `until` is what the last line says of a command that does not end by itself.
+    `until` is what is to be seen of a command that does not end by itself.
     """
 
     name: str
     arguments: str
     moment: float
-    until: str = ""
+    until: tuple[str, ...] = ()
     columns: int = 84
     lines: int = 60
 
 
 PICTURES = (
-    Picture("tail", "tail 0000Na9C00I9GKGE", 94, "Noor is typing: works!! th"),
+    Picture("tail", "tail 0000Na9C00I9GKGE", 94, ("Noor is typing: works!! th",)),
     Picture("list", "list", 16),
+    Picture(
+        "watch",
+        "list --watch --waiting 2m",
+        0,
+        (
+            "● live",
+            "Toni has been",
+            "Ines: it's off",
+            "Mika: tomorrow",
+            "Sasha: [agents",
+            "no agent      20 s",
+        ),
+        lines=18,
+    ),
     Picture("show", "show 0000Na9C00I9GKGE", 58),
 )
 
@@ -130,9 +144,9 @@ def drawn(picture: Picture, home: Path) -> str:
             "SMSCLI_PASSWORD": "demo",
         }
         with _Photographed(picture, environ) as seen:
-            if picture.until:
-                seen.until(picture.until)
-            else:
+            for text in picture.until:
+                seen.until(text)
+            if not picture.until:
                 assert seen.ended() == 0
             return svg(f"smscli {picture.arguments}", seen.rows())
 
