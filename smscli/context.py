@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from smscli.demo.server import DemoServer
     from smscli.gws.client import GwsClient
     from smscli.model import Reads, Wake
+    from smscli.recordings.reads import RecordedReads
     from smscli.settings.credentials import Credential, Keyring
     from smscli.settings.server_cache import ServerCache, ServerInfo
 
@@ -32,7 +33,7 @@ class AppContext:
         self.json_stderr = json_stderr
         self.clock: Callable[[], float] = time.monotonic
         self.options = CliOptions()
-        self.recorded_until: datetime | None = None
+        self._recordings: list[str] = []
         self._time_limit: float | None = None
         self._new_profile_allowed = False
         self._is_warned = False
@@ -103,6 +104,12 @@ class AppContext:
     @property
     def host(self) -> str:
         return urlsplit(self.base_url).hostname or ""
+
+    @property
+    def server_name(self) -> str:
+        """Host and port, which name the server in records."""
+        parts = urlsplit(self.base_url)
+        return f"{parts.hostname}:{parts.port or (443 if parts.scheme == 'https' else 80)}"
 
     @cached_property
     def keyring(self) -> "Keyring":
@@ -210,21 +217,45 @@ class AppContext:
         self.on_close(push.close)
         push.start()
 
+    def read_recordings(self, files: list[str]) -> None:
+        """Read from these recordings (`-` is standard input) in place of the server."""
+        self._recordings = files
+
+    @cached_property
+    def recorded(self) -> "RecordedReads | None":
+        """The recordings that are read in place of the server, if any."""
+        if not self._recordings:
+            return None
+        from smscli.recordings.reads import RecordedReads
+
+        return RecordedReads(self._recordings, lambda message: self.notice("lost", message))
+
+    @property
+    def source(self) -> "Reads":
+        """Where sessions and messages are read from."""
+        return self.recorded or self.client
+
+    @property
+    def whose(self) -> str:
+        """Whose sessions these are, as `of USER at HOST` or `in FILE`."""
+        return f"in {self.recorded.name}" if self.recorded else f"of {self.user} at {self.host}"
+
     @property
     def server_time(self) -> datetime | None:
-        """The server's clock at its last answer; None without an answer that told it."""
+        """The server's clock at its last answer, of a recording its newest time; None if it isn't known."""
+        if self.recorded:
+            return self.recorded.now
         client: GwsClient | None = self.__dict__.get("client")
         return client.now if client else None
 
     @property
     def now(self) -> datetime:
-        """The time that relative times count from: of a recording its newest time, else the server's clock,
-        else our own."""
-        return self.recorded_until or self.server_time or datetime.now(UTC)
+        """The time that relative times count from: the server's or the recording's, else our own."""
+        return self.server_time or datetime.now(UTC)
 
     def reads(self, redact: bool) -> "Reads":
-        """The client's reads, masked with `redact`."""
-        return masked(self.client, redact)
+        """The reads of the server or the recordings, masked with `redact`."""
+        return masked(self.source, redact)
 
     def say(self, text: str) -> None:
         """Print one line on stderr; control characters in it are made visible."""

@@ -104,7 +104,8 @@ class Participant:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """One SMS session. Everything but the id may be missing (SMSComplete sends three fields)."""
+    """One SMS session. Everything but the id may be missing (SMSComplete sends three fields). `gone`: it has
+    ended, though its last state, in a recording, is not one of the ended ones."""
 
     id: str
     state: str | None = None
@@ -115,11 +116,12 @@ class Session:
     received: datetime | None = None
     comment: str | None = None
     sent: Json = field(default_factory=lambda: _NOTHING, compare=False, repr=False)
+    gone: bool = False
 
     @property
     def ended(self) -> bool:
-        """Whether its state is one of the ended states."""
-        return self.state in ENDED_STATES
+        """Whether it has ended: its state is one of the ended states, or it is gone."""
+        return self.gone or self.state in ENDED_STATES
 
     def nicknames(self, role: Role) -> list[str]:
         """The nicknames of its participants of one role, in the server's order."""

@@ -58,8 +58,7 @@ def read_sessions(
     The activity is None for one that can't be read, which is reported; one that has ended meanwhile is left
     out.
     """
-    reads = _read_all(app, [one.session for one in sessions])
-    app.client.report()
+    reads = (_read_recorded if app.recorded else _read_all)(app, [one.session for one in sessions])
     listed, failure, now = [], None, app.server_time
     for one in sessions:
         _, reader, error = reads[one.session.id]
@@ -86,6 +85,19 @@ def _read_all(app: AppContext, sessions: Sequence[Session]) -> dict[str, _Sessio
         one = _next(app, done, f"{len(found)} of {len(sessions)} sessions read")
         found[one.session_id] = one
     app.terminal.progress(None)
+    app.client.report()
+    return found
+
+
+def _read_recorded(app: AppContext, sessions: Sequence[Session]) -> dict[str, _SessionRead]:
+    """The same of recordings, one after the other."""
+    found = {}
+    for session in sessions:
+        reader = SessionReader(session)
+        for page in app.source.messages(session.id, on_wait=app.terminal.check):
+            for message in page.messages:
+                reader.add(message)
+        found[session.id] = _SessionRead(session.id, reader)
     return found
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from smscli.commands import options as opt
 from smscli.commands.notices import no_live_sessions, none_matches, notice_no_match
+from smscli.commands.sources import open_sources
 from smscli.context import AppContext
 from smscli.errors import UsageError
 from smscli.model import Listing, Session
@@ -85,6 +86,8 @@ def _waits(listed: ListedSession) -> float:
 
 def list_(
     app: AppContext,
+    recordings: opt.RecordingsArgument = None,
+    source: opt.SourceOption = None,
     json: opt.JsonOption = False,
     jsonl: opt.JsonlOption = False,
     state: opt.StateOption = None,
@@ -102,14 +105,23 @@ def list_(
 ) -> int:
     """List the live sessions and their participants.
 
-    A server shows the sessions of the signed-in user only. --activity reads their messages too: who waits,
-    who is typing, the last message. With --watch the list stays on the screen.
+    A server shows the sessions of the signed-in user only; a recording has ended sessions too, with their
+    last state. --activity reads their messages too: who waits, who is typing, the last message. With --watch
+    the list stays on the screen.
     """
     zone = opt.zone_option(utc, tz)
     form = output_format(app.terminal, json=json, jsonl=jsonl, zone=zone)
     query = _query(state or (), customer, sort, columns, waiting, live=watch)
     seconds, pushed = opt.interval_seconds(interval), opt.uses_push(push)
+    if names := open_sources(app, recordings, source):
+        raise UsageError(
+            f"list takes no session, but {names[0]!r} was given", hint="see `smscli show --help`"
+        )
     if watch:
+        if app.recorded:
+            raise UsageError(
+                "--watch goes with the server only", hint="`smscli tail @FILE` follows a recording"
+            )
         if json or jsonl:
             raise UsageError("--watch goes with neither --json nor --jsonl")
         from smscli.commands.watch import WatchOptions, watch_list
@@ -120,7 +132,7 @@ def list_(
     _need_watch({"--interval": interval, "--push": push})
     if activity:
         query = query.with_activity()
-    listing = app.client.sessions()
+    listing = app.source.sessions()
     selected = [ListedSession(one) for one in query.select(listing.sessions)]
     failure = None
     if query.needs_activity:
@@ -131,7 +143,7 @@ def list_(
     if redact:
         # After filtering and sorting: masked values are all alike.
         sessions = tuple(map(_masked, sessions))
-    caption = f"SMS sessions of {app.user} at {app.host}"
+    caption = f"SMS sessions {app.whose}"
     app.terminal.write(form.sessions(SessionTable(sessions, query.columns, caption, query.needs_activity)))
     notice_no_match(app, query.notices(listing.sessions), redact=redact)
     _notice_empty(app, listing, len(sessions))
@@ -191,6 +203,7 @@ def _notice_empty(app: AppContext, listing: Listing, shown: int) -> None:
     if not listing.sessions:
         app.notice("whose", no_live_sessions(app))
     elif not shown:
-        app.notice("no-match", none_matches(len(listing.sessions)))
+        kind = "recorded" if app.recorded else "live"
+        app.notice("no-match", none_matches(len(listing.sessions), kind))
     if listing.uris_only:
         app.notice("whose", "the server sent addresses in place of sessions: of those only the ids are known")

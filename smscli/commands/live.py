@@ -65,6 +65,35 @@ def events(
         yield event
 
 
+def recorded_events(
+    app: AppContext, ids: Sequence[str] | None, *, redact: bool, refresh: Callable[[], None]
+) -> Iterator[Event]:
+    """Follow the sessions of recordings, as `events` those of the server."""
+    from smscli.recordings.following import RecordedFeed
+
+    def wait(seconds: float) -> None:
+        time.sleep(seconds)
+        app.terminal.check()
+        refresh()
+
+    assert app.recorded
+    for event in RecordedFeed(app.recorded, wait).events(ids):
+        yield _masked(event) if redact else event
+
+
+def _masked(event: Event) -> Event:
+    from smscli.transcript.redact import mask_listing, mask_page, mask_session
+
+    match event:
+        case NewMessages(_, messages):
+            return event._replace(messages=mask_page(Page(messages)).messages)
+        case ListRead(listing):
+            return ListRead(mask_listing(listing))
+        case SessionStarted(session):
+            return event._replace(session=mask_session(session))
+    return event
+
+
 class FollowReads:
     """The requests of a feed, sent side by side on a pool of connections.
 

@@ -1,23 +1,22 @@
 """`smscli messages`: the messages of one session or of a recording."""
 
-import os
-import sys
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import tzinfo
+from datetime import UTC, datetime, tzinfo
 from functools import cached_property
 from itertools import chain, groupby
 from operator import attrgetter
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
 from smscli.commands import options as opt
-from smscli.commands.naming import with_session_id
+from smscli.commands.naming import candidates, with_session_id
 from smscli.commands.notices import notice_unmatched
+from smscli.commands.sources import open_sources
 from smscli.commands.writers import SessionLog
 from smscli.context import AppContext
-from smscli.errors import LocalError, SmscliError, UsageError
+from smscli.errors import SmscliError, UsageError
 from smscli.model import Message, Page
 from smscli.output.formats import RecordWriter, output_format
 from smscli.output.terminal import Terminal
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
     from smscli.commands.html_writer import HtmlWriter
 
 _SESSION = attrgetter("session_id")
-_PAGE = 500
 _MASKED = "long numbers, e-mail addresses and user data"
 # Shorter reads need no progress.
 _PROGRESS_AFTER_SECONDS = 1.0
@@ -36,9 +34,8 @@ _PROGRESS_AFTER_SECONDS = 1.0
 
 def messages(
     app: AppContext,
-    session_id: opt.TranscriptArgument = None,
-    recorded_id: opt.RecordedArgument = None,
-    from_file: opt.FromFileOption = None,
+    session: opt.SessionArgument = None,
+    source: opt.SourceOption = None,
     json: opt.JsonOption = False,
     jsonl: opt.JsonlOption = False,
     last: opt.LastOption = None,
@@ -57,8 +54,8 @@ def messages(
 ) -> None:
     """Read the messages of one session.
 
-    The whole transcript, with drafts that were never sent. A recording, as `tail --record` writes it, is read
-    in place of the server: @FILE, or --from-file FILE with the ID of one of its sessions.
+    The whole transcript, with drafts that were never sent. Of recordings, as `tail --record` writes them, all
+    sessions are shown where none is named.
     """
     zone = opt.zone_option(utc, tz)
     form = output_format(app.terminal, json=json, jsonl=jsonl, zone=zone)
@@ -68,7 +65,8 @@ def messages(
     if customer_view and mode != "hide":
         raise UsageError(f"--customer-view shows no typing, so it excludes --typing {mode}")
     query = opt.parse_entry_query(app, filters, zone, since=since, until=until)
-    source = _source(app, (session_id, recorded_id), from_file, last, start_index, count)
+    names = open_sources(app, session, source)
+    read = _source(app, names, last, start_index, count)
     page_file = app.file(html) if html is not None else None
     reader = TranscriptReader(
         app, mode, query, opt.last_entries(last), redact=redact, customer_view=customer_view
@@ -78,32 +76,33 @@ def messages(
 
         check_new_file(page_file)
     try:
-        source, pages = source.open(app, query, redact=redact)
+        if read.session_id is None and (page_file is not None or customer_view):
+            read = read.chosen(app, redact=redact, customer_view=customer_view)
+        read, pages = read.open(app, query, redact=redact)
     except SmscliError:
         if page_file is None:
             # JSON is a whole document after an error too.
             form.entries(mode).close()
         raise
     with (
-        source.page_writer(app, page_file, zone, redact=redact, customer_view=customer_view)
+        read.page_writer(app, page_file, zone, redact=redact, customer_view=customer_view)
         if page_file is not None
-        else form.entries(mode, EntryView(source.is_many, once_needed=True, wide=wide))
+        else form.entries(mode, EntryView(read.is_many, once_needed=True, wide=wide))
     ) as writer:
-        reader.write(pages, writer, is_window=source.is_window)
+        reader.write(pages, writer, is_window=read.is_window)
     if reader.found_any and not reader.found_public:
         app.notice("no-match", "the customer was sent none of the messages")
     elif reader.found_any:
         notice_unmatched(app, reader.tally, redact=redact)
     else:
-        source.notice_empty(app)
+        read.notice_empty(app)
 
 
 @dataclass(frozen=True, slots=True)
 class MessageSource:
-    """Where messages are read from: a session's log, a window of it, or a recording."""
+    """Which messages are read: a session's log, a window of it, or with no session all of a recording."""
 
     session_id: str | None
-    recording: str | None
     start: int | None
     count: int | None
 
@@ -114,7 +113,7 @@ class MessageSource:
     @property
     def is_many(self) -> bool:
         """Whether it may hold several sessions."""
-        return self.recording is not None and self.session_id is None
+        return self.session_id is None
 
     def page_writer(
         self, app: AppContext, path: str, zone: tzinfo | None, *, redact: bool, customer_view: bool
@@ -123,8 +122,8 @@ class MessageSource:
         from smscli.commands.html_writer import HtmlWriter
 
         session = None
-        if self.recording is None and not customer_view:
-            session = app.reads(redact).sessions().find(self.session_id or "")
+        if self.session_id is not None and not customer_view:
+            session = app.reads(redact).sessions().find(self.session_id)
         # A file's name and folder may name people, and a page goes into tickets.
         title = f"SMS session {self.session_id}" if self.session_id else "SMS sessions of a recording"
         masked = "long numbers and e-mail addresses" if customer_view else _MASKED
@@ -133,85 +132,57 @@ class MessageSource:
             app, path, title, session, facts, zone, many=self.is_many, timeline=not customer_view
         )
 
+    def chosen(self, app: AppContext, *, redact: bool, customer_view: bool) -> "MessageSource":
+        """The only session of a recording, for what is about one session.
+
+        UsageError for a page that goes to a customer and would show several.
+        """
+        sessions = app.source.sessions().sessions
+        if len(sessions) == 1:
+            return replace(self, session_id=sessions[0].id)
+        if customer_view and sessions:
+            raise UsageError(
+                "--customer-view takes one session",
+                hint=f"name one of {candidates(sessions, redact=redact)}",
+            )
+        return self
+
     def open(
         self, app: AppContext, query: EntryQuery, *, redact: bool
     ) -> "tuple[MessageSource, Iterable[Page]]":
         """The source with the id of the session that was named, and its messages."""
-        if self.recording is not None:
-            return self, _recorded(app, self.recording, self.session_id, read_ahead=query.is_relative)
+        if app.recorded and self.session_id is None:
+            return self, app.recorded.log(streamed=not query.is_relative)
         return with_session_id(app, self.session_id or "", lambda one: self._read(app, one), redact=redact)
 
     def _read(self, app: AppContext, session_id: str) -> "tuple[MessageSource, Iterable[Page]]":
         source = replace(self, session_id=session_id)
         if self.is_window:
-            return source, [app.client.window(session_id, self.start, self.count)]
-        pages = app.client.messages(session_id, on_wait=app.terminal.check)
-        # Before anything is written: the server may know no such session.
+            return source, [app.source.window(session_id, self.start, self.count)]
+        pages = app.source.messages(session_id, on_wait=app.terminal.check)
+        # Before anything is written: there may be no such session.
         return source, chain([next(pages)], pages)
 
     def notice_empty(self, app: AppContext) -> None:
         """Say that there are no messages at all."""
-        if self.recording is not None:
+        if self.session_id is None:
             app.notice("whose", "no messages in the recording")
         elif not self.is_window:
             app.notice("whose", f"no messages yet in session {self.session_id}", self.session_id)
 
 
 def _source(
-    app: AppContext,
-    arguments: tuple[str | None, str | None],
-    from_file: str | None,
-    last: str | None,
-    start: int | None,
-    count: int | None,
+    app: AppContext, names: Sequence[str], last: str | None, start: int | None, count: int | None
 ) -> MessageSource:
-    first, second = arguments
-    recording = opt.recording_named(first, from_file)
-    recording = app.file(recording) if recording is not None else None
-    if recording is None and first is None:
+    if not names and not app.recorded:
         raise UsageError("messages takes a session's id, or a recording", hint="`smscli list` shows the ids")
-    is_argument = recording is not None and from_file is None
-    if second is not None and not is_argument:
-        raise UsageError(f"messages takes one session's id, not {second!r} too")
-    source = MessageSource(second if is_argument else first, recording, start, count)
-    if source.is_window and (last is not None or recording is not None):
+    if len(names) > 1:
+        raise UsageError(f"messages takes one session, not {names[1]!r} too")
+    source = MessageSource(names[0] if names else None, start, count)
+    if source.is_window and (last is not None or app.recorded):
         raise UsageError("--start-index and --count go with neither --last nor a recording")
     opt.check_window(start, count)
     return source
-
-
-def _recorded(app: AppContext, source: str, session_id: str | None, *, read_ahead: bool) -> Iterator[Page]:
-    """A recording as pages; standard input is shown as it arrives, unless times are relative to its end.
-
-    `read_ahead`: `app.now` is to be the newest time of the recording.
-    """
-    from smscli.recordings.reading import buffered, newest_time, read_messages
-
-    stdin: BinaryIO | None = sys.stdin.buffer if sys.stdin is not None else None
-    size = 1 if source == "-" else _PAGE
-    if read_ahead:
-        if not os.path.isfile(source):
-            source, stdin = "-", buffered(source, stdin)
-        app.recorded_until = newest_time(source, stdin)
-        if stdin and source == "-":
-            stdin.seek(0)
-    found = read_messages(source, session_id, stdin=stdin, notice=lambda line: app.notice("lost", line))
-    yield from _pages(found, size)
-
-
-def _pages(found: Iterable[Message], size: int) -> Iterator[Page]:
-    """Messages as pages; those before an unreadable line are kept."""
-    page: list[Message] = []
-    try:
-        for message in found:
-            page.append(message)
-            if len(page) == size:
-                yield Page(tuple(page))
-                page.clear()
-    except LocalError:
-        yield Page(tuple(page))
-        raise
-    yield Page(tuple(page))
 
 
 class TranscriptReader:
@@ -242,8 +213,9 @@ class TranscriptReader:
 
     @cached_property
     def _filter(self) -> EntryFilter:
-        # Resolved with the first page, which tells the server's time.
-        return self._query.resolve(self._app.now)
+        # With the first page, which tells the server's time; of a recording that takes a read of all.
+        query = self._query
+        return query.resolve(self._app.now if query.is_relative else datetime.now(UTC))
 
     def _new_log(self) -> SessionLog:
         return SessionLog(self._typing, self._filter, self.tally, redact=self._redact)
@@ -262,7 +234,7 @@ class TranscriptReader:
             writer.flush()
             self._progress.add(len(page.messages))
         for log in self._logs.values():
-            add(log.cut() if is_window else log.at_end(self._app.server_time))
+            add(log.cut() if is_window else log.at_end(None if self._app.recorded else self._app.server_time))
         self._progress.end()
         writer.write(self._last.release())
 

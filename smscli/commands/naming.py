@@ -30,12 +30,25 @@ def find_session(app: AppContext, listing: Listing, name: str, *, redact: bool) 
     return session
 
 
+def only_session(app: AppContext, listing: Listing, names: Sequence[str], *, redact: bool) -> Session:
+    """The session that is named, else the only one that there is. NotFound."""
+    if names:
+        return find_session(app, listing, names[0], redact=redact)
+    if len(listing.sessions) == 1:
+        return listing.sessions[0]
+    has = counted(len(listing.sessions), "session")
+    raise NotFound(
+        f"there {'is no session' if not listing.sessions else f'are {has}'} {app.whose}",
+        hint=f"name one of {candidates(listing.sessions, redact=redact)}" if listing.sessions else None,
+    )
+
+
 def session_ids(app: AppContext, names: Sequence[str], *, redact: bool, by_list: bool = False) -> list[str]:
     """The ids that `names` stand for: what looks like an id itself, anything else by the list; with `by_list`
     all of them."""
     if not by_list and all(map(_ID.fullmatch, names)):
         return [*names]
-    listing = app.client.sessions()
+    listing = app.source.sessions()
     return [
         name if not by_list and _ID.fullmatch(name) else find_session(app, listing, name, redact=redact).id
         for name in names
@@ -54,7 +67,7 @@ def with_session_id(app: AppContext, name: str, read: Callable[[str], _Result], 
     except (NotFound, ServerError) as error:
         if tried != name or not (isinstance(error, NotFound) or is_invalid_parameter(error)):
             raise
-        listing = app.client.sessions()
+        listing = app.source.sessions()
         found = listing.named(name)
         if not found or found[0].id == name:
             raise
@@ -65,11 +78,25 @@ def _not_found(
     app: AppContext, listing: Listing, name: str, found: tuple[Session, ...], *, redact: bool
 ) -> NotFound:
     if not found:
-        hint = f"`smscli list` shows the live sessions of {app.user}"
+        hint = _contents(app, listing, redact=redact)
         return NotFound(f"no such session: {name}", hint=did_you_mean(listing.similar_id(name), hint))
-    named = [f"{one.id}{_customers(one, redact)}" for one in found[:_MOST_CANDIDATES]]
-    more = [f"and {len(found) - _MOST_CANDIDATES} more"] if len(found) > _MOST_CANDIDATES else []
-    return NotFound(f"{name} fits {counted(len(found), 'session')}", hint=", ".join([*named, *more]))
+    return NotFound(f"{name} fits {counted(len(found), 'session')}", hint=candidates(found, redact=redact))
+
+
+def _contents(app: AppContext, listing: Listing, *, redact: bool) -> str:
+    """Where to look for the sessions that there are."""
+    if not app.recorded:
+        return f"`smscli list` shows the live sessions of {app.user}"
+    if not listing.sessions:
+        return "it contains no session"
+    return f"it contains {candidates(listing.sessions, redact=redact)}"
+
+
+def candidates(sessions: Sequence[Session], *, redact: bool) -> str:
+    """The first few sessions, with their customers."""
+    named = [f"{one.id}{_customers(one, redact)}" for one in sessions[:_MOST_CANDIDATES]]
+    more = [f"and {len(sessions) - _MOST_CANDIDATES} more"] if len(sessions) > _MOST_CANDIDATES else []
+    return ", ".join([*named, *more])
 
 
 def _customers(session: Session, redact: bool) -> str:

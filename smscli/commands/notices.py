@@ -10,12 +10,14 @@ if TYPE_CHECKING:
 
 
 def no_live_sessions(app: AppContext) -> str:
+    if app.recorded:
+        return f"no SMS sessions {app.whose}"
     return f"no live SMS sessions for {app.user} at {app.host}; the server shows a user's own sessions only"
 
 
-def none_matches(sessions: int) -> str:
-    """There are live sessions, but the filters let none through."""
-    return f"none of the {sessions} live SMS sessions matches the filters"
+def none_matches(sessions: int, kind: str = "live") -> str:
+    """There are sessions, but the filters let none through."""
+    return f"none of the {sessions} {kind} SMS sessions matches the filters"
 
 
 def notice_unmatched(app: AppContext, tally: "FilterTally", *, redact: bool) -> None:

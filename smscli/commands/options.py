@@ -104,24 +104,23 @@ DebugOption = Annotated[
     _global_option("--debug", help="Print a line per request on stderr, without secrets [SMSCLI_DEBUG=1]."),
 ]
 
-IdArgument = Annotated[
-    str, typer.Argument(metavar="ID", help="Session id, customer's nickname, or beginning or end of an id.")
+_SOURCES = "recordings: @FILE ('@FILE' in PowerShell), - for standard input"
+RecordingsArgument = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[@FILE|-]...", help=f"In place of the server, {_SOURCES}."),
 ]
-TranscriptArgument = Annotated[
-    str | None,
+SessionArgument = Annotated[
+    list[str] | None,
     typer.Argument(
-        metavar="[ID|@FILE|-]",
-        help="Session id, nickname or part of an id; or a recording: @FILE ('@FILE' in PowerShell), - for"
-        " standard input.",
+        metavar="[@FILE|-]... [ID]",
+        help=f"Session id, customer's nickname, or beginning or end of an id; in front of it {_SOURCES}.",
     ),
-]
-RecordedArgument = Annotated[
-    str | None, typer.Argument(metavar="[ID]", help="With a recording: only the session with this id.")
 ]
 IdsArgument = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="[ID]...", help="Session ids, customers' nicknames, or beginnings or ends of ids."
+        metavar="[@FILE]... [ID]...",
+        help="Session ids, nicknames, beginnings or ends of ids; @FILE is a recording that grows.",
     ),
 ]
 JsonOption = Annotated[bool, output_option("--json", help="Print one JSON document.")]
@@ -138,9 +137,13 @@ IntervalOption = Annotated[
         help=f"Polling interval of active sessions, in seconds (default: {DEFAULT_INTERVAL:g}).",
     ),
 ]
-FromFileOption = Annotated[
-    str | None,
-    filter_option("--from-file", metavar="FILE", help="Read a recording instead of the server."),
+SourceOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--source",
+        metavar="SOURCE",
+        help="Read a recording instead of the server, as @FILE; * and ? are expanded; repeatable.",
+    ),
 ]
 RecordOption = Annotated[
     str | None,
@@ -374,13 +377,6 @@ def check_window(start: int | None, count: int | None) -> None:
         raise UsageError(f"--start-index takes a number from 0 to {_MAX_INDEX}, not {start}")
     if count is not None and not 1 <= count <= _MAX_INDEX:
         raise UsageError(f"--count takes a number from 1 to {_MAX_INDEX}, not {count}")
-
-
-def recording_named(argument: str | None, from_file: str | None) -> str | None:
-    """The recording to read, if any: `--from-file FILE`, else `@FILE` or `-` in place of an id."""
-    if from_file is not None or argument is None:
-        return from_file
-    return argument[1:] if argument.startswith("@") else "-" if argument == "-" else None
 
 
 def record_file(value: str | None) -> str | None:

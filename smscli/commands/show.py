@@ -1,19 +1,22 @@
 """`smscli show`: one session, its participants and its activity."""
 
+from smscli.commands import options as opt
 from smscli.commands.activity import SessionReader
-from smscli.commands.naming import find_session
-from smscli.commands.options import IdArgument, JsonOption, RedactOption, TzOption, UtcOption, zone_option
+from smscli.commands.naming import only_session
+from smscli.commands.sources import open_sources
 from smscli.context import AppContext
+from smscli.errors import UsageError
 from smscli.output.formats import output_format
 
 
 def show(
     app: AppContext,
-    session_id: IdArgument,
-    json: JsonOption = False,
-    redact: RedactOption = False,
-    utc: UtcOption = False,
-    tz: TzOption = None,
+    session: opt.SessionArgument = None,
+    source: opt.SourceOption = None,
+    json: opt.JsonOption = False,
+    redact: opt.RedactOption = False,
+    utc: opt.UtcOption = False,
+    tz: opt.TzOption = None,
 ) -> None:
     """Show one session: participants, user data, activity.
 
@@ -21,23 +24,28 @@ def show(
     """
     from smscli.output.render.timeline import Timeline
 
-    zone = zone_option(utc, tz)
+    zone = opt.zone_option(utc, tz)
+    names = open_sources(app, session, source)
+    if len(names) > 1:
+        raise UsageError(f"show takes one session, not {names[1]!r} too")
+    if not names and not app.recorded:
+        raise UsageError("show takes a session", hint="`smscli list` shows the ids")
     form = output_format(app.terminal, json=json, zone=zone)
     reads = app.reads(redact)
-    session = find_session(app, app.client.sessions(), session_id, redact=redact)
+    shown = only_session(app, app.source.sessions(), names, redact=redact)
     if redact:
         from smscli.transcript.redact import mask_session
 
-        session = mask_session(session)
-    reader, timeline = SessionReader(session), Timeline(session)
-    for page in reads.messages(session.id):
+        shown = mask_session(shown)
+    reader, timeline = SessionReader(shown), Timeline(shown)
+    for page in reads.messages(shown.id):
         for message in page.messages:
             timeline.judge(message)
             for entry in reader.add(message):
                 timeline.add(entry)
     now = app.server_time
     summary = reader.summary(now)
-    end = None if session.ended else now
+    end = None if shown.ended else now
     app.terminal.write(
-        form.session(session, summary, lambda: timeline.picture(app.terminal, zone=zone, now=end))
+        form.session(shown, summary, lambda: timeline.picture(app.terminal, zone=zone, now=end))
     )

@@ -2,24 +2,32 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from smscli.commands import options as opt
-from smscli.commands.live import events, waiting_limit
+from smscli.commands.live import events, recorded_events, waiting_limit
 from smscli.commands.naming import session_ids
+from smscli.commands.sources import open_sources
 from smscli.commands.tail_view import TailOptions, TailView
 from smscli.context import AppContext
 from smscli.errors import NotFound, UsageError
-from smscli.follow.cursor import Cursor
-from smscli.model import Event, Idle, NewMessages
+from smscli.follow.cursor import Cursor, Position
+from smscli.model import Message
 from smscli.output.formats import OutputFormat, output_format
 from smscli.output.view import EntryView
+from smscli.records import message_key
+
+if TYPE_CHECKING:
+    from smscli.recordings.format import PositionRecord
+    from smscli.recordings.recorder import Recorder
 
 _DEFAULT_LAST = "10"
 
 
 def tail(
     app: AppContext,
-    ids: opt.IdsArgument = None,
+    sessions: opt.IdsArgument = None,
+    source: opt.SourceOption = None,
     every: opt.AllOption = False,
     json: opt.TailJsonOption = False,
     last: opt.TailLastOption = None,
@@ -38,9 +46,11 @@ def tail(
 ) -> None:
     """Follow sessions live, message by message.
 
-    Starts with the last entries. Ends when every named session has ended; with --all it runs until Ctrl-C.
+    Starts with the last entries. Ends when every named session has ended; with --all it runs until Ctrl-C. A
+    recording that another `tail` writes is followed as it grows, without the server.
     """
-    _check_targets(ids, every)
+    ids = open_sources(app, sessions, source, stdin=False)
+    _check_targets(app, ids, every)
     zone, pushed = opt.zone_option(utc, tz), opt.uses_push(push)
     form = output_format(app.terminal, jsonl=json, zone=zone)
     view = TailOptions(
@@ -54,7 +64,9 @@ def tail(
         zone,
     )
     seconds, file = opt.interval_seconds(interval), opt.record_file(record)
-    recorder = Recorder(app, app.file(file), redact) if file is not None else None
+    if file is not None and app.recorded:
+        raise UsageError("--record goes with the server only, not with a recording")
+    recorder = _recorder(app, app.file(file), redact) if file is not None else None
     following = Following(form, view, seconds, pushed, recorder, wide)
     app.terminal.handle_ctrl_z()
     if not ids:
@@ -91,43 +103,64 @@ class Following:
         writer = self.form.entries(view.typing, EntryView(many, wide=self.wide))
         screen = TailView(app, writer, view)
         recorder = self.recorder
-        following = events(
-            app,
-            ids,
-            redact=view.redact,
-            interval=self.interval,
-            pushed=self.pushed,
-            refresh=screen.refresh,
-            resume=recorder.cursors if recorder else None,
-        )
+        if app.recorded:
+            following = recorded_events(app, ids, redact=view.redact, refresh=screen.refresh)
+        else:
+            following = events(
+                app,
+                ids,
+                redact=view.redact,
+                interval=self.interval,
+                pushed=self.pushed,
+                refresh=screen.refresh,
+                resume=_cursors(recorder) if recorder else None,
+            )
         for event in following:
             if recorder:
-                recorder.record(event)
+                recorder.on_event(event)
             screen.on_event(event)
         screen.finish()
 
 
-def _check_targets(ids: Sequence[str] | None, every: bool) -> None:
-    """Refuse neither ids nor `--all`, and both. UsageError."""
-    if bool(ids) == every:
+def _check_targets(app: AppContext, ids: Sequence[str], every: bool) -> None:
+    """Refuse neither ids nor `--all`, and both; of recordings all sessions are followed. UsageError."""
+    if bool(ids) == every and (ids or not app.recorded):
         wrong = "tail takes ids or --all, not both" if ids else "tail takes the ids of sessions, or --all"
         raise UsageError(wrong, hint="`smscli list` shows the ids")
 
 
-class Recorder:
-    """Records every message before it is shown; `cursors`: where an earlier run stopped, by session id."""
+def _recorder(app: AppContext, path: str, redact: bool) -> "Recorder":
+    """The recorder of a file, which is locked from now on. LocalError, UsageError."""
+    from smscli.recordings.recorder import Recorder
 
-    def __init__(self, app: AppContext, path: str, redact: bool) -> None:
-        from smscli.recordings.writing import Recording
+    recorder = Recorder(
+        path,
+        server=app.server_name,
+        redact=redact,
+        notice=lambda message: app.notice("recording", message),
+        now=lambda: app.server_time,
+    )
+    app.on_close(recorder.close)
+    return recorder
 
-        self._recording = Recording.open(path, redact=redact)
-        app.on_close(self._recording.close)
-        self.cursors: dict[str, Cursor] = {}
-        for message in self._recording.messages():
-            self.cursors.setdefault(message.session_id, Cursor()).recall(message)
 
-    def record(self, event: Event) -> None:
-        if isinstance(event, NewMessages):
-            self._recording.append(event.messages)
-        elif isinstance(event, Idle):
-            self._recording.sync()
+def _cursors(recorder: "Recorder") -> dict[str, Cursor]:
+    """Where an earlier run stopped, by session id."""
+    cursors: dict[str, Cursor] = {}
+    for record in recorder.resume():
+        cursor = cursors.setdefault(record.session_id, Cursor())
+        if isinstance(record, Message):
+            cursor.recall(record)
+        else:
+            cursor.restore(_position(recorder, record))
+    return cursors
+
+
+def _position(recorder: "Recorder", record: "PositionRecord") -> Position:
+    return Position(
+        record.order,
+        lambda message: message_key(message) == record.key,
+        record.gaps,
+        lambda: recorder.older_messages(record.session_id),
+        record.at,
+    )

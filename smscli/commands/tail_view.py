@@ -156,7 +156,7 @@ class TailView:
         if self._has_named:
             return
         self._has_named = True
-        of = f"of {self._app.user} at {self._app.host}"
+        of = self._app.whose
         if self._view.ids is None:
             self._app.notice("whose", f"following the SMS sessions {of}")
             return

@@ -127,7 +127,7 @@ class ListWatcher:
         self._server_clock = ServerClock(app.clock)
         self._reporter = StatusReporter(app, self._server_clock, options.zone)
         self._alert = WaitAlert(app, options.waiting, options.zone)
-        whose = f"of {app.user} at {app.host}"
+        whose = app.whose
         self._draw = LiveList(app.terminal, whose, options.query.columns, options.zone)
         self._painted: tuple[object, ...] = ()
         self._changes = 0

@@ -5,7 +5,7 @@ Pure: times are passed in, in seconds of a monotonic clock.
 
 from array import array
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from math import inf
@@ -101,6 +101,21 @@ class PageResult(NamedTuple):
     reset: bool = False
 
 
+class Position(NamedTuple):
+    """Where an earlier run stopped in a log whose messages are not at hand.
+
+    `is_same` says whether a message is the last one, with the index `order`; between the indices on both
+    sides of `gaps` messages may be missing. `older` reads the messages from where they are, if they still are
+    somewhere. `at` is the time of that run's end.
+    """
+
+    order: int
+    is_same: Callable[[Message], bool]
+    gaps: Sequence[tuple[int, int, datetime | None]]
+    older: Callable[[], Iterable[Message]]
+    at: datetime | None
+
+
 class Cursor:
     """The position in one session's log: `next_request` returns what to read next, `record` what is new.
 
@@ -108,7 +123,9 @@ class Cursor:
     found one since.
     """
 
-    __slots__ = ("_paging", "_rereads", "_upper", "doubtful", "first", "highest", "last_at", "seen")
+    __slots__ = (
+        *("_paging", "_position", "_rereads", "_upper", "doubtful", "first", "highest", "last_at", "seen"),
+    )
 
     def __init__(self) -> None:
         self.seen = SeenIds()
@@ -120,6 +137,13 @@ class Cursor:
         # When to read gaps again, and the indices below the first and above the last of them.
         self._rereads: list[tuple[float, int, int]] = []
         self._upper: deque[tuple[datetime, int]] = deque()
+        self._position: Position | None = None
+
+    def restore(self, position: Position) -> None:
+        """Go on at a position, as if all messages up to it had been recalled."""
+        self.stop()
+        self.highest, self.last_at, self._position = position.order, position.at, position
+        self._upper.extend((at, low) for low, _, at in position.gaps if at is not None)
 
     def recall(self, message: Message) -> None:
         """Mark a message of an earlier run as seen; called in the order of arrival."""
@@ -172,6 +196,7 @@ class Cursor:
     def record(self, request: PageRequest, page: Page, now: float) -> PageResult:
         """What is new on `page`, the response to `request`."""
         messages = in_order(page.messages)
+        self._recognise(messages)
         identities = [message.identity for message in messages]
         known = [
             message.order
@@ -200,6 +225,19 @@ class Cursor:
             self._rereads = list(self._rereads_left(request, messages))
         return PageResult(new, gaps, done=not self.paging)
 
+    def _recognise(self, messages: Sequence[Message]) -> None:
+        """Mark those as seen that an earlier run has seen up to its position."""
+        position = self._position
+        if position is None:
+            return
+        for message in messages:
+            order = message.order
+            if order is None or order > position.order:
+                continue
+            is_missing = any(low < order < high for low, high, _ in position.gaps)
+            if position.is_same(message) if order == position.order else not is_missing:
+                self.seen.add(message.identity)
+
     def _is_reset(self, request: PageRequest, messages: Sequence[Message]) -> bool:
         """Whether a missing anchor means that the log was reset.
 
@@ -216,6 +254,10 @@ class Cursor:
         self._paging, self.first = None, False
 
     def _start_again(self) -> None:
+        if self._position:
+            for message in self._position.older():
+                self.seen.add(message.identity)
+            self._position = None
         self.highest = None
         self._paging = Paging(overlap=True)
         self.doubtful = True

@@ -1,45 +1,114 @@
-"""The format of a recording: a message per line, as `tail --json` prints it; lines to messages and back.
+"""The format of a recording: a JSON object per line, a message or another record; lines to records and back.
 
-With `--redact` a line begins with a blank, which is no part of its JSON: each line says how it was recorded.
+A message is the object of `tail --json`, any other record has its kind under `record`. All have `server`,
+which names the server, and those of a recording with `--redact` have `"masked": true`; recordings of 0.1.0
+have neither, and mark a masked line by a blank in front.
 """
 
 import codecs
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO, Literal, NamedTuple
 
 from smscli.errors import LocalError, WireError
-from smscli.gws.decode import decode, message_from_json, parse_time
-from smscli.model import Message, Participant
-from smscli.records import message_json
+from smscli.gws.decode import decode, message_from_json, parse_time, session_from_json
+from smscli.model import Json, Message, Participant, Session
+from smscli.records import MESSAGE_KEYS, json_text, message_json, rfc3339, session_object
 
 _HINT = "a recording has one message per line, as --record and `messages --jsonl` write them"
 _UTF_16_HINT = "it is UTF-16, as `>` of PowerShell writes; use --record FILE, or save it as UTF-8"
 _OPENINGS = (b'{"sessionId":', b'{"record":')
 _MASKED = b" "
+_OUR_KEYS = MESSAGE_KEYS | {"server", "masked"}
 _MAX_CACHED_PEOPLE = 1024
 
 
+class SessionRecord(NamedTuple):
+    """A session as the list showed it at that time: at its start, and at each change."""
+
+    at: datetime | None
+    session: Session
+
+
+class EndedRecord(NamedTuple):
+    """A session had ended by then; `state` is None if it was gone from the list."""
+
+    at: datetime | None
+    session_id: str
+    state: str | None
+
+
+class ConnectionRecord(NamedTuple):
+    """The connection was lost, or back."""
+
+    at: datetime | None
+    kind: Literal["lost", "reconnected"]
+    message: str
+
+
+Gap = tuple[int, int, datetime | None]
+"""The indices below and above a gap in a log, and the time of the message above."""
+
+
+class PositionRecord(NamedTuple):
+    """Where older files of a recording stop in a session's log: index (`order`) and key of the last message,
+    and the gaps that may still be filled."""
+
+    at: datetime | None
+    session_id: str
+    order: int
+    key: str
+    gaps: tuple[Gap, ...] = ()
+
+
 class OtherRecord(NamedTuple):
-    """A line that is no message; `at` is when it was recorded, None where it doesn't tell."""
+    """A line that says nothing about a session; `at` is when it was recorded, None where it doesn't tell."""
 
     at: datetime | None = None
 
 
-def message_line(message: Message, *, masked: bool) -> bytes:
-    """The line of a message, with its newline. LocalError."""
+Record = Message | SessionRecord | EndedRecord | ConnectionRecord | PositionRecord | OtherRecord
+
+
+class Line(NamedTuple):
+    """A line that was read, of `size` bytes; `server` is None where it names none."""
+
+    record: Record
+    server: str | None = None
+    masked: bool = False
+    size: int = 0
+
+
+def line_of(record: Record, server: str | None = None, *, masked: bool = False) -> bytes:
+    """The line of a record, with its newline. LocalError."""
+    added = f',"server":{json_text(server)}' if server is not None else ""
+    added += ',"masked":true' if masked else ""
     try:
-        line = message_json(message).encode()
+        if isinstance(record, Message):
+            return f"{message_json(record, added, _OUR_KEYS)}\n".encode()
+        return f"{json_text(_object(record))[:-1]}{added}}}\n".encode()
     except RecursionError as error:
-        where = f"message {message.index} of session {message.session_id}"
-        raise LocalError(f"{where} is nested too deeply to be recorded") from error
-    return b"%b%b\n" % (_MASKED if masked else b"", line)
+        what = "a record"
+        if isinstance(record, Message):
+            what = f"message {record.index} of session {record.session_id}"
+        raise LocalError(f"{what} is nested too deeply to be recorded") from error
 
 
-def is_masked(line: bytes) -> bool:
-    """Whether a line was recorded with `--redact`."""
-    return line.startswith(_MASKED)
+def _object(record: Record) -> dict[str, object]:
+    at = rfc3339(record.at) if record.at else None
+    match record:
+        case SessionRecord(_, session):
+            return {"record": "session", "at": at, "session": session_object(session)}
+        case EndedRecord(_, session_id, state):
+            return {"record": "ended", "at": at, "sessionId": session_id, "state": state}
+        case ConnectionRecord(_, kind, message):
+            return {"record": kind, "at": at, "message": message}
+        case PositionRecord(_, session_id, order, key, gaps):
+            open_gaps = [[low, high, rfc3339(above) if above else None] for low, high, above in gaps]
+            position = {"sessionId": session_id, "index": order, "key": key, "gaps": open_gaps}
+            return {"record": "position", "at": at, **position}
+    raise TypeError(record)
 
 
 def numbered_lines(file: BinaryIO, name: str) -> Iterator[tuple[int, bytes]]:
@@ -50,14 +119,13 @@ def numbered_lines(file: BinaryIO, name: str) -> Iterator[tuple[int, bytes]]:
         raise file_error(name, "read", error) from error
 
 
-def parse_line(
-    line: bytes, number: int, name: str, known: dict[str, Participant] | None = None
-) -> Message | OtherRecord:
-    """The message of a line, or what else it is: a record of another kind, a notice, an error, blank."""
+def parse_line(line: bytes, number: int, name: str, known: dict[str, Participant] | None = None) -> Line:
+    """The record of a line. Notices and errors of `tail --json`, blanks and records that aren't known are an
+    OtherRecord. LocalError for anything else."""
     if line.isspace():
-        return OtherRecord()
+        return Line(OtherRecord(), size=len(line))
     try:
-        return _parsed(decode(line), known)
+        return _parsed(decode(line), known, line)
     except (WireError, RecursionError) as error:
         is_utf_16 = line.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
         raise LocalError(
@@ -65,17 +133,46 @@ def parse_line(
         ) from error
 
 
-def _parsed(value: object, known: dict[str, Participant] | None) -> Message | OtherRecord:
-    if isinstance(value, dict):
-        session_id = value.get("sessionId")
-        if isinstance(session_id, str) and isinstance(value.get("type"), str):
-            return _restored(value, session_id, known)
-        if isinstance(value.get("record"), str):
-            at = value.get("at")
-            return OtherRecord(parse_time(at))
-        if value.keys() in ({"notice"}, {"error"}):
-            return OtherRecord()
+def _parsed(value: object, known: dict[str, Participant] | None, line: bytes) -> Line:
+    if not isinstance(value, dict):
+        raise WireError("neither a message nor a record of another kind")
+    server, is_masked = value.pop("server", None), value.pop("masked", None)
+    server = server if isinstance(server, str) else None
+    is_masked = is_masked is True or line.startswith(_MASKED)
+    return Line(_record(value, known), server, is_masked, len(line))
+
+
+def _record(value: dict[str, object], known: dict[str, Participant] | None) -> Record:
+    session_id = value.get("sessionId")
+    if isinstance(session_id, str) and isinstance(value.get("type"), str):
+        return _restored(value, session_id, known)
+    if isinstance(value.get("record"), str):
+        return _other_record(value, parse_time(value.get("at")))
+    if value.keys() in ({"notice"}, {"error"}):
+        return OtherRecord()
     raise WireError("neither a message nor a record of another kind")
+
+
+def _other_record(value: dict[str, object], at: datetime | None) -> Record:
+    """A record by its kind; one that lacks what its kind needs is not known."""
+    match value:
+        case {"record": "session", "session": dict(session)}:
+            return SessionRecord(at, _restored_session(session))
+        case {"record": "ended", "sessionId": str(session_id)}:
+            state = value.get("state")
+            return EndedRecord(at, session_id, state if isinstance(state, str) else None)
+        case {"record": "lost" | "reconnected" as kind, "message": str(message)}:
+            return ConnectionRecord(at, kind, message)
+        case {"record": "position", "sessionId": str(session_id), "index": int(order), "key": str(key)}:
+            return PositionRecord(at, session_id, order, key, tuple(_gaps(value.get("gaps"))))
+    return OtherRecord(at)
+
+
+def _gaps(value: object) -> Iterator[Gap]:
+    for one in value if isinstance(value, list) else ():
+        match one:
+            case [int(low), int(high), above]:
+                yield low, high, parse_time(above)
 
 
 def _restored(value: dict[str, object], session_id: str, known: dict[str, Participant] | None) -> Message:
@@ -88,9 +185,18 @@ def _restored(value: dict[str, object], session_id: str, known: dict[str, Partic
     return replace(message, late=True) if value.get("late") is True else message
 
 
-def is_message(line: bytes) -> bool:
+def _restored_session(value: Json) -> Session:
+    """The session as received, its unparsable date likewise."""
+    if value.get("receivedDate") is None and "receivedDateRaw" in value:
+        value = {**value, "receivedDate": value["receivedDateRaw"]}
+        del value["receivedDateRaw"]
+    return session_from_json(value)
+
+
+def is_record(line: bytes) -> bool:
+    """Whether it is a whole message or record of another kind, not blank."""
     try:
-        return isinstance(parse_line(line, 0, ""), Message)
+        return not line.isspace() and parse_line(line, 0, "").record != OtherRecord()
     except LocalError:
         return False
 

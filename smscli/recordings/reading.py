@@ -1,90 +1,85 @@
-"""Reading a recording from a file or standard input."""
+"""Reading recordings as lines: from files, whose names may hold `*` and `?`, or from standard input."""
 
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, nullcontext, suppress
-from datetime import datetime
+import glob
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from io import BytesIO
 from typing import BinaryIO
 
-from smscli.errors import LocalError, NotFound
-from smscli.model import Message, Participant
-from smscli.recordings.format import OtherRecord, file_error, is_torn, numbered_lines, parse_line
+from smscli.errors import LocalError
+from smscli.model import Participant
+from smscli.recordings.format import Line, file_error, is_torn, numbered_lines, parse_line
 
-_MAX_NAMED = 10
-_MAX_NAME = 64
+STDIN = "-"
 
 
-def read_messages(
-    source: str, session_id: str | None = None, *, stdin: BinaryIO | None, notice: Callable[[str], None]
-) -> Iterator[Message]:
-    """The messages of one session or of all sessions of a recording, in its order.
+def expand_sources(sources: Iterable[str]) -> list[str]:
+    """The files that sources name, those of a pattern sorted by name. LocalError where there is none."""
+    found: list[str] = []
+    for source in sources:
+        if not any(sign in source for sign in "*?") or os.path.exists(source):
+            found.append(source)
+            continue
+        # Brackets are part of a name.
+        files = sorted(filter(os.path.isfile, glob.glob(source.replace("[", "[[]"))))
+        if not files:
+            raise LocalError(f"no file fits {source}")
+        found += files
+    return list(dict.fromkeys(found))
 
-    `source` is a file name, or `-` for `stdin` (None: closed), and is streamed. Notices and errors of
-    `tail --json` among the lines are skipped; a truncated last line is skipped with a `notice`. LocalError
-    names a line that is not a message, NotFound the existing sessions if `session_id` is none of them.
+
+class Source:
+    """A file, or standard input (`-`). A regular file can be read more than once, a stream where it was kept.
+
+    Every method raises LocalError.
     """
-    name = "standard input" if source == "-" else source
-    others: dict[str, None] = {}
-    found = session_id is None
-    with _opened(source, stdin) as file:
-        for message in _records(file, name, notice):
-            if not isinstance(message, Message):
-                continue
-            if session_id is None or message.session_id == session_id:
-                found = True
-                yield message
-            elif len(others) <= _MAX_NAMED:
-                others[message.session_id] = None
-    if not found:
-        raise NotFound(f"no session {session_id} in {name}", hint=_named(list(others)))
 
+    def __init__(self, name: str) -> None:
+        self.path = name
+        self.name = "standard input" if name == STDIN else name
+        self._kept: BytesIO | None = None
 
-def buffered(source: str, stdin: BinaryIO | None) -> BytesIO:
-    """All of a recording that can be read only once: standard input, a pipe. LocalError."""
-    name = "standard input" if source == "-" else source
-    try:
-        with _opened(source, stdin) as file:
-            return BytesIO(file.read())
-    except OSError as error:
-        raise file_error(name, "read", error) from error
+    @property
+    def is_stream(self) -> bool:
+        """Whether it can be read only once."""
+        return self.path == STDIN or not os.path.isfile(self.path)
 
+    def keep(self) -> None:
+        """Hold all of a stream, so that it can be read again."""
+        if self.is_stream and self._kept is None:
+            try:
+                with self.opened() as file:
+                    self._kept = BytesIO(file.read())
+            except OSError as error:
+                raise file_error(self.name, "read", error) from error
 
-def newest_time(source: str, stdin: BinaryIO | None) -> datetime | None:
-    """The newest time of a recording's lines, up to one that can't be read; None without any. LocalError."""
-    newest = None
-    with _opened(source, stdin) as file, suppress(LocalError):
-        for record in _records(file, source, notice=lambda line: None):
-            newest = max(filter(None, (newest, record.at)), default=None)
-    return newest
-
-
-def _named(sessions: list[str]) -> str:
-    if not sessions:
-        return "it contains no messages"
-    shown = (f"{one[:_MAX_NAME]}..." if len(one) > _MAX_NAME else one for one in sessions[:_MAX_NAMED])
-    names = ", ".join(shown)
-    return f"it contains {names}" + (" and others" if len(sessions) > _MAX_NAMED else "")
-
-
-def _opened(source: str, stdin: BinaryIO | None) -> AbstractContextManager[BinaryIO]:
-    if source == "-":
-        if stdin is None:
-            raise LocalError("standard input can't be read: it is closed")
-        return nullcontext(stdin)
-    try:
-        return open(source, "rb")
-    except OSError as error:
-        raise file_error(source, "read", error) from error
-
-
-def _records(file: BinaryIO, name: str, notice: Callable[[str], None]) -> Iterator[Message | OtherRecord]:
-    known: dict[str, Participant] = {}
-    for number, line in numbered_lines(file, name):
+    def opened(self) -> AbstractContextManager[BinaryIO]:
+        if self._kept is not None:
+            self._kept.seek(0)
+            return nullcontext(self._kept)
+        if self.path == STDIN:
+            if sys.stdin is None:
+                raise LocalError("standard input can't be read: it is closed")
+            return nullcontext(sys.stdin.buffer)
         try:
-            record = parse_line(line, number, name, known)
-        except LocalError:
-            if not is_torn(line, number):
-                raise
-            notice(f"the last line of {name} is truncated and was skipped")
-            return
-        yield record
+            return open(self.path, "rb")
+        except OSError as error:
+            raise file_error(self.name, "read", error) from error
+
+    def lines(self, notice: Callable[[str], None] = lambda line: None) -> Iterator[tuple[int, Line]]:
+        """Each line with the place of its first byte. A truncated last line is left out with a `notice`;
+        LocalError names a line that is no record."""
+        known: dict[str, Participant] = {}
+        place = 0
+        with self.opened() as file:
+            for number, text in numbered_lines(file, self.name):
+                try:
+                    yield place, parse_line(text, number, self.name, known)
+                except LocalError:
+                    if not is_torn(text, number):
+                        raise
+                    notice(f"the last line of {self.name} is truncated and was skipped")
+                    return
+                place += len(text)

@@ -1,23 +1,23 @@
-"""Writing a recording: each message once, whole after a crash at any byte."""
+"""A recording's file as it is written: locked, whole lines after a crash at any byte."""
 
 import os
 import stat
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from io import SEEK_END, FileIO
 from types import TracebackType
 from typing import Self
 
 from smscli.errors import LocalError
-from smscli.model import Message, Participant
+from smscli.model import Participant
 from smscli.recordings.format import (
+    Line,
+    OtherRecord,
     file_error,
-    is_masked,
-    is_message,
+    is_record,
     is_torn,
-    message_line,
     numbered_lines,
     parse_line,
 )
@@ -27,8 +27,8 @@ _SYNC_SECONDS = 1.0
 _BLOCK = 1 << 16
 
 
-class Recording:
-    """A recording that only this process appends to, from `open` until `close` or the end of the process.
+class RecordingFile:
+    """A file that only this process appends to, from `open` until `close` or the end of the process.
 
     Every method raises LocalError when the file can't be read or written.
     """
@@ -51,6 +51,7 @@ class Recording:
         self._synced_at = clock()
         self._unsynced = False
         self._unfinished = True
+        self._size = 0
 
     @classmethod
     def open(cls, path: str, *, redact: bool = False) -> Self:
@@ -81,27 +82,35 @@ class Recording:
             if not isinstance(error, Exception):
                 raise
 
-    def messages(self) -> Iterator[Message]:
-        """All recorded messages in order of arrival; must be exhausted before the first `append`.
+    def lines(self) -> Iterator[Line]:
+        """All lines in order of arrival; must be exhausted before the first `append`.
 
-        Each has the identity of the received message, and `message_json` returns its line. LocalError names
-        a line that is not a message or has the other setting.
+        A message has the identity of the received one, and `line_of` returns its line. LocalError names a
+        line that is no record or has the other setting.
         """
         known: dict[str, Participant] = {}
         self._file.seek(0)
         with open(self._file.fileno(), "rb", closefd=False) as file:
-            for number, line in numbered_lines(file, self._name):
-                message = parse_line(line, number, self._name, known)
-                if isinstance(message, Message):
-                    self._check_setting(line)
-                    yield message
+            for number, text in numbered_lines(file, self._name):
+                line = parse_line(text, number, self._name, known)
+                self._check_setting(line)
+                yield line
 
-    def append(self, messages: Iterable[Message]) -> None:
-        """Append messages that the file doesn't contain yet; sync if the last sync is over a second old.
+    def blocks(self) -> Iterator[bytes]:
+        """All of its bytes, in blocks."""
+        self._file.seek(0)
+        while block := self._file.read(_BLOCK):
+            yield block
+
+    @property
+    def is_empty(self) -> bool:
+        return self._size == 0
+
+    def append(self, lines: bytes) -> None:
+        """Append whole lines; sync if the last sync is over a second old.
 
         After a failure the file ends with the last complete line.
         """
-        lines = b"".join([message_line(one, masked=self._redact) for one in messages])
         try:
             if self._unfinished:
                 self._repair()
@@ -109,10 +118,20 @@ class Recording:
         except OSError as error:
             with suppress(OSError):
                 self._repair()
-            hint = "its messages are kept; run tail again with the same file to add the rest"
-            raise file_error(self._name, "written", error, hint) from error
+            raise file_error(self._name, "written", error) from error
         if self._clock() - self._synced_at >= _SYNC_SECONDS:
             self.sync()
+
+    def is_current(self) -> bool:
+        """Whether its name still leads to it, and nobody has cut it. On Windows nobody can do either."""
+        if sys.platform == "win32":
+            return True
+        mine = os.fstat(self._file.fileno())
+        try:
+            named = os.stat(self._name)
+        except OSError:
+            return False
+        return os.path.samestat(mine, named) and mine.st_size >= self._size
 
     def sync(self) -> None:
         """Flush appended messages to the disk; does nothing if there are none."""
@@ -153,19 +172,19 @@ class Recording:
         with open(self._file.fileno(), "rb", closefd=False) as file:
             for number, line in numbered_lines(file, self._name):
                 try:
-                    message = parse_line(line, number, self._name)
+                    parsed = parse_line(line, number, self._name)
                 except LocalError as error:
                     if is_torn(line, number):
                         return
                     raise LocalError(
                         f"{self._name} is not a recording; it is unchanged", hint="name a new file"
                     ) from error
-                if isinstance(message, Message):
-                    self._check_setting(line)
+                if not isinstance(parsed.record, OtherRecord):
+                    self._check_setting(parsed)
                     return
 
-    def _check_setting(self, line: bytes) -> None:
-        if is_masked(line) != self._redact:
+    def _check_setting(self, line: Line) -> None:
+        if line.masked != self._redact and not isinstance(line.record, OtherRecord):
             begun = "without" if self._redact else "with"
             raise LocalError(
                 f"{self._name} was started {begun} --redact",
@@ -179,11 +198,12 @@ class Recording:
         if start < size:
             self._file.seek(start)
             # A line without its newline only is kept: the server may no longer have the message.
-            if is_message(self._file.read(size - start)):
+            if is_record(self._file.read(size - start)):
                 self._write(b"\n")
             else:
                 self._file.truncate(start)
                 self._unsynced = True
+        self._size = self._file.seek(0, SEEK_END)
         self._unfinished = False
 
     def _last_line(self, size: int) -> int:
@@ -204,6 +224,7 @@ class Recording:
         self._unfinished = self._unsynced = True
         while rest:
             rest = rest[self._file.write(rest) :]
+        self._size += len(data)
         self._unfinished = False
 
 

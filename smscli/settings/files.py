@@ -4,7 +4,7 @@ import errno
 import ntpath
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Literal
@@ -106,8 +106,8 @@ def locked(path: Path) -> Iterator[None]:
         yield
 
 
-def replace_file(path: Path, text: str) -> None:
-    """Replace a file atomically, mode 0600. OSError."""
+def replace_file(path: Path, text: str | Iterable[bytes]) -> None:
+    """Replace a file atomically, mode 0600; bytes may come in pieces. OSError."""
     import tempfile
 
     # A config file is often a symlink into a dotfiles repository: keep the link.
@@ -115,7 +115,7 @@ def replace_file(path: Path, text: str) -> None:
     handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
     try:
         with open(handle, "wb") as file:
-            file.write(text.encode())
+            file.writelines([text.encode()] if isinstance(text, str) else text)
             file.flush()
             os.fsync(file.fileno())
         _replace(temporary, target)

@@ -74,7 +74,7 @@ hint: did you mean `--json` or `--jsonl`?
     [
         (["lst"], "error: no such command 'lst'\nhint: did you mean `smscli list`?\n"),
         (["list", "--jsn"], TYPO),
-        (["show"], "error: missing argument 'ID'\nhint: see `smscli show --help`\n"),
+        (["show"], "error: show takes a session\nhint: `smscli list` shows the ids\n"),
         (
             ["list", "--timeout", "0"],
             "error: --timeout must be a positive number of seconds, at most 86400\n",

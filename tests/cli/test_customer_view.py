@@ -56,7 +56,6 @@ ROWS = """\
 """
 LINES = """\
 ─ Mon 2026-03-02, times are UTC ─
-session 0000Na9B26EF0001
 10:00:00  ▶ Mika          · joined (Customer)
 10:00:05  ▶ Mika            my router blinks
 10:00:08  ◆ Robin           I look

@@ -70,6 +70,7 @@ def test_options_stand_in_groups_the_global_ones_by_name(printed: Any) -> None:
     titles = [line for line in printed("tail", "--help").splitlines() if line.endswith(":")]
     assert titles == [
         "Arguments:",
+        "Options:",
         "Follow options:",
         "Output options:",
         "Filter options:",

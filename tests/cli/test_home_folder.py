@@ -113,7 +113,7 @@ RECORD = {"index": 1, "type": "Text", "from": None, "text": "hi", "timestamp": N
 
 
 @pytest.mark.parametrize(
-    "arguments", [["@~/rec.jsonl"], ["--from-file", "~/rec.jsonl"], ["--from-file=~/rec.jsonl"]]
+    "arguments", [["@~/rec.jsonl"], ["--source", "~/rec.jsonl"], ["--source=~/rec.jsonl"]]
 )
 def test_a_recording_is_read_from_the_home(
     smscli: Smscli, home: dict[str, str], arguments: list[str]

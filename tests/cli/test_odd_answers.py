@@ -98,5 +98,5 @@ def test_an_attachment_signed_anew_at_each_read_is_one_message(
     assert done.code == 0
     assert [one["index"] for one in lines(done.out)] == [1, 2]
     assert len({one["key"] for one in lines(done.out)}) == 2
-    assert [one["index"] for one in lines(recording.read_text())] == [1, 2]
+    assert [one["index"] for one in lines(recording.read_text()) if "index" in one] == [1, 2]
     assert "reset" not in done.err

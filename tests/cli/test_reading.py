@@ -192,7 +192,7 @@ def unknown(what: str, name: str, nearest: str) -> str:
         (["tail", ID, "--context", "1", "--highlight", "x"], "error: --context goes with --grep\n"),
         (["messages", "@"], "error: a file name is empty\n"),
         (["messages", "@", ID, "--since", "5m"], "error: a file name is empty\n"),
-        (["messages", "--from-file", ""], "error: a file name is empty\n"),
+        (["messages", "--source", ""], "error: a file name is empty\n"),
         (["messages", ID, "--html", ""], "error: a file name is empty\n"),
         (["tail", ID, "--record", ""], "error: a file name is empty\n"),
         (["list", "--ca-bundle", ""], "error: a file name is empty\n"),

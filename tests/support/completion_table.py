@@ -42,7 +42,7 @@ def _command(command: Any) -> dict[str, object]:
         "help": command.get_short_help_str(200),
         "options": [_option(one) for one in own if one not in arguments and not one.hidden],
         "argument": _argument(arguments[0].metavar) if arguments else None,
-        "many": bool(arguments) and arguments[0].nargs == -1,
+        "many": bool(arguments) and arguments[0].metavar.endswith("..."),
         "commands": {
             name: _command(inner)
             for name, inner in getattr(command, "commands", {}).items()
@@ -62,13 +62,15 @@ def _option(option: Any) -> dict[str, object]:
 
 def _values(name: str, metavar: str) -> str | list[str]:
     """The completions of an option's value: choices, `files` or `profiles`; none for a free value."""
-    if name == "--profile" or metavar == "FILE":
+    if name == "--profile" or metavar in ("FILE", "SOURCE"):
         return "profiles" if name == "--profile" else "files"
     return _choices(metavar) or _CHOICES.get(name, [])
 
 
 def _argument(metavar: str) -> str | list[str]:
-    return _choices(metavar) or ("profiles" if metavar == "NAME" else "ids")
+    if metavar == "NAME":
+        return "profiles"
+    return "ids" if "[ID]" in metavar else _choices(metavar)
 
 
 def _choices(metavar: str) -> list[str]:

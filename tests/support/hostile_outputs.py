@@ -201,7 +201,14 @@ OUTPUTS_BY_GROUP: Mapping[str, tuple[Output, ...]] = {
     "recordings": (
         *messages("messages @RECORDING", TRANSCRIPT | ID, ROWS, MESSAGES, holds="messages", adds=FOLDING),
         *messages("messages -", TRANSCRIPT | ID, ROWS, MESSAGES, holds="messages", adds=FOLDING),
-        *all_messages("messages --from-file RECORDING §id --redact --last 99"),
+        *all_messages("messages --source RECORDING §id --redact --last 99"),
+        *forms("list @RECORDING", LIST, LIST, SESSIONS, holds="sessions"),
+        *forms("list --source RECORDING --redact", LIST, LIST, SESSIONS - MASKED),
+        *one("show --source RECORDING §id", "people", CARD, cuts=FIRST_FACTS),
+        *one("show @RECORDING §id", "pipe", SHOW),
+        *one("show @RECORDING §id --json", "json", SHOW, holds="session", adds=names("activity")),
+        *same("show @RECORDING", NONE, quotes=ID | names("endedId offeredId cu offeredName ended")),
+        *same("tail --source RECORDING §endedId", NONE, quotes=names("endedId ended")),
         *same("messages @RECORDING nobody", ID, cuts=ID),
     ),
     "pages": (

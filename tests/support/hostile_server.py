@@ -117,9 +117,13 @@ class HostileHome:
         session_id = self.hostile.text("id")
         messages = self.hostile.document(documents.MESSAGES)
         self.recording = self.home / "recording.jsonl"
-        self.recording.write_text(
-            "".join(json.dumps({"sessionId": session_id, **message}) + "\n" for message in messages)
-        )
+        listed = (documents.SESSION, documents.ENDED, documents.OFFERED)
+        sessions = [self.hostile.document(one) for one in listed]
+        records = [
+            *({"record": "session", "at": "2026-03-02T10:00:00.000Z", "session": one} for one in sessions),
+            *({"sessionId": session_id, **message} for message in messages),
+        ]
+        self.recording.write_text("".join(json.dumps(one) + "\n" for one in records))
         return self
 
     def __exit__(

@@ -23,7 +23,7 @@ OURS: dict[str, set[str]] = {
     "settings": {"errors", "sanitize", "signals"},
     "records": {"errors", "model", "sanitize"},
     "output": {"errors", "model", "records", "sanitize", "signals", "transcript"},
-    "recordings": {"backoff", "errors", "gws", "model", "records", "settings"},
+    "recordings": {"errors", "gws", "model", "records", "settings", "signals"},
     "demo": set(),
     "context": {
         "demo", "errors", "gws", "model", "output", "recordings", "records", "sanitize", "settings",

@@ -9,12 +9,12 @@ import stat
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from io import BytesIO, FileIO
+from io import BytesIO, FileIO, TextIOWrapper
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import pytest
 from hypothesis import given
@@ -24,8 +24,9 @@ from smscli.errors import LocalError, NotFound, SmscliError
 from smscli.gws.decode import decode, message_from_json
 from smscli.model import Message
 from smscli.output.export import entry_json
-from smscli.recordings.reading import read_messages
-from smscli.recordings.writing import Recording
+from smscli.recordings.format import line_of
+from smscli.recordings.reads import RecordedReads
+from smscli.recordings.writing import RecordingFile
 from smscli.records import message_json
 from smscli.transcript.fold import Entry
 from tests.support.keys import key_of
@@ -80,21 +81,55 @@ def answer() -> Message:
     )
 
 
+def lines_of(messages: Iterable[Message], *, redact: bool = False) -> bytes:
+    return b"".join(line_of(one, masked=redact) for one in messages)
+
+
+def messages_of(recording: RecordingFile) -> list[Message]:
+    return [line.record for line in recording.lines() if isinstance(line.record, Message)]
+
+
 def kept(path: Path, **options: Any) -> list[Message]:
-    with Recording.open(str(path), **options) as recording:
-        return list(recording.messages())
+    with RecordingFile.open(str(path), **options) as recording:
+        return messages_of(recording)
 
 
 def keep(path: Path, *messages: Message, **options: Any) -> None:
-    with Recording.open(str(path), **options) as recording:
-        list(recording.messages())
-        recording.append(messages)
+    with RecordingFile.open(str(path), **options) as recording:
+        messages_of(recording)
+        recording.append(lines_of(messages, **options))
+
+
+def marked(line: bytes) -> bytes:
+    """The line with the mark of a masked recording."""
+    return line.removesuffix(b"}\n") + b',"masked":true}\n'
 
 
 def refusal(path: Path, **options: Any) -> tuple[str, str | None]:
     with pytest.raises(LocalError) as caught:
-        Recording.open(str(path), **options)
+        RecordingFile.open(str(path), **options)
     return caught.value.message, caught.value.hint
+
+
+def read_messages(
+    source: str, session: str | None = None, *, stdin: BinaryIO, notice: Callable[[str], object]
+) -> Generator[Message, None, None]:
+    """The messages of one session or of all; `stdin` is the standard input."""
+    with patched_stdin(stdin):
+        reads = RecordedReads([source], notice)
+        pages = reads.log(streamed=True) if session is None else reads.messages(session)
+        for page in pages:
+            yield from page.messages
+
+
+@contextmanager
+def patched_stdin(stdin: BinaryIO) -> Iterator[None]:
+    before, sys.stdin = sys.stdin, TextIOWrapper(stdin)
+    try:
+        yield
+    finally:
+        sys.stdin.detach()
+        sys.stdin = before
 
 
 def shown(data: bytes, session: str | None = None) -> list[str]:
@@ -205,15 +240,15 @@ def test_a_file_that_is_no_recording_is_refused_and_left_as_it_was(tmp_path: Pat
 def test_a_broken_line_in_the_middle_is_named_when_it_is_read(tmp_path: Path) -> None:
     path = tmp_path / "log.jsonl"
     path.write_bytes(HELLO + HELLO[:50] + b"\n" + ANSWER)
-    with Recording.open(str(path)) as recording, pytest.raises(LocalError) as caught:
-        list(recording.messages())
+    with RecordingFile.open(str(path)) as recording, pytest.raises(LocalError) as caught:
+        messages_of(recording)
     assert caught.value.message == f"line 2 of {path} is not a message"
 
 
 HOLDER = """
 import sys
-from smscli.recordings.writing import Recording
-with Recording.open(sys.argv[1]):
+from smscli.recordings.writing import RecordingFile
+with RecordingFile.open(sys.argv[1]):
     print("held", flush=True)
     sys.stdin.read()
 """
@@ -266,11 +301,11 @@ def test_a_refused_recording_is_not_held(tmp_path: Path) -> None:
 # The setting it was begun under
 
 
-def test_masked_lines_are_the_same_objects_behind_a_blank(tmp_path: Path) -> None:
+def test_masked_lines_are_marked(tmp_path: Path) -> None:
     path = tmp_path / "log.jsonl"
     keep(path, hello(), redact=True)
     keep(path, answer(), redact=True)
-    assert path.read_bytes() == b" " + HELLO + b" " + ANSWER
+    assert path.read_bytes() == marked(HELLO) + marked(ANSWER)
     assert [message_json(one) for one in kept(path, redact=True)] == as_text(HELLO, ANSWER)
     assert shown(path.read_bytes()) == as_text(HELLO, ANSWER)
 
@@ -287,14 +322,14 @@ def test_going_on_under_the_other_setting_is_refused(tmp_path: Path) -> None:
         f"{masked} was started with --redact",
         "run tail with it, or record to another file",
     )
-    assert (plain.read_bytes(), masked.read_bytes()) == (HELLO, b" " + HELLO)
+    assert (plain.read_bytes(), masked.read_bytes()) == (HELLO, marked(HELLO))
 
 
 def test_a_line_under_the_other_setting_further_down_is_refused_too(tmp_path: Path) -> None:
     path = tmp_path / "log.jsonl"
-    path.write_bytes(NOTICE + HELLO + b" " + ANSWER)
-    with Recording.open(str(path)) as recording, pytest.raises(LocalError) as caught:
-        list(recording.messages())
+    path.write_bytes(NOTICE + HELLO + marked(ANSWER))
+    with RecordingFile.open(str(path)) as recording, pytest.raises(LocalError) as caught:
+        messages_of(recording)
     assert caught.value.message == f"{path} was started with --redact"
 
 
@@ -318,18 +353,18 @@ def whole_lines(lines: list[bytes], cut: int) -> list[bytes]:
 @pytest.mark.slow
 @pytest.mark.parametrize("redact", [False, True])
 def test_a_crash_at_any_byte_leaves_whole_lines_to_go_on_from(tmp_path: Path, redact: bool) -> None:
-    mark = b" " if redact else b""
+    mark = marked if redact else bytes
     log = [hello(), answer(), text(3, "x" * 200)]
-    lines = [mark + HELLO, mark + ANSWER, mark + message_json(log[2]).encode() + b"\n"]
+    lines = [mark(HELLO), mark(ANSWER), mark(message_json(log[2]).encode() + b"\n")]
     whole = b"".join(lines)
     path = tmp_path / "log.jsonl"
     for cut in range(len(whole) + 1):
         path.write_bytes(whole[:cut])
         held = whole_lines(lines, cut)
-        with Recording.open(str(path), redact=redact) as recording:
+        with RecordingFile.open(str(path), redact=redact) as recording:
             assert path.read_bytes() == b"".join(held)
-            assert list(recording.messages()) == log[: len(held)]
-            recording.append(log[len(held) :])
+            assert messages_of(recording) == log[: len(held)]
+            recording.append(lines_of(log[len(held) :], redact=redact))
         assert path.read_bytes() == whole
 
 
@@ -344,16 +379,16 @@ def test_whatever_is_cut_off_and_however_often_the_log_is_whole_in_the_end(
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "log.jsonl")
         for wanted, share, zeros in [*runs, (len(LOG), 1.0, False)]:
-            with Recording.open(str(path), redact=redact) as recording:
-                held = list(recording.messages())
+            with RecordingFile.open(str(path), redact=redact) as recording:
+                held = messages_of(recording)
                 assert held == LOG[: len(held)]
                 for message in LOG[len(held) : len(held) + wanted]:
-                    recording.append([message])
+                    recording.append(lines_of([message], redact=redact))
             whole = path.read_bytes()
             cut = round(len(whole) * share)
             path.write_bytes(whole[:cut] + b"\0" * ((len(whole) - cut) * zeros))
-        mark = b" " if redact else b""
-        assert path.read_bytes() == b"".join(mark + message_json(one).encode() + b"\n" for one in LOG)
+        mark = marked if redact else bytes
+        assert path.read_bytes() == b"".join(mark(message_json(one).encode() + b"\n") for one in LOG)
 
 
 @pytest.mark.parametrize(
@@ -391,17 +426,19 @@ def test_a_long_last_line_without_its_newline_is_kept(tmp_path: Path) -> None:
 
 WRITER = """
 import sys
-from smscli.recordings.writing import Recording
+from smscli.recordings.format import line_of
+from smscli.recordings.writing import RecordingFile
 from smscli.gws.decode import message_from_json
 
 def message(index):
     return message_from_json({"index": index, "type": "Text", "text": f"{index} " + "é" * 900}, "0000A")
 
-with Recording.open(sys.argv[1]) as recording:
-    start, end = sum(1 for _ in recording.messages()), int(sys.argv[2])
+with RecordingFile.open(sys.argv[1]) as recording:
+    start, end = sum(1 for _ in recording.lines()), int(sys.argv[2])
     print(start, flush=True)
     for index in range(start, end, 50):
-        recording.append([message(one) for one in range(index, min(index + 50, end))])
+        lines = [line_of(message(one)) for one in range(index, min(index + 50, end))]
+        recording.append(b"".join(lines))
 """
 
 
@@ -463,18 +500,18 @@ FULL = OSError(errno.ENOSPC, "No space left on device")
 
 def test_a_short_write_is_completed(tmp_path: Path) -> None:
     path = tmp_path / "log.jsonl"
-    with Recording(Disk(path, 1, 20, 3), "log") as recording:
-        recording.append([hello(), answer()])
+    with RecordingFile(Disk(path, 1, 20, 3), "log") as recording:
+        recording.append(lines_of([hello(), answer()]))
     assert path.read_bytes() == HELLO + ANSWER
 
 
 def test_a_full_disk_is_an_error_and_the_whole_lines_stay(tmp_path: Path) -> None:
     path = tmp_path / "log.jsonl"
-    recording = Recording(Disk(path, len(HELLO) + 40, FULL), "log.jsonl")
+    recording = RecordingFile(Disk(path, len(HELLO) + 40, FULL), "log.jsonl")
     with pytest.raises(LocalError) as caught:
-        recording.append([hello(), answer()])
+        recording.append(lines_of([hello(), answer()]))
     assert caught.value.message == "log.jsonl can't be written: No space left on device"
-    assert caught.value.hint == "its messages are kept; run tail again with the same file to add the rest"
+    assert caught.value.hint is None
     assert path.read_bytes() == HELLO
     recording.close()
 
@@ -482,13 +519,13 @@ def test_a_full_disk_is_an_error_and_the_whole_lines_stay(tmp_path: Path) -> Non
 def test_half_a_line_that_cannot_be_cut_off_is_never_continued(tmp_path: Path) -> None:
     path = tmp_path / "log.jsonl"
     disk = Disk(path, 40, FULL, truncates=False)
-    recording = Recording(disk, "log.jsonl")
+    recording = RecordingFile(disk, "log.jsonl")
     for _ in range(2):
         with pytest.raises(LocalError):
-            recording.append([hello()])
+            recording.append(lines_of([hello()]))
         assert path.read_bytes() == HELLO[:40]
     disk.truncates = True
-    recording.append([hello()])
+    recording.append(lines_of([hello()]))
     recording.close()
     assert path.read_bytes() == HELLO
 
@@ -498,11 +535,11 @@ def test_an_interrupt_in_a_write_leaves_no_half_line_to_go_on_from(
     tmp_path: Path, written_before: int
 ) -> None:
     path = tmp_path / "log.jsonl"
-    recording = Recording(Disk(path, written_before, KeyboardInterrupt()), "log.jsonl")
+    recording = RecordingFile(Disk(path, written_before, KeyboardInterrupt()), "log.jsonl")
     with pytest.raises(KeyboardInterrupt):
-        recording.append([hello(), answer()])
+        recording.append(lines_of([hello(), answer()]))
     third = text(3, "still there?")
-    recording.append([third])
+    recording.append(lines_of([third]))
     recording.close()
     held = whole_lines([HELLO, ANSWER], written_before)
     assert path.read_bytes() == b"".join(held) + message_json(third).encode() + b"\n"
@@ -512,16 +549,17 @@ def test_an_interrupted_recording_is_closed_with_whole_lines(tmp_path: Path) -> 
     path = tmp_path / "log.jsonl"
     with (
         pytest.raises(KeyboardInterrupt),
-        Recording(Disk(path, len(HELLO) + 9, KeyboardInterrupt()), "log") as recording,
+        RecordingFile(Disk(path, len(HELLO) + 9, KeyboardInterrupt()), "log") as recording,
     ):
-        recording.append([hello(), answer()])
+        recording.append(lines_of([hello(), answer()]))
     assert path.read_bytes() == HELLO
 
 
 LIMITED = """
 import resource, sys
 from smscli.errors import LocalError
-from smscli.recordings.writing import Recording
+from smscli.recordings.format import line_of
+from smscli.recordings.writing import RecordingFile
 from smscli.gws.decode import message_from_json
 
 def message(index):
@@ -532,15 +570,15 @@ def limit(size):
 
 limit(1200)
 try:
-    with Recording.open(sys.argv[1]) as recording:
-        recording.append(map(message, range(20)))
+    with RecordingFile.open(sys.argv[1]) as recording:
+        recording.append(b"".join(line_of(message(one)) for one in range(20)))
 except LocalError as error:
     print(error.message)
 limit(resource.RLIM_INFINITY)
-with Recording.open(sys.argv[1]) as recording:
-    held = len(list(recording.messages()))
+with RecordingFile.open(sys.argv[1]) as recording:
+    held = len(list(recording.lines()))
     print(held)
-    recording.append(map(message, range(held, 20)))
+    recording.append(b"".join(line_of(message(one)) for one in range(held, 20)))
 """
 
 
@@ -577,19 +615,19 @@ class Clock:
 
 def test_a_busy_recording_is_synced_each_second(tmp_path: Path) -> None:
     clock = Clock()
-    with Recording(Disk(tmp_path / "log"), "log", clock=clock, fsync=clock.fsync) as recording:
+    with RecordingFile(Disk(tmp_path / "log"), "log", clock=clock, fsync=clock.fsync) as recording:
         for tenth in range(1, 35):
             clock.now = tenth / 10
-            recording.append([hello()])
+            recording.append(lines_of([hello()]))
         assert clock.synced == [1.0, 2.0, 3.0]
     assert clock.synced == [1.0, 2.0, 3.0, 3.4]
 
 
 def test_an_idle_recording_is_synced_once(tmp_path: Path) -> None:
     clock = Clock()
-    with Recording(Disk(tmp_path / "log"), "log", clock=clock, fsync=clock.fsync) as recording:
+    with RecordingFile(Disk(tmp_path / "log"), "log", clock=clock, fsync=clock.fsync) as recording:
         recording.sync()
-        recording.append([hello()])
+        recording.append(lines_of([hello()]))
         clock.now = 0.2
         recording.sync()
         clock.now = 5.0
@@ -603,8 +641,8 @@ def failing_fsync(handle: int) -> None:
 
 
 def test_a_disk_that_cannot_be_synced_is_an_error(tmp_path: Path) -> None:
-    recording = Recording(Disk(tmp_path / "log"), "log", fsync=failing_fsync)
-    recording.append([hello()])
+    recording = RecordingFile(Disk(tmp_path / "log"), "log", fsync=failing_fsync)
+    recording.append(lines_of([hello()]))
     for attempt in (recording.sync, recording.close):
         with pytest.raises(LocalError) as caught:
             attempt()
@@ -615,18 +653,18 @@ def test_a_disk_that_cannot_be_synced_is_an_error(tmp_path: Path) -> None:
 def test_closing_does_not_hide_what_went_wrong_first(tmp_path: Path) -> None:
     with (
         pytest.raises(NotFound),
-        Recording(Disk(tmp_path / "log"), "log", fsync=failing_fsync) as recording,
+        RecordingFile(Disk(tmp_path / "log"), "log", fsync=failing_fsync) as recording,
     ):
-        recording.append([hello()])
+        recording.append(lines_of([hello()]))
         raise NotFound("no session 0000A")
 
 
 def test_an_interrupt_does_not_hide_that_the_disk_failed(tmp_path: Path) -> None:
     with (
         pytest.raises(LocalError),
-        Recording(Disk(tmp_path / "log"), "log", fsync=failing_fsync) as recording,
+        RecordingFile(Disk(tmp_path / "log"), "log", fsync=failing_fsync) as recording,
     ):
-        recording.append([hello()])
+        recording.append(lines_of([hello()]))
         raise KeyboardInterrupt
 
 
@@ -709,18 +747,16 @@ def test_any_number_of_participants_is_read_back(tmp_path: Path) -> None:
     assert kept(path) == log
 
 
-def test_a_message_nested_too_deeply_is_refused(tmp_path: Path) -> None:
+def test_a_message_nested_too_deeply_is_refused() -> None:
     deep: object = 1
     for _ in range(100_000):
         deep = [deep]
-    with Recording.open(str(tmp_path / "log.jsonl")) as recording:
-        with pytest.raises(LocalError) as caught:
-            recording.append([hello(), text(2, "hm", more=deep)])
-        assert caught.value.message == "message 2 of session 0000A is nested too deeply to be recorded"
-    assert (tmp_path / "log.jsonl").read_bytes() == b""
+    with pytest.raises(LocalError) as caught:
+        line_of(text(2, "hm", more=deep))
+    assert caught.value.message == "message 2 of session 0000A is nested too deeply to be recorded"
 
 
-# messages --from-file
+# messages --source
 
 
 def test_without_an_id_all_sessions_are_read_in_the_files_order() -> None:
@@ -738,27 +774,15 @@ def test_one_session_is_chosen_by_its_id() -> None:
     assert shown(HELLO + OTHER + ANSWER, "0000A") == as_text(HELLO, ANSWER)
 
 
-def test_a_session_that_is_not_in_the_recording_is_said_with_those_that_are() -> None:
+def test_a_session_that_is_not_in_the_recording_is_said() -> None:
     error = complaint(HELLO + OTHER + ANSWER, "0000C")
     assert isinstance(error, NotFound)
     assert error.message == "no session 0000C in standard input"
-    assert error.hint == "it contains 0000A, 0000B"
-
-
-def test_a_recording_of_many_sessions_names_some() -> None:
-    log = b"".join(message_json(text(1, "hi", f"S{n}")).encode() + b"\n" for n in range(50))
-    assert complaint(log, "0000C").hint == "it contains S0, S1, S2, S3, S4, S5, S6, S7, S8, S9 and others"
-
-
-def test_an_id_that_is_cut_says_so() -> None:
-    log = b"".join(message_json(text(1, "hi", "S" * length)).encode() + b"\n" for length in (64, 65))
-    assert complaint(log, "0000C").hint == f"it contains {'S' * 64}, {'S' * 64}..."
 
 
 def test_an_empty_recording_has_no_messages_and_no_session() -> None:
     assert shown(b"") == []
-    error = complaint(b"", "0000C")
-    assert (error.exit_code, error.hint) == (5, "it contains no messages")
+    assert complaint(b"", "0000C").exit_code == 5
 
 
 def test_a_file_is_read_like_standard_input(tmp_path: Path) -> None:
@@ -780,6 +804,7 @@ def test_a_message_is_there_before_the_next_one_is_written() -> None:
         for line, body in ((HELLO, "Grüße 👋"), (ANSWER, "hello")):
             writer.write(line)
             assert next(messages).text == body
+        messages.close()
 
 
 def test_repeated_lines_are_shown_as_often_as_they_stand() -> None:

@@ -1,0 +1,150 @@
+"""Follows recordings that another process writes, as the events of a feed."""
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from itertools import groupby
+from operator import attrgetter
+from typing import BinaryIO
+
+from smscli.errors import LocalError, NotFound
+from smscli.model import (
+    Event,
+    Idle,
+    Listing,
+    ListRead,
+    Message,
+    NewMessages,
+    Notice,
+    Participant,
+    Session,
+    SessionEnded,
+    SessionStarted,
+)
+from smscli.recordings.format import ConnectionRecord, EndedRecord, Record, SessionRecord, parse_line
+from smscli.recordings.reads import RecordedReads
+
+_POLL_SECONDS = 0.25
+
+
+class GrowingFile:
+    """What is appended to a file, from a place on.
+
+    A file that was moved, removed or cut is read to its end, then the one of its name from the start.
+    """
+
+    def __init__(self, path: str, place: int) -> None:
+        self.path = path
+        self._place = place
+        self._number = 0
+        self._file: BinaryIO | None = None
+        self._known: dict[str, Participant] = {}
+
+    def records(self) -> Iterator[Record]:
+        """The records of whole lines that have come. LocalError names one that is no record."""
+        if self._file is None and os.path.exists(self.path):
+            self._file = open(self.path, "rb")  # noqa: SIM115
+        if self._file is None:
+            return
+        is_replaced = self._is_replaced(self._file)
+        self._file.seek(self._place)
+        for line in self._file:
+            if not line.endswith(b"\n"):
+                break
+            self._number += 1
+            self._place += len(line)
+            yield parse_line(line, self._number, self.path, self._known).record
+        if is_replaced:
+            self.close()
+            self._place = 0
+
+    def _is_replaced(self, file: BinaryIO) -> bool:
+        """Judged before reading: what the moved file still gets is read first."""
+        mine = os.fstat(file.fileno())
+        try:
+            named = os.stat(self.path)
+        except OSError:
+            return True
+        return not os.path.samestat(mine, named) or mine.st_size < self._place
+
+    def close(self) -> None:
+        if self._file:
+            self._file.close()
+        self._file = None
+
+
+class RecordedFeed:
+    """The events of recordings: what they hold, then what is appended.
+
+    `wait(seconds)` waits, and may raise to end it. LocalError for a file that can't be read.
+    """
+
+    def __init__(self, reads: RecordedReads, wait: Callable[[float], None]) -> None:
+        self._reads = reads
+        self._wait = wait
+        self._files: dict[str, GrowingFile] = {}
+        self._live: set[str] = set()
+        self._ids: set[str] | None = None
+
+    def events(self, ids: Sequence[str] | None) -> Iterator[Event]:
+        """Follow these sessions until all have ended; with None all that are live, and those to come, without
+        end. NotFound."""
+        listing = self._reads.sessions()
+        self._ids = set(ids) if ids is not None else None
+        if missing := [one for one in ids or () if listing.find(one) is None]:
+            raise NotFound(f"no session {missing[0]} in {self._reads.name}")
+        followed = [one for one in listing.sessions if self._follows(one.id) and (ids or not one.ended)]
+        yield ListRead(listing)
+        for session in followed:
+            yield from self._begin(session, listing)
+        while self._ids is None or self._live:
+            yield Idle(_POLL_SECONDS)
+            self._wait(_POLL_SECONDS)
+            yield from self._appended()
+
+    def _follows(self, session_id: str) -> bool:
+        return self._ids is None or session_id in self._ids
+
+    def _begin(self, session: Session, listing: Listing) -> Iterator[Event]:
+        self._live.add(session.id)
+        yield SessionStarted(session, announce=False)
+        messages = [one for page in self._reads.messages(session.id) for one in page.messages]
+        yield NewMessages(session.id, tuple(messages), listing.at, first=True)
+        if session.ended:
+            yield from self._end(session.id, session.state)
+
+    def _appended(self) -> Iterator[Event]:
+        """What came since, of each file in its order."""
+        for path, place in self._reads.ends().items():
+            file = self._files.setdefault(path, GrowingFile(path, place))
+            try:
+                records = list(file.records())
+            except OSError as error:
+                raise LocalError(f"{path} can't be read: {error.strerror or error}") from error
+            for is_message, group in groupby(records, lambda one: isinstance(one, Message)):
+                found = list(group)
+                yield from _messages(found, self._follows) if is_message else self._others(found)
+
+    def _others(self, records: Sequence[Record]) -> Iterator[Event]:
+        for record in records:
+            match record:
+                case SessionRecord(at, session) if self._follows(session.id):
+                    yield ListRead(Listing((session,), at))
+                    if session.id not in self._live and not session.ended:
+                        self._live.add(session.id)
+                        yield SessionStarted(session)
+                case EndedRecord(_, session_id, state) if self._follows(session_id):
+                    yield from self._end(session_id, state)
+                case ConnectionRecord(_, kind, message):
+                    yield Notice(kind, message)
+
+    def _end(self, session_id: str, state: str | None) -> Iterator[Event]:
+        if session_id in self._live:
+            self._live.discard(session_id)
+            yield SessionEnded(session_id, state)
+
+
+def _messages(records: Sequence[Record], follows: Callable[[str], bool]) -> Iterator[Event]:
+    messages = [one for one in records if isinstance(one, Message) and follows(one.session_id)]
+    for session_id, group in groupby(messages, attrgetter("session_id")):
+        found = tuple(group)
+        yield NewMessages(session_id, found, found[-1].at)
