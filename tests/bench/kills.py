@@ -10,7 +10,7 @@ from typing import NamedTuple
 from tests.bench.bench_run import BenchRun
 from tests.bench.figures import Line, exactly
 from tests.bench.processes import Failed
-from tests.bench.recorded import Recorder, judge_recording
+from tests.bench.recorded import Recorder, judge_recordings
 from tests.bench.recording_check import Verdict, total
 
 _SESSIONS = 20
@@ -22,6 +22,8 @@ _EARLY_EACH = 4
 _LATEST = 1.5
 _START = 60.0
 _GAP_EACH = 3
+# Every fifth kill comes about when the file is moved; every fifth recording has a new name each second.
+_MOVED_EACH = 5
 _PULSE = 0.005
 _QUIET = 120.0
 
@@ -44,7 +46,8 @@ def kills(bench: BenchRun) -> Iterator[Line]:
     done, grown, torn = (sum(counts) for counts in list(zip(*outcomes, strict=True))[:3])
     counts = f"{verdict.lost}, {verdict.twice}, {verdict.misplaced}, {verdict.strange}"
     detail = f"{grown} runs had written something, {torn} kills left a partial line; {chains} recordings"
-    yield exactly("`kill -9` of a tail that records, at random moments", done, chains * each, detail)
+    what = "`kill -9` of a tail that records, at random moments, with files moved and new names"
+    yield exactly(what, done, chains * each, detail)
     yield exactly(
         "messages lost, duplicated, out of order, or unknown",
         verdict.faults,
@@ -58,41 +61,41 @@ def _killed(bench: BenchRun, number: int, kills: int) -> Outcome:
     switches = {"fault-seed": chance.getrandbits(32)}
     grown = torn = 0
     with bench.serve(sessions=_SESSIONS, messages=_MESSAGES, **switches) as server:
-        recorder = Recorder(bench, server, bench.folder / f"kills-{number}.jsonl", "--interval", "0.5")
+        name = f"kills-{number}-%H%M%S.jsonl" if number % _MOVED_EACH == 1 else f"kills-{number}.jsonl"
+        recorder = Recorder(bench, server, bench.folder / name, "--interval", "0.5")
         server.publish(_RATE)
         try:
             for kill in range(kills):
                 if kill % _GAP_EACH == 0:
                     server.inject("late")
-                before = _size(recorder.file)
+                before = recorder.size
                 recorder.start()
                 if kill % _EARLY_EACH:
                     _await_growth(recorder, before)
                 time.sleep(chance.uniform(0, _LATEST))
+                if kill % _MOVED_EACH == 0:
+                    recorder.move()
+                    time.sleep(chance.uniform(0, _LATEST))
                 recorder.kill()
-                grown += _size(recorder.file) > before
-                torn += _is_torn(recorder.file)
+                grown += recorder.size > before
+                torn += any(map(_is_torn, recorder.files))
             recorder.start()
             server.publish(0)
             recorder.await_all(server, _QUIET)
             recorder.end()
         finally:
             recorder.abandon()
-        return Outcome(kills, grown, torn, judge_recording(server, recorder.file))
+        return Outcome(kills, grown, torn, judge_recordings(server, recorder.files))
 
 
 def _await_growth(recorder: Recorder, size: int) -> None:
     """Raises Failed if nothing is written."""
     end = time.monotonic() + _START
-    while _size(recorder.file) <= size:
+    while recorder.size <= size:
         if time.monotonic() >= end:
             raise Failed(f"after {_START:g} s tail has written nothing")
         time.sleep(_PULSE)
 
 
-def _size(file: Path) -> int:
-    return file.stat().st_size if file.exists() else 0
-
-
 def _is_torn(file: Path) -> bool:
-    return _size(file) > 0 and not file.read_bytes().endswith(b"\n")
+    return file.stat().st_size > 0 and not file.read_bytes().endswith(b"\n")

@@ -1,10 +1,11 @@
 """A `tail --record` process, and the server that it follows, whose true logs are known."""
 
 import json
+import os
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -19,20 +20,31 @@ _PULSE = 0.05
 
 def judge_recording(server: ServerProcess, recording: Path) -> Verdict:
     """The verdict on a finished recording of this server's messages."""
-    with recording.open("rb") as lines:
-        return compare(read_recording(lines), server.logs())
+    return judge_recordings(server, [recording])
+
+
+def judge_recordings(server: ServerProcess, recordings: Sequence[Path]) -> Verdict:
+    """The verdict on the files of one recording together, in their order."""
+    lines = (line for recording in recordings for line in recording.read_bytes().splitlines())
+    return compare(read_recording(lines), server.logs())
 
 
 class Recorder:
-    """A tail that records into `file` and can be restarted; `options` are passed to it."""
+    """A tail that records into `file` and can be restarted; `options` are passed to it.
+
+    The name may hold `%H%M%S`; `move` gives the present file another name.
+    """
 
     def __init__(self, bench: BenchRun, server: ServerProcess, file: Path, *options: str) -> None:
         self.file = file
         self._command = bench.smscli("tail", "--all", "--json", "--record", str(file), *options)
         self._environ = bench.environ(server)
-        self._notes = file.with_suffix(".err")
+        self._notes = file.with_name(f"{file.name.partition('-%')[0]}.err")
+        self._moved = 0
         self._process: subprocess.Popen[bytes] | None = None
-        self._lines = self._read = self._missed = 0
+        self._lines = self._missed = 0
+        # By inode: a moved file keeps it.
+        self._read: dict[int, int] = {}
         # When each line was seen first, in epoch seconds.
         self._seen: list[float] = []
 
@@ -73,18 +85,39 @@ class Recorder:
             self._process.kill()
             self._process.wait()
 
+    def move(self) -> None:
+        """Move the file aside, as logrotate does."""
+        if self.file.exists():
+            self._moved += 1
+            self.file.rename(self.file.with_name(f"{self.file.name}.{self._moved:03}"))
+
+    @property
+    def files(self) -> list[Path]:
+        """Its files, the oldest first."""
+        stem, _, code = self.file.name.partition("%")
+        if code:
+            return sorted(self.file.parent.glob(f"{stem}[0-9]*"))
+        moved = sorted(self.file.parent.glob(f"{self.file.name}.[0-9]*"))
+        return [*moved, *([self.file] if self.file.exists() else [])]
+
+    @property
+    def size(self) -> int:
+        """The bytes of all files."""
+        return sum(one.stat().st_size for one in self.files)
+
     @property
     def lines(self) -> int:
-        """The number of complete lines of the file. Raises Failed if the tail has ended."""
+        """The number of complete lines with a message. Raises Failed if the tail has ended."""
         self._check()
-        if self.file.exists():
-            with self.file.open("rb") as file:
-                file.seek(self._read)
+        for path in self.files:
+            with path.open("rb") as file:
+                inode = os.fstat(file.fileno()).st_ino
+                file.seek(self._read.get(inode, 0))
                 fresh = file.read()
-            whole = fresh.rfind(b"\n") + 1
-            self._lines += fresh.count(b"\n")
-            self._seen += [time.time()] * fresh.count(b"\n")
-            self._read += whole
+            whole = fresh[: fresh.rfind(b"\n") + 1]
+            self._lines += sum(not line.startswith(b'{"record"') for line in whole.splitlines())
+            self._seen += [time.time()] * whole.count(b"\n")
+            self._read[inode] = self._read.get(inode, 0) + len(whole)
         return self._lines
 
     def arrivals(self) -> Iterator[tuple[float, float]]:

@@ -61,6 +61,8 @@ def read_recording(lines: Iterable[bytes]) -> Iterator[RecordedLine]:
     for line in lines:
         try:
             message = json.loads(line)
+            if "record" in message:
+                continue
             yield RecordedLine(_said(message["sessionId"], message), message.get("late", False))
         except (ValueError, KeyError, TypeError):
             yield RecordedLine(None)

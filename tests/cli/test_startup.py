@@ -35,7 +35,8 @@ HELP = {
     "smscli.output.terminal", "smscli.sanitize", "smscli.commands.help", "smscli.commands.examples",
 }  # fmt: skip
 LIST_HELP = HELP | {
-    "smscli.commands.list", "smscli.commands.notices", "smscli.commands.sources", "smscli.output.formats", "smscli.output.view",
+    "smscli.commands.list", "smscli.commands.notices", "smscli.commands.sources",
+    "smscli.output.formats", "smscli.output.view",
     "smscli.output.columns", "smscli.output.export", "smscli.model", "smscli.records",
 }  # fmt: skip
 LIST_JSON = LIST_HELP - {"smscli.commands.examples"} | {
