@@ -33,7 +33,7 @@ class RecordingName:
 
     def at(self, seconds: float) -> str:
         """The name at this time, in epoch seconds."""
-        if "%" not in self._last:
+        if not self.changes:
             return self.pattern
         local = time.localtime(seconds)
         name = re.sub(
@@ -41,8 +41,13 @@ class RecordingName:
         )
         return os.path.join(os.path.dirname(self.pattern), name)
 
+    @property
+    def changes(self) -> bool:
+        """Whether it is another one at other times."""
+        return "%" in self._last
+
     def others(self, current: str) -> list[str]:
-        """The other files of this recording, newest first: of earlier times, or moved aside, as logrotate's
+        """The other files of this recording, newest first: of other times, or moved aside, as logrotate's
         FILE.1; no compressed, temporary or empty one."""
         folder = os.path.dirname(self.pattern) or "."
         whole = re.compile(self._expression)

@@ -78,13 +78,20 @@ class Recorder:
         self._failure: LocalError | None = None
         self._retry_at = 0.0
         self._path = self._name.at(clock())
-        self._before = self._newest_before() if _is_empty(self._path) else None
+        self._before = self._newest_before()
         self._file: RecordingFile | None = None
         if self._before is None or os.path.exists(self._path):
             self._file = RecordingFile.open(self._path, redact=redact)
 
     def _newest_before(self) -> str | None:
-        return next(filter(_is_recording, self._name.others(self._path)), None)
+        """The newest file of before, unless the run goes on in the present one."""
+        is_new = _is_empty(self._path)
+        if not is_new and not self._name.changes:
+            return None
+        newest = next(filter(_is_recording, self._name.others(self._path)), None)
+        # A name that comes around again may lead to an old file.
+        is_newer = is_new or (newest is not None and _changed_at(newest) > _changed_at(self._path))
+        return newest if is_newer else None
 
     def resume(self) -> Iterator[Message | PositionRecord]:
         """What an earlier run recorded of this server, in its order; exhaust it before the first event.
@@ -256,6 +263,10 @@ def _is_empty(path: str) -> bool:
     except OSError:
         # What else is wrong with it is said where it is opened.
         return not os.path.exists(path)
+
+
+def _changed_at(path: str) -> int:
+    return os.stat(path).st_mtime_ns
 
 
 def _is_recording(path: str) -> bool:

@@ -1,6 +1,7 @@
 """A session's place in its log: identities in little memory, and what to ask for next."""
 
 import tracemalloc
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from math import inf
 
@@ -8,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smscli.follow.cursor import Cursor, PageRequest, PageResult, SeenIds
+from smscli.follow.cursor import Cursor, PageRequest, PageResult, Position, SeenIds
 from smscli.model import Message, Page
 
 NOON = datetime(2025, 1, 1, 12, 0, tzinfo=UTC)
@@ -197,3 +198,47 @@ def test_pages_of_a_server_whose_start_is_exclusive_end_the_read_all_the_same() 
     # Without its anchor, but nothing stands in its place.
     assert cursor.record(cursor.next_request(2.0), page(5), 2.0) == PageResult(page(5).messages, done=False)
     assert cursor.record(cursor.next_request(2.0), page(), 2.0) == PageResult(())
+
+
+# Going on at a position
+
+
+def position(order: int, *gaps: tuple[int, int, datetime | None], older: Sequence[Message] = ()) -> Position:
+    last = message(order, "said")
+    return Position(order, lambda one: one == last, gaps, lambda: older, NOON)
+
+
+def test_a_position_is_gone_on_from_without_its_messages() -> None:
+    cursor = Cursor()
+    cursor.restore(position(7))
+    assert cursor.next_request(0.0) == PageRequest(7, None, 7, False, 0.0)
+    result = cursor.record(cursor.next_request(0.0), page(7, 8, 9), 0.0)
+    assert ([one.index for one in result.messages], result.reset) == ([8, 9], False)
+
+
+def test_messages_recorded_behind_a_position_go_on_from_there() -> None:
+    cursor = Cursor()
+    cursor.restore(position(7))
+    cursor.recall(message(8, "said"))
+    assert cursor.next_request(0.0) == PageRequest(8, None, 8, False, 0.0)
+    result = cursor.record(cursor.next_request(0.0), page(8, 9), 0.0)
+    assert [one.index for one in result.messages] == [9]
+
+
+def test_an_open_gap_below_a_position_is_read_again() -> None:
+    cursor = Cursor()
+    cursor.restore(position(7, (3, 6, NOON)))
+    cursor.settle(NOON + timedelta(seconds=30), 0.0)
+    assert cursor.next_request(0.0) == PageRequest(3, None, 3, False, 0.0)
+    result = cursor.record(cursor.next_request(0.0), page(3, 4, 6, 7, 8), 0.0)
+    assert [(one.index, one.late) for one in result.messages] == [(4, True), (8, False)]
+
+
+def test_another_message_at_a_position_means_a_reset_and_older_files_are_asked() -> None:
+    cursor = Cursor()
+    cursor.restore(position(7, older=[message(1, "the first"), message(2, "the second")]))
+    other = Page((message(7, "another"),), NOON)
+    assert cursor.record(cursor.next_request(0.0), other, 0.0) == PageResult((), done=False, reset=True)
+    anew = Page((message(1, "the first"), message(2, "the second"), message(3, "new")), NOON)
+    result = cursor.record(cursor.next_request(1.0), anew, 1.0)
+    assert [one.text for one in result.messages] == ["new"]

@@ -1,0 +1,144 @@
+"""Recordings as a source: several files as one, each message once, in order."""
+
+import tempfile
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from random import Random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from smscli.errors import LocalError, NotFound
+from smscli.gws.decode import message_from_json
+from smscli.model import Message, Participant, Session
+from smscli.recordings.format import EndedRecord, Record, SessionRecord, line_of
+from smscli.recordings.reads import RecordedReads
+
+NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
+MIKA = {"type": "Customer", "nickname": "Mika", "participantId": "p1"}
+
+
+def text(index: int | None, words: str = "hi", seconds: float | None = None, of: str = "S1") -> Message:
+    moment = NOON + timedelta(seconds=(index or 0) if seconds is None else seconds)
+    at = moment.strftime("%Y-%m-%dT%H:%M:%S.%f+0000")
+    sent = {"index": index, "type": "Text", "from": MIKA, "text": words, "timestamp": at}
+    return message_from_json(sent, of)
+
+
+def write(path: Path, *records: Record, server: str | None = "gws:443") -> None:
+    path.write_bytes(b"".join(line_of(one, server) for one in records))
+
+
+def reads(*paths: Path | str) -> RecordedReads:
+    return RecordedReads([str(one) for one in paths], pytest.fail)
+
+
+def indices(source: RecordedReads, session_id: str = "S1") -> list[int | None]:
+    return [one.index for page in source.messages(session_id) for one in page.messages]
+
+
+LOG = [text(index, f"words {index}") for index in range(1, 13)]
+
+
+@given(st.lists(st.tuples(st.integers(0, 12), st.integers(0, 12)), max_size=6), st.randoms())
+def test_any_split_of_a_log_into_overlapping_files_reads_as_the_log(
+    cuts: list[tuple[int, int]], random: Random
+) -> None:
+    spans = [(0, 12), *cuts] if not cuts else [(0, max(cuts[0])), *cuts, (max(cuts[0]), 12)]
+    with tempfile.TemporaryDirectory() as folder:
+        paths = []
+        for number, (one, two) in enumerate(spans):
+            part = LOG[min(one, two) : max(one, two)]
+            path = Path(folder, f"{number}.jsonl")
+            write(path, *part)
+            paths.append(path)
+        random.shuffle(paths)
+        source = reads(*paths)
+        assert [one for page in source.messages("S1") for one in page.messages] == LOG
+
+
+def test_a_late_message_stands_where_it_belongs_when_files_overlap(tmp_path: Path) -> None:
+    late = text(2)
+    late.late = True
+    write(tmp_path / "a", text(1), text(3), late)
+    write(tmp_path / "b", text(2), text(3), text(4))
+    assert indices(reads(tmp_path / "a", tmp_path / "b")) == [1, 2, 3, 4]
+
+
+def test_a_log_that_was_renumbered_in_a_later_file_comes_behind(tmp_path: Path) -> None:
+    write(tmp_path / "a", text(7), text(8))
+    write(tmp_path / "b", text(1, seconds=60), text(2, seconds=61))
+    assert indices(reads(tmp_path / "b", tmp_path / "a")) == [7, 8, 1, 2]
+
+
+def test_a_session_has_its_last_state(tmp_path: Path) -> None:
+    first = Session("S1", "Chatting", sent={"state": "Chatting"})
+    last = Session("S1", "LeftChat", sent={"state": "LeftChat"})
+    write(tmp_path / "b", SessionRecord(NOON + timedelta(1), last))
+    write(tmp_path / "a", SessionRecord(NOON, first), text(1))
+    listing = reads(tmp_path / "b", tmp_path / "a").sessions()
+    assert [(one.id, one.state) for one in listing.sessions] == [("S1", "LeftChat")]
+    assert listing.at == NOON + timedelta(1)
+
+
+@pytest.mark.parametrize(("state", "shown"), [("Completed", "Completed"), (None, "Chatting")])
+def test_a_session_that_has_ended_has_ended(tmp_path: Path, state: str | None, shown: str) -> None:
+    live = Session("S1", "Chatting", sent={"state": "Chatting"})
+    write(tmp_path / "a", SessionRecord(NOON, live), EndedRecord(NOON, "S1", state))
+    (session,) = reads(tmp_path / "a").sessions().sessions
+    assert (session.state, session.ended) == (shown, True)
+
+
+def test_a_recording_of_messages_only_has_sessions_without_a_state(tmp_path: Path) -> None:
+    write(tmp_path / "a", text(1), text(1, of="S2"), server=None)
+    first, second = reads(tmp_path / "a").sessions().sessions
+    assert (first.id, first.state, first.ended, second.id) == ("S1", None, False, "S2")
+    assert first.participants == (Participant("Customer", "Mika", "p1"),)
+
+
+def test_sessions_of_two_servers_are_two_sessions(tmp_path: Path) -> None:
+    write(tmp_path / "a", text(1, "one"))
+    write(tmp_path / "b", text(1, "two"), server="other:443")
+    source = reads(tmp_path / "a", tmp_path / "b")
+    assert [one.id for one in source.sessions().sessions] == ["S1", "S1"]
+    with pytest.raises(NotFound, match="was recorded of several servers"):
+        indices(source)
+
+
+def test_lines_of_an_older_version_belong_to_the_only_server(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    path.write_bytes(line_of(text(1)) + line_of(text(2), "gws:443"))
+    assert indices(reads(path)) == [1, 2]
+
+
+def test_patterns_are_expanded_and_sorted_by_name(tmp_path: Path) -> None:
+    for day in (2, 1, 3):
+        write(tmp_path / f"sms-{day}.jsonl", text(day))
+    write(tmp_path / "other", text(9))
+    assert indices(reads(tmp_path / "sms-?.jsonl")) == [1, 2, 3]
+    with pytest.raises(LocalError, match=r"no file fits .*none-\*"):
+        reads(tmp_path / "none-*")
+
+
+def test_what_stands_before_a_broken_line_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    path.write_bytes(line_of(text(1)) + b"milk\n" + line_of(text(2)))
+    found: list[int | None] = []
+    with pytest.raises(LocalError, match="line 2 of .* is not a message"):
+        found.extend(one.index for page in reads(path).messages("S1") for one in page.messages)
+    with pytest.raises(LocalError):
+        reads(path).sessions()
+
+
+def test_several_files_are_shown_session_by_session(tmp_path: Path) -> None:
+    write(tmp_path / "a", text(1), text(1, of="S2"))
+    write(tmp_path / "b", text(2), text(2, of="S2"))
+    pages = reads(tmp_path / "a", tmp_path / "b").log(streamed=True)
+    found = [(one.session_id, one.index) for page in pages for one in page.messages]
+    assert found == [("S1", 1), ("S1", 2), ("S2", 1), ("S2", 2)]
+
+
+def test_a_page_begins_at_its_index(tmp_path: Path) -> None:
+    write(tmp_path / "a", *LOG)
+    assert [one.index for one in reads(tmp_path / "a").page("S1", 5, 2).messages] == [5, 6]
