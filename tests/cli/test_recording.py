@@ -12,7 +12,7 @@ import pytest
 
 from tests.server.options import Options
 from tests.server.server import FakeServer
-from tests.support.command import Smscli
+from tests.support.command import Smscli, running
 
 FIRST, SECOND = "0000Na9B26EF0001", "0000Na9B26EF0002"
 
@@ -22,7 +22,7 @@ def server() -> Iterator[FakeServer]:
     """A server with two sessions, which end when they are followed."""
     with FakeServer(Options(scene="empty")) as server:
         for session_id, customer in ((FIRST, "Mika"), (SECOND, "Noor")):
-            server.store.add_session(session_id, customer=customer, agents=())
+            server.store.add_session(session_id, customer=customer, agents=(), user_data={"Account": "4711"})
             for number in range(1, 4):
                 server.store.say(session_id, f"question {number}", by=customer)
         yield server
@@ -158,3 +158,130 @@ def test_a_missing_recording_is_one_line(smscli: Smscli) -> None:
     outcome = smscli("messages", "@no-such-file")
     assert (outcome.code, outcome.out) == (1, "")
     assert outcome.err == "error: no-such-file can't be read: No such file or directory\n"
+
+
+# Recordings as a source, of sessions that the server no longer knows
+
+
+@pytest.fixture
+def yesterday(smscli: Smscli, server: FakeServer, file: Path) -> Path:
+    follow(smscli, server, file)
+    for session_id in (FIRST, SECOND):
+        server.store.remove(session_id)
+    return file
+
+
+def test_a_recording_is_listed_with_its_sessions_last_state(smscli: Smscli, yesterday: Path) -> None:
+    outcome = smscli("list", f"@{yesterday}", "--columns", "id,state,customer")
+    listed = f"{FIRST}\tCompleted\tMika\n{SECOND}\tCompleted\tNoor\n"
+    assert (outcome.code, sorted(outcome.out.splitlines(True)), outcome.err) == (
+        0,
+        listed.splitlines(True),
+        "",
+    )
+    assert smscli("list", "--source", str(yesterday), "--state", "Chatting").err == (
+        "none of the 2 recorded SMS sessions matches the filters\n"
+    )
+
+
+def test_a_recorded_session_is_shown_by_its_customer(smscli: Smscli, yesterday: Path) -> None:
+    outcome = smscli("show", f"@{yesterday}", "noor", "--json")
+    shown = json.loads(outcome.out)
+    assert (outcome.code, shown["id"], shown["state"]) == (0, SECOND, "Completed")
+    assert [one["nickname"] for one in shown["participants"]] == ["Noor"]
+    assert (shown["activity"]["messages"], shown["activity"]["waitingSince"]) == (3, None)
+    assert outcome.err == json_notice("whose", f"noor is session {SECOND} (Noor)", SECOND, outcome.err)
+
+
+def json_notice(kind: str, message: str, session_id: str, err: str) -> str:
+    """The line of a notice, with the time that it has."""
+    at = json.loads(err)["notice"]["at"]
+    value = {"notice": {"kind": kind, "sessionId": session_id, "message": message, "at": at}}
+    return json.dumps(value, separators=(",", ":")) + "\n"
+
+
+def test_the_page_of_a_recorded_session_is_that_of_a_live_one(smscli: Smscli, yesterday: Path) -> None:
+    page = smscli("messages", f"@{yesterday}", "Mika", "--html", "-").out
+    for part in (f"<h1>SMS session {FIRST}</h1>", "Completed", "question 3", "4711"):
+        assert part in page
+
+
+def test_several_files_are_one(smscli: Smscli, yesterday: Path, tmp_path: Path) -> None:
+    lines = yesterday.read_bytes().splitlines(keepends=True)
+    for name, part in (("sms-1.jsonl", lines[:-4]), ("sms-2.jsonl", lines[3:])):
+        (tmp_path / name).write_bytes(b"".join(part))
+    whole = smscli("messages", f"@{yesterday}", "Noor", "--json").out
+    pattern = str(tmp_path / "sms-?.jsonl")
+    assert smscli("messages", f"@{pattern}", "Noor", "--json").out == whole
+    assert smscli("messages", "--source", pattern, "Noor", "--json").out == whole
+    none = smscli("list", f"@{tmp_path}/none-*")
+    assert (none.code, none.err) == (1, f"error: no file fits {tmp_path}/none-*\n")
+
+
+def test_an_ended_recording_is_followed_to_its_end(smscli: Smscli, yesterday: Path) -> None:
+    outcome = smscli("tail", f"@{yesterday}", FIRST, "--last", "2", tty=True, NO_COLOR="1")
+    assert (outcome.code, outcome.out.count("question")) == (0, 2)
+    assert outcome.err.splitlines()[-1].endswith(f"session {FIRST} ended (Completed)")
+
+
+def test_a_growing_recording_is_followed_through_a_rotation(home: dict[str, str], tmp_path: Path) -> None:
+    file = tmp_path / "sms.jsonl"
+    session = {"id": FIRST, "state": "Chatting", "participants": [{"type": "Customer", "nickname": "Mika"}]}
+    write(file, {"record": "session", "at": AT, "session": session}, message(1))
+    with running(home, "tail", f"@{file}", FIRST, "--json") as follower:
+        assert follower.stdout
+        found = [json.loads(follower.stdout.readline())]
+        write(file, message(2))
+        found.append(json.loads(follower.stdout.readline()))
+        file.rename(tmp_path / "sms.jsonl.1")
+        write(tmp_path / "sms.jsonl.1", message(3))
+        write(file, {"record": "session", "at": AT, "session": session}, message(4))
+        found += [json.loads(follower.stdout.readline()) for _ in range(2)]
+        write(file, {"record": "ended", "at": AT, "sessionId": FIRST, "state": "Completed"})
+        assert follower.wait(20) == 0
+    assert [one["index"] for one in found] == [1, 2, 3, 4]
+
+
+AT = "2026-03-02T10:00:00.000Z"
+
+
+def message(index: int) -> dict[str, object]:
+    return {"sessionId": FIRST, "index": index, "type": "Text", "text": f"words {index}", "timestamp": AT}
+
+
+def write(file: Path, *records: dict[str, object]) -> None:
+    with file.open("a") as lines:
+        lines.write("".join(json.dumps(one) + "\n" for one in records))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("list", "@f", "--watch"), "--watch goes with the server only\nhint: `smscli tail @FILE` follows a "
+         "recording"),
+        (("list", FIRST), f"list takes no session, but {FIRST!r} was given\nhint: see `smscli show --help`"),
+        (("show", FIRST, SECOND), f"show takes one session, not {SECOND!r} too"),
+        (("tail", "-"), "tail can't follow standard input\nhint: record to a file, and follow that"),
+        (("tail", "@f", "--record", "g"), "--record goes with the server only, not with a recording"),
+        (("tail", "--all", "--record", "a-%q"), "--record: %q is not known in the name of a recording\n"
+         "hint: known are %Y %m %d %H %M %S %j; %% is a percent sign"),
+        (("show", "@"), "a file name is empty"),
+    ],
+)  # fmt: skip
+def test_what_goes_with_no_recording_is_wrong_usage(
+    smscli: Smscli, server: FakeServer, arguments: tuple[str, ...], told: str
+) -> None:
+    outcome = smscli(*arguments, server=server)
+    assert (outcome.code, outcome.out, outcome.err) == (2, "", f"error: {told}\n")
+
+
+def test_a_recording_of_several_sessions_asks_for_one(smscli: Smscli, yesterday: Path) -> None:
+    named = f"name one of {FIRST} (Mika), {SECOND} (Noor)"
+    other = f"name one of {SECOND} (Noor), {FIRST} (Mika)"
+    for arguments, code, told in (
+        (("show", f"@{yesterday}"), 5, f"there are 2 sessions in {yesterday}"),
+        (("messages", f"@{yesterday}", "--customer-view"), 2, "--customer-view takes one session"),
+    ):
+        outcome = smscli(*arguments)
+        assert outcome.code == code
+        assert outcome.err in {f"error: {told}\nhint: {one}\n" for one in (named, other)}
