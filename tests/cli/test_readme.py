@@ -25,6 +25,7 @@ ON_THE_DEMO = [line for line in lines() if "--demo" in line and _ENVIRONMENT not
 # A crontab's line without its five times.
 CRON = the(blocks("cron"), "smscli list").split(maxsplit=5)[5]
 ELSEWHERE = [line for line in lines() if "--demo" not in line and _ENVIRONMENT not in line]
+OF_A_RECORDING = [line for line in ELSEWHERE if "@sms" in line]
 
 
 @pytest.fixture
@@ -111,9 +112,41 @@ def test_cron_mails_that_nobody_can_tell(environ: dict[str, str], server: FakeSe
     assert (refused, failed, unreachable) == (told.format(4), told.format(1), told.format(3))
 
 
+@pytest.fixture
+def recording(environ: dict[str, str]) -> Path:
+    """A few seconds of the demo, as the README records them."""
+    line = the(ON_THE_DEMO, "--record")
+    command = ["timeout", "--signal=INT", "4", "bash", "-c", f"exec {line}"]
+    subprocess.run(command, env=environ, cwd=environ["HOME"], capture_output=True, timeout=60, check=False)
+    return Path(environ["HOME"], "sms.jsonl")
+
+
+def test_the_questions_to_a_recording_are_answered(recording: Path, environ: dict[str, str]) -> None:
+    for line in OF_A_RECORDING:
+        done = subprocess.run(
+            ["bash", "-c", line],
+            env=environ,
+            cwd=recording.parent,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert (done.returncode, "error:" in done.stderr) == (0, False), done.stderr
+    assert len(OF_A_RECORDING) == 4
+    assert "Noor" in (recording.parent / "noor.html").read_text(encoding="utf-8")
+
+
+def test_a_recording_is_counted_with_duckdb(recording: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    duckdb = pytest.importorskip("duckdb", reason="duckdb is not installed")
+    monkeypatch.chdir(recording.parent)
+    rows = duckdb.sql(the(blocks("sql"), "GROUP BY")).fetchall()
+    assert {customer for customer, _, _ in rows} >= {"Mika", "Noor", "Toni"}
+
+
 def test_the_other_lines_are_signing_in_or_need_a_real_server() -> None:
     """Those of the broker have a test of their own."""
-    others = [line for line in ELSEWHERE if "mosquitto" not in line]
-    assert all(re.match(r"smscli (auth|--profile default list)", line) for line in others)
+    others = [line for line in ELSEWHERE if "mosquitto" not in line and line not in OF_A_RECORDING]
+    assert all(re.match(r"smscli (auth|--profile default list)|systemctl|loginctl", line) for line in others)
     assert len(ON_THE_DEMO) >= 10
     assert len(scripts()) == 1

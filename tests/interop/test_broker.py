@@ -251,7 +251,8 @@ def talk(server: FakeServer, recording: Path, over: threading.Event) -> None:
         for number in range(10):
             server.store.say(session_id, f"message {number}")
             over.wait(0.02)
-        until(lambda kept=session_id: recording.exists() and recording.read_text().count(kept) == 10)
+        line = f'"sessionId":"{session_id}"'
+        until(lambda line=line: recording.exists() and recording.read_text().count(line) == 10)
         server.store.remove(session_id)
 
 
