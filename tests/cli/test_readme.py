@@ -35,7 +35,7 @@ def environ(tmp_path: Path, home: dict[str, str]) -> dict[str, str]:
 
 @pytest.fixture
 def server() -> Iterator[FakeServer]:
-    """Of three customers the first got an answer, the second asked 121 seconds ago and the third just now."""
+    """Of three customers the first got an answer, the second asked 301 seconds ago and the third just now."""
     times = [1772445600.0]
     with FakeServer(Options(scene="empty"), clock=lambda: times[-1]) as server:
         for session_id in (_PARCEL, _CARD, _ROUTER):
@@ -43,7 +43,7 @@ def server() -> Iterator[FakeServer]:
         server.store.say(_PARCEL, "is anybody there?", by="Mika")
         server.store.say(_CARD, "hello", by="Mika")
         server.store.say(_PARCEL, "I am", by="Robin")
-        times.append(times[0] + 121)
+        times.append(times[0] + 301)
         server.store.say(_ROUTER, "good morning", by="Mika")
         yield server
 
@@ -94,7 +94,7 @@ def test_what_goes_into_a_ticket_is_masked(environ: dict[str, str]) -> None:
 
 
 def test_cron_mails_who_has_waited_and_nothing_else(environ: dict[str, str], server: FakeServer) -> None:
-    assert cron(environ, server) == f"{_CARD}\tMika\t121\thello\n"
+    assert cron(environ, server) == f"{_CARD}\tMika\t301\thello\n"
     server.store.say(_CARD, "here I am", by="Robin")
     assert cron(environ, server) == ""
     for session_id in (_PARCEL, _CARD, _ROUTER):
