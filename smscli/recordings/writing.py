@@ -50,8 +50,9 @@ class RecordingFile:
         self._fsync = fsync
         self._synced_at = clock()
         self._unsynced = False
-        self._unfinished = True
-        self._size = 0
+        # Whether an append has not come to its end, and where the last one that has ended.
+        self._unfinished = False
+        self._size = file.seek(0, SEEK_END)
 
     @classmethod
     def open(cls, path: str, *, redact: bool = False) -> Self:
@@ -107,17 +108,14 @@ class RecordingFile:
         return self._size == 0
 
     def append(self, lines: bytes) -> None:
-        """Append whole lines; sync if the last sync is over a second old.
-
-        After a failure the file ends with the last complete line.
-        """
+        """Append whole lines, all or none; sync if the last sync is over a second old."""
         try:
             if self._unfinished:
-                self._repair()
+                self._take_back()
             self._write(lines)
         except OSError as error:
             with suppress(OSError):
-                self._repair()
+                self._take_back()
             raise file_error(self._name, "written", error) from error
         if self._clock() - self._synced_at >= _SYNC_SECONDS:
             self.sync()
@@ -149,7 +147,7 @@ class RecordingFile:
             return
         try:
             if self._unfinished:
-                self._repair()
+                self._take_back()
             self.sync()
         except OSError as error:
             raise file_error(self._name, "written", error) from error
@@ -191,8 +189,13 @@ class RecordingFile:
                 hint=f"run tail {begun} it, or record to another file",
             )
 
+    def _take_back(self) -> None:
+        """Cut off what an `append` that failed has written."""
+        self._file.truncate(self._size)
+        self._unfinished, self._unsynced = False, True
+
     def _repair(self) -> None:
-        """Make the file end with a complete line."""
+        """Make the file that an earlier run wrote end with a complete line."""
         size = self._file.seek(0, SEEK_END)
         start = self._last_line(size)
         if start < size:

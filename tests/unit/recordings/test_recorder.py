@@ -1,10 +1,12 @@
 """What `tail --record` writes of a feed's events, and to which file."""
 
+import errno
 import json
 import os
 import sys
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
+from io import FileIO
 from pathlib import Path
 from typing import Any
 
@@ -292,6 +294,35 @@ def test_what_can_not_be_written_waits_and_is_written_later(tmp_path: Path) -> N
     assert stage.said[1:] == [f"{path} is written again"]
     stage.recorder.close()
     assert kinds([tmp_path / "gone" / "sms.jsonl", path]) == ["session", "1", "session", "position", "2", "3"]
+
+
+@pytest.mark.parametrize("room", [1, 300, 700])
+def test_after_a_full_disk_nothing_is_there_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, room: int
+) -> None:
+    path = tmp_path / "sms.jsonl"
+    stage = Stage(path)
+    stage.play(SessionStarted(session()), news(text(1)))
+    full = path.stat().st_size + room
+
+    class Full(FileIO):
+        def write(self, data: Any) -> int:
+            left = full - self.seek(0, os.SEEK_END)
+            if left <= 0:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            return super().write(bytes(data[:left]))
+
+    file = stage.recorder._file
+    assert file
+    file._file.close()
+    file._file = Full(path, "a+")
+    stage.play(news(text(2), text(3), text(4)))
+    full = 1 << 20
+    stage.play(news(text(5)))
+    stage.later(2)
+    stage.play(Idle(1.0))
+    stage.recorder.close()
+    assert kinds(path) == ["session", "1", "2", "3", "4", "5"]
 
 
 @posix

@@ -505,14 +505,14 @@ def test_a_short_write_is_completed(tmp_path: Path) -> None:
     assert path.read_bytes() == HELLO + ANSWER
 
 
-def test_a_full_disk_is_an_error_and_the_whole_lines_stay(tmp_path: Path) -> None:
+def test_a_full_disk_is_an_error_and_nothing_of_the_append_stays(tmp_path: Path) -> None:
     path = tmp_path / "log.jsonl"
     recording = RecordingFile(Disk(path, len(HELLO) + 40, FULL), "log.jsonl")
     with pytest.raises(LocalError) as caught:
         recording.append(lines_of([hello(), answer()]))
     assert caught.value.message == "log.jsonl can't be written: No space left on device"
     assert caught.value.hint is None
-    assert path.read_bytes() == HELLO
+    assert path.read_bytes() == b""
     recording.close()
 
 
@@ -531,9 +531,7 @@ def test_half_a_line_that_cannot_be_cut_off_is_never_continued(tmp_path: Path) -
 
 
 @pytest.mark.parametrize("written_before", range(0, len(HELLO + ANSWER), 13))
-def test_an_interrupt_in_a_write_leaves_no_half_line_to_go_on_from(
-    tmp_path: Path, written_before: int
-) -> None:
+def test_an_interrupt_in_a_write_leaves_nothing_of_it(tmp_path: Path, written_before: int) -> None:
     path = tmp_path / "log.jsonl"
     recording = RecordingFile(Disk(path, written_before, KeyboardInterrupt()), "log.jsonl")
     with pytest.raises(KeyboardInterrupt):
@@ -541,18 +539,17 @@ def test_an_interrupt_in_a_write_leaves_no_half_line_to_go_on_from(
     third = text(3, "still there?")
     recording.append(lines_of([third]))
     recording.close()
-    held = whole_lines([HELLO, ANSWER], written_before)
-    assert path.read_bytes() == b"".join(held) + message_json(third).encode() + b"\n"
+    assert path.read_bytes() == message_json(third).encode() + b"\n"
 
 
-def test_an_interrupted_recording_is_closed_with_whole_lines(tmp_path: Path) -> None:
+def test_an_interrupted_recording_is_closed_without_the_interrupted_append(tmp_path: Path) -> None:
     path = tmp_path / "log.jsonl"
     with (
         pytest.raises(KeyboardInterrupt),
         RecordingFile(Disk(path, len(HELLO) + 9, KeyboardInterrupt()), "log") as recording,
     ):
         recording.append(lines_of([hello(), answer()]))
-    assert path.read_bytes() == HELLO
+    assert path.read_bytes() == b""
 
 
 LIMITED = """
@@ -587,12 +584,12 @@ def test_a_disk_that_is_really_full_loses_nothing(tmp_path: Path) -> None:
     path = tmp_path / "log.jsonl"
     command = [sys.executable, "-c", LIMITED, str(path)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-    # Each line has 241 to 242 bytes: the fifth does not fit.
+    # Each line has 241 to 242 bytes: the fifth does not fit, and all or none are written.
     line = (
         '{{"sessionId":"0000A","key":"{}","index":{},"text":"{}","from":null,"visibility":null,'
         '"type":"Text","timestamp":null}}\n'
     )
-    assert done.stdout == f"{path} can't be written: File too large\n4\n"
+    assert done.stdout == f"{path} can't be written: File too large\n0\n"
     said = "x" * 100
     lines = (line.format(key_of("0000A", one, "Text", text=said), one, said) for one in range(20))
     assert path.read_text() == "".join(lines)
