@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 
@@ -35,7 +35,9 @@ class Following:
     def _listen(self) -> None:
         assert self._child.stderr
         for line in self._child.stderr:
-            self.notices.append(json.loads(line)["notice"]["kind"])
+            kind = json.loads(line)["notice"]["kind"]
+            # Where it records is not what these tests are about.
+            self.notices += [kind] * (kind != "recording")
 
     def until(self, condition: Callable[[], bool]) -> None:
         end = time.monotonic() + _PATIENCE
@@ -51,18 +53,18 @@ class Following:
     def recorded(self) -> dict[str, list[str]]:
         """The texts of each session, in the recording's order."""
         found: dict[str, list[str]] = {FIRST: [], SECOND: []}
-        lines = self._file.read_bytes().split(b"\n")[:-1] if self._file.exists() else []
-        for line in lines:
-            message = json.loads(line)
+        for message in self._messages():
             found[message["sessionId"]].append(message["text"])
         return found
 
     @property
     def bodies(self) -> list[str]:
         """What the messages of all sessions say, in the recording's order."""
+        return [message.get("text") or message["noticeText"] for message in self._messages()]
+
+    def _messages(self) -> list[dict[str, Any]]:
         lines = self._file.read_bytes().split(b"\n")[:-1] if self._file.exists() else []
-        messages = [json.loads(line) for line in lines]
-        return [message.get("text") or message["noticeText"] for message in messages]
+        return [one for one in map(json.loads, lines) if "record" not in one]
 
     def end(self) -> int:
         self._child.send_signal(signal.SIGINT)

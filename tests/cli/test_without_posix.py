@@ -1,5 +1,6 @@
 """Whole commands without what Windows lacks: the same output as with it, down to the bytes."""
 
+import json
 import os
 import signal
 import subprocess
@@ -118,7 +119,11 @@ def test_a_recording_is_written_until_ctrl_c(environ: dict[str, str], tmp_path: 
         child.send_signal(signal.SIGINT)
         rest = child.stdout.read()
         assert child.wait(30) == 130
-    assert first + rest == file.read_bytes()
+    shown = [json.loads(line) for line in (first + rest).splitlines()]
+    kept = [json.loads(line) for line in file.read_bytes().splitlines()]
+    server = kept[0].pop("server")
+    assert [one.get("record") for one in kept[:1]] == ["session"]
+    assert [one for one in kept if "record" not in one] == [{**one, "server": server} for one in shown]
 
 
 @pytest.mark.slow

@@ -107,6 +107,7 @@ COLUMNS = (
 CHOSEN = LIST | names("uri collection comment capability plainValue treeKey treeValue dataValue")
 TABLE = names("state offeredState cu offeredName dataKey dataValue")
 OFFERED = names("offeredName offeredState")
+CANDIDATES = names("id endedId cu offeredName")
 BY_STRANGER, STRANGER_JSON = names("st role type strange"), names("st role type strange id strangerId")
 WINDOW = names("ag linkText notice st type strange")
 SENT = names("cu text ag url linkText notice nameless file captioned")
@@ -207,9 +208,9 @@ OUTPUTS_BY_GROUP: Mapping[str, tuple[Output, ...]] = {
         *one("show --source RECORDING §id", "people", CARD, cuts=FIRST_FACTS),
         *one("show @RECORDING §id", "pipe", SHOW),
         *one("show @RECORDING §id --json", "json", SHOW, holds="session", adds=names("activity")),
-        *same("show @RECORDING", NONE, quotes=ID | names("endedId offeredId cu offeredName ended")),
-        *same("tail --source RECORDING §endedId", NONE, quotes=names("endedId ended")),
-        *same("messages @RECORDING nobody", ID, cuts=ID),
+        *same("show @RECORDING", CANDIDATES),
+        *same("tail --source RECORDING §endedId", names("endedId"), quotes=names("endedId ended cu")),
+        *same("messages @RECORDING nobody", CANDIDATES),
     ),
     "pages": (
         *one("messages §id --html -", "html", PAGE),
