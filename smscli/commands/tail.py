@@ -103,6 +103,12 @@ class Following:
         writer = self.form.entries(view.typing, EntryView(many, wide=self.wide))
         screen = TailView(app, writer, view)
         recorder = self.recorder
+
+        def refresh() -> None:
+            if recorder:
+                recorder.write()
+            screen.refresh()
+
         if app.recorded:
             following = recorded_events(app, ids, redact=view.redact, refresh=screen.refresh)
         else:
@@ -112,7 +118,7 @@ class Following:
                 redact=view.redact,
                 interval=self.interval,
                 pushed=self.pushed,
-                refresh=screen.refresh,
+                refresh=refresh,
                 resume=_cursors(recorder) if recorder else None,
             )
         for event in following:

@@ -129,7 +129,7 @@ class Recorder:
         """Record an event. LocalError when too much waits to be written."""
         for record in self._records(event):
             self._waiting.append((record, line_of(record, self._server, masked=self._redact)))
-        self._write()
+        self.write()
         if isinstance(event, Idle) and self._file and not self._failure:
             self._attempt(self._file.sync)
         if isinstance(event, ListRead):
@@ -139,7 +139,7 @@ class Recorder:
         """Write what waits, sync and unlock. LocalError if something can't be written."""
         self._retry_at = 0.0
         try:
-            self._write()
+            self.write()
         finally:
             if self._file:
                 self._attempt(self._file.close)
@@ -200,8 +200,12 @@ class Recorder:
 
     # Where it is written
 
-    def _write(self) -> None:
-        """Write what waits, to the file of this moment; where that fails it waits for the next attempt."""
+    def write(self) -> None:
+        """Write what waits, to the file of this moment; where that fails it waits for the next attempt.
+
+        To be called several times a second while no event comes, too: the file may have been moved, or a new
+        name be due. LocalError when too much waits to be written.
+        """
         now = self._clock()
         if self._failure and now < self._retry_at:
             return

@@ -3,6 +3,7 @@
 import json
 import signal
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -229,3 +230,22 @@ def test_a_dead_server_is_noticed_although_push_was_trusted(
         seen.until(lambda: seen.recorded == said(1, 2))
         assert seen.end() == 130
     assert seen.notices == ["whose", "push-trusted", "lost", "reconnected"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="on Windows an open file can't be moved")
+def test_a_moved_recording_is_begun_anew_at_once_though_nothing_arrives(
+    server: FakeServer, home: dict[str, str], tmp_path: Path
+) -> None:
+    file = tmp_path / "log.jsonl"
+    with following(server, home, tmp_path) as seen:
+        assert server.await_listeners()
+        say(server, 1)
+        seen.told("push-trusted")
+        seen.until(lambda: seen.recorded == said(1))
+        before = time.monotonic()
+        for number in range(3):
+            file.rename(tmp_path / f"log.jsonl.{number}")
+            seen.until(file.exists)
+        # Trusted, it would read one session every five seconds.
+        assert time.monotonic() - before < 3
+        assert seen.end() == 130

@@ -215,6 +215,19 @@ def test_a_file_that_is_taken_away_is_begun_anew_with_the_state(tmp_path: Path, 
 
 
 @posix
+def test_a_moved_file_is_begun_anew_and_a_new_name_begun_without_an_event(tmp_path: Path) -> None:
+    stage = Stage(tmp_path / "sms-%d.jsonl")
+    stage.play(SessionStarted(session()), news(text(1)))
+    (tmp_path / "sms-02.jsonl").rename(tmp_path / "sms-02.jsonl.1")
+    stage.recorder.write()
+    assert kinds(tmp_path / "sms-02.jsonl") == ["session", "position"]
+    stage.later(86400)
+    stage.recorder.write()
+    assert kinds(tmp_path / "sms-03.jsonl") == ["session", "position"]
+    stage.recorder.close()
+
+
+@posix
 def test_a_missing_file_goes_on_from_the_newest_that_was_moved(tmp_path: Path) -> None:
     path, old = tmp_path / "sms.jsonl", tmp_path / "sms.jsonl.1"
     stage = Stage(path)
