@@ -163,9 +163,10 @@ def _cursors(recorder: "Recorder") -> dict[str, Cursor]:
 
 
 def _position(recorder: "Recorder", record: "PositionRecord") -> Position:
+    keys = {record.key, *record.unplaced}
     return Position(
         record.order,
-        lambda message: message_key(message) == record.key,
+        lambda message: message_key(message) in keys,
         record.gaps,
         lambda: recorder.older_messages(record.session_id),
         record.at,

@@ -104,16 +104,25 @@ class PageResult(NamedTuple):
 class Position(NamedTuple):
     """Where an earlier run stopped in a log whose messages are not at hand.
 
-    `is_same` says whether a message is the last one, with the index `order`; between the indices on both
-    sides of `gaps` messages may be missing. `older` reads the messages from where they are, if they still are
+    `is_same` says whether a message is the last one, with the index `order` (None before the first), or one
+    of those that had no place in the order; between the indices on both sides of `gaps` messages may be
+    missing. `older` reads the messages from where they are, if they still are
     somewhere. `at` is the time of that run's end.
     """
 
-    order: int
+    order: int | None
     is_same: Callable[[Message], bool]
     gaps: Sequence[tuple[int, int, datetime | None]]
     older: Callable[[], Iterable[Message]]
     at: datetime | None
+
+    def has(self, message: Message) -> bool:
+        """Whether that run had seen a message."""
+        order = message.order
+        if order is None or order == self.order:
+            return self.is_same(message)
+        is_missing = any(low < order < high for low, high, _ in self.gaps)
+        return self.order is not None and order < self.order and not is_missing
 
 
 class Cursor:
@@ -231,11 +240,7 @@ class Cursor:
         if position is None:
             return
         for message in messages:
-            order = message.order
-            if order is None or order > position.order:
-                continue
-            is_missing = any(low < order < high for low, high, _ in position.gaps)
-            if position.is_same(message) if order == position.order else not is_missing:
+            if position.has(message):
                 self.seen.add(message.identity)
 
     def _is_reset(self, request: PageRequest, messages: Sequence[Message]) -> bool:

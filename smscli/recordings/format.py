@@ -53,13 +53,18 @@ Gap = tuple[int, int, datetime | None]
 
 class PositionRecord(NamedTuple):
     """Where older files of a recording stop in a session's log: index (`order`) and key of the last message,
-    and the gaps that may still be filled."""
+    None before the first one, and the gaps that may still be filled.
+
+    `unplaced` are the keys of messages without a place in the order, such as TranscriptSaveDone: they may come
+    with any page.
+    """
 
     at: datetime | None
     session_id: str
-    order: int
-    key: str
+    order: int | None
+    key: str | None
     gaps: tuple[Gap, ...] = ()
+    unplaced: tuple[str, ...] = ()
 
 
 class OtherRecord(NamedTuple):
@@ -104,10 +109,11 @@ def _object(record: Record) -> dict[str, object]:
             return {"record": "ended", "at": at, "sessionId": session_id, "state": state}
         case ConnectionRecord(_, kind, message):
             return {"record": kind, "at": at, "message": message}
-        case PositionRecord(_, session_id, order, key, gaps):
+        case PositionRecord(_, session_id, order, key, gaps, unplaced):
             open_gaps = [[low, high, rfc3339(above) if above else None] for low, high, above in gaps]
             position = {"sessionId": session_id, "index": order, "key": key, "gaps": open_gaps}
-            return {"record": "position", "at": at, **position}
+            added = {"unplaced": unplaced} if unplaced else {}
+            return {"record": "position", "at": at, **position, **added}
     raise TypeError(record)
 
 
@@ -163,8 +169,10 @@ def _other_record(value: dict[str, object], at: datetime | None) -> Record:
             return EndedRecord(at, session_id, state if isinstance(state, str) else None)
         case {"record": "lost" | "reconnected" as kind, "message": str(message)}:
             return ConnectionRecord(at, kind, message)
-        case {"record": "position", "sessionId": str(session_id), "index": int(order), "key": str(key)}:
-            return PositionRecord(at, session_id, order, key, tuple(_gaps(value.get("gaps"))))
+        case {"record": "position", "sessionId": str(id_), "index": int(order), "key": str(key)}:
+            return PositionRecord(at, id_, order, key, tuple(_gaps(value.get("gaps"))), _unplaced(value))
+        case {"record": "position", "sessionId": str(id_), "index": None}:
+            return PositionRecord(at, id_, None, None, (), _unplaced(value))
     return OtherRecord(at)
 
 
@@ -173,6 +181,11 @@ def _gaps(value: object) -> Iterator[Gap]:
         match one:
             case [int(low), int(high), above]:
                 yield low, high, parse_time(above)
+
+
+def _unplaced(value: dict[str, object]) -> tuple[str, ...]:
+    keys = value.get("unplaced")
+    return tuple(one for one in keys if isinstance(one, str)) if isinstance(keys, list) else ()
 
 
 def _restored(value: dict[str, object], session_id: str, known: dict[str, Participant] | None) -> Message:

@@ -25,12 +25,15 @@ class RecordedSession:
     has_ended: bool = False
     order: int | None = None
     gaps: list[Gap] = field(default_factory=list)
+    # Of messages without a place in the order.
+    unplaced: list[str] = field(default_factory=list)
     _last: Message | str | None = None
 
     def add(self, message: Message) -> None:
         """Move on to a message; called in the order of arrival."""
         order = message.order
         if order is None:
+            self.unplaced.append(message_key(message))
             return
         if message.late and self.order is not None and order < self.order:
             self.gaps = [part for gap in self.gaps for part in _split(gap, order)]
@@ -45,15 +48,16 @@ class RecordedSession:
 
     def restore(self, position: PositionRecord) -> None:
         """Go on from the position in an older file."""
-        self.order, self._last, self.gaps = position.order, position.key, list(position.gaps)
+        self.order, self._last = position.order, position.key
+        self.gaps, self.unplaced = list(position.gaps), list(position.unplaced)
 
     def position(self, session_id: str, at: datetime | None) -> PositionRecord | None:
         """Where its log goes on; None before its first message."""
-        if self.order is None or self._last is None:
+        if self.order is None and not self.unplaced:
             return None
         key = message_key(self._last) if isinstance(self._last, Message) else self._last
         gaps = tuple(gap for gap in self.gaps if _is_recent(gap, at))
-        return PositionRecord(at, session_id, self.order, key, gaps)
+        return PositionRecord(at, session_id, self.order, key, gaps, tuple(self.unplaced))
 
 
 class RecordedState:

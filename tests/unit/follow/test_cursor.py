@@ -234,6 +234,22 @@ def test_an_open_gap_below_a_position_is_read_again() -> None:
     assert [(one.index, one.late) for one in result.messages] == [(4, True), (8, False)]
 
 
+def test_messages_without_a_place_are_not_new_behind_a_position() -> None:
+    cursor = Cursor()
+    cursor.restore(Position(7, lambda one: one in (message(7, "said"), message(-1)), (), tuple, NOON))
+    log = Page((message(7, "said"), message(-1), message(-1, "another")), NOON)
+    result = cursor.record(cursor.next_request(0.0), log, 0.0)
+    assert [one.text for one in result.messages] == ["another"]
+
+
+def test_of_a_position_before_the_first_index_the_log_is_read_whole() -> None:
+    cursor = Cursor()
+    cursor.restore(Position(None, lambda one: one == message(-1), (), tuple, NOON))
+    assert cursor.next_request(0.0) == PageRequest(1, None, None, False, 0.0)
+    result = cursor.record(cursor.next_request(0.0), Page((message(1), message(-1)), NOON), 0.0)
+    assert [one.index for one in result.messages] == [1]
+
+
 def test_another_message_at_a_position_means_a_reset_and_older_files_are_asked() -> None:
     cursor = Cursor()
     cursor.restore(position(7, older=[message(1, "the first"), message(2, "the second")]))

@@ -245,6 +245,28 @@ def test_a_missing_file_goes_on_from_the_newest_that_was_moved(tmp_path: Path) -
     assert kinds(path) == ["session", "position"]
 
 
+def test_messages_without_a_place_in_the_log_are_told_to_the_next_file(tmp_path: Path) -> None:
+    stage = Stage(tmp_path / "sms-%d.jsonl")
+    done = [message_from_json({"index": -1, "type": "TranscriptSaveDone"}, of) for of in ("S1", "S2")]
+    stage.play(news(text(1)), news(done[0]), news(done[1]))
+    stage.later(86400)
+    stage.play(Idle(1.0))
+    stage.recorder.close()
+    told = {"record": "position", "at": "2026-03-03T12:00:00.000Z", "server": "gws:443", "gaps": []}
+    keys = [message_key(one) for one in done]
+    assert records(tmp_path / "sms-03.jsonl") == [
+        {**told, "sessionId": "S1", "index": 1, "key": message_key(text(1)), "unplaced": keys[:1]},
+        {**told, "sessionId": "S2", "index": None, "key": None, "unplaced": keys[1:]},
+    ]
+    again = Stage(tmp_path / "sms-%d.jsonl")
+    at = NOON + timedelta(days=1)
+    assert again.resumed == [
+        PositionRecord(at, "S1", 1, message_key(text(1)), (), (keys[0],)),
+        PositionRecord(at, "S2", None, None, (), (keys[1],)),
+    ]
+    again.recorder.close()
+
+
 def test_a_new_day_is_a_new_file(tmp_path: Path) -> None:
     stage = Stage(tmp_path / "sms-%d.jsonl")
     stage.play(SessionStarted(session()), news(text(1)))
