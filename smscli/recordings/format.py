@@ -55,8 +55,8 @@ class PositionRecord(NamedTuple):
     """Where older files of a recording stop in a session's log: index (`order`) and key of the last message,
     None before the first one, and the gaps that may still be filled.
 
-    `unplaced` are the keys of messages without a place in the order, such as TranscriptSaveDone: they may come
-    with any page.
+    `unplaced` are the keys of messages without a place in the order, such as TranscriptSaveDone: they may
+    come with any page.
     """
 
     at: datetime | None

@@ -42,6 +42,8 @@ from smscli.settings.files import replace_file
 from smscli.signals import signals_deferred
 
 _RETRY_SECONDS = 1.0
+# As in the feed, a session has ended that is missing from two lists this far apart.
+_GONE_SECONDS = 5.0
 # About a day of a busy site. Beyond it the run ends: the server may still have the messages.
 _MOST_WAITING = 100_000
 
@@ -74,47 +76,39 @@ class Recorder:
         # What each session's last record says, written or waiting, and whether its end is recorded.
         self._told: dict[str, tuple[str | None, bool]] = {}
         self._followed: set[str] = set()
+        # When each session that nobody follows was first missing from the list.
+        self._missing_since: dict[str, float] = {}
         self._waiting: deque[tuple[Record, bytes]] = deque()
         self._failure: LocalError | None = None
         self._retry_at = 0.0
-        self._path = self._name.at(clock())
-        self._before = self._newest_before()
-        self._file: RecordingFile | None = None
-        if self._before is None or os.path.exists(self._path):
-            self._file = RecordingFile.open(self._path, redact=redact)
+        # Until the first list the newest file of before: what has ended meanwhile is not carried on.
+        self._has_begun = False
+        self._path = self._newest(self._name.at(clock()))
+        self._file: RecordingFile | None = RecordingFile.open(self._path, redact=redact)
 
-    def _newest_before(self) -> str | None:
-        """The newest file of before, unless the run goes on in the present one."""
-        is_new = _is_empty(self._path)
+    def _newest(self, path: str) -> str:
+        """The file at which an earlier run stopped; `path`, which has the present name, if there is none."""
+        is_new = _is_empty(path)
         if not is_new and not self._name.changes:
-            return None
-        newest = next(filter(_is_recording, self._name.others(self._path)), None)
+            return path
+        newest = next(filter(_is_recording, self._name.others(path)), path)
         # A name that comes around again may lead to an old file.
-        is_newer = is_new or (newest is not None and _changed_at(newest) > _changed_at(self._path))
-        return newest if is_newer else None
+        return newest if is_new or _changed_at(newest) > _changed_at(path) else path
 
     def resume(self) -> Iterator[Message | PositionRecord]:
-        """What an earlier run recorded of this server, in its order; exhaust it before the first event.
-
-        Where the file is new it begins with the state of the newest one before, which is then enough.
-        """
-        if self._before is None and self._file:
-            yield from self._resumed(self._file)
-            if self._file.is_empty:
-                self._notice(f"recording to {self._path}, a new file")
-        elif self._before is not None:
-            with RecordingFile.open(self._before, redact=self._redact) as file:
-                yield from self._resumed(file)
-            self._begin(self._path)
-            self._notice(f"recording to {self._path}, going on from {self._before}")
-
-    def _resumed(self, file: RecordingFile) -> Iterator[Message | PositionRecord]:
-        for line in file.lines():
+        """What an earlier run recorded of this server, in its order; exhaust it before the first event."""
+        assert self._file
+        for line in self._file.lines():
             # Sessions of two servers are two sessions.
             if line.server in (None, self._server):
                 self._recall(line.record)
                 if isinstance(line.record, Message | PositionRecord):
                     yield line.record
+        path = self._name.at(self._clock())
+        if path != self._path:
+            self._notice(f"recording to {path}, going on from {self._path}")
+        elif self._file.is_empty:
+            self._notice(f"recording to {path}, a new file")
 
     def older_messages(self, session_id: str) -> Iterator[Message]:
         """What all files of the recording hold of a session, for a log that was renumbered."""
@@ -129,11 +123,10 @@ class Recorder:
         """Record an event. LocalError when too much waits to be written."""
         for record in self._records(event):
             self._waiting.append((record, line_of(record, self._server, masked=self._redact)))
+        self._has_begun = True
         self.write()
         if isinstance(event, Idle) and self._file and not self._failure:
             self._attempt(self._file.sync)
-        if isinstance(event, ListRead):
-            self._forget({one.id for one in event.listing.sessions})
 
     def close(self) -> None:
         """Write what waits, sync and unlock. LocalError if something can't be written."""
@@ -158,6 +151,7 @@ class Recorder:
                 yield from self._changes([session])
             case ListRead(listing):
                 yield from self._changes(one for one in listing.sessions if one.id in self._followed)
+                yield from self._ends_missed({one.id for one in listing.sessions})
             case SessionEnded(session_id, state):
                 yield from self._end(session_id, state)
             case Notice("lost" | "reconnected" as kind, message, None):
@@ -168,6 +162,8 @@ class Recorder:
         for session in sessions:
             facts = session_facts(session)
             told, has_ended = self._told.get(session.id, (None, False))
+            if has_ended and session.ended and told is None:
+                continue  # An older file tells of it.
             if facts != told or (has_ended and not session.ended):
                 self._told[session.id] = facts, False
                 yield SessionRecord(self._at(), session)
@@ -179,6 +175,21 @@ class Recorder:
             self._told[session_id] = facts, True
             yield EndedRecord(self._at(), session_id, state)
 
+    def _ends_missed(self, listed: set[str]) -> Iterator[Record]:
+        """The end of sessions that ended between two runs; the feed reports the others. Those whose end is
+        recorded are dropped: nothing more comes of them."""
+        now = self._clock()
+        missing = self._state.sessions.keys() - self._followed - listed
+        self._missing_since = {one: self._missing_since.get(one, now) for one in sorted(missing)}
+        for session_id, since in self._missing_since.items():
+            is_gone = now - since >= _GONE_SECONDS
+            _, has_ended = self._told.get(session_id, (None, False))
+            if has_ended or (is_gone and self._state.sessions[session_id].session is None):
+                self._told.pop(session_id, None)
+                self._state.forget(session_id)
+            elif is_gone:
+                yield from self._end(session_id, None)
+
     def _recall(self, record: Record) -> None:
         """Note what an earlier run has recorded."""
         self._state.add(record)
@@ -187,13 +198,9 @@ class Recorder:
                 self._told[session.id] = session_facts(session), False
             case EndedRecord(_, session_id):
                 self._told[session_id] = self._told.get(session_id, (None, False))[0], True
-
-    def _forget(self, listed: set[str]) -> None:
-        """Drop the sessions that have ended and are no longer listed: nothing more comes of them."""
-        for session_id, (_, has_ended) in [*self._told.items()]:
-            if has_ended and session_id not in listed:
-                del self._told[session_id]
-                self._state.forget(session_id)
+            case PositionRecord(_, session_id):
+                # A file begins with the live sessions: of one with a position only the end is recorded.
+                self._told.setdefault(session_id, (None, True))
 
     def _at(self) -> datetime:
         return self._now() or datetime.now(UTC)
@@ -207,7 +214,7 @@ class Recorder:
         name be due. LocalError when too much waits to be written.
         """
         now = self._clock()
-        if self._failure and now < self._retry_at:
+        if not self._has_begun or (self._failure and now < self._retry_at):
             return
         self._attempt(lambda: self._write_to(self._name.at(now)))
         if self._failure:

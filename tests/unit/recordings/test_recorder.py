@@ -167,6 +167,72 @@ def test_a_restart_records_nothing_twice(tmp_path: Path) -> None:
     assert stage.resumed == []
 
 
+def test_a_session_that_ended_between_two_runs_has_ended(tmp_path: Path) -> None:
+    stage = Stage(tmp_path / "sms-%d.jsonl")
+    stage.play(SessionStarted(session()), news(text(1)), news(text(1, of="S2")))
+    stage.recorder.close()
+    again = Stage(tmp_path / "sms-%d.jsonl")
+    gone = ListRead(Listing((), NOON))
+    for seconds in (4, 0.5, 1, 1, 1):
+        again.play(gone)
+        again.later(seconds)
+    assert records(tmp_path / "sms-02.jsonl")[3:] == [
+        {
+            "record": "ended",
+            "at": "2026-03-02T12:00:05.500Z",
+            "sessionId": "S1",
+            "state": None,
+            "server": "gws:443",
+        }
+    ]
+    # Neither it nor S2, of which no state is known, is carried on for ever.
+    again.later(86400)
+    again.play(Idle(1.0))
+    again.recorder.close()
+    assert records(tmp_path / "sms-03.jsonl") == []
+
+
+def test_a_run_for_each_file_carries_no_ended_sessions_on(tmp_path: Path) -> None:
+    for day in range(3):
+        stage = Stage(tmp_path / "sms-%d.jsonl")
+        stage.later(day * 86400)
+        stage.play(ListRead(Listing((), NOON)), news(text(1, of=f"S{day}")), SessionEnded(f"S{day}", None))
+        stage.recorder.close()
+    assert [kinds(tmp_path / f"sms-0{day}.jsonl") for day in (2, 3, 4)] == [["1", "ended"]] * 3
+
+
+def test_a_session_that_is_missing_from_one_list_goes_on(tmp_path: Path) -> None:
+    path = tmp_path / "sms.jsonl"
+    stage = Stage(path)
+    stage.play(SessionStarted(session()))
+    stage.recorder.close()
+    again = Stage(path)
+    for sessions in ((), (session(),), ()):
+        again.play(ListRead(Listing(sessions, NOON)))
+        again.later(4)
+    again.recorder.close()
+    assert kinds(path) == ["session"]
+
+
+@pytest.mark.parametrize(
+    ("state", "written"), [("Completed", ["position"]), ("Chatting", ["position", "session"])]
+)
+def test_of_a_session_that_had_ended_the_next_file_tells_only_if_it_is_live(
+    tmp_path: Path, state: str, written: list[str]
+) -> None:
+    stage = Stage(tmp_path / "sms-%d.jsonl")
+    stage.play(SessionStarted(session("Completed")), news(text(1)), SessionEnded("S1", "Completed"))
+    stage.later(86400)
+    stage.play(Idle(1.0))
+    stage.recorder.close()
+    os.utime(tmp_path / "sms-02.jsonl", (0, 0))
+    again = Stage(tmp_path / "sms-%d.jsonl")
+    ended = [SessionEnded("S1", "Completed")] if state == "Completed" else []
+    again.play(SessionStarted(session(state)), ListRead(Listing((session(state),), NOON)), *ended)
+    again.recorder.close()
+    assert kinds(tmp_path / "sms-02.jsonl")[3:] == written
+
+
 def test_sessions_of_another_server_are_not_resumed(tmp_path: Path) -> None:
     path = tmp_path / "sms.jsonl"
     stage = Stage(path)
@@ -238,6 +304,9 @@ def test_a_missing_file_goes_on_from_the_newest_that_was_moved(tmp_path: Path) -
     again = Stage(path)
     assert again.resumed == [text(1), text(5, seconds=-30)]
     assert again.said == [f"recording to {path}, going on from {old}"]
+    again.recorder.write()
+    assert not path.exists()
+    again.play(ListRead(Listing((session(),), NOON)))
     assert kinds(path) == ["session", "position"]
     assert records(path)[1]["gaps"] == [[1, 5, "2026-03-02T11:59:30.000Z"]]
     again.play(SessionStarted(session()))
@@ -300,6 +369,7 @@ def test_an_old_file_of_this_hour_is_not_what_a_restart_goes_on_from(tmp_path: P
     os.utime(tmp_path / "sms-12.jsonl", (0, 0))
     again = Stage(tmp_path / "sms-%H.jsonl")
     assert again.resumed == [position(1, at=NOON + timedelta(hours=1)), text(2)]
+    again.play(ListRead(Listing((session(),), NOON)))
     again.recorder.close()
     assert kinds(tmp_path / "sms-12.jsonl") == ["session", "1", "session", "position"]
 
