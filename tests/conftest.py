@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from smscli.output.terminal import Terminal
 from tests.server.options import Options
 from tests.server.server import FakeServer
+from tests.support.captured_terminal import CapturedTerminal
 from tests.support.command import Outcome, Smscli
 
 # Other processes run beside the tests: the time that an example takes means nothing.
@@ -63,7 +63,7 @@ def smscli(home: dict[str, str]) -> Smscli:
         if server:
             signed_in = {"SMSCLI_URL": server.url, "SMSCLI_USERNAME": "demo", "SMSCLI_PASSWORD": "demo"}
             own = {**home, **signed_in, **environ}
-        terminal = Terminal.for_test(width=width, tty=tty, color=color, environ=own)
+        terminal = CapturedTerminal(width=width, tty=tty, color=color, environ=own)
         code = run(list(arguments), own, terminal)
         return Outcome(code, terminal.out_text, terminal.err_text)
 

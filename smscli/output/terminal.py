@@ -13,7 +13,6 @@ import sys
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
-from io import BytesIO
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -46,8 +45,8 @@ class Terminal:
     `color_choice` is `auto`, `always` or `never`, and may be set until the first write.
     """
 
-    def __init__(self, out: Stream, err: Stream, environ: Mapping[str, str], *, color: str = "auto") -> None:
-        self.color_choice = color
+    def __init__(self, out: Stream, err: Stream, environ: Mapping[str, str]) -> None:
+        self.color_choice = "auto"
         self._out = out
         self._err = err
         self._color_of_environment = _color_of_environment(environ)
@@ -96,21 +95,6 @@ class Terminal:
         self._err.detach()
         # On Windows the console is no file descriptor: there this alone keeps Python code out.
         sys.stdout = sys.stderr = open(os.devnull, "w")  # noqa: SIM115
-
-    @staticmethod
-    def for_test(
-        *,
-        width: int = _WIDTH,
-        tty: bool = True,
-        err_tty: bool | None = None,
-        color: str = "auto",
-        encoding: str = "utf-8",
-        environ: Mapping[str, str] | None = None,
-    ) -> "CapturedTerminal":
-        """A terminal that captures what is written; `err_tty` defaults to `tty`."""
-        return CapturedTerminal(
-            width, tty, tty if err_tty is None else err_tty, encoding, environ or {}, color=color
-        )
 
     @property
     def pipe(self) -> bool:
@@ -349,47 +333,6 @@ class Terminal:
     def _uses_color(self, stream: Stream) -> bool:
         choice = self._effective_choice()
         return choice == "always" or (choice == "auto" and stream.tty)
-
-
-class CapturedTerminal(Terminal):
-    """A terminal for tests that captures what is written."""
-
-    def __init__(
-        self,
-        width: int,
-        tty: bool,
-        err_tty: bool,
-        encoding: str,
-        environ: Mapping[str, str],
-        *,
-        color: str = "auto",
-    ) -> None:
-        self._out_bytes = BytesIO()
-        self._err_bytes = BytesIO()
-        super().__init__(
-            Stream(self._out_bytes, tty=tty, encoding=encoding),
-            Stream(self._err_bytes, tty=err_tty, encoding=encoding),
-            {"COLUMNS": str(width), **environ},
-            color=color,
-        )
-
-    @property
-    def out_text(self) -> str:
-        """Everything written to stdout so far."""
-        self.flush()
-        return self._out_bytes.getvalue().decode(self._out.encoding)
-
-    @property
-    def err_text(self) -> str:
-        """Everything written to stderr so far."""
-        return self._err_bytes.getvalue().decode(self._err.encoding)
-
-    def isolate(self) -> None:
-        """Do nothing: a test writes to memory, and stdout is the test runner's."""
-
-    def resize(self, width: int) -> None:
-        """Change its width."""
-        self._columns = width
 
 
 def _color_of_environment(environ: Mapping[str, str]) -> str:

@@ -19,10 +19,10 @@ from pathlib import Path
 import pytest
 
 from smscli.context import AppContext
-from smscli.output.terminal import Terminal
 from smscli.signals import StopSignal, stop_signals_raised
 from tests.server.options import Options
 from tests.server.server import FakeServer
+from tests.support.captured_terminal import CapturedTerminal
 from tests.support.on_terminal import OnTerminal
 
 pytestmark = pytest.mark.slow
@@ -168,7 +168,7 @@ def test_a_signal_that_python_drops_comes_again() -> None:
 
 
 def test_ctrl_c_lost_behind_an_error_of_a_clean_up_ends_the_next_wait() -> None:
-    terminal = Terminal.for_test()
+    terminal = CapturedTerminal()
     with pytest.raises(StopSignal) as stopped, stop_signals_raised():
         terminal.check()
         with suppress(FileNotFoundError):
@@ -188,7 +188,7 @@ def test_an_interrupted_end_still_ends_everything(home: Environ) -> None:
     def interrupted() -> None:
         raise StopSignal(signal.SIGINT)
 
-    terminal = Terminal.for_test()
+    terminal = CapturedTerminal()
     app = AppContext(home, json_stderr=False, terminal=terminal)
     app.on_close(lambda: ended.append("the first"))
     app.on_close(interrupted)

@@ -16,10 +16,10 @@ import pytest
 
 from smscli.context import AppContext
 from smscli.errors import AuthError
-from smscli.output.terminal import Terminal
 from smscli.settings import credentials
 from tests.server.options import Options
 from tests.server.server import FakeServer
+from tests.support.captured_terminal import CapturedTerminal
 from tests.support.command import COMPLETE, Smscli, running
 from tests.support.odd_keyrings import Hanging
 from tests.support.on_terminal import OnTerminal
@@ -201,7 +201,7 @@ def test_on_a_terminal_a_keyring_call_times_out_too(
     environ: Environ, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TEST_UNLOCKED", environ["TEST_UNLOCKED"])
-    terminal = Terminal.for_test()
+    terminal = CapturedTerminal()
     app = AppContext(environ, json_stderr=False, terminal=terminal)
     monkeypatch.setattr(credentials, "_NOTICE_AFTER_SECONDS", 0.1)
     monkeypatch.setattr(credentials, "_system_keyring", Hanging)

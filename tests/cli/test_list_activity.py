@@ -9,9 +9,9 @@ from smscli.commands.activity import read_sessions
 from smscli.context import AppContext
 from smscli.model import Session
 from smscli.output.columns import ListedSession
-from smscli.output.terminal import Terminal
 from tests.server.options import Options
 from tests.server.server import FakeServer
+from tests.support.captured_terminal import CapturedTerminal
 from tests.support.command import Smscli
 
 START = 1772445600.0  # 2026-03-02T10:00:00Z
@@ -130,7 +130,7 @@ def test_one_session_that_cannot_be_read_is_one_notice(smscli: Smscli, server: F
 
 
 def test_a_session_that_has_ended_meanwhile_is_left_out(server: FakeServer) -> None:
-    terminal = Terminal.for_test()
+    terminal = CapturedTerminal()
     environ = {"SMSCLI_URL": server.url, "SMSCLI_USERNAME": "demo", "SMSCLI_PASSWORD": "demo"}
     app = AppContext(environ, json_stderr=False, terminal=terminal)
     sessions = [ListedSession(Session(one)) for one in (IDS[0], "0000Na9B26EF0009", IDS[1])]

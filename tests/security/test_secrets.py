@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from smscli.context import AppContext
-from smscli.output.terminal import Terminal
+from tests.support.captured_terminal import CapturedTerminal
 from tests.support.command import Smscli
 from tests.support.memory_keyring import Memory
 from tests.support.secret_search import (
@@ -58,7 +58,7 @@ def test_a_script_is_told_in_an_object(smscli: Smscli) -> None:
 
 
 def test_it_is_told_once_a_run(home: dict[str, str]) -> None:
-    terminal = Terminal.for_test(tty=False)
+    terminal = CapturedTerminal(tty=False)
     with WireServer(in_turn(EMPTY_LIST)) as proxy:
         app = AppContext({**home, **plain(proxy)}, json_stderr=False, terminal=terminal)
         for _ in range(2):
@@ -244,7 +244,7 @@ def test_no_object_that_holds_a_secret_shows_it(home: dict[str, str]) -> None:
             "HTTP_PROXY": f"http://u:pr0xy@localhost:{server.port}",
         }
         environ = {**home, **at(server), **proxied, "SMSCLI_TOKEN": "t0ken"}
-        app = AppContext(environ, json_stderr=False, terminal=Terminal.for_test())
+        app = AppContext(environ, json_stderr=False, terminal=CapturedTerminal())
         app.client.me()
         transport = app.client.transport
         holders = [app, app.read_credential(), app.settings, app.client, transport, transport.clone()]

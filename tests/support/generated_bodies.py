@@ -18,8 +18,8 @@ from tempfile import TemporaryDirectory
 from typing import Any, BinaryIO
 
 from smscli.cli import run
-from smscli.output.terminal import Terminal
 from tests.support import damaged_responses
+from tests.support.captured_terminal import CapturedTerminal
 from tests.support.damaged_responses import SESSION, Response
 
 # After so many responses the sign-in is refused: otherwise `tail` would never end.
@@ -152,7 +152,7 @@ class DamagedServer:
             "SMSCLI_PASSWORD": "demo",
             "SMSCLI_TIMEOUT": "20",
         }
-        terminal = Terminal.for_test(tty=played.tty, err_tty=False, environ=environ)
+        terminal = CapturedTerminal(tty=played.tty, err_tty=False, environ=environ)
         code = run(played.command.split(), environ, terminal)
         # The state that this case has saved must not affect the next one.
         shutil.rmtree(home, ignore_errors=True)

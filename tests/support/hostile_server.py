@@ -161,12 +161,12 @@ class HostileHome:
 
     def run(self, output: Output, view: View) -> Written:
         from smscli.cli import run
-        from smscli.output.terminal import Terminal
+        from tests.support.captured_terminal import CapturedTerminal
 
         self.server.mode = output.mode
         # Each time anew: some commands change it.
         self.write_config()
-        terminal = Terminal.for_test(
+        terminal = CapturedTerminal(
             width=view.width, tty=view.tty, color=view.color, encoding=view.encoding, environ=self.environ
         )
         stdin = self.recording.read_bytes() if "-" in output.words else b"s3cret\n"

@@ -7,8 +7,8 @@ import pytest
 from smscli.commands.live import WaitAlert
 from smscli.context import AppContext
 from smscli.model import Participant
-from smscli.output.terminal import Terminal
 from smscli.transcript.activity import Activity
+from tests.support.captured_terminal import CapturedTerminal
 from tests.support.entries import AGENT, CUSTOMER, START, message
 
 ID = "0000Na9B26EF002G"
@@ -35,7 +35,7 @@ def said_at(activity: Activity, seconds: float, sender: Participant) -> None:
 def test_each_wait_is_reported_once_even_if_answer_and_question_come_together(
     answered: bool, alerts: list[str]
 ) -> None:
-    terminal = Terminal.for_test()
+    terminal = CapturedTerminal()
     alert = WaitAlert(AppContext({}, json_stderr=False, terminal=terminal), 5.0, None)
     activity = Activity()
     said_at(activity, 0, CUSTOMER)

@@ -8,9 +8,9 @@ from smscli.errors import UsageError
 from smscli.model import Message, Participant, Session
 from smscli.output.columns import ListedSession, SessionTable, parse_columns
 from smscli.output.formats import Frame, OutputFormat, RecordWriter, output_format
-from smscli.output.terminal import CapturedTerminal, Terminal
 from smscli.transcript.filters import SelectedEntry
 from smscli.transcript.fold import Entry
+from tests.support.captured_terminal import CapturedTerminal
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 MIKA = Participant("Customer", "Mika", "C1")
@@ -29,7 +29,7 @@ CHECKS = [
 
 
 def form(name: str) -> tuple[OutputFormat, CapturedTerminal]:
-    terminal = Terminal.for_test(tty=name == "terminal", color="never" if name == "terminal" else "auto")
+    terminal = CapturedTerminal(tty=name == "terminal", color="never" if name == "terminal" else "auto")
     return output_format(terminal, json=name == "json", jsonl=name == "jsonl", zone=UTC), terminal
 
 
@@ -145,11 +145,11 @@ def test_typing_is_folded_for_people_and_shown_for_programs() -> None:
 
 def test_json_and_jsonl_exclude_each_other() -> None:
     with pytest.raises(UsageError, match="--json and --jsonl exclude each other"):
-        output_format(Terminal.for_test(), json=True, jsonl=True)
+        output_format(CapturedTerminal(), json=True, jsonl=True)
 
 
 def test_an_array_is_closed_after_an_error() -> None:
-    terminal = Terminal.for_test(tty=False)
+    terminal = CapturedTerminal(tty=False)
 
     def fail(writer: RecordWriter[str]) -> None:
         with writer:

@@ -18,6 +18,7 @@ import pytest
 from smscli.errors import LocalError, ReaderGone
 from smscli.output.terminal import Terminal
 from smscli.output.writer import Stream
+from tests.support.captured_terminal import CapturedTerminal
 
 
 class Screen:
@@ -77,7 +78,7 @@ def on(out: object, err: object | None = None, **environ: str) -> Terminal:
 
 
 def test_a_picture_stands_alone_and_its_last_one_stays_behind() -> None:
-    terminal = Terminal.for_test()
+    terminal = CapturedTerminal()
     terminal.write("before\n")
     terminal.show(["one", "two"], ["said"])
     terminal.show(["three"])
@@ -89,7 +90,7 @@ def test_a_picture_stands_alone_and_its_last_one_stays_behind() -> None:
 
 
 def test_what_is_said_during_a_picture_is_kept_for_a_person_and_not_for_a_pipe() -> None:
-    seen, piped = Terminal.for_test(), Terminal.for_test(err_tty=False)
+    seen, piped = CapturedTerminal(), CapturedTerminal(err_tty=False)
     for terminal in (seen, piped):
         terminal.say("first")
         terminal.show(["one"])
@@ -126,12 +127,12 @@ def test_what_is_said_during_a_picture_is_kept_for_a_person_and_not_for_a_pipe()
     ],
 )
 def test_form_and_color(tty: bool, choice: str, environ: dict[str, str], pipe: bool, color: bool) -> None:
-    terminal = Terminal.for_test(tty=tty, color=choice, environ=environ)
+    terminal = CapturedTerminal(tty=tty, color=choice, environ=environ)
     assert (terminal.pipe, terminal.color) == (pipe, color)
 
 
 def test_colour_is_judged_for_each_stream() -> None:
-    terminal = Terminal.for_test(tty=False, err_tty=True)
+    terminal = CapturedTerminal(tty=False, err_tty=True)
     assert (terminal.pipe, terminal.color, terminal.err_color, terminal.err_tty) == (
         True,
         False,
@@ -141,7 +142,7 @@ def test_colour_is_judged_for_each_stream() -> None:
 
 
 def test_the_choice_of_colour_may_come_after_the_terminal() -> None:
-    terminal = Terminal.for_test(tty=False)
+    terminal = CapturedTerminal(tty=False)
     terminal.color_choice = "always"
     assert (terminal.pipe, terminal.color) == (False, True)
 
@@ -162,11 +163,11 @@ def test_the_width_of_a_pipe_is_columns_or_80(environ: dict[str, str], width: in
 
 @pytest.mark.parametrize(("encoding", "ascii"), [("utf-8", False), ("gb18030", False), ("latin-1", True)])
 def test_shapes_are_ascii_where_the_encoding_lacks_them(encoding: str, ascii: bool) -> None:
-    assert Terminal.for_test(encoding=encoding).ascii is ascii
+    assert CapturedTerminal(encoding=encoding).ascii is ascii
 
 
 def test_what_an_encoding_lacks_is_visible() -> None:
-    terminal = Terminal.for_test(encoding="latin-1")
+    terminal = CapturedTerminal(encoding="latin-1")
     terminal.write("Grüße 你 \U0001f600\n")
     assert terminal.out_text == "Grüße \\u{4F60} \\u{1F600}\n"
 
@@ -193,7 +194,7 @@ def test_data_goes_out_in_chunks_without_a_flush() -> None:
 
 
 def test_a_prompt_has_no_newline() -> None:
-    terminal = Terminal.for_test()
+    terminal = CapturedTerminal()
     terminal.ask("password: ")
     assert (terminal.out_text, terminal.err_text) == ("", "password: ")
 
@@ -302,7 +303,7 @@ def test_a_pipe_that_does_not_block_is_waited_for() -> None:
 
 
 def test_the_live_line_stands_below_everything_and_the_cursor_before_it() -> None:
-    terminal = Terminal.for_test(width=20)
+    terminal = CapturedTerminal(width=20)
     screen = Screen(terminal, 20)
     terminal.live(lambda width: "live"[:width])
     terminal.write("one\n")
@@ -322,7 +323,7 @@ def test_a_line_on_stderr_pushes_the_live_line_down() -> None:
 
 
 def test_the_live_line_never_gets_into_the_scrollback() -> None:
-    terminal = Terminal.for_test(width=20)
+    terminal = CapturedTerminal(width=20)
     screen = Screen(terminal, 20, lines=4)
     for number in range(30):
         terminal.live(lambda width, number=number: f"live {number}")
@@ -332,7 +333,7 @@ def test_the_live_line_never_gets_into_the_scrollback() -> None:
 
 
 def test_closing_takes_the_live_line_away_and_leaves_the_cursor_in_an_empty_line() -> None:
-    terminal = Terminal.for_test(width=20)
+    terminal = CapturedTerminal(width=20)
     screen = Screen(terminal, 20)
     terminal.write("one\n")
     terminal.live(lambda width: "live")
@@ -343,7 +344,7 @@ def test_closing_takes_the_live_line_away_and_leaves_the_cursor_in_an_empty_line
 
 
 def test_the_live_line_gets_one_cell_less_than_there_is_also_after_a_resize() -> None:
-    terminal = Terminal.for_test(width=20)
+    terminal = CapturedTerminal(width=20)
     screen = Screen(terminal, 20)
     terminal.live(lambda width: "x" * width)
     terminal.write("one\n")
@@ -357,7 +358,7 @@ def test_the_live_line_gets_one_cell_less_than_there_is_also_after_a_resize() ->
 
 
 def test_a_terminal_that_reflows_when_made_narrower_keeps_no_remains() -> None:
-    terminal = Terminal.for_test(width=20, color="never")
+    terminal = CapturedTerminal(width=20, color="never")
     terminal.write("one\n")
     terminal.live(lambda width: "x" * width)
     before = terminal.out_text
@@ -372,7 +373,7 @@ def test_a_terminal_that_reflows_when_made_narrower_keeps_no_remains() -> None:
 
 
 def test_the_live_line_waits_for_the_end_of_an_unfinished_line() -> None:
-    terminal = Terminal.for_test(width=20)
+    terminal = CapturedTerminal(width=20)
     screen = Screen(terminal, 20)
     terminal.live(lambda width: "live")
     terminal.write("hal")
@@ -382,7 +383,7 @@ def test_the_live_line_waits_for_the_end_of_an_unfinished_line() -> None:
 
 
 def test_a_live_line_that_stays_the_same_is_not_written_again() -> None:
-    terminal = Terminal.for_test()
+    terminal = CapturedTerminal()
     terminal.live(lambda width: "live")
     before = terminal.out_text
     terminal.live(lambda width: "live")
@@ -390,7 +391,7 @@ def test_a_live_line_that_stays_the_same_is_not_written_again() -> None:
 
 
 def test_the_live_line_is_dim_where_there_is_colour() -> None:
-    terminal = Terminal.for_test()
+    terminal = CapturedTerminal()
     terminal.live(lambda width: "live")
     assert terminal.out_text == "\x1b[2mlive\x1b[0m\r"
 
@@ -399,14 +400,14 @@ def test_the_live_line_is_dim_where_there_is_colour() -> None:
     ("tty", "environ"), [(False, {}), (False, {"CLICOLOR_FORCE": "1"}), (True, {"TERM": "dumb"})]
 )
 def test_there_is_no_live_line_in_a_pipe_or_on_a_dumb_terminal(tty: bool, environ: dict[str, str]) -> None:
-    terminal = Terminal.for_test(tty=tty, environ=environ)
+    terminal = CapturedTerminal(tty=tty, environ=environ)
     terminal.live(lambda width: "live")
     terminal.write("one\n")
     assert (terminal.has_live_line, terminal.out_text) == (False, "one\n")
 
 
 def test_progress_stands_on_stderr_while_data_goes_to_a_pipe() -> None:
-    terminal = Terminal.for_test(tty=False, err_tty=True, color="never")
+    terminal = CapturedTerminal(tty=False, err_tty=True, color="never")
     terminal.progress(lambda width: "500 messages")
     terminal.write("row\n")
     terminal.flush()
@@ -424,7 +425,7 @@ def test_progress_gives_way_to_data_on_the_same_terminal() -> None:
 
 
 def test_there_is_no_progress_where_nobody_looks() -> None:
-    terminal = Terminal.for_test(tty=True, err_tty=False)
+    terminal = CapturedTerminal(tty=True, err_tty=False)
     terminal.progress(lambda width: "reading")
     assert (terminal.out_text, terminal.err_text) == ("", "")
 
