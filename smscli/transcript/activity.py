@@ -135,9 +135,10 @@ class Activity:
     def summary(self, now: datetime | None = None, typing: Iterable[Participant] = ()) -> ActivitySummary:
         """The activity at the time `now` (None: unknown); `typing` are those who are typing now."""
         wait = self.wait()
+        is_live = self._session is None or not self._session.ended
         return ActivitySummary(
             messages=self._messages,
-            participants=tuple(self._participants()),
+            participants=tuple(person.activity(listed, is_live) for person, listed in self._known()),
             first_message_at=self._first_at,
             last_message_at=self._last_at[1] if self._last_at else None,
             first_response_seconds=self._answers.first_response_seconds(),
@@ -173,29 +174,21 @@ class Activity:
             self._forget_attendance()
         return person
 
-    def _participants(self) -> Iterator[PersonActivity]:
-        """Everyone in the log, then everyone whom only the session names."""
+    def _known(self) -> Iterator[tuple["_Person", Participant | None]]:
+        """Everyone in the log, with how the session names them; then everyone whom only the session names."""
         listed = {_key(one): one for one in self._session.participants} if self._session else {}
-        is_live = self._session is None or not self._session.ended
         for key, person in self._people.items():
-            yield person.activity(listed.pop(key, None), is_live)
+            yield person, listed.pop(key, None)
         for one in listed.values():
-            yield PersonActivity(
-                one.participant_id, one.nickname, one.type, present=is_live, visibility=one.visibility
-            )
+            yield _Person(one), one
 
     @cached_property
     def _attendance(self) -> "_Attendance":
-        listed = {_key(one): one for one in self._session.participants} if self._session else {}
         attendance = _Attendance()
-        for key, person in self._people.items():
-            here = listed.pop(key, None)
-            if person.is_in is not None or here is not None:
-                is_present = here is not None if person.is_in is None else person.is_in
-                visibility = (here and here.visibility) or person.visibility
-                attendance.add(here or person.participant, is_present, visibility)
-        for one in listed.values():
-            attendance.add(one, True, one.visibility)
+        for person, listed in self._known():
+            if person.is_in is not None or listed is not None:
+                visibility = (listed and listed.visibility) or person.visibility
+                attendance.add(listed or person.participant, person.is_present(listed), visibility)
         return attendance
 
     def _forget_attendance(self) -> None:
@@ -249,6 +242,10 @@ class _Person:
         self._left_at = None if enters else message.at
         return before != now
 
+    def is_present(self, listed: Participant | None) -> bool:
+        """By the log, or where that says neither, because the session lists them."""
+        return listed is not None if self.is_in is None else self.is_in
+
     def activity(self, listed: Participant | None, is_live: bool) -> PersonActivity:
         """`listed` is how the session names them, if it does."""
         who, other = self.participant, listed or Participant()
@@ -260,7 +257,7 @@ class _Person:
             None if self.composing is None else round(self.composing, 3),
             self._joined[1] if self._joined else None,
             self._left_at,
-            is_live and (listed is not None if self.is_in is None else self.is_in),
+            is_live and self.is_present(listed),
             other.visibility or self.visibility,
         )
 

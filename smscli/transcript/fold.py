@@ -101,11 +101,14 @@ class TypingFold(Transcript):
         if not self._drafts:
             return (Entry(message),)
         given_up = self.expire(message.at)
-        if message.type in SAID_TYPES:
-            return (*given_up, Entry(message, self._compose(message)))
-        if message.type in _GONE:
-            return (*given_up, *self._leave(message), Entry(message))
-        return (*given_up, Entry(message))
+        is_said = message.type in SAID_TYPES
+        draft = self._close(message) if is_said or message.type in _GONE else None
+        if draft is None:
+            return (*given_up, Entry(message))
+        at = _milliseconds(message.at)
+        if is_said:
+            return (*given_up, Entry(message, draft.composed(at)))
+        return (*given_up, draft.given_up(at), Entry(message))
 
     def expire(self, now: datetime | None) -> Sequence[Entry]:
         moment = _milliseconds(now) if self._drafts else None
@@ -168,16 +171,8 @@ class TypingFold(Transcript):
         oldest = self._drafts.pop(next(iter(self._drafts)))
         return (oldest.given_up(oldest.known_until(None)),)
 
-    def _compose(self, message: Message) -> float | None:
-        """Closes the draft that became this message; its composing time."""
-        draft = self._close(message)
-        return draft.composed(_milliseconds(message.at)) if draft else None
-
-    def _leave(self, message: Message) -> Sequence[Entry]:
-        draft = self._close(message)
-        return (draft.given_up(_milliseconds(message.at)),) if draft else ()
-
     def _close(self, message: Message) -> "_Draft | None":
+        """The draft that became this message, or that its author left behind."""
         draft = self._drafts.get(message.participant_id or "")
         if draft is None or _stood_before(message, draft.message):
             return None

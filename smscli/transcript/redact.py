@@ -200,13 +200,12 @@ def _optional(value: str | None) -> str | None:
     return mask_text(value) if value else value
 
 
-def _record(sent: Json) -> Json:
-    """The server's object for a session, a message, a participant or an attachment."""
-    return _object(sent, 0, known=True)
+def _record(sent: Json, depth: int = 0, *, known: bool = True) -> Json:
+    """A JSON object with its values masked, or the same object if nothing changed.
 
-
-def _object(sent: Json, depth: int, *, known: bool) -> Json:
-    """The masked object, or the same object if nothing changed. `known`: the keys in `_KEPT` are kept."""
+    `known`: it is the server's for a session, a message, a participant or an attachment, so that the keys in
+    `_KEPT` are kept.
+    """
     changed: dict[str, object] = {}
     for key, value in sent.items():
         if known and key in _KEPT and not isinstance(value, dict | list):
@@ -223,24 +222,15 @@ def _value(key: str, value: object, depth: int, known: bool) -> object:
     if isinstance(value, dict | list) and depth >= _DEEPEST:
         return MASK
     if isinstance(value, dict):
-        return _object(value, depth + 1, known=known and key in _RECORDS)
+        return _record(value, depth + 1, known=known and key in _RECORDS)
     if isinstance(value, list):
-        return _items(key, value, depth + 1, known)
+        masked = [_value(key, one, depth + 1, known and key in _RECORDS) for one in value]
+        return value if all(map(is_, value, masked)) else masked
     if isinstance(value, int | float) and known and key in _TEXTS:
-        return _number_sent(value)
+        # A number in a text field is masked like a text.
+        digits = mask_text(str(value))
+        return value if digits == str(value) else digits
     return value
-
-
-def _items(key: str, values: list[object], depth: int, known: bool) -> list[object]:
-    masked = [_value(key, one, depth, known and key in _RECORDS) for one in values]
-    return values if all(map(is_, values, masked)) else masked
-
-
-def _number_sent(value: float) -> object:
-    """A number in a text field, masked like a text."""
-    literal = str(value)
-    masked = mask_text(literal)
-    return value if masked == literal else masked
 
 
 def _user_data(value: object) -> object:
