@@ -90,11 +90,7 @@ def terminal_encoding(file: TextIO) -> str:
         return file.encoding
     import locale
 
-    named = locale.getencoding()
-    try:
-        return codecs.lookup(named).name
-    except LookupError:
-        return "ascii"
+    return _codec(locale.getencoding())
 
 
 def shell_encoding(api: ConsoleApi | None, file: TextIO) -> str:
@@ -103,9 +99,13 @@ def shell_encoding(api: ConsoleApi | None, file: TextIO) -> str:
     PowerShell decodes it by the console's code page, which is not the one that Python writes to pipes.
     """
     code_page = api.output_code_page() if api is not None else 0
-    named = f"cp{code_page}" if code_page else file.encoding or "utf-8"
+    return _codec(f"cp{code_page}" if code_page else file.encoding or "utf-8")
+
+
+def _codec(encoding: str) -> str:
+    """Python's name of an encoding; ASCII for one that Python doesn't know."""
     try:
-        return codecs.lookup(named).name
+        return codecs.lookup(encoding).name
     except LookupError:
         return "ascii"
 

@@ -24,6 +24,9 @@ Record = TypeVar("Record")
 Pairs = Mapping[str, object]
 """One record whose keys are the columns, in order."""
 
+Picture = Callable[[], Sequence[str]]
+"""Draws lines for a terminal."""
+
 
 class Frame(NamedTuple):
     """The text around and between the records of a stream."""
@@ -91,10 +94,8 @@ class OutputFormat(ABC):
         """The session list."""
 
     @abstractmethod
-    def session(
-        self, session: Session, summary: "ActivitySummary", timeline: Callable[[], Sequence[str]]
-    ) -> str:
-        """One session with its activity; `timeline` draws lines for a terminal."""
+    def session(self, session: Session, summary: "ActivitySummary", timeline: Picture) -> str:
+        """One session with its activity and its timeline."""
 
     @abstractmethod
     def profiles(self, profiles: Sequence[Pairs]) -> str:
@@ -121,9 +122,7 @@ class TerminalFormat(OutputFormat):
 
         return sessions_table(table, self._terminal, self._zone) if table.sessions else ""
 
-    def session(
-        self, session: Session, summary: "ActivitySummary", timeline: Callable[[], Sequence[str]]
-    ) -> str:
+    def session(self, session: Session, summary: "ActivitySummary", timeline: Picture) -> str:
         from smscli.output.render.tables import session_card
 
         terminal = self._terminal
@@ -162,9 +161,7 @@ class TsvFormat(OutputFormat):
     def sessions(self, table: SessionTable) -> str:
         return "".join(f"{session_row(one, table.columns)}\n" for one in table.sessions)
 
-    def session(
-        self, session: Session, summary: "ActivitySummary", timeline: Callable[[], Sequence[str]]
-    ) -> str:
+    def session(self, session: Session, summary: "ActivitySummary", timeline: Picture) -> str:
         return self.pairs(session_with_activity(session, summary))
 
     def profiles(self, profiles: Sequence[Pairs]) -> str:
@@ -192,9 +189,7 @@ class JsonFormat(OutputFormat):
             return self._joined(json_text(session_with_activity(*one)) for one in table.sessions)
         return self._joined(session_json(one.session) for one in table.sessions)
 
-    def session(
-        self, session: Session, summary: "ActivitySummary", timeline: Callable[[], Sequence[str]]
-    ) -> str:
+    def session(self, session: Session, summary: "ActivitySummary", timeline: Picture) -> str:
         return json_text(session_with_activity(session, summary)) + "\n"
 
     def profiles(self, profiles: Sequence[Pairs]) -> str:

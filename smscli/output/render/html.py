@@ -12,7 +12,7 @@ from html import escape
 from importlib.resources import files
 from itertools import groupby
 
-from smscli.model import VISIBLE_TO_ALL, Message, MessageType, Participant, Role, Session, role_of
+from smscli.model import VISIBLE_TO_ALL, Message, MessageType, Participant, Role, Session
 from smscli.output.render.colors import person_number
 from smscli.output.render.layout import Span, duration, local_time, offset_words, shape
 from smscli.output.render.timeline import Drawing, Side, Timeline
@@ -166,7 +166,7 @@ class HtmlPage:
     def _bubble(self, entry: Entry, clock: str, body: str) -> str:
         """What somebody said, or never sent, on its author's side; the name once while nobody else speaks."""
         message = entry.message
-        side = _side(message.sender)
+        side = _side(message.sender.role if message.sender else None)
         more = message.sender is not None and message.sender == self._speaker
         self._speaker = message.sender
         kind = ["say", side, "more" if more else "", "unsent" if entry.draft else ""]
@@ -190,16 +190,16 @@ class HtmlPage:
             return '<b class="o0">system</b>'
         name = _text(sender.person[1] or "unknown")
         number = person_number(sender, _HUES)
-        return f'<b class="{_side(sender)[0]}{number}">{shape(sender.type, False)} {name}</b>'
+        return f'<b class="{_side(sender.role)[0]}{number}">{shape(sender.type, False)} {name}</b>'
 
     def _drawn(self, drawing: Drawing) -> Iterator[str]:
         """The timeline: a lane for each side, its times, and what the shapes mean."""
         yield "<h2>timeline</h2>\n"
         most = max(max(side.said) for side in drawing.sides)
         for side in drawing.sides:
-            name = f"{shape(side.role, False)} {_side_of(side.role)}"
+            name = f"{shape(side.role, False)} {_side(side.role)}"
             lane = "".join(_lane(side, max(most, 1)))
-            hue = _side_of(side.role)[0]
+            hue = _side(side.role)[0]
             box = f'viewBox="0 0 {_COLUMNS} {_ROW}" preserveAspectRatio="none" aria-hidden="true"'
             yield f'<div class="lane {hue}0"><span>{name}</span><svg {box}>{lane}</svg></div>\n'
         lasted = duration((drawing.end - drawing.begin).total_seconds())
@@ -211,13 +211,8 @@ class HtmlPage:
         yield f'<p class="key">{" ".join(signs)}</p>\n'
 
 
-def _side_of(kind: str | None) -> str:
-    role = role_of(kind)
+def _side(role: Role | None) -> str:
     return _SIDES[role] if role else "other"
-
-
-def _side(sender: Participant | None) -> str:
-    return _side_of(sender.type if sender else None)
 
 
 def _text(text: str) -> str:

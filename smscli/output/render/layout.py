@@ -79,7 +79,7 @@ def cut(text: str, width: int, ellipsis: str) -> str:
     """`text` in at most `width` cells; what does not fit gives way to the ellipsis."""
     if cells(text) <= width:
         return text
-    return next(chop(text, width - len(ellipsis), width), "") + ellipsis if width > len(ellipsis) else ""
+    return _fitting(text, width - len(ellipsis)) + ellipsis if width > len(ellipsis) else ""
 
 
 def cut_middle(text: str, width: int, ellipsis: str) -> str:
@@ -121,7 +121,7 @@ def fold(pieces: Sequence[Piece], first: int, width: int) -> list[str]:
     """
     text = "".join(text for text, _ in pieces)
     fits = len(text) <= first and cells(text) <= first
-    lines = [(0, len(text))] if fits else _Lines(text, first, width).filled(_words(pieces))
+    lines = [(0, len(text))] if fits else _filled(text, _words(pieces), first, width)
     return [*_painted(text, pieces, lines)]
 
 
@@ -132,56 +132,29 @@ def _words(pieces: Sequence[Piece]) -> Iterator[str]:
         yield from [text] if solid else _WORDS.findall(text)
 
 
-class _Lines:
-    """Where the lines of a text begin and end, found word by word."""
-
-    def __init__(self, text: str, first: int, width: int) -> None:
-        self._text = text
-        self._width = width
-        self._room = first
-        self._begin = self._end = self._next = 0
-        self._lines: list[Span] = []
-
-    def filled(self, words: Iterable[str]) -> list[Span]:
-        """The lines of these words, which are the text."""
-        for word in words:
-            self._add(word)
-        return [*self._lines, (self._begin, self._end)]
-
-    def _add(self, word: str) -> None:
+def _filled(text: str, words: Iterable[str], first: int, width: int) -> Iterator[Span]:
+    """Where the lines of `text`, which these words are, begin and end."""
+    begin = end = place = 0
+    room = first
+    for word in words:
         size = cells(word)
-        if size <= self._room:
-            self._put(word, size)
-        elif word[0] == " ":
+        if size > room and word.startswith(" "):
             # Blanks at the end of a line are dropped, and whatever comes next begins another one.
-            self._next += len(word)
-            self._room = -1
-        elif size <= self._width:
-            self._break()
-            self._put(word, size)
-        else:
-            self._add_long(word)
-
-    def _add_long(self, word: str) -> None:
-        if self._room < 2:
-            self._break()
-        for number, part in enumerate(chop(word, self._room, self._width)):
-            if number:
-                self._break()
-            self._put(part, cells(part))
-
-    def _put(self, text: str, size: int) -> None:
-        self._end = self._next = self._next + len(text)
-        self._room -= size
-
-    def _break(self) -> None:
-        line = self._text[self._begin : self._end].rstrip(" ")
-        self._lines.append((self._begin, self._begin + len(line)))
-        self._begin = self._end = self._next
-        self._room = self._width
+            place += len(word)
+            room = -1
+            continue
+        is_long = size > max(room, width)
+        for part in chop(word, room if room > 1 else width, width) if is_long else [word]:
+            size = cells(part)
+            if size > room:
+                yield begin, begin + len(text[begin:end].rstrip(" "))
+                begin, room = place, width
+            end = place = place + len(part)
+            room -= size
+    yield begin, end
 
 
-def _painted(text: str, pieces: Sequence[Piece], lines: Sequence[Span]) -> Iterator[str]:
+def _painted(text: str, pieces: Sequence[Piece], lines: Iterable[Span]) -> Iterator[str]:
     """Each line by itself; neighbours of one paint are painted together."""
     inks: list[Paint] = []
     ends: list[int] = []

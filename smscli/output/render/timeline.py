@@ -124,10 +124,10 @@ class Timeline:
         if message.at is None:
             return
         moment = _milliseconds(message.at)
-        side = _side(message)
+        side = _ROLES.index(message.sender.role if message.sender else None)
         self._slot(moment).said[side] += is_spoken(entry)
         if entry.composing:
-            self._slot(self._not_before(moment - round(entry.composing * 1000))).begun[side] += 1
+            self._begin_span(side, moment - round(entry.composing * 1000))
             self._slot(moment).ended[side] += 1
 
     def judge(self, message: Message) -> None:
@@ -141,8 +141,7 @@ class Timeline:
         if wait is None:
             slot.ended[_WAITING] += 1
         else:
-            since = _milliseconds(min(wait.since, message.at))
-            self._slot(self._not_before(since)).begun[_WAITING] += 1
+            self._begin_span(_WAITING, _milliseconds(min(wait.since, message.at)))
 
     def draw(self, columns: int, now: datetime | None = None) -> Drawing | None:
         """The timeline in this many columns, up to `now` if later; None where no entry has a time."""
@@ -197,9 +196,9 @@ class Timeline:
             if kept is not slot:
                 kept.join(slot)
 
-    def _not_before(self, moment: int) -> int:
-        """Nothing is drawn from before the first entry."""
-        return max(moment, self._begin)
+    def _begin_span(self, number: int, moment: int) -> None:
+        # Nothing is drawn from before the first entry.
+        self._slot(max(moment, self._begin)).begun[number] += 1
 
     def _drawn(self, number: int, role: Role | None, within: _Columns) -> Side:
         said = [0] * within.number
@@ -220,10 +219,6 @@ class Timeline:
                 yield since, place * self._length
         if going > 0:
             yield since, end
-
-
-def _side(message: Message) -> int:
-    return _ROLES.index(message.sender.role if message.sender else None)
 
 
 def _milliseconds(at: datetime) -> int:
@@ -267,14 +262,7 @@ def _below(drawing: Drawing, display: Display, indent: int, zone: tzinfo | None)
     times = first + (lasted.center(between) if between > len(lasted) + 1 else " " * max(between, 1)) + last
     signs = _HEIGHTS[display.ascii][-1], _TYPED[display.ascii], _WAITED[display.ascii]
     meant = [f"{sign} {word}" for sign, word in zip(signs, ("said", "typed", "waiting"), strict=True)]
-    for pieces in ([(times, quiet)], _solid(meant, quiet)):
+    legend = [piece for words in meant for piece in (("  ", quiet), (NoWrap(words), quiet))][1:]
+    for pieces in ([(times, quiet)], legend):
         for line in fold(pieces, room, room):
             yield " " * indent + line
-
-
-def _solid(words: Iterable[str], ink: Paint) -> list[Piece]:
-    """Words that lines do not divide, with blanks between them."""
-    pieces: list[Piece] = []
-    for word in words:
-        pieces += [("  ", ink), (NoWrap(word), ink)]
-    return pieces[1:]

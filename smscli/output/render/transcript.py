@@ -90,14 +90,12 @@ class TranscriptLines:
         self._ellipsis = ".." if display.ascii else "…"
         self._many = view.many
         self._has_column = view.many and not view.once_needed
-        self._wide = wide = view.wide
-        self._width = display.width
-        self._layout = _layout(self._width, self._has_column, wide)
-        self._indent = " " * self._layout.indent
+        self._wide = view.wide
         self._labels: dict[object, _Label] = {}
         self._session: str | None = None
         self._whose = ""
-        self._clock = DayClock(zone, milliseconds=wide)
+        self._measure()
+        self._clock = DayClock(zone, milliseconds=view.wide)
         self._quiet = paint("dim", color)
         self._strong = paint("bold", color)
         self._link = paint("underline", color)
@@ -164,8 +162,7 @@ class TranscriptLines:
         start = label.said if spoken else label.happened
         body = self._spoken(entry.message, marks) if spoken else [self._happened(entry, marks)]
         body[0][:0] = [(f"{remark} ", self._strong) for remark in remarks(entry.message)]
-        for tail in self._tails(entry, marks):
-            body[-1] += [(" ", self._quiet), *tail]
+        body[-1] += self._file(entry, marks)
         if composing := typed(entry):
             self._add_composing(composing, body, room)
         lines = fold(body[0], self._layout.width - label.cells, room)
@@ -177,18 +174,15 @@ class TranscriptLines:
     def _add_composing(self, composing: str, body: list[list[Piece]], room: int) -> None:
         """Add the composing time beside the last word, or before the text where that word is too long: it has
         a line of its own on narrow terminals only."""
-        last_word = self._without_signs("".join(text for text, _ in body[-1]).rpartition(" ")[2])
+        last_word = "".join(text for text, _ in body[-1]).rpartition(" ")[2]
+        for sign in filter(None, self._signs):
+            last_word = last_word.replace(sign, "")
         if cells(last_word) + len(composing) < room:
             body[-1] = [*_joined(body[-1]), (NoWrap(f" {composing}"), self._quiet)]
         elif room >= _TEXT_CELLS:
             body[0].insert(0, (f"{composing} ", self._quiet))
         else:
             body[-1] += [(" ", self._quiet), (NoWrap(composing), self._quiet)]
-
-    def _without_signs(self, text: str) -> str:
-        for sign in filter(None, self._signs):
-            text = text.replace(sign, "")
-        return text
 
     def _spoken(self, message: Message, marks: Sequence[Span]) -> list[list[Piece]]:
         """A message's own words, line by line."""
@@ -217,14 +211,15 @@ class TranscriptLines:
         ink = self._notice if what.notice else self._quiet
         return [(what.before, ink), *self._cleaned(what.said, marks, ink), (what.after, ink)]
 
-    def _tails(self, entry: Entry, marks: Sequence[Span]) -> Iterator[list[Piece]]:
-        """What follows a body: its attachment."""
-        message = entry.message
-        name = message.attachment.get("name") if message.attachment else None
-        if isinstance(name, str):
-            is_body = not entry.draft_text and not said(message)
-            named = self._cleaned(name, marks if is_body else (), self._quiet)
-            yield [(NoWrap(text), ink) for text, ink in (("[file ", self._quiet), *named, ("]", self._quiet))]
+    def _file(self, entry: Entry, marks: Sequence[Span]) -> list[Piece]:
+        """What follows a body: the name of its attachment, if it has one."""
+        name = (entry.message.attachment or {}).get("name")
+        if not isinstance(name, str):
+            return []
+        is_body = not entry.draft_text and not said(entry.message)
+        named = self._cleaned(name, marks if is_body else (), self._quiet)
+        solid = [(NoWrap(text), ink) for text, ink in (("[file ", self._quiet), *named, ("]", self._quiet))]
+        return [(" ", self._quiet), *solid]
 
     def _cleaned(self, text: str, marks: Sequence[Span], ink: Paint) -> list[Piece]:
         """`text` on one line."""
@@ -273,8 +268,8 @@ class TranscriptLines:
     def _label(self, sender: Participant | None) -> _Label:
         """The label of a person, cached per width."""
         layout = self._layout
-        dot, name, ink = _DOTS[self._ascii], "system", self._quiet
-        mark = dot
+        dot = mark = _DOTS[self._ascii]
+        name, ink = "system", self._quiet
         if sender:
             mark, name = shape(sender.type, self._ascii), clean(sender.person[1] or "unknown")
             ink = paint(person_style(sender), self._color)
