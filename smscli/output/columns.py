@@ -38,17 +38,13 @@ def _text_key(value: object) -> SortKey | None:
     return (1, 0, caseless(text)) if isinstance(text, str) and text else None
 
 
-def _user_data_key(value: object) -> SortKey | None:
+def _number_key(value: object) -> SortKey | None:
     """Sorts numbers, those in strings too, before texts, and texts before lists and objects."""
     if isinstance(value, str) and (number := _NUMBER.fullmatch(value)):
         value = float(value) if number[1] else int(value)
     if isinstance(value, int | float):
         return (0, value, "")
     return (1, 0, caseless(value) if isinstance(value, str) else "") if value else None
-
-
-def _number_key(value: object) -> SortKey | None:
-    return (0, value, "") if isinstance(value, int | float) else None
 
 
 class Column(NamedTuple):
@@ -206,4 +202,4 @@ def user_data_column(key: str) -> Column:
     """The column of a user-data key, titled with the key alone unless another column has that title."""
     name = _USER_DATA + key
     title = name if key in _TITLES else key
-    return _of_session(name, title, lambda one: _user_datum(one, key), key=_user_data_key)
+    return _of_session(name, title, lambda one: _user_datum(one, key), key=_number_key)

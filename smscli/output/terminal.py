@@ -107,11 +107,6 @@ class Terminal:
         return self._uses_color(self._out)
 
     @property
-    def err_color(self) -> bool:
-        """Whether stderr is coloured."""
-        return self._uses_color(self._err)
-
-    @property
     def ascii(self) -> bool:
         """Whether stdout's encoding lacks our shapes and box lines."""
         return not self._out.shows(_SHAPES)
@@ -124,7 +119,7 @@ class Terminal:
     @property
     def notices_in_color(self) -> bool:
         """Whether lines of stderr are coloured now; those held while there is a picture are not."""
-        return self.err_color and self._picture is None
+        return self._uses_color(self._err) and self._picture is None
 
     @property
     def err_tty(self) -> bool:
@@ -260,7 +255,9 @@ class Terminal:
         if self._handles_ctrl_z and _CTRL_Z is not None:
             signal.signal(_CTRL_Z, signal.SIG_DFL)
         try:
-            self._leave_screen()
+            if self._picture is not None:
+                last, self._picture = self._picture, None
+                self.write(_MAIN_SCREEN + "".join(f"{line}\n" for line in last))
             self.flush()
         finally:
             if shutdown_time_left() is not None:
@@ -269,11 +266,6 @@ class Terminal:
             self.say(f"{self._dropped_lines} earlier lines were dropped:")
         while self.held_lines:
             self.say(self.held_lines.popleft())
-
-    def _leave_screen(self) -> None:
-        if self._picture is not None:
-            last, self._picture = self._picture, None
-            self.write(_MAIN_SCREEN + "".join(f"{line}\n" for line in last))
 
     def _end_line(self) -> None:
         """Erase the `^C` that the terminal has echoed, but not a prompt before it."""

@@ -247,10 +247,8 @@ def _spoken(entry: Entry, marks: Sequence[Span]) -> str:
         # up the names in links in advance, which would tell a stranger that somebody reads this page.
         words, url = message.text or "", _marked(message.url, () if message.text else marks)
         link = _paragraph(f'link: <span class="url">{url}</span>')
-    words = words.rstrip("\r\n")
-    file = _file(message, () if said(message) else marks)
-    body = [_paragraph(_marked(words, marks))] if words else []
-    return link + "".join([*body, *([_paragraph(file)] if file else [])]) or _paragraph("(no text)")
+    body = link + _paragraph(_marked(words.rstrip("\r\n"), marks))
+    return body + _paragraph(_file(message, () if said(message) else marks)) or _paragraph("(no text)")
 
 
 def _told(entry: Entry, marks: Sequence[Span]) -> str:
@@ -267,7 +265,7 @@ def _file(message: Message, marks: Sequence[Span]) -> str:
 
 
 def _paragraph(inner: str) -> str:
-    return f'<p class="text" dir="auto">{inner}</p>'
+    return f'<p class="text" dir="auto">{inner}</p>' if inner else ""
 
 
 def _lane(side: Side, most: int) -> Iterator[str]:

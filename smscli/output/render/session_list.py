@@ -57,9 +57,8 @@ def sessions_table(table: SessionTable, display: Display, zone: tzinfo | None = 
     rows = [SessionRow(one) for one in table.sessions]
     session_lines = SessionLines(display, table.columns, zone)
     head, *blocks = session_lines.draw(rows, display.width)
-    quiet = paint("dim", display.color)
     caption = clean(table.caption) + session_lines.times_note
-    below = fold([(caption, quiet)], display.width, display.width)
+    below = fold([(caption, paint("dim", display.color))], display.width, display.width)
     lines = [*head, *(line for block in blocks for line in block), *below]
     return "".join(f"{line.rstrip()}\n" for line in lines)
 
@@ -73,9 +72,12 @@ class SessionLines:
         self._display = display
         # The last message fills the rest of the line.
         self._columns = [one for one in columns if one is not LAST_MESSAGE]
+        # Never cut: ids are copied, times and waits are read.
+        self._whole = [one.is_id or one.is_time or one is WAITING for one in self._columns]
         self._has_message = LAST_MESSAGE in columns
         self._zone = zone
         self._marks = marks
+        self._strong, self._quiet = paint("bold", display.color), paint("dim", display.color)
         self._ellipsis = ".." if display.ascii else "…"
         self._offset = ""
 
@@ -91,23 +93,19 @@ class SessionLines:
         self._today = max(times).date() if times else None
         titles = [clean(self._title(column)) for column in self._columns]
         values = [[self._pieces(row, column) for column in self._columns] for row in rows]
-        widths = [
-            max(map(cells, (title, *map(_text, column))))
-            for title, *column in zip(titles, *values, strict=True)
-        ]
         most = _MOST_CELLS if self._has_message else max(width, _MOST_CELLS)
-        widths = [
-            size if _is_whole(column) else min(size, max(most, cells(title)))
-            for size, column, title in zip(widths, self._columns, titles, strict=True)
-        ]
+        widths = []
+        for whole, title, *column in zip(self._whole, titles, *values, strict=True):
+            size = max(map(cells, (title, *map(_text, column))))
+            widths.append(size if whole else min(size, max(most, cells(title))))
         front = 1 + len(_GAP) if self._marks else 0
         room = width - front - len(_GAP) * (len(widths) - 1)
         beside = room - sum(widths) - len(_GAP)
         if self._has_message and beside >= _MESSAGE_CELLS:
-            return self._lines(rows, titles, values, widths, beside)
-        if not _narrow(widths, [_is_whole(one) for one in self._columns], room):
-            return [[], *(self._card(row, one, titles, width) for row, one in zip(rows, values, strict=True))]
-        return self._lines(rows, titles, values, widths, 0, width)
+            return self._lines(rows, titles, values, widths, width, beside)
+        if _narrow(widths, self._whole, room):
+            return self._lines(rows, titles, values, widths, width, 0)
+        return [[], *(self._card(row, one, titles, width) for row, one in zip(rows, values, strict=True))]
 
     def _lines(
         self,
@@ -115,35 +113,33 @@ class SessionLines:
         titles: Sequence[str],
         values: Sequence[Sequence[Sequence[Piece]]],
         widths: Sequence[int],
+        width: int,
         beside: int,
-        width: int = 0,
     ) -> list[list[str]]:
-        """One line for each row; its last message beside it in so many cells, else below it."""
-        strong, quiet = paint("bold", self._display.color), paint("dim", self._display.color)
-        head = self._line([[(title, strong)] for title in titles], widths, self._front())
-        blocks = [[f"{head}{_GAP}{strong('last message')}" if self._has_message and beside else head]]
+        """One line for each row; its last message beside it in so many cells, or below it where that is 0."""
+        head = self._line([[(title, self._strong)] for title in titles], widths, self._front())
+        blocks = [[f"{head}{_GAP}{self._strong('last message')}" if beside else head]]
         for row, pieces in zip(rows, values, strict=True):
-            line = self._line(pieces, widths, self._front(row), quiet if row.gone else None)
-            words = self._last_message(row) if self._has_message else ""
-            if beside or not words:
-                blocks.append([f"{line}{_GAP}{quiet(cut(words, beside, self._ellipsis))}" if words else line])
+            line = self._line(pieces, widths, self._front(row), self._quiet if row.gone else None)
+            words = self._last_message(row)
+            if words and beside:
+                blocks.append([f"{line}{_GAP}{self._message(words, beside)}"])
             else:
-                blocks.append([line, quiet(cut(f"{_GAP * 2}{words}", width, self._ellipsis))])
+                blocks.append([line, self._message(_GAP * 2 + words, width)] if words else [line])
         return blocks
 
+    def _message(self, words: str, width: int) -> str:
+        return self._quiet(cut(words, width, self._ellipsis))
+
     def _line(
-        self,
-        values: Sequence[Sequence[Piece]],
-        widths: Sequence[int],
-        front: str,
-        ink: Paint | None = None,
+        self, values: Sequence[Sequence[Piece]], widths: Sequence[int], front: str, ink: Paint | None = None
     ) -> str:
         """Values in their columns; `ink` paints all of them, None each as it is."""
         parts = []
         for pieces, size in zip(values, widths, strict=True):
             fitted = self._fitted(pieces, size)
             text = "".join((ink or own)(one) for one, own in fitted)
-            parts.append(text + " " * (size - sum(cells(one) for one, _ in fitted)))
+            parts.append(text + " " * (size - cells(_text(fitted))))
         return front + _GAP.join(parts)
 
     def _fitted(self, pieces: Sequence[Piece], size: int) -> Sequence[Piece]:
@@ -162,7 +158,6 @@ class SessionLines:
         self, row: SessionRow, values: Sequence[Sequence[Piece]], titles: Sequence[str], width: int
     ) -> list[str]:
         """A session on a terminal too narrow for columns: the first value, below it the others."""
-        quiet = paint("dim", self._display.color)
         room = max(width - len(_GAP), 1)
         pieces: list[Piece] = []
         for column, title, value in zip(self._columns[1:], titles[1:], values[1:], strict=True):
@@ -172,14 +167,13 @@ class SessionLines:
                 pieces += [(NoWrap(text) if fits else text, ink) for text, ink in labelled if text]
                 pieces.append((_GAP, PLAIN))
         below = fold(pieces[:-1], room, room) if pieces else []
-        if self._has_message and (words := self._last_message(row)):
-            below.append(quiet(cut(words, room, self._ellipsis)))
-        mark = self._front(row).strip() if row.changed else ""
-        head = f"{mark} " if mark else ""
+        if words := self._last_message(row):
+            below.append(self._message(words, room))
+        head = f"{self._front(row).rstrip()} " if self._marks and row.changed else ""
         first = _text(values[0])
         if not self._columns[0].is_id:
             first = cut(first, max(width - cells(head), 1), self._ellipsis)
-        head += (quiet if row.gone else paint("bold", self._display.color))(first)
+        head += (self._quiet if row.gone else self._strong)(first)
         return [head, *(f"{_GAP}{line}" for line in below)]
 
     def _times(self, row: SessionRow) -> Iterator[datetime]:
@@ -198,24 +192,23 @@ class SessionLines:
         if column.role:
             people = [one for one in row.session.participants if one.role == column.role and one.nickname]
             if not people and column.role == Role.AGENT and row.session.state == State.INVITED:
-                return [("no agent", paint("bold", color))]
+                return [("no agent", self._strong)]
             return [*_separated(people, color)]
         if column is WAITING:
             return self._waiting(row)
         if column.name == "state":
             is_invitation = row.session.state == State.INVITED
             text = "gone" if row.gone and not row.session.ended else row.session.state or ""
-            return [(clean(text), paint("bold" if is_invitation else "", color))]
-        return [(clean(self._value(row, column)), paint("bold" if column.is_id else "", color))]
+            return [(clean(text), self._strong if is_invitation else PLAIN)]
+        return [(clean(self._value(row, column)), self._strong if column.is_id else PLAIN)]
 
     def _waiting(self, row: SessionRow) -> Sequence[Piece]:
         seconds = WAITING.value(row.listed)
         if row.gone or not isinstance(seconds, int | float):
             return [("", PLAIN)]
-        text = duration(seconds)
-        return [
-            (f"! {text}" if row.overdue else text, paint(ALARM if row.overdue else "", self._display.color))
-        ]
+        if row.overdue:
+            return [(f"! {duration(seconds)}", paint(ALARM, self._display.color))]
+        return [(duration(seconds), PLAIN)]
 
     def _value(self, row: SessionRow, column: Column) -> str:
         value = column.value(row.listed)
@@ -234,9 +227,10 @@ class SessionLines:
         return text if offset_words(local) == self._offset else f"{text} {offset_words(local)}"
 
     def _last_message(self, row: SessionRow) -> str:
-        """When, who and what, on one line."""
-        message = row.listed.activity.last_message if row.listed.activity else None
-        return message_line(message, self._zone) if message else ""
+        """Empty where there is none, or no column for it."""
+        activity = row.listed.activity if self._has_message else None
+        last = activity.last_message if activity else None
+        return message_line(last, self._zone) if last else ""
 
 
 def message_line(message: Message, zone: tzinfo | None) -> str:
@@ -257,11 +251,6 @@ def _separated(people: Sequence[Participant], color: bool) -> Iterator[Piece]:
 
 def _text(pieces: Sequence[Piece]) -> str:
     return "".join(text for text, _ in pieces)
-
-
-def _is_whole(column: Column) -> bool:
-    """Whether a column is never cut: ids are copied, times and waits are read."""
-    return column.is_id or column.is_time or column is WAITING
 
 
 def _label(column: Column, title: str, ascii: bool) -> str:

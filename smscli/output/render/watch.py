@@ -43,7 +43,8 @@ class LiveList:
         for too long while another one is shown. `empty` says why there are none.
         """
         width = max(self._display.width - 1, 1)
-        head, *blocks = self._lines.draw(rows, width) if rows else [self._empty(empty, width)]
+        nothing = fold([(clean(empty), self._ink("dim"))], width, width)
+        head, *blocks = self._lines.draw(rows, width) if rows else [nothing]
         picture = [self._heading(status, len(rows), width), *head]
         room = lines - len(picture)
         if sum(map(len, blocks)) <= room:
@@ -59,9 +60,6 @@ class LiveList:
         told = f", {overdue} waiting for too long" if overdue else ""
         ink = self._ink(ALARM if overdue else "dim")
         return ink(self._cut(f"{self._ellipsis} and {len(hidden)} more{told}", width))
-
-    def _empty(self, why: str, width: int) -> list[str]:
-        return fold([(clean(why), self._ink("dim"))], width, width)
 
     def _heading(self, status: FollowStatus, rows: int, width: int) -> str:
         """Connection status, server time, and whose sessions these are."""

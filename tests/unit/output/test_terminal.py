@@ -133,7 +133,7 @@ def test_form_and_color(tty: bool, choice: str, environ: dict[str, str], pipe: b
 
 def test_colour_is_judged_for_each_stream() -> None:
     terminal = CapturedTerminal(tty=False, err_tty=True)
-    assert (terminal.pipe, terminal.color, terminal.err_color, terminal.err_tty) == (
+    assert (terminal.pipe, terminal.color, terminal.notices_in_color, terminal.err_tty) == (
         True,
         False,
         True,
