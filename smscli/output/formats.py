@@ -149,10 +149,10 @@ class TerminalFormat(OutputFormat):
         )
 
     def checks(self, names: Iterable[str]) -> RecordWriter[Pairs]:
-        from smscli.output.render.checks import CheckLines
+        from smscli.output.render.checks import check_lines
 
-        lines = CheckLines(self._terminal, max(map(len, names)))
-        return RecordWriter(self._terminal, lambda one: lines(*_texts(one)))
+        terminal, widest = self._terminal, max(map(len, names))
+        return RecordWriter(terminal, lambda one: check_lines(terminal, widest, *_texts(one)))
 
 
 class TsvFormat(OutputFormat):

@@ -30,14 +30,11 @@ class Moment(NamedTuple):
         try:
             if self.ago is not None:
                 return now.astimezone(UTC) - self.ago
-            return self._on(now.astimezone(self.zone).date(), now)
+            day = now.astimezone(self.zone).date() - timedelta(days=self.days)
+            found = self._in_utc(day)
+            return found if found <= now else self._in_utc(day - timedelta(days=1))
         except (OverflowError, ValueError, OSError):
             return datetime.min.replace(tzinfo=UTC)
-
-    def _on(self, today: date, now: datetime) -> datetime:
-        day = today - timedelta(days=self.days)
-        found = self._in_utc(day)
-        return found if found <= now else self._in_utc(day - timedelta(days=1))
 
     def _in_utc(self, day: date) -> datetime:
         return datetime.combine(day, self.clock or time(), self.zone).astimezone(UTC)

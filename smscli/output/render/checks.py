@@ -9,25 +9,21 @@ _RESULT_CELLS = max(map(len, _STYLES))
 _LEAST_CELLS = 30
 
 
-class CheckLines:
-    """Writes one check after the other, before the next one is known; the longest name has `widest` cells."""
+def check_lines(
+    display: Display, widest: int, check: str, result: str, finding: str, hint: str | None
+) -> str:
+    """The lines of one check, written before the next one is known; the longest name has `widest` cells."""
 
-    def __init__(self, display: Display, widest: int) -> None:
-        self._display = display
-        self._widest = widest
-
-    def __call__(self, check: str, result: str, finding: str, hint: str | None) -> str:
-        color = self._display.color
-        before = f"{paint(_STYLES.get(result, ''), color)(result)}{' ' * (_RESULT_CELLS - len(result))}  "
-        indent = _RESULT_CELLS + 2
-        beside = indent + self._widest + 2
-        lines = [clean(finding), *([clean(f"hint: {hint}")] if hint else [])]
-        if self._display.width - beside >= _LEAST_CELLS:
-            first = f"{before}{check}{' ' * (self._widest - cells(check) + 2)}"
-            folded = self._folded(lines, beside)
-            return first + f"\n{' ' * beside}".join(folded) + "\n"
-        return before + f"\n{' ' * indent}".join([check, *self._folded(lines, indent)]) + "\n"
-
-    def _folded(self, lines: list[str], indent: int) -> list[str]:
-        room = max(self._display.width - indent, 1)
+    def folded(indent: int) -> list[str]:
+        room = max(display.width - indent, 1)
         return [part for line in lines for part in fold([(line, PLAIN)], room, room)]
+
+    lines = [clean(finding), *([clean(f"hint: {hint}")] if hint else [])]
+    ink = paint(_STYLES.get(result, ""), display.color)
+    before = f"{ink(result)}{' ' * (_RESULT_CELLS - len(result))}  "
+    indent = _RESULT_CELLS + 2
+    beside = indent + widest + 2
+    if display.width - beside >= _LEAST_CELLS:
+        first = f"{before}{check}{' ' * (widest - cells(check) + 2)}"
+        return first + f"\n{' ' * beside}".join(folded(beside)) + "\n"
+    return before + f"\n{' ' * indent}".join([check, *folded(indent)]) + "\n"
