@@ -146,7 +146,8 @@ def list_(
     caption = f"SMS sessions {app.whose}"
     app.terminal.write(form.sessions(SessionTable(sessions, query.columns, caption, query.needs_activity)))
     notice_no_match(app, query.notices(listing.sessions), redact=redact)
-    _notice_empty(app, listing, len(sessions))
+    unread = sum(one.activity is None for one in selected) if query.needs_activity else 0
+    _notice_empty(app, listing, len(sessions), unread)
     return failure.exit_code if failure else 0
 
 
@@ -198,11 +199,11 @@ def _need_watch(options: dict[str, object]) -> None:
             raise UsageError(f"{name} goes with --watch", hint="try `smscli list --watch`")
 
 
-def _notice_empty(app: AppContext, listing: Listing, shown: int) -> None:
-    """Say why the list is empty, or has ids only."""
+def _notice_empty(app: AppContext, listing: Listing, shown: int, unread: int) -> None:
+    """Say why the list is empty, or has ids only; `unread` sessions could not be judged."""
     if not listing.sessions:
         app.notice("whose", no_live_sessions(app))
-    elif not shown:
+    elif not shown and not unread:
         kind = "recorded" if app.recorded else "live"
         app.notice("no-match", none_matches(len(listing.sessions), kind))
     if listing.uris_only:

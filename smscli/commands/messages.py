@@ -25,6 +25,7 @@ from smscli.transcript.filters import EntryFilter, EntryQuery, FilterTally, Last
 
 if TYPE_CHECKING:
     from smscli.commands.html_writer import HtmlWriter
+    from smscli.transcript.customer_view import CustomerView
 
 _SESSION = attrgetter("session_id")
 _MASKED = "long numbers, e-mail addresses and user data"
@@ -62,6 +63,8 @@ def messages(
     if html is not None and (json or jsonl):
         raise UsageError("--html goes with neither --json nor --jsonl")
     mode = opt.typing_mode(typing, "hide" if customer_view else form.typing)
+    if html is not None and wide:
+        raise UsageError("--html does not go with --wide")
     if customer_view and mode != "hide":
         raise UsageError(f"--customer-view shows no typing, so it excludes --typing {mode}")
     query = opt.parse_entry_query(app, filters, zone, since=since, until=until)
@@ -209,6 +212,7 @@ class TranscriptReader:
         self._customer_view = customer_view
         self._last = LastEntries(keep, query.untimed.context)
         self._logs: defaultdict[str, SessionLog] = defaultdict(self._new_log)
+        self._customer_view_of: dict[str, CustomerView] = {}
         self._progress = ReadProgress(app.terminal, streams=keep is None)
 
     @cached_property
@@ -242,9 +246,16 @@ class TranscriptReader:
         """The messages to show, before any filter judges them."""
         if not self._customer_view:
             return messages
-        from smscli.transcript.customer_view import customer_message
+        shown = (self._view_of(one.session_id).message(one) for one in messages)
+        return [one for one in shown if one]
 
-        return [shown for shown in map(customer_message, messages) if shown]
+    def _view_of(self, session_id: str) -> "CustomerView":
+        if session_id not in self._customer_view_of:
+            from smscli.transcript.customer_view import CustomerView
+
+            session = self._app.source.sessions().find(session_id)
+            self._customer_view_of[session_id] = CustomerView(session.participants if session else ())
+        return self._customer_view_of[session_id]
 
 
 class ReadProgress:

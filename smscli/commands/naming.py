@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
+from smscli.commands.notices import no_live_sessions
 from smscli.context import AppContext
 from smscli.errors import NotFound, ServerError, did_you_mean
 from smscli.gws.responses import is_invalid_parameter
@@ -49,10 +50,11 @@ def session_ids(app: AppContext, names: Sequence[str], *, redact: bool, by_list:
     if not by_list and all(map(_ID.fullmatch, names)):
         return [*names]
     listing = app.source.sessions()
-    return [
+    found = (
         name if not by_list and _ID.fullmatch(name) else find_session(app, listing, name, redact=redact).id
         for name in names
-    ]
+    )
+    return list(dict.fromkeys(found))
 
 
 def with_session_id(app: AppContext, name: str, read: Callable[[str], _Result], *, redact: bool) -> _Result:
@@ -85,11 +87,14 @@ def _not_found(
 
 def _contents(app: AppContext, listing: Listing, *, redact: bool) -> str:
     """Where to look for the sessions that there are."""
-    if not app.recorded:
-        return f"`smscli list` shows the live sessions of {app.user}"
     if not listing.sessions:
-        return "it contains no session"
-    return f"it contains {candidates(listing.sessions, redact=redact)}"
+        return "it contains no session" if app.recorded else no_live_sessions(app)
+    named = candidates(listing.sessions, redact=redact)
+    return (
+        f"it contains {named}"
+        if app.recorded
+        else f"`smscli list` shows the live sessions of {app.user}: {named}"
+    )
 
 
 def candidates(sessions: Sequence[Session], *, redact: bool) -> str:

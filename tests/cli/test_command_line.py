@@ -267,4 +267,4 @@ def test_a_hint_in_the_demo_leads_to_the_demo(smscli: Smscli) -> None:
     outcome = smscli("--demo", "show", "nobody")
     assert outcome.code == 5
     told = "hint: `smscli --demo list` shows the live sessions of demo"
-    assert outcome.err == f"error: no such session: nobody\n{told}\n"
+    assert outcome.err.startswith(f"error: no such session: nobody\n{told}: 0000Na9C009E6UOL (Toni), ")

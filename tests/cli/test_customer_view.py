@@ -168,3 +168,29 @@ def test_typing_can_not_be_asked_for_too(mode: str, smscli: Smscli, server: Fake
     assert (outcome.code, outcome.out) == (2, "")
     assert outcome.err == f"error: --customer-view shows no typing, so it excludes --typing {mode}\n"
     assert not server.requests
+
+
+def test_who_is_hidden_by_the_session_is_hidden_and_so_is_what_nobody_can_read(
+    smscli: Smscli, tmp_path: Path
+) -> None:
+    boss = {"type": "Agent", "nickname": "Boss", "participantId": "p4"}
+    file = tmp_path / "log.jsonl"
+    session = {"id": ID, "state": "Chatting", "participants": [MIKA, {**boss, "visibility": "Agents"}]}
+    attachment = {"id": "f1", "name": "bill.pdf", "internalComment": "secret"}
+    upload = {"type": "SystemCommand", "noticeText": "file-uploaded", "attachment": attachment}
+    log: list[dict[str, Any]] = [
+        {"record": "session", "at": "2026-03-02T10:00:00.000Z", "session": session},
+        {"type": "ParticipantJoined", "from": boss},
+        {"type": "Text", "from": boss, "text": "secret advice"},
+        {"type": "Text", "from": boss, "visibility": "All", "text": "all is well"},
+        {"type": "Text", "from": ROBIN, "visibility": {"x": 1}, "text": "secret whisper"},
+        {**upload, "from": ROBIN, "visibility": "All"},
+    ]
+    lines = [{"sessionId": ID, "index": number, **line} for number, line in enumerate(log)]
+    lines[0] = log[0]
+    file.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    outcome = smscli("messages", f"@{file}", "--customer-view", "--jsonl")
+    found = [json.loads(line) for line in outcome.out.splitlines()]
+    assert [(one["index"], one["from"]["nickname"]) for one in found] == [(3, None), (5, "Robin")]
+    assert found[1]["attachment"] == {"id": "f1", "name": "bill.pdf"}
+    assert "secret" not in outcome.out and "Boss" not in outcome.out

@@ -145,3 +145,11 @@ def test_redact_masks_names_and_words_and_sorts_by_what_was_said(smscli: Smscli,
     assert smscli("list", "--redact", "--columns", "customer,lastMessage", server=server).out == (
         "Mika\tis anybody there?\\nhello\n+** *** ******89\tcall **** *****67\nYuki\t\n"
     )
+
+
+def test_of_sessions_that_can_not_be_read_nothing_is_concluded(smscli: Smscli, server: FakeServer) -> None:
+    server.fail_next("403", "/messages", times=99)
+    outcome = smscli("list", "--waiting", "1m", server=server)
+    assert (outcome.code, outcome.out) == (4, "")
+    assert all("can't be read" in line for line in outcome.err.splitlines())
+    assert len(outcome.err.splitlines()) == 3

@@ -82,7 +82,8 @@ def test_none_that_fits_is_no_such_session(
     outcome = smscli(command, name, server=server)
     assert (outcome.code, outcome.out) == (5, "")
     assert outcome.err == (
-        f"error: no such session: {name}\nhint: `smscli list` shows the live sessions of demo\n"
+        f"error: no such session: {name}\nhint: `smscli list` shows the live sessions of demo: "
+        "0000Na9B26EF0001 (Mika), 0000Na9B26EF0002 (Zoë van Dyke), 0000Na9C77ZZ0003 (+49 151 2345678)\n"
     )
 
 
@@ -123,3 +124,11 @@ def test_an_exact_id_beats_a_nickname_and_a_nickname_part_of_an_id(smscli: Smscl
             for name in ("Mika", "mika", "0001")
         ]
     assert ids == ["Mika", "S3", "S4"]
+
+
+def test_a_session_named_twice_is_followed_once(smscli: Smscli, server: FakeServer) -> None:
+    for one in server.store.sessions:
+        server.store.set_state(one, "Completed")
+    outcome = smscli("tail", "Mika", "MIKA", "--interval", "0.1", "--push", "off", server=server)
+    assert outcome.code == 0
+    assert "following session 0000Na9B26EF0001 (Mika) of demo" in outcome.err

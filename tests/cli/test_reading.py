@@ -188,6 +188,8 @@ def unknown(what: str, name: str, nearest: str) -> str:
         (["messages", ID, "--typing", "off"], "error: --typing takes fold, show or hide, not 'off'\n"),
         (["messages", ID, "--grep", "x", "--context", "-1"], "error: --context takes a number from 0 to "),
         (["messages", ID, "--context", "2"], "error: --context goes with --grep\n"),
+        (["messages", ID, "-i"], "error: --ignore-case goes with --grep, --exclude or --highlight\n"),
+        (["messages", ID, "--wide", "--html", "f"], "error: --html does not go with --wide\n"),
         (["messages", ID, "--context", "0", "--exclude", "x"], "error: --context goes with --grep\n"),
         (["tail", ID, "--context", "1", "--highlight", "x"], "error: --context goes with --grep\n"),
         (["messages", "@"], "error: a file name is empty\n"),

@@ -170,7 +170,8 @@ def test_show_as_json_adds_the_sessions_activity(smscli: Smscli, server: FakeSer
 
 
 def test_show_of_an_unknown_session_names_the_list(smscli: Smscli, server: FakeServer) -> None:
-    told = "error: no such session: NOPE\nhint: `smscli list` shows the live sessions of sample\n"
+    told = "error: no such session: NOPE\nhint: `smscli list` shows the live sessions of sample: "
+    told += f"{LISTED} (PersonP)\n"
     assert sample(smscli, server, "show", "NOPE") == (5, "", told)
 
 

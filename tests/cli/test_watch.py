@@ -55,6 +55,7 @@ def until(seen: OnTerminal, condition: Callable[[], bool]) -> None:
 def test_the_list_is_redrawn_in_place_as_sessions_change(server: FakeServer, environ: dict[str, str]) -> None:
     with OnTerminal("list", "--watch", "--interval", "0.1", environ=environ) as seen:
         seen.until("hello")
+        seen.until("is anybody there?")
         assert words(seen)[1:6] == [
             ["id", "state", "customer", "agents", "waiting", "typing"],
             [FIRST, "Chatting", "Mika", "Robin"],

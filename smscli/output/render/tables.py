@@ -30,7 +30,7 @@ Pair = tuple[str, str]
 # A narrower column would break most words.
 _LEAST_CELLS = 10
 _NOTHING = "-"
-_LONGEST_FACT = 120
+_LONGEST_FACT, _LONGEST_MESSAGE = 120, 180
 _PEOPLE_TITLES = ("who", "id", "messages", "typed", "joined", "left")
 _ON_THE_CARD = frozenset(
     ("id", "state", "uri", "participants", "capabilities", "userData", "receivedDate", "comment")
@@ -126,16 +126,19 @@ def _first_facts(session: Session, summary: ActivitySummary, times: TimeFormatte
         ("customer", ", ".join(session.nicknames(Role.CUSTOMER))),
         ("agents", ", ".join(session.nicknames(Role.AGENT))),
         ("waiting", _waiting(summary, times)),
-        ("last message", message_line(last, times.zone) if last else None),
+        ("last message", _shortened(message_line(last, times.zone), _LONGEST_MESSAGE) if last else None),
         ("typing", ", ".join(summary.typing)),
     ]
     # Shortened, so that all of them stand within the first lines of a screen.
-    shortened = [(name, _shortened(value) if value else _NOTHING) for name, value in facts]
+    shortened = [
+        (name, value if name == "last message" else _shortened(value)) if value else (name, _NOTHING)
+        for name, value in facts
+    ]
     return [("state", session.state or _NOTHING), *shortened]
 
 
-def _shortened(text: str) -> str:
-    return text if len(text) <= _LONGEST_FACT else f"{text[:_LONGEST_FACT]}..."
+def _shortened(text: str, most: int = _LONGEST_FACT) -> str:
+    return text if len(text) <= most else f"{text[:most]}..."
 
 
 def _user_data(session: Session, display: Display) -> str:
