@@ -107,7 +107,9 @@ class AppContext:
 
     @property
     def server_name(self) -> str:
-        """Host and port, which name the server in records."""
+        """Host and port, which name the server in records. The demo's port is another one at each run."""
+        if self.settings.demo:
+            return "demo"
         parts = urlsplit(self.base_url)
         return f"{parts.hostname}:{parts.port or (443 if parts.scheme == 'https' else 80)}"
 

@@ -163,7 +163,9 @@ class Cursor:
         if message.order is None or message.late:
             return
         if self.highest is not None and message.order < self.highest:
-            self._upper.clear()  # It isn't marked late, so the log was reset.
+            # It isn't marked late, so the log was reset: what stands below the position is another log.
+            self._upper.clear()
+            self._position = self._position and self._position._replace(order=None)
         elif message.at is not None and self._leaves_gap(message.order):
             self._upper.append((message.at, self._below()))
         self.highest = message.order

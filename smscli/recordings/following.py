@@ -83,6 +83,10 @@ class RecordedFeed:
         self._wait = wait
         self._files: dict[str, GrowingFile] = {}
         self._live: set[str] = set()
+        # Sessions that had ended at the start, or have since: what an older file tells of them is not new.
+        self._over: set[str] = set()
+        # The identities of messages: a file may hold what another one does.
+        self._seen: set[int] = set()
         self._ids: set[str] | None = None
 
     def events(self, ids: Sequence[str] | None) -> Iterator[Event]:
@@ -93,13 +97,18 @@ class RecordedFeed:
         if missing := [one for one in ids or () if listing.find(one) is None]:
             raise NotFound(f"no session {missing[0]} in {self._reads.name}")
         followed = [one for one in listing.sessions if self._follows(one.id) and (ids or not one.ended)]
+        self._over = {one.id for one in listing.sessions if one.ended} - {one.id for one in followed}
         yield ListRead(listing)
         for session in followed:
             yield from self._begin(session, listing)
-        while self._ids is None or self._live:
-            yield Idle(_POLL_SECONDS)
-            self._wait(_POLL_SECONDS)
-            yield from self._appended()
+        try:
+            while self._ids is None or self._live:
+                yield Idle(_POLL_SECONDS)
+                self._wait(_POLL_SECONDS)
+                yield from self._appended()
+        finally:
+            for file in self._files.values():
+                file.close()
 
     def _follows(self, session_id: str) -> bool:
         return self._ids is None or session_id in self._ids
@@ -108,6 +117,7 @@ class RecordedFeed:
         self._live.add(session.id)
         yield SessionStarted(session, announce=False)
         messages = [one for page in self._reads.messages(session.id) for one in page.messages]
+        self._seen.update(one.identity for one in messages)
         yield NewMessages(session.id, tuple(messages), listing.at, first=True)
         if session.ended:
             yield from self._end(session.id, session.state)
@@ -122,14 +132,27 @@ class RecordedFeed:
                 raise LocalError(f"{path} can't be read: {error.strerror or error}") from error
             for is_message, group in groupby(records, lambda one: isinstance(one, Message)):
                 found = list(group)
-                yield from _messages(found, self._follows) if is_message else self._others(found)
+                yield from self._messages(found) if is_message else self._others(found)
+
+    def _messages(self, records: Sequence[Record]) -> Iterator[Event]:
+        new = [one for one in records if isinstance(one, Message) and self._is_new(one)]
+        for session_id, group in groupby(new, attrgetter("session_id")):
+            found = tuple(group)
+            yield NewMessages(session_id, found, found[-1].at)
+
+    def _is_new(self, message: Message) -> bool:
+        if not self._follows(message.session_id) or message.session_id in self._over:
+            return False
+        is_new = message.identity not in self._seen
+        self._seen.add(message.identity)
+        return is_new
 
     def _others(self, records: Sequence[Record]) -> Iterator[Event]:
         for record in records:
             match record:
                 case SessionRecord(at, session) if self._follows(session.id):
                     yield ListRead(Listing((session,), at))
-                    if session.id not in self._live and not session.ended:
+                    if session.id not in self._live | self._over and not session.ended:
                         self._live.add(session.id)
                         yield SessionStarted(session)
                 case EndedRecord(_, session_id, state) if self._follows(session_id):
@@ -140,11 +163,5 @@ class RecordedFeed:
     def _end(self, session_id: str, state: str | None) -> Iterator[Event]:
         if session_id in self._live:
             self._live.discard(session_id)
+            self._over.add(session_id)
             yield SessionEnded(session_id, state)
-
-
-def _messages(records: Sequence[Record], follows: Callable[[str], bool]) -> Iterator[Event]:
-    messages = [one for one in records if isinstance(one, Message) and follows(one.session_id)]
-    for session_id, group in groupby(messages, attrgetter("session_id")):
-        found = tuple(group)
-        yield NewMessages(session_id, found, found[-1].at)

@@ -2,6 +2,7 @@
 
 import heapq
 from array import array
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
@@ -56,6 +57,7 @@ class RecordedReads:
             except LocalError as error:
                 index.failure = index.failure or error
         index.join_unnamed()
+        index.name_servers()
         return index
 
     def ends(self) -> dict[str, int]:
@@ -84,6 +86,8 @@ class RecordedReads:
         else:
             for log in self._index.logs.values():
                 yield from _pages(self._messages_of(log), _PAGE)
+            if self._index.failure:
+                raise self._index.failure
 
     def _arrivals(self) -> Iterator[Message]:
         for _, line in self._sources[0].lines(self._notice):
@@ -93,14 +97,11 @@ class RecordedReads:
     def messages(
         self, session_id: str, start: int = 1, *, on_wait: Callable[[], None] = lambda: None
     ) -> Iterator[Page]:
-        """A session's messages in order, each once. NotFound if it is not recorded, or of several servers."""
-        found = [log for log in self._index.logs.values() if log.session_id == session_id]
-        if not found:
+        """A session's messages in order, each once. NotFound if it is not recorded."""
+        log = next((one for one in self._index.logs.values() if one.name == session_id), None)
+        if log is None:
             raise NotFound(f"no session {session_id} in {self.name}")
-        if len(found) > 1:
-            servers = ", ".join(log.server or "unknown" for log in found)
-            raise NotFound(f"session {session_id} was recorded of several servers", hint=f"of {servers}")
-        yield from _pages(self._messages_of(found[0]), _PAGE)
+        yield from _pages(self._messages_of(log), _PAGE)
         if self._index.failure:
             raise self._index.failure
 
@@ -162,9 +163,9 @@ class _Part:
 
 @dataclass(slots=True)
 class _Log:
-    """What is recorded of one session."""
+    """What is recorded of one session. `name` is its id, with the server in front where several have it."""
 
-    session_id: str
+    name: str
     server: str | None
     session: Session | None = None
     changed_at: datetime | None = None
@@ -174,7 +175,8 @@ class _Log:
     @property
     def last_session(self) -> Session:
         """Its last state; where there is no record of it, the senders of its messages."""
-        return self.session or Session(self.session_id, participants=tuple(self.people))
+        session = self.session or Session(self.name, participants=tuple(self.people))
+        return session if session.id == self.name else replace(session, id=self.name)
 
     def groups(self) -> Iterator[list[_Part]]:
         """Its parts in the order of time; those that overlap are to be merged."""
@@ -248,6 +250,13 @@ class _Index:
             named = [one for one in self.logs if one.session_id == key.session_id and one.server is not None]
             if len(named) == 1:
                 self.logs[named[0]].join(self.logs.pop(key))
+
+    def name_servers(self) -> None:
+        """Sessions of two servers are two sessions, whatever their ids."""
+        servers = Counter(key.session_id for key in self.logs)
+        for key, log in self.logs.items():
+            if servers[key.session_id] > 1:
+                log.name = f"{key.server or 'unknown'}/{key.session_id}"
 
 
 def _is_newer(at: datetime | None, known: datetime | None) -> bool:

@@ -37,7 +37,7 @@ from smscli.recordings.format import (
 from smscli.recordings.names import RecordingName
 from smscli.recordings.reading import Source
 from smscli.recordings.state import RecordedState, session_facts
-from smscli.recordings.writing import RecordingFile
+from smscli.recordings.writing import RecordingFile, is_held
 from smscli.settings.files import replace_file
 from smscli.signals import signals_deferred
 
@@ -281,9 +281,9 @@ def _changed_at(path: str) -> int:
 
 
 def _is_recording(path: str) -> bool:
-    """Whether the first line of a file is one of a recording."""
+    """Whether the first line of a file is one of a recording, and no other process writes it."""
     try:
         next(Source(path).lines(), None)
     except LocalError:
         return False
-    return True
+    return not is_held(path)

@@ -231,6 +231,12 @@ class RecordingFile:
         self._unfinished = False
 
 
+def is_held(path: str) -> bool:
+    """Whether another process records to a file."""
+    with open(path, "rb") as file:
+        return not try_lock(file.fileno())
+
+
 def _open_file(path: str) -> FileIO:
     if os.path.exists(path) and not os.path.isfile(path):
         raise OSError(0, "not a regular file")

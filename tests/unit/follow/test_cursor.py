@@ -258,3 +258,13 @@ def test_another_message_at_a_position_means_a_reset_and_older_files_are_asked()
     anew = Page((message(1, "the first"), message(2, "the second"), message(3, "new")), NOON)
     result = cursor.record(cursor.next_request(1.0), anew, 1.0)
     assert [one.text for one in result.messages] == ["new"]
+
+
+def test_a_log_that_was_renumbered_behind_a_position_is_another_log() -> None:
+    cursor = Cursor()
+    cursor.restore(position(30))
+    cursor.recall(message(1, "first of the new log"))
+    result = cursor.record(
+        cursor.next_request(0.0), Page((message(1, "first of the new log"), message(2, "next")), NOON), 0.0
+    )
+    assert [one.text for one in result.messages] == ["next"]

@@ -101,8 +101,11 @@ def test_sessions_of_two_servers_are_two_sessions(tmp_path: Path) -> None:
     write(tmp_path / "a", text(1, "one"))
     write(tmp_path / "b", text(1, "two"), server="other:443")
     source = reads(tmp_path / "a", tmp_path / "b")
-    assert [one.id for one in source.sessions().sessions] == ["S1", "S1"]
-    with pytest.raises(NotFound, match="was recorded of several servers"):
+    names = [one.id for one in source.sessions().sessions]
+    assert names == ["gws:443/S1", "other:443/S1"]
+    said = [[one.text for page in source.messages(name) for one in page.messages] for name in names]
+    assert said == [["one"], ["two"]]
+    with pytest.raises(NotFound):
         indices(source)
 
 
@@ -129,6 +132,16 @@ def test_what_stands_before_a_broken_line_is_read(tmp_path: Path) -> None:
         found.extend(one.index for page in reads(path).messages("S1") for one in page.messages)
     with pytest.raises(LocalError):
         reads(path).sessions()
+
+
+def test_a_broken_line_of_one_of_several_files_is_an_error_at_the_end(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(line_of(text(1)) + b"milk\n" + line_of(text(2)))
+    write(tmp_path / "b", text(3))
+    found: list[int | None] = []
+    with pytest.raises(LocalError, match="line 2 of .* is not a message"):
+        for page in reads(tmp_path / "a", tmp_path / "b").log(streamed=True):
+            found += [one.index for one in page.messages]
+    assert found == [1, 3]
 
 
 def test_several_files_are_shown_session_by_session(tmp_path: Path) -> None:
