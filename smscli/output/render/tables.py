@@ -114,31 +114,26 @@ def _card_heading(session: Session, times: TimeFormatter, display: Display) -> s
     words = session_lines(clean(session.id), display.width)
     words += [f"times are {times.offset}"] if times.offset else []
     together = ", ".join(words)
-    return "".join(
-        _heading(line, display) for line in ([together] if cells(together) <= display.width else words)
-    )
+    lines = [together] if cells(together) <= display.width else words
+    return "".join(_heading(line, display) for line in lines)
 
 
 def _first_facts(session: Session, summary: ActivitySummary, times: TimeFormatter) -> list[Pair]:
     """What a reader looks for first: state, people, who waits, and the last message."""
-    last = summary.last_message
-    facts = [
-        ("customer", ", ".join(session.nicknames(Role.CUSTOMER))),
-        ("agents", ", ".join(session.nicknames(Role.AGENT))),
-        ("waiting", _waiting(summary, times)),
-        ("last message", _shortened(message_line(last, times.zone), _LONGEST_MESSAGE) if last else None),
-        ("typing", ", ".join(summary.typing)),
-    ]
+    last = message_line(summary.last_message, times.zone) if summary.last_message else ""
     # Shortened, so that all of them stand within the first lines of a screen.
-    shortened = [
-        (name, value if name == "last message" else _shortened(value)) if value else (name, _NOTHING)
-        for name, value in facts
+    return [
+        ("state", session.state or _NOTHING),
+        ("customer", _shortened(", ".join(session.nicknames(Role.CUSTOMER)))),
+        ("agents", _shortened(", ".join(session.nicknames(Role.AGENT)))),
+        ("waiting", _waiting(summary, times)),
+        ("last message", _shortened(last, _LONGEST_MESSAGE)),
+        ("typing", _shortened(", ".join(summary.typing))),
     ]
-    return [("state", session.state or _NOTHING), *shortened]
 
 
 def _shortened(text: str, most: int = _LONGEST_FACT) -> str:
-    return text if len(text) <= most else f"{text[:most]}..."
+    return (text if len(text) <= most else f"{text[:most]}...") or _NOTHING
 
 
 def _user_data(session: Session, display: Display) -> str:
@@ -177,11 +172,12 @@ def _person(one: PersonActivity, times: TimeFormatter, display: Display) -> Sequ
 
 
 def _activity(summary: ActivitySummary, times: TimeFormatter) -> list[Pair]:
+    response = summary.first_response_seconds
     return [
         ("messages", str(summary.messages)),
         ("first message", times.words(summary.first_message_at) or _NOTHING),
         ("last message", times.words(summary.last_message_at) or _NOTHING),
-        ("first response", _seconds(summary.first_response_seconds)),
+        ("first response", _NOTHING if response is None else duration(response)),
     ]
 
 
@@ -191,10 +187,6 @@ def _waiting(summary: ActivitySummary, times: TimeFormatter) -> str:
     since = f"{'no agent ' if summary.wait.no_agent else ''}since {times.words(summary.wait.since)}"
     waited = summary.waiting_seconds
     return since if waited is None else f"{duration(waited)}, {since}"
-
-
-def _seconds(value: float | None) -> str:
-    return _NOTHING if value is None else duration(value)
 
 
 def _heading(text: str, display: Display) -> str:
@@ -229,10 +221,7 @@ def _folded(value: str, room: int) -> list[str]:
 
 
 def _table(
-    titles: Sequence[str],
-    rows: Sequence[Sequence[str]],
-    display: Display,
-    whole: Sequence[int],
+    titles: Sequence[str], rows: Sequence[Sequence[str]], display: Display, whole: Sequence[int]
 ) -> str:
     """A table, or a stack of small cards where there is no room for one.
 
@@ -261,12 +250,7 @@ def _grid(
 
     table = Table(box=box.ASCII if display.ascii else box.ROUNDED, header_style="bold", border_style="dim")
     for place, title in enumerate(titles):
-        table.add_column(
-            Text(clean(title)),
-            min_width=least[place],
-            no_wrap=place in whole,
-            overflow="fold",
-        )
+        table.add_column(title, min_width=least[place], no_wrap=place in whole, overflow="fold")
     for row in rows:
         table.add_row(*(Text(value) for value in row))
     out = StringIO()
