@@ -189,7 +189,7 @@ OUTPUTS_BY_GROUP: Mapping[str, tuple[Output, ...]] = {
             "messages §id --customer-view",
             SENT | names("na link picture"),
             SENT | ID,
-            SENT | ID | names("na link picture fileKey fileValue customerId agentId presence"),
+            SENT | ID | names("na link picture customerId agentId presence"),
         ),
         *messages("messages §id --from §st", BY_STRANGER, BY_STRANGER | ID, STRANGER_JSON),
         *messages(
