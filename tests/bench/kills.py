@@ -22,7 +22,8 @@ _EARLY_EACH = 4
 _LATEST = 1.5
 _START = 60.0
 _GAP_EACH = 3
-# Every fifth kill comes about when the file is moved; every fifth recording has a new name each second.
+# Every fifth kill comes about when the file is moved, or right before; every fifth recording has a new name
+# each second.
 _MOVED_EACH = 5
 _PULSE = 0.005
 _QUIET = 120.0
@@ -73,12 +74,15 @@ def _killed(bench: BenchRun, number: int, kills: int) -> Outcome:
                 if kill % _EARLY_EACH:
                     _await_growth(recorder, before)
                 time.sleep(chance.uniform(0, _LATEST))
-                if kill % _MOVED_EACH == 0:
+                is_moved, is_running = kill % _MOVED_EACH == 0, kill % 2 == 0
+                if is_moved and is_running:
                     recorder.move()
                     time.sleep(chance.uniform(0, _LATEST))
                 recorder.kill()
                 grown += recorder.size > before
                 torn += any(map(_is_torn, recorder.files))
+                if is_moved and not is_running:
+                    recorder.move()
             recorder.start()
             server.publish(0)
             recorder.await_all(server, _QUIET)
