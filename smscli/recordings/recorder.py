@@ -73,6 +73,8 @@ class Recorder:
         self._now = now
         self._clock = clock
         self._state = RecordedState()
+        # Sessions of two servers are two sessions; those of the other servers are carried on as they are.
+        self._other_states: dict[str, RecordedState] = {}
         # What each session's last record says, written or waiting, and whether its end is recorded.
         self._told: dict[str, tuple[str | None, bool]] = {}
         self._followed: set[str] = set()
@@ -99,11 +101,12 @@ class Recorder:
         """What an earlier run recorded of this server, in its order; exhaust it before the first event."""
         assert self._file
         for line in self._file.lines():
-            # Sessions of two servers are two sessions.
-            if line.server in (None, self._server):
-                self._recall(line.record)
-                if isinstance(line.record, Message | PositionRecord):
-                    yield line.record
+            if line.server not in (None, self._server):
+                self._other_states.setdefault(line.server, RecordedState()).add(line.record)
+                continue
+            self._recall(line.record)
+            if isinstance(line.record, Message | PositionRecord):
+                yield line.record
         path = self._name.at(self._clock())
         if path != self._path:
             self._notice(f"recording to {path}, going on from {self._path}")
@@ -252,14 +255,20 @@ class Recorder:
             file, self._file = self._file, None
             with suppress(LocalError):
                 file.close()
-        records = self._state.opening(self._at())
-        lines = (line_of(one, self._server, masked=self._redact) for one in records)
         try:
-            replace_file(Path(path), chain(self._content(path), lines))
+            replace_file(Path(path), chain(self._content(path), self._opening()))
         except OSError as error:
             raise file_error(path, "written", error) from error
         self._path = path
         self._file = RecordingFile.open(path, redact=self._redact)
+
+    def _opening(self) -> Iterator[bytes]:
+        """The lines that a new file begins with."""
+        for record in self._state.opening(self._at()):
+            yield line_of(record, self._server, masked=self._redact)
+        for server, state in self._other_states.items():
+            for record in state.opening():
+                yield line_of(record, server, masked=self._redact)
 
     def _content(self, path: str) -> Iterator[bytes]:
         """What a file whose name comes around again holds, in whole lines."""

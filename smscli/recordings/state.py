@@ -19,8 +19,10 @@ _BEFORE_ALL = -1
 
 @dataclass(slots=True)
 class RecordedSession:
-    """One session: its last record, whether it has ended, and its position in the log."""
+    """One session: its last record, whether it has ended, and its position in the log; `at` is the time of
+    the last record of it."""
 
+    at: datetime | None = None
     session: Session | None = None
     has_ended: bool = False
     order: int | None = None
@@ -32,6 +34,7 @@ class RecordedSession:
     def add(self, message: Message) -> None:
         """Move on to a message; called in the order of arrival."""
         order = message.order
+        self.at = message.at or self.at
         if order is None:
             self.unplaced.append(message_key(message))
             return
@@ -48,6 +51,7 @@ class RecordedSession:
 
     def restore(self, position: PositionRecord) -> None:
         """Go on from the position in an older file."""
+        self.at = position.at
         self.order, self._last = position.order, position.key
         self.gaps, self.unplaced = list(position.gaps), list(position.unplaced)
 
@@ -70,9 +74,9 @@ class RecordedState:
         match record:
             case Message():
                 self._of(record.session_id).add(record)
-            case SessionRecord(_, session):
+            case SessionRecord(at, session):
                 one = self._of(session.id)
-                one.session, one.has_ended = session, False
+                one.at, one.session, one.has_ended = at, session, False
             case EndedRecord(_, session_id):
                 self._of(session_id).has_ended = True
             case PositionRecord():
@@ -85,13 +89,14 @@ class RecordedState:
         """Drop a session that has ended and is no longer listed: nothing more comes of it."""
         self.sessions.pop(session_id, None)
 
-    def opening(self, at: datetime | None) -> Iterator[Record]:
-        """The records that a new file begins with."""
+    def opening(self, at: datetime | None = None) -> Iterator[Record]:
+        """The records that a new file begins with, which hold at that time; without it (of sessions that
+        nobody follows now) each at its own time."""
         for one in self.sessions.values():
             if one.session is not None and not one.has_ended:
-                yield SessionRecord(at, one.session)
+                yield SessionRecord(at or one.at, one.session)
         for session_id, one in self.sessions.items():
-            if position := one.position(session_id, at):
+            if position := one.position(session_id, at or one.at):
                 yield position
 
 

@@ -245,6 +245,26 @@ def test_sessions_of_another_server_are_not_resumed(tmp_path: Path) -> None:
     assert [one["server"] for one in records(path)] == ["gws:443", "gws:443", "other:443"]
 
 
+def test_sessions_of_another_server_are_carried_on_as_they_are(tmp_path: Path) -> None:
+    stage = Stage(tmp_path / "sms-%d.jsonl")
+    stage.play(SessionStarted(session()), news(text(1), text(4)))
+    stage.recorder.close()
+    other = Stage(tmp_path / "sms-%d.jsonl", server="other:443")
+    other.later(86400)
+    other.play(ListRead(Listing((), NOON)), ListRead(Listing((), NOON)))
+    other.recorder.close()
+    (tmp_path / "sms-02.jsonl").unlink()
+    again = Stage(tmp_path / "sms-%d.jsonl")
+    assert again.resumed == [position(4, (1, 4, NOON))]
+    again.later(86400)
+    again.play(ListRead(Listing((session(),), NOON)), SessionStarted(session()))
+    again.recorder.close()
+    assert [(one["record"], one["server"]) for one in records(tmp_path / "sms-03.jsonl")] == [
+        ("session", "gws:443"),
+        ("position", "gws:443"),
+    ]
+
+
 def position(order: int, *gaps: tuple[int, int, datetime | None], at: datetime = NOON) -> PositionRecord:
     return PositionRecord(at, "S1", order, message_key(text(order)), gaps)
 
