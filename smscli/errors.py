@@ -16,6 +16,7 @@ Exception
     │   └── ResponseTooLarge wire         1   over the size limit
     ├── Unreachable          unreachable  3   no response
     │   ├── RequestTimeout   unreachable  3
+    │   │   └── HandshakeTimeout  unreachable  3  no TLS in time; retried only while following
     │   └── TlsError         unreachable  3   TLS verification failed; never retried
     ├── LocalError           io           1   a local file or the output
     └── InternalError        internal     1   a bug in smscli
@@ -25,6 +26,7 @@ from collections.abc import Collection
 from typing import ClassVar
 
 UNREACHABLE_HINT = "is the URL right, and is the server up? some are reached through a VPN only"
+HTTPS_HINT = "is it https:// in place of http://?"
 
 
 class ReaderGone(Exception):
@@ -113,6 +115,10 @@ class Unreachable(SmscliError):
 
 class RequestTimeout(Unreachable):
     pass
+
+
+class HandshakeTimeout(RequestTimeout):
+    """The server accepts the connection and sends no TLS: it is busy, or has none."""
 
 
 class TlsError(Unreachable):

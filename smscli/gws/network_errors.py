@@ -12,7 +12,16 @@ from collections.abc import Iterator
 import requests
 from urllib3.exceptions import InvalidHeader
 
-from smscli.errors import UNREACHABLE_HINT, RequestTimeout, SmscliError, TlsError, Unreachable, WireError
+from smscli.errors import (
+    HTTPS_HINT,
+    UNREACHABLE_HINT,
+    HandshakeTimeout,
+    RequestTimeout,
+    SmscliError,
+    TlsError,
+    Unreachable,
+    WireError,
+)
 
 TIMEOUT_HINT = "wait longer: --timeout SECONDS"
 # OpenSSL's reasons when the answer to its greeting is not one of TLS.
@@ -31,12 +40,11 @@ _ERRORS: tuple[tuple[tuple[type[Exception], ...], type[SmscliError], str, str | 
     ((socket.gaierror, UnicodeError), Unreachable, "the name {host} can't be resolved", UNREACHABLE_HINT),
     ((ConnectionRefusedError,), Unreachable, "{host} refuses the connection", UNREACHABLE_HINT),
     (
-        (requests.exceptions.ConnectTimeout,),
+        (TimeoutError,),
         RequestTimeout,
         "{host} did not answer within {timeout:g} s",
         f"{UNREACHABLE_HINT}; {TIMEOUT_HINT}",
     ),
-    ((TimeoutError,), RequestTimeout, "{host} did not answer within {timeout:g} s", TIMEOUT_HINT),
     ((ConnectionError,), Unreachable, "{host} closed the connection", None),
     ((http.client.IncompleteRead,), Unreachable, "the response of {host} was cut short", None),
     ((zlib.error,), WireError, "the response of {host} can't be decompressed", None),
@@ -78,9 +86,9 @@ def _wrong_scheme(cause: BaseException, peer: str) -> SmscliError | None:
     # A server without TLS may take the greeting for the beginning of a request, and wait for its end.
     if isinstance(cause, TimeoutError) and "handshake" in str(cause):
         told = f"{peer} did not answer in TLS in time"
-        return TlsError(told, hint=f"is it http:// in place of https://? else {TIMEOUT_HINT}")
+        return HandshakeTimeout(told, hint=f"is it http:// in place of https://? else {TIMEOUT_HINT}")
     if isinstance(cause, http.client.BadStatusLine) and str(cause).startswith("\x15\x03"):
-        return TlsError(f"{peer} answers in TLS", hint="is it https:// in place of http://?")
+        return TlsError(f"{peer} answers in TLS", hint=HTTPS_HINT)
     return None
 
 

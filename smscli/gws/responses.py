@@ -10,7 +10,9 @@ from typing import TypeVar
 from urllib.parse import urljoin, urlsplit
 
 from smscli.errors import (
+    HTTPS_HINT,
     AuthError,
+    HandshakeTimeout,
     NotFound,
     NotPermitted,
     RequestTimeout,
@@ -71,6 +73,8 @@ _SSO_HINT = (
     "this looks like single sign-on (SSO), which smscli can't pass; "
     "if the Web Services are there, name them with --url"
 )
+# What nginx, Apache, Tomcat and Go answer to plain HTTP at a port for TLS.
+_TLS_ONLY = re.compile(rb"HTTPS (?:port|server)|SSL-enabled|requires TLS")
 _INTERNAL_ERROR = 4
 _INVALID_PARAMETER = (2, 10)
 # CometD answers 408 to a connect that a newer one replaces; a server without CometD may answer 501 to a POST.
@@ -120,7 +124,9 @@ def is_temporary(error: SmscliError) -> bool:
 
 def retry_pause(error: SmscliError, failures: int) -> float | None:
     """Seconds before the next try after this many failures in a row; None if another try can't help."""
-    if not is_temporary(error) or (isinstance(error, RequestTimeout) and failures > 1):
+    if not is_temporary(error) or isinstance(error, HandshakeTimeout):
+        return None
+    if isinstance(error, RequestTimeout) and failures > 1:
         return None
     if error.retry_after is not None:
         return error.retry_after
@@ -157,11 +163,16 @@ def _refusal(
         message += f": retry after {response.retry_after:.0f} s"
     return error_class(
         message,
-        hint=_HINTS.get(error_class),
+        hint=HTTPS_HINT if _wants_tls(response, url) else _HINTS.get(error_class),
         http_status=response.status,
         status_code=code,
         retry_after=response.retry_after,
     )
+
+
+def _wants_tls(response: HttpResponse, url: str) -> bool:
+    """Whether a server says that its port is for TLS."""
+    return response.status == 400 and url.startswith("http://") and bool(_TLS_ONLY.search(response.body))
 
 
 def _meaning(response: HttpResponse, status: decode.Status | None, mask: Callable[[str], str]) -> str:

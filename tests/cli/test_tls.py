@@ -18,7 +18,7 @@ import trustme
 from smscli.gws.tls import tls_context
 from tests.server.options import Options
 from tests.server.server import FakeServer
-from tests.support.command import Outcome, Smscli
+from tests.support.command import Outcome, Smscli, running
 from tests.support.on_terminal import OnTerminal
 from tests.support.tls_front import TlsFront
 
@@ -129,6 +129,84 @@ def test_a_server_that_expects_tls_is_told(smscli: Smscli) -> None:
     assert (outcome.code, outcome.err) == (3, told)
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        "<center>The plain HTTP request was sent to HTTPS port</center>",
+        "Reason: You're speaking plain HTTP to an SSL-enabled server port.<br />",
+        "Bad Request\nThis combination of host and port requires TLS.",
+        "Client sent an HTTP request to an HTTPS server.",
+    ],
+    ids=["nginx", "Apache", "Tomcat", "Go"],
+)
+def test_a_server_that_says_it_expects_tls_is_told(smscli: Smscli, said: str) -> None:
+    head = f"HTTP/1.1 400 Bad Request\r\nContent-Length: {len(said)}\r\n\r\n"
+    with one_answer((head + said).encode()) as place:
+        outcome = smscli("list", **SIGNED_IN, SMSCLI_URL=f"http://{place}")
+    told = f"error: the server answers: bad request (HTTP 400), at http://{place}/api/v2/me/smsessions\n"
+    assert (outcome.code, outcome.err) == (1, f"{told}hint: is it https:// in place of http://?\n")
+
+
+class PlainContext(ssl.SSLContext):
+    """Of a server without TLS, which sends `answer` to the greeting, and waits for the rest of a request."""
+
+    answer = b""
+
+    def wrap_socket(self, sock: socket.socket, *args: object, **kwargs: object) -> ssl.SSLSocket:
+        sock.recv(65536)
+        sock.sendall(self.answer)
+        while sock.recv(65536):
+            pass
+        raise OSError
+
+
+@pytest.mark.parametrize(
+    ("answer", "told", "hint"),
+    [
+        (b"HTTP/1.1 400 Bad Request\r\n\r\n", "answers without TLS", ""),
+        (b"", "did not answer in TLS in time", " else wait longer: --timeout SECONDS"),
+    ],
+    ids=["answers", "waits"],
+)
+def test_a_server_without_tls_is_told_through_a_proxy(
+    smscli: Smscli, server: FakeServer, answer: bytes, told: str, hint: str
+) -> None:
+    context = PlainContext(ssl.PROTOCOL_TLS_SERVER)
+    context.answer = answer
+    with TlsFront(server, context, tunnel=True) as proxy:
+        environ = {"SMSCLI_URL": "https://gws.example", "HTTPS_PROXY": f"http://localhost:{proxy.port}"}
+        outcome = smscli("list", "--timeout", "1", **SIGNED_IN, **environ)
+    assert (outcome.code, outcome.err, proxy.connections) == (
+        3,
+        f"error: gws.example {told}\nhint: is it http:// in place of https://?{hint}\n",
+        1,
+    )
+
+
+@pytest.mark.parametrize("tty", [False, True], ids=["pipe", "terminal"])
+def test_doctor_tells_a_server_without_tls(smscli: Smscli, tty: bool) -> None:
+    with one_answer(b"HTTP/1.1 400 Bad Request\r\n\r\n") as place:
+        outcome = smscli("doctor", tty=tty, color="never", **SIGNED_IN, SMSCLI_URL=f"https://{place}")
+    unchecked = ["sign-in", "features", "services", "sessions", "messages", "push"]
+    if tty:
+        out = (
+            f"ok    configuration  no profile, https://{place}/api/v2\n"
+            "ok    secret         the password of demo, from: environment\n"
+            "ok    proxy          none, as always on this machine\n"
+            f"fail  name and TLS   {place} answers without TLS\n"
+            "                     hint: is it http:// in place of https://?\n"
+        ) + "".join(f"skip  {name:13}  not checked: name and TLS failed\n" for name in unchecked)
+    else:
+        out = (
+            f"configuration\tok\tno profile, https://{place}/api/v2\t\n"
+            "secret\tok\tthe password of demo, from: environment\t\n"
+            "proxy\tok\tnone, as always on this machine\t\n"
+            f"name and TLS\tfail\t{place} answers without TLS\tis it http:// in place of https://?\n"
+        ) + "".join(f"{name}\tskip\tnot checked: name and TLS failed\t\n" for name in unchecked)
+    told = f"error: {place} answers without TLS\nhint: is it http:// in place of https://?\n"
+    assert outcome == Outcome(3, out, told)
+
+
 @contextmanager
 def one_answer(answer: bytes | None) -> Iterator[str]:
     """A server that sends these bytes to each connection and closes it; with None it waits. A refused command
@@ -231,6 +309,26 @@ def test_a_refused_certificate_ends_tail(
         finally:
             child.kill()
     assert (child.returncode, told.splitlines()[-2:]) == (3, refused(front, UNKNOWN).splitlines())
+
+
+@pytest.mark.slow
+def test_tail_outlasts_a_server_that_answers_no_handshake(
+    front: TlsFront, server: FakeServer, bundle: str, home: Environ
+) -> None:
+    server.store.add_session("s2", customer="Noor", agents=())
+    server.store.say("s2", "hello", by="Noor")
+    environ = {**home, **at(front), "PATH": os.environ["PATH"], "SMSCLI_TIMEOUT": "2"}
+    usual = front.context
+    with running(environ, "tail", "s2", "--ca-bundle", bundle, "--interval", "0.2") as child:
+        assert child.stdout
+        assert child.stderr
+        assert "hello" in child.stdout.readline()
+        front.context = PlainContext(ssl.PROTOCOL_TLS_SERVER)
+        front.cut()
+        assert any("connection lost" in line for line in child.stderr)
+        front.context = usual
+        server.store.say("s2", "still there?", by="Noor")
+        assert "still there?" in child.stdout.readline()
 
 
 def test_the_system_store_is_used_together_with_the_bundle(

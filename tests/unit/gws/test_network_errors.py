@@ -1,11 +1,12 @@
-"""Errors of other platforms' certificate verification."""
+"""Errors of other platforms' certificate verification, and of a handshake without an answer."""
 
 import ssl
 
 import pytest
 
-from smscli.errors import TlsError
+from smscli.errors import HandshakeTimeout, TlsError
 from smscli.gws.network_errors import network_error
+from smscli.gws.responses import is_temporary, retry_pause
 
 CLOCK = "is this machine's clock right? if it is, the server needs a new certificate"
 NAME = "is the name in the URL the one that the certificate is for?"
@@ -33,3 +34,15 @@ def test_a_platforms_verification_error_has_the_hint_of_its_cause(code: int, hin
         "the certificate of gws.example is not trusted: certificate problem",
         hint,
     )
+
+
+def test_a_handshake_timeout_is_temporary_and_not_retried_by_a_one_shot_command() -> None:
+    error = network_error(
+        TimeoutError("_ssl.c:1006: The handshake operation timed out"), "gws.example", "", 10
+    )
+    assert (type(error), error.message, error.hint) == (
+        HandshakeTimeout,
+        "gws.example did not answer in TLS in time",
+        "is it http:// in place of https://? else wait longer: --timeout SECONDS",
+    )
+    assert (is_temporary(error), retry_pause(error, 1)) == (True, None)
