@@ -1,6 +1,8 @@
 """`doctor` as a whole command, against every variant and every fault that the demo server plays."""
 
+import io
 import json
+import socket
 import ssl
 import sys
 from collections.abc import Iterator
@@ -127,18 +129,92 @@ def test_on_a_terminal_a_check_is_a_line_with_its_next_step_below(smscli: Smscli
     )
 
 
-def test_without_a_secret_name_and_tls_are_checked(smscli: Smscli, empty_server: FakeServer) -> None:
-    outcome = smscli("doctor", SMSCLI_URL=empty_server.url)
-    place = empty_server.url.removeprefix("http://")
-    assert outcome.code == 4
-    assert outcome.out.splitlines()[1:6] == [
-        "secret\tfail\tno user to sign in with\tname one with --user, or sign in: smscli auth login",
-        "proxy\tok\tnone, as always on this machine\t",
-        f"name and TLS\tok\t{place} answers, on this machine, without TLS\t",
-        "sign-in\tskip\tnot checked: secret failed\t",
-        "features\tskip\tnot checked: secret failed\t",
+LOCKED = {
+    "SMSCLI_USERNAME": "sample",
+    "PYTHON_KEYRING_BACKEND": "tests.support.odd_keyrings.Locked",
+}
+LOCKED_HINT = "unlock it; or set SMSCLI_PASSWORD or SMSCLI_TOKEN, or give the profile a password_command"
+AFTER_SECRET = "".join(f"{name}\tskip\tnot checked: secret failed\t\n" for name in NAMES[4:])
+
+
+@pytest.fixture
+def locked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A keyring that stays locked."""
+    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", LOCKED["PYTHON_KEYRING_BACKEND"])
+
+
+@pytest.mark.usefixtures("locked")
+def test_with_a_locked_keyring_name_and_tls_are_checked(
+    smscli: Smscli, authority: trustme.CA, tmp_path: Path
+) -> None:
+    bundle = tmp_path / "ca.pem"
+    authority.cert_pem.write_to_path(str(bundle))
+    with secure(authority, status=401) as server:
+        place = f"localhost:{server.port}"
+        given = {**LOCKED, "SMSCLI_URL": f"https://{place}", "SMSCLI_CA_BUNDLE": str(bundle)}
+        outcome = smscli("doctor", **given)
+        asked = [(one.target, one.headers.get("authorization")) for one in server.requests]
+    assert outcome == Outcome(
+        4,
+        f"configuration\tok\tno profile, https://{place}/api/v2\t\n"
+        f"secret\tfail\tthe keyring is locked\t{LOCKED_HINT}\n"
+        "proxy\tok\tnone, as always on this machine\t\n"
+        f"name and TLS\tok\t{place} answers, its certificate is trusted\t\n{AFTER_SECRET}",
+        f"error: the keyring is locked\nhint: {LOCKED_HINT}\n",
+    )
+    assert asked == [("/api/v2/me", None)]
+
+
+@pytest.mark.usefixtures("locked")
+def test_with_a_locked_keyring_a_wrong_name_is_told(smscli: Smscli) -> None:
+    outcome = smscli("doctor", SMSCLI_URL="https://gws.invalid", **LOCKED)
+    assert outcome == Outcome(
+        4,
+        "configuration\tok\tno profile, https://gws.invalid/api/v2\t\n"
+        f"secret\tfail\tthe keyring is locked\t{LOCKED_HINT}\n"
+        "proxy\tok\tnone\t\n"
+        f"name and TLS\tfail\tthe name gws.invalid can't be resolved\t{OUTSIDE}\n{AFTER_SECRET}",
+        f"error: the keyring is locked\nhint: {LOCKED_HINT}\n",
+    )
+
+
+@pytest.mark.usefixtures("locked")
+def test_with_a_locked_keyring_an_untrusted_certificate_is_told(
+    smscli: Smscli, authority: trustme.CA
+) -> None:
+    with secure(authority) as server:
+        outcome = smscli("doctor", SMSCLI_URL=server.base_url, **LOCKED)
+        place = f"localhost:{server.port}"
+    assert outcome.out.splitlines()[3] == (
+        f"name and TLS\tfail\tthe certificate of {place} is not trusted: "
+        "unable to get local issuer certificate\tif it was issued by your own CA, name that: --ca-bundle FILE"
+    )
+
+
+def test_in_json_a_check_that_cannot_run_is_skip(smscli: Smscli) -> None:
+    outcome = smscli("doctor", "--json", SMSCLI_URL="http://127.0.0.1:9", SMSCLI_TOKEN="t")
+    refusal = ["fail", "127.0.0.1:9 refuses the connection", OUTSIDE]
+    skipped = ["skip", "not checked: name and TLS failed", None]
+    rows: list[list[object]] = [
+        ["ok", "no profile, http://127.0.0.1:9/api/v2", None],
+        ["ok", "the token of the token's user, from: environment", None],
+        ["ok", "none, as always on this machine", None],
+        refusal,
+        *[skipped] * 6,
     ]
-    assert list(empty_server.requests) == [("GET", "/api/v2/me", None)]
+    keys = ("check", "result", "finding", "hint")
+    assert json.loads(outcome.out) == [
+        dict(zip(keys, [name, *row], strict=True)) for name, row in zip(NAMES, rows, strict=True)
+    ]
+    error = {
+        "kind": "unreachable",
+        "exitCode": 3,
+        "message": refusal[1],
+        "hint": OUTSIDE,
+        "httpStatus": None,
+        "statusCode": None,
+    }
+    assert (outcome.code, json.loads(outcome.err)) == (3, {"error": error})
 
 
 def test_in_a_narrow_window_a_finding_has_lines_of_its_own(smscli: Smscli) -> None:
@@ -395,20 +471,76 @@ def messages_line(smscli: Smscli, server: FakeServer) -> tuple[Outcome, dict[str
     return outcome, json.loads(outcome.out)[NAMES.index("messages")]
 
 
-def test_an_empty_list_leaves_the_messages_unchecked(smscli: Smscli, empty_server: FakeServer) -> None:
-    outcome = smscli("doctor", "--json", server=empty_server)
-    found = {one["check"]: one for one in json.loads(outcome.out)}
-    list_told = "0 sessions at me/smsessions; an array under smsessions, with statusCode; "
-    assert found["sessions"]["finding"] == f"{list_told}fields not tried: no session"
-    assert (outcome.code, found["messages"]) == (
+NO_SESSIONS = (
+    "0 sessions at me/smsessions; an array under smsessions, with statusCode; fields not tried: no session"
+)
+
+
+def test_without_sessions_the_messages_are_skipped(smscli: Smscli, empty_server: FakeServer) -> None:
+    empty_server.store.sessions.clear()
+    outcome, said = checked(smscli, empty_server)
+    place = empty_server.url.removeprefix("http://")
+    assert (outcome.code, outcome.err) == (0, "")
+    assert said == {
+        **as_documented(place),
+        "sessions": ["ok", NO_SESSIONS, None],
+        "messages": ["skip", "not checked: no live session with messages", "try again when there is one"],
+    }
+
+
+def test_on_a_terminal_skip_is_no_failure(smscli: Smscli) -> None:
+    with FakeServer(Options(scene="empty")) as server:
+        outcome = smscli("doctor", server=server, tty=True, color="never", width=200)
+        place = server.url.removeprefix("http://")
+    assert outcome == Outcome(
         0,
-        {
-            "check": "messages",
-            "result": "skip",
-            "finding": "not checked: no live session with messages",
-            "hint": "try again when there is one",
-        },
+        f"ok    configuration  no profile, http://{place}/api/v2\n"
+        "ok    secret         the password of demo, from: environment\n"
+        "ok    proxy          none, as always on this machine\n"
+        f"ok    name and TLS   {place} answers, on this machine, without TLS\n"
+        "ok    sign-in        the server knows demo\n"
+        "ok    features       the user has api-multimedia-chat\n"
+        "ok    services       Media is up\n"
+        f"ok    sessions       {NO_SESSIONS}\n"
+        "skip  messages       not checked: no live session with messages\n"
+        "                     hint: try again when there is one\n"
+        f"ok    push           {PUSH}; {NO_CSRF}\n",
+        "",
     )
+
+
+READS = [
+    ["list"],
+    ["show", "0000Na9B26EF002G"],
+    ["messages", "0000Na9B26EF002G"],
+    ["tail", "0000Na9B26EF002G"],
+    ["tail", "--all"],
+    ["doctor"],
+    ["auth", "status"],
+    ["auth", "login", "--token-stdin"],
+]
+
+
+@pytest.mark.parametrize("tty", [False, True], ids=["pipe", "terminal"])
+@pytest.mark.parametrize("arguments", READS, ids=" ".join)
+def test_in_each_command_a_server_out_of_reach_has_the_hint_of_doctor(
+    smscli: Smscli, monkeypatch: pytest.MonkeyPatch, arguments: list[str], tty: bool
+) -> None:
+    def failed(url: str) -> tuple[int, str]:
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"t\n")))
+        outcome = smscli(
+            *arguments, "--timeout", "0.3", tty=tty, color="never", SMSCLI_URL=url, SMSCLI_TOKEN="t"
+        )
+        return outcome.code, outcome.err
+
+    refused = "error: 127.0.0.1:9 refuses the connection\n"
+    assert failed("http://127.0.0.1:9") == (3, f"{refused}hint: {OUTSIDE}\n")
+    unknown = "error: the name gws.invalid can't be resolved\n"
+    assert failed("https://gws.invalid") == (3, f"{unknown}hint: {OUTSIDE}\n")
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        place = f"127.0.0.1:{silent.getsockname()[1]}"
+        late = f"error: {place} did not answer within 0.3 s\n"
+        assert failed(f"http://{place}") == (3, f"{late}hint: {OUTSIDE}; wait longer: --timeout SECONDS\n")
 
 
 # From Python 3.13 on the comma before a closing bracket is the fault, until then the bracket.
@@ -556,9 +688,10 @@ def authority() -> Iterator[trustme.CA]:
     yield trustme.CA()
 
 
-def secure(authority: trustme.CA) -> WireServer:
+def secure(authority: trustme.CA, status: int = 200) -> WireServer:
     def reply(request: Request) -> Reply:
-        return answer({"statusCode": 0, "user": {"userName": "demo"}, "services": [], "smsessions": []})
+        body = {"statusCode": 0, "user": {"userName": "demo"}, "services": [], "smsessions": []}
+        return answer(body, status)
 
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("localhost").configure_cert(tls)
