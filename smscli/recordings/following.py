@@ -6,7 +6,7 @@ from itertools import groupby
 from operator import attrgetter
 from typing import BinaryIO
 
-from smscli.errors import LocalError, NotFound
+from smscli.errors import NotFound
 from smscli.model import (
     Event,
     Idle,
@@ -20,7 +20,14 @@ from smscli.model import (
     SessionEnded,
     SessionStarted,
 )
-from smscli.recordings.format import ConnectionRecord, EndedRecord, Record, SessionRecord, parse_line
+from smscli.recordings.format import (
+    ConnectionRecord,
+    EndedRecord,
+    Record,
+    SessionRecord,
+    file_error,
+    parse_line,
+)
 from smscli.recordings.reads import RecordedReads
 
 _POLL_SECONDS = 0.25
@@ -36,13 +43,13 @@ class GrowingFile:
         self.path = path
         self._place = place
         self._number = 0
-        self._file: BinaryIO | None = None
         self._known: dict[str, Participant] = {}
+        # Opened at once: another file may have the name when the first records are read.
+        self._file = self._opened()
 
     def records(self) -> Iterator[Record]:
         """The records of whole lines that have come. LocalError names one that is no record."""
-        if self._file is None and os.path.exists(self.path):
-            self._file = open(self.path, "rb")  # noqa: SIM115
+        self._file = self._file or self._opened()
         if self._file is None:
             return
         is_replaced = self._is_replaced(self._file)
@@ -55,7 +62,12 @@ class GrowingFile:
             yield parse_line(line, self._number, self.path, self._known).record
         if is_replaced:
             self.close()
+
+    def _opened(self) -> BinaryIO | None:
+        if not os.path.exists(self.path):
             self._place = 0
+            return None
+        return open(self.path, "rb")
 
     def _is_replaced(self, file: BinaryIO) -> bool:
         """Judged before reading: what the moved file still gets is read first."""
@@ -69,7 +81,7 @@ class GrowingFile:
     def close(self) -> None:
         if self._file:
             self._file.close()
-        self._file = None
+        self._file, self._place = None, 0
 
 
 class RecordedFeed:
@@ -99,9 +111,10 @@ class RecordedFeed:
         followed = [one for one in listing.sessions if self._follows(one.id) and (ids or not one.ended)]
         self._over = {one.id for one in listing.sessions if one.ended} - {one.id for one in followed}
         yield ListRead(listing)
-        for session in followed:
-            yield from self._begin(session, listing)
         try:
+            self._open_files()
+            for session in followed:
+                yield from self._begin(session, listing)
             while self._ids is None or self._live:
                 yield Idle(_POLL_SECONDS)
                 self._wait(_POLL_SECONDS)
@@ -116,20 +129,27 @@ class RecordedFeed:
     def _begin(self, session: Session, listing: Listing) -> Iterator[Event]:
         self._live.add(session.id)
         yield SessionStarted(session, announce=False)
-        messages = [one for page in self._reads.messages(session.id) for one in page.messages]
-        self._seen.update(one.identity for one in messages)
-        yield NewMessages(session.id, tuple(messages), listing.at, first=True)
+        for page in self._reads.messages(session.id):
+            self._seen.update(one.identity for one in page.messages)
+            yield NewMessages(session.id, page.messages, listing.at, first=True, done=False)
+        yield NewMessages(session.id, (), listing.at, first=True)
         if session.ended:
             yield from self._end(session.id, session.state)
 
+    def _open_files(self) -> None:
+        """Open the files that there are, and those that a pattern fits by now."""
+        for path, place in self._reads.ends().items():
+            if path not in self._files:
+                self._files[path] = GrowingFile(path, place)
+
     def _appended(self) -> Iterator[Event]:
         """What came since, of each file in its order."""
-        for path, place in self._reads.ends().items():
-            file = self._files.setdefault(path, GrowingFile(path, place))
+        self._open_files()
+        for path, file in self._files.items():
             try:
                 records = list(file.records())
             except OSError as error:
-                raise LocalError(f"{path} can't be read: {error.strerror or error}") from error
+                raise file_error(path, "read", error) from error
             for is_message, group in groupby(records, lambda one: isinstance(one, Message)):
                 found = list(group)
                 yield from self._messages(found) if is_message else self._others(found)

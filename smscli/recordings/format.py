@@ -199,7 +199,7 @@ def _restored(value: dict[str, object], session_id: str, known: dict[str, Partic
 
 
 def _restored_session(value: Json) -> Session:
-    """The session as received, its unparsable date likewise."""
+    """The session as received: an unparsable date goes back into its own key."""
     if value.get("receivedDate") is None and "receivedDateRaw" in value:
         value = {**value, "receivedDate": value["receivedDateRaw"]}
         del value["receivedDateRaw"]

@@ -19,15 +19,19 @@ def expand_sources(sources: Iterable[str]) -> list[str]:
     """The files that sources name, those of a pattern sorted by name. LocalError where there is none."""
     found: list[str] = []
     for source in sources:
-        if not any(sign in source for sign in "*?") or os.path.exists(source):
-            found.append(source)
-            continue
-        # Brackets are part of a name.
-        files = sorted(filter(os.path.isfile, glob.glob(source.replace("[", "[[]"))))
+        files = matching_files(source)
         if not files:
             raise LocalError(f"no file fits {source}")
         found += files
     return list(dict.fromkeys(found))
+
+
+def matching_files(source: str) -> list[str]:
+    """The files that a source names at this moment: a pattern may fit none, a name stands for itself."""
+    if not any(sign in source for sign in "*?") or os.path.exists(source):
+        return [source]
+    # Brackets are part of a name.
+    return sorted(filter(os.path.isfile, glob.glob(source.replace("[", "[[]"))))
 
 
 class Source:

@@ -4,7 +4,6 @@ import heapq
 from array import array
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
@@ -16,7 +15,7 @@ from typing import NamedTuple
 from smscli.errors import LocalError, NotFound
 from smscli.model import Listing, Message, Page, Participant, Session
 from smscli.recordings.format import EndedRecord, Record, SessionRecord, parse_line
-from smscli.recordings.reading import Source, expand_sources
+from smscli.recordings.reading import Source, expand_sources, matching_files
 
 _PAGE = 500
 _MOST_PEOPLE = 100
@@ -62,10 +61,9 @@ class RecordedReads:
 
     def ends(self) -> dict[str, int]:
         """How far each file was read, in bytes; files that a pattern fits by now too."""
-        found = dict.fromkeys(expand_sources(self._names), 0)
-        return found | {
-            source.path: self._index.ends.get(place, 0) for place, source in enumerate(self._sources)
-        }
+        read = {source.path: self._index.ends.get(place, 0) for place, source in enumerate(self._sources)}
+        now = dict.fromkeys(file for name in self._names for file in matching_files(name))
+        return {file: read.get(file, 0) for file in [*now, *read]}
 
     def sessions(self, *, retries: int | None = None) -> Listing:
         """All sessions, ended ones too, in the order in which they were recorded first."""
@@ -132,8 +130,7 @@ class RecordedReads:
         """The messages of one file."""
         source = self._sources[part.source]
         known: dict[str, Participant] = {}
-        with ExitStack() as stack:
-            file = stack.enter_context(source.opened())
+        with source.opened() as file:
             for place in part.places:
                 file.seek(place)
                 record = parse_line(file.readline(), 0, source.name, known).record
@@ -252,7 +249,7 @@ class _Index:
                 self.logs[named[0]].join(self.logs.pop(key))
 
     def name_servers(self) -> None:
-        """Sessions of two servers are two sessions, whatever their ids."""
+        """Sessions of two servers are two sessions, also where their ids are equal."""
         servers = Counter(key.session_id for key in self.logs)
         for key, log in self.logs.items():
             if servers[key.session_id] > 1:

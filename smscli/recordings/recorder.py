@@ -78,7 +78,7 @@ class Recorder:
         # What each session's last record says, written or waiting, and whether its end is recorded.
         self._told: dict[str, tuple[str | None, bool]] = {}
         self._followed: set[str] = set()
-        # When each session that nobody follows was first missing from the list.
+        # When each session that is not followed was first missing from the list.
         self._missing_since: dict[str, float] = {}
         self._waiting: deque[tuple[Record, bytes]] = deque()
         self._failure: LocalError | None = None

@@ -121,7 +121,7 @@ class RecordingFile:
             self.sync()
 
     def is_current(self) -> bool:
-        """Whether its name still leads to it, and nobody has cut it. On Windows nobody can do either."""
+        """Whether it still has its name and its length, which Windows keeps of an open file."""
         if sys.platform == "win32":
             return True
         mine = os.fstat(self._file.fileno())

@@ -39,7 +39,7 @@ def followed(pattern: Path, *steps: Callable[[], object]) -> list[tuple[str, lis
     found: list[tuple[str, list[int | None]]] = []
     with pytest.raises(KeyboardInterrupt):
         for event in RecordedFeed(RecordedReads([str(pattern)], pytest.fail), wait).events(None):
-            if isinstance(event, NewMessages):
+            if isinstance(event, NewMessages) and event.messages:
                 found.append((event.session_id, [one.index for one in event.messages]))
     return found
 
@@ -77,3 +77,16 @@ def test_sessions_that_had_ended_are_not_followed(tmp_path: Path) -> None:
         path, lambda: append(path, text(2, "S2"), SessionRecord(NOON, LIVE), text(1)), lambda: None
     )
     assert found == [("S1", [1])]
+
+
+def test_a_pattern_that_fits_no_file_for_a_moment_is_no_error(tmp_path: Path) -> None:
+    path = tmp_path / "sms.jsonl"
+    append(path, SessionRecord(NOON, LIVE), text(1))
+    found = followed(
+        tmp_path / "sms*.jsonl",
+        path.unlink,
+        lambda: append(path, SessionRecord(NOON, LIVE), text(2)),
+        lambda: None,
+        lambda: None,
+    )
+    assert found == [("S1", [1]), ("S1", [2])]
