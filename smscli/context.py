@@ -223,6 +223,11 @@ class AppContext:
         """Read from these recordings (`-` is standard input) in place of the server."""
         self._recordings = files
 
+    @property
+    def reads_recordings(self) -> bool:
+        """Whether recordings are read in place of the server."""
+        return bool(self._recordings)
+
     @cached_property
     def recorded(self) -> "RecordedReads | None":
         """The recordings that are read in place of the server, if any."""

@@ -53,7 +53,7 @@ class CommandGroup(TyperGroup):
     def _advice(self, ctx: Any, name: str) -> str:
         here = " ".join(["smscli", *_words(ctx)])
         similar = [f"{here} {one}" for one in similar_names(name, list(self.commands))]
-        guesses = similar or [_OTHER_NAMES[name]] if name in _OTHER_NAMES else similar
+        guesses = similar or [other for known, other in _OTHER_NAMES.items() if known == name]
         return did_you_mean(guesses) if guesses else f"see `{here} --help`"
 
 

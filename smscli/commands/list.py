@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated
 
+from smscli.commands import option_values as values
 from smscli.commands import options as opt
 from smscli.commands.notices import no_live_sessions, none_matches, notice_no_match
 from smscli.commands.sources import open_sources
@@ -109,16 +110,16 @@ def list_(
     last state. --activity reads their messages too: who waits, who is typing, the last message. With --watch
     the list stays on the screen.
     """
-    zone = opt.zone_option(utc, tz)
+    zone = values.zone_option(utc, tz)
     form = output_format(app.terminal, json=json, jsonl=jsonl, zone=zone)
     query = _query(state or (), customer, sort, columns, waiting, live=watch)
-    seconds, pushed = opt.interval_seconds(interval), opt.uses_push(push)
+    seconds, pushed = values.interval_seconds(interval), values.uses_push(push)
     if names := open_sources(app, recordings, source):
         raise UsageError(
             f"list takes no session, but {names[0]!r} was given", hint="see `smscli show --help`"
         )
     if watch:
-        if app.recorded:
+        if app.reads_recordings:
             raise UsageError(
                 "--watch goes with the server only", hint="`smscli tail @FILE` follows a recording"
             )

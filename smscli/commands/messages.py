@@ -10,6 +10,7 @@ from itertools import chain, groupby
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
+from smscli.commands import option_values as values
 from smscli.commands import options as opt
 from smscli.commands.naming import candidates, with_session_id
 from smscli.commands.notices import notice_unmatched
@@ -58,21 +59,21 @@ def messages(
     The whole transcript, with drafts that were never sent. Of recordings, as `tail --record` writes them, all
     sessions are shown where none is named.
     """
-    zone = opt.zone_option(utc, tz)
+    zone = values.zone_option(utc, tz)
     form = output_format(app.terminal, json=json, jsonl=jsonl, zone=zone)
     if html is not None and (json or jsonl):
         raise UsageError("--html goes with neither --json nor --jsonl")
-    mode = opt.typing_mode(typing, "hide" if customer_view else form.typing)
+    mode = values.typing_mode(typing, "hide" if customer_view else form.typing)
     if html is not None and wide:
         raise UsageError("--html does not go with --wide")
     if customer_view and mode != "hide":
         raise UsageError(f"--customer-view shows no typing, so it excludes --typing {mode}")
-    query = opt.parse_entry_query(app, filters, zone, since=since, until=until)
+    query = values.parse_entry_query(app, filters, zone, since=since, until=until)
     names = open_sources(app, session, source)
     read = _source(app, names, last, start_index, count)
     page_file = app.file(html) if html is not None else None
     reader = TranscriptReader(
-        app, mode, query, opt.last_entries(last), redact=redact, customer_view=customer_view
+        app, mode, query, values.last_entries(last), redact=redact, customer_view=customer_view
     )
     if page_file is not None:
         from smscli.commands.html_writer import check_new_file
@@ -177,14 +178,14 @@ class MessageSource:
 def _source(
     app: AppContext, names: Sequence[str], last: str | None, start: int | None, count: int | None
 ) -> MessageSource:
-    if not names and not app.recorded:
+    if not names and not app.reads_recordings:
         raise UsageError("messages takes a session's id, or a recording", hint="`smscli list` shows the ids")
     if len(names) > 1:
         raise UsageError(f"messages takes one session, not {names[1]!r} too")
     source = MessageSource(names[0] if names else None, start, count)
-    if source.is_window and (last is not None or app.recorded):
+    if source.is_window and (last is not None or app.reads_recordings):
         raise UsageError("--start-index and --count go with neither --last nor a recording")
-    opt.check_window(start, count)
+    values.check_window(start, count)
     return source
 
 

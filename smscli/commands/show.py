@@ -1,5 +1,6 @@
 """`smscli show`: one session, its participants and its activity."""
 
+from smscli.commands import option_values as values
 from smscli.commands import options as opt
 from smscli.commands.activity import SessionReader
 from smscli.commands.naming import only_session
@@ -24,11 +25,11 @@ def show(
     """
     from smscli.output.render.timeline import Timeline
 
-    zone = opt.zone_option(utc, tz)
+    zone = values.zone_option(utc, tz)
     names = open_sources(app, session, source)
     if len(names) > 1:
         raise UsageError(f"show takes one session, not {names[1]!r} too")
-    if not names and not app.recorded:
+    if not names and not app.reads_recordings:
         raise UsageError("show takes a session", hint="`smscli list` shows the ids")
     form = output_format(app.terminal, json=json, zone=zone)
     reads = app.reads(redact)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from smscli.commands import option_values as values
 from smscli.commands import options as opt
 from smscli.commands.live import events, recorded_events, waiting_limit
 from smscli.commands.naming import session_ids
@@ -51,20 +52,20 @@ def tail(
     """
     ids = open_sources(app, sessions, source, stdin=False)
     _check_targets(app, ids, every)
-    zone, pushed = opt.zone_option(utc, tz), opt.uses_push(push)
+    zone, pushed = values.zone_option(utc, tz), values.uses_push(push)
     form = output_format(app.terminal, jsonl=json, zone=zone)
     view = TailOptions(
-        opt.typing_mode(typing, form.typing),
-        opt.parse_entry_query(app, filters, zone, since=since),
+        values.typing_mode(typing, form.typing),
+        values.parse_entry_query(app, filters, zone, since=since),
         # --since takes the place of the default number of entries.
-        opt.last_entries(_DEFAULT_LAST if last is None and since is None else last),
+        values.last_entries(_DEFAULT_LAST if last is None and since is None else last),
         waiting_limit(waiting),
         bell,
         redact,
         zone,
     )
-    seconds, file = opt.interval_seconds(interval), opt.record_file(record)
-    if file is not None and app.recorded:
+    seconds, file = values.interval_seconds(interval), values.record_file(record)
+    if file is not None and app.reads_recordings:
         raise UsageError("--record goes with the server only, not with a recording")
     recorder = _recorder(app, app.file(file), redact) if file is not None else None
     following = Following(form, view, seconds, pushed, recorder, wide)
@@ -130,7 +131,7 @@ class Following:
 
 def _check_targets(app: AppContext, ids: Sequence[str], every: bool) -> None:
     """Refuse neither ids nor `--all`, and both; of recordings all sessions are followed. UsageError."""
-    if bool(ids) == every and (ids or not app.recorded):
+    if bool(ids) == every and (ids or not app.reads_recordings):
         wrong = "tail takes ids or --all, not both" if ids else "tail takes the ids of sessions, or --all"
         raise UsageError(wrong, hint="`smscli list` shows the ids")
 

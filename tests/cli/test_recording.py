@@ -258,6 +258,10 @@ def write(file: Path, *records: dict[str, object]) -> None:
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
+        (("messages", "@none-*", "--count", "1"),
+         "--start-index and --count go with neither --last nor a recording"),
+        (("list", "@none-*", "--watch"),
+         "--watch goes with the server only\nhint: `smscli tail @FILE` follows a recording"),
         (("list", "@f", "--watch"), "--watch goes with the server only\nhint: `smscli tail @FILE` follows a "
          "recording"),
         (("list", FIRST), f"list takes no session, but {FIRST!r} was given\nhint: see `smscli show --help`"),
