@@ -1,24 +1,42 @@
 """Recordings as `Reads`: sessions with their last state and messages, of one or several files read as one."""
 
 import heapq
-from array import array
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
 from itertools import islice
-from math import inf
-from operator import attrgetter, itemgetter
-from typing import NamedTuple
+from operator import itemgetter
+from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from smscli.errors import LocalError, NotFound
 from smscli.model import Listing, Message, Page, Participant, Session
-from smscli.recordings.format import EndedRecord, Record, SessionRecord, parse_line
+from smscli.recordings.format import parse_line
+from smscli.recordings.index import Disconnection, LogPart, RecordedLog, RecordingIndex
 from smscli.recordings.reading import Source, expand_sources, matching_files
 
 _PAGE = 500
-_MOST_PEOPLE = 100
+
+
+class RecordReader(Protocol):
+    """What is told of a recorded session: its messages in order, and when its state says that it ended (None:
+    it is live again)."""
+
+    def add(self, message: Message) -> object: ...
+
+    def end(self, at: datetime | None) -> None: ...
+
+
+Reader = TypeVar("Reader", bound=RecordReader)
+
+
+class Replayed(NamedTuple, Generic[Reader]):
+    """A session that was read whole; `has_state` is False where only its messages are recorded."""
+
+    session: Session
+    reader: Reader
+    has_state: bool
+    is_masked: bool
+    disconnections: Sequence[Disconnection]
 
 
 class RecordedReads:
@@ -41,23 +59,86 @@ class RecordedReads:
     @property
     def now(self) -> datetime | None:
         """The newest time of all files together; None where they have none."""
-        return self._index.newest
+        return self._summary.newest
 
     @cached_property
-    def _index(self) -> "_Index":
+    def _index(self) -> RecordingIndex:
         """Where each session's messages stand. Reads everything once."""
-        index = _Index()
+        return self._scan(RecordingIndex(), lambda log, message: None)
+
+    @property
+    def _summary(self) -> RecordingIndex:
+        """What is known of the sessions, from whichever pass over the files there was."""
+        replayed: RecordingIndex | None = self.__dict__.get("_replayed")
+        return replayed or self._index
+
+    def _scan(
+        self, index: RecordingIndex, on_record: Callable[[RecordedLog, Message | None], None]
+    ) -> RecordingIndex:
+        """Read everything once; `on_record` is told of each record of a session in the order of the files."""
         for number, source in enumerate(self._sources):
             source.keep()
             try:
                 for place, line in source.lines(self._notice):
-                    index.add(number, place, line.server, line.record)
+                    record = line.record
+                    log = index.add(number, place, line.server, record)
                     index.ends[number] = place + line.size
+                    if log is not None:
+                        log.is_masked = log.is_masked or line.masked
+                        on_record(log, record if isinstance(record, Message) else None)
             except LocalError as error:
                 index.failure = index.failure or error
         index.join_unnamed()
         index.name_servers()
         return index
+
+    def replay(self, new: Callable[[], Reader]) -> Sequence[Replayed[Reader]]:
+        """Have a new reader read each session. Where the files have a log in its order, in one pass over all
+        of them. LocalError."""
+        readers: dict[int, Reader] = {}
+
+        def read(log: RecordedLog, message: Message | None) -> None:
+            reader = readers.get(id(log))
+            if reader is None:
+                reader = readers[id(log)] = new()
+            if message is None:
+                reader.end(log.ended_at)
+            elif log.is_ordered:
+                reader.add(message)
+
+        index = self.__dict__["_replayed"] = self._scan(RecordingIndex(places=False), read)
+        if index.failure:
+            raise index.failure
+        found = []
+        for log in index.logs.values():
+            reader = readers[id(log)] if log.is_ordered else self._read_in_order(log, new())
+            disconnections = index.disconnections_of(log)
+            has_state = log.session is not None
+            found.append(Replayed(log.last_session, reader, has_state, log.is_masked, disconnections))
+        return found
+
+    def _read_in_order(self, log: RecordedLog, reader: Reader) -> Reader:
+        """Messages that came late are read at their place."""
+        reader.end(log.ended_at)
+        pages = self.messages(log.name)
+        late = sorted(
+            (one for page in pages for one in page.messages if one.late and one.order is not None),
+            key=lambda one: one.order or 0,
+            reverse=True,
+        )
+        seen: set[int] = set()
+        for page in self.messages(log.name):
+            for message in page.messages:
+                if message.identity in seen:
+                    continue
+                seen.add(message.identity)
+                while late and message.order is not None and (late[-1].order or 0) < message.order:
+                    reader.add(late.pop())
+                if not message.late:
+                    reader.add(message)
+        for message in reversed(late):
+            reader.add(message)
+        return reader
 
     def ends(self) -> dict[str, int]:
         """How far each file was read, in bytes; files that a pattern fits by now too."""
@@ -67,9 +148,9 @@ class RecordedReads:
 
     def sessions(self, *, retries: int | None = None) -> Listing:
         """All sessions, ended ones too, in the order in which they were recorded first."""
-        if self._index.failure:
-            raise self._index.failure
-        return Listing(tuple(log.last_session for log in self._index.logs.values()), self.now)
+        if self._summary.failure:
+            raise self._summary.failure
+        return Listing(tuple(log.last_session for log in self._summary.logs.values()), self.now)
 
     def log(self, *, streamed: bool) -> Iterator[Page]:
         """The messages of all sessions: of one file in order of arrival, of several session by session.
@@ -119,14 +200,14 @@ class RecordedReads:
     def window(self, session_id: str, start: int | None = None, count: int | None = None) -> Page:
         return self.page(session_id, start, count)
 
-    def _messages_of(self, log: "_Log") -> Iterator[Message]:
+    def _messages_of(self, log: "RecordedLog") -> Iterator[Message]:
         for parts in log.groups():
             if len(parts) == 1:
                 yield from self._part(parts[0])
             else:
                 yield from _merged([self._part(one) for one in parts])
 
-    def _part(self, part: "_Part") -> Iterator[Message]:
+    def _part(self, part: "LogPart") -> Iterator[Message]:
         """The messages of one file."""
         source = self._sources[part.source]
         known: dict[str, Participant] = {}
@@ -136,134 +217,6 @@ class RecordedReads:
                 record = parse_line(file.readline(), 0, source.name, known).record
                 if isinstance(record, Message):
                     yield record
-
-
-@dataclass(slots=True)
-class _Part:
-    """Where the messages of a session stand in one file, and their first and last time."""
-
-    source: int
-    places: "array[int]" = field(default_factory=lambda: array("Q"))
-    first: datetime | None = None
-    last: datetime | None = None
-
-    @property
-    def start(self) -> float:
-        return self.first.timestamp() if self.first else -inf
-
-    def add(self, place: int, at: datetime | None) -> None:
-        self.places.append(place)
-        if at is not None:
-            self.first = min(at, self.first or at)
-            self.last = max(at, self.last or at)
-
-
-@dataclass(slots=True)
-class _Log:
-    """What is recorded of one session. `name` is its id, with the server in front where several have it."""
-
-    name: str
-    server: str | None
-    session: Session | None = None
-    changed_at: datetime | None = None
-    parts: dict[int, _Part] = field(default_factory=dict)
-    people: dict[Participant, None] = field(default_factory=dict)
-
-    @property
-    def last_session(self) -> Session:
-        """Its last state; where there is no record of it, the senders of its messages."""
-        session = self.session or Session(self.name, participants=tuple(self.people))
-        return session if session.id == self.name else replace(session, id=self.name)
-
-    def groups(self) -> Iterator[list[_Part]]:
-        """Its parts in the order of time; those that overlap are to be merged."""
-        group: list[_Part] = []
-        end: datetime | None = None
-        for part in sorted(self.parts.values(), key=attrgetter("start")):
-            if group and end is not None and part.first is not None and part.first > end:
-                yield group
-                group, end = [], None
-            group.append(part)
-            end = max(filter(None, (end, part.last)), default=None)
-        yield group
-
-    def join(self, other: "_Log") -> None:
-        """Take over what is recorded of the same session."""
-        for source, part in other.parts.items():
-            mine = self.parts.setdefault(source, part)
-            if mine is not part:
-                merged = sorted([*mine.places, *part.places])
-                times = [at for at in (mine.first, mine.last, part.first, part.last) if at]
-                self.parts[source] = _Part(
-                    source, array("Q", merged), min(times, default=None), max(times, default=None)
-                )
-        self.people.update(other.people)
-        self.session = self.session or other.session
-
-
-class _Key(NamedTuple):
-    server: str | None
-    session_id: str
-
-
-class _Index:
-    """The sessions of all files; `newest` is the newest time in them, `failure` the first line that can't be
-    read."""
-
-    def __init__(self) -> None:
-        self.failure: LocalError | None = None
-        self.ends: dict[int, int] = {}
-        self.logs: dict[_Key, _Log] = {}
-        self.newest: datetime | None = None
-
-    def add(self, source: int, place: int, server: str | None, record: Record) -> None:
-        """Note a line: its file and the place of its first byte."""
-        if record.at is not None and (self.newest is None or record.at > self.newest):
-            self.newest = record.at
-        match record:
-            case Message():
-                log = self._log(server, record.session_id)
-                log.parts.setdefault(source, _Part(source)).add(place, record.at)
-                if record.sender and len(log.people) < _MOST_PEOPLE:
-                    log.people[record.sender] = None
-            case SessionRecord(at, session):
-                log = self._log(server, session.id)
-                if _is_newer(at, log.changed_at):
-                    log.session, log.changed_at = session, at
-            case EndedRecord(at, session_id, state):
-                log = self._log(server, session_id)
-                if _is_newer(at, log.changed_at):
-                    log.session, log.changed_at = _ended(log.last_session, state), at
-
-    def _log(self, server: str | None, session_id: str) -> _Log:
-        key = _Key(server, session_id)
-        if key not in self.logs:
-            self.logs[key] = _Log(session_id, server)
-        return self.logs[key]
-
-    def join_unnamed(self) -> None:
-        """Lines that name no server belong to the only server that has their session."""
-        for key in [key for key in self.logs if key.server is None]:
-            named = [one for one in self.logs if one.session_id == key.session_id and one.server is not None]
-            if len(named) == 1:
-                self.logs[named[0]].join(self.logs.pop(key))
-
-    def name_servers(self) -> None:
-        """Sessions of two servers are two sessions, also where their ids are equal."""
-        servers = Counter(key.session_id for key in self.logs)
-        for key, log in self.logs.items():
-            if servers[key.session_id] > 1:
-                log.name = f"{key.server or 'unknown'}/{key.session_id}"
-
-
-def _is_newer(at: datetime | None, known: datetime | None) -> bool:
-    return at is None or known is None or at >= known
-
-
-def _ended(session: Session, state: str | None) -> Session:
-    if state is None:
-        return replace(session, gone=True)
-    return replace(session, state=state, sent={**session.sent, "state": state})
 
 
 def _merged(parts: Sequence[Iterator[Message]]) -> Iterator[Message]:

@@ -1,0 +1,207 @@
+"""What recordings hold of each session: its last state, its span of time, and where its messages stand."""
+
+from array import array
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from math import inf
+from operator import attrgetter
+from typing import NamedTuple
+
+from smscli.errors import LocalError
+from smscli.model import Message, Participant, Session
+from smscli.recordings.format import ConnectionRecord, EndedRecord, Record, SessionRecord
+
+_MOST_PEOPLE = 100
+
+
+@dataclass(slots=True)
+class LogPart:
+    """Where the messages of a session stand in one file, and their first and last time."""
+
+    source: int
+    places: "array[int]" = field(default_factory=lambda: array("Q"))
+    first: datetime | None = None
+    last: datetime | None = None
+
+    @property
+    def start(self) -> float:
+        return self.first.timestamp() if self.first else -inf
+
+    def add(self, place: int | None, at: datetime | None) -> None:
+        """Note a message at that place; None: places are not kept."""
+        if place is not None:
+            self.places.append(place)
+        if at is not None:
+            self.first = min(at, self.first or at)
+            self.last = max(at, self.last or at)
+
+
+@dataclass(slots=True)
+class RecordedLog:
+    """What is recorded of one session. `name` is its id, with the server in front where several have it.
+
+    `ended_at` is when its state said first that it had ended, `first_at` the time of its first record.
+    `is_ordered`: each message has a higher index than the one before, over all files.
+    """
+
+    name: str
+    server: str | None
+    session: Session | None = None
+    changed_at: datetime | None = None
+    first_at: datetime | None = None
+    ended_at: datetime | None = None
+    is_masked: bool = False
+    is_ordered: bool = True
+    parts: dict[int, LogPart] = field(default_factory=dict)
+    people: dict[Participant, None] = field(default_factory=dict)
+    _last_order: int = -1
+
+    def add(self, source: int, place: int | None, message: Message) -> None:
+        """Note a message, and its place in a file."""
+        if source not in self.parts:
+            self.parts[source] = LogPart(source)
+        self.parts[source].add(place, message.at)
+        if message.sender and len(self.people) < _MOST_PEOPLE:
+            self.people[message.sender] = None
+        order = message.order
+        if order is not None:
+            self.is_ordered = self.is_ordered and order > self._last_order
+            self._last_order = order
+
+    def change(self, at: datetime | None, session: Session) -> None:
+        """Note a record of its state, unless a newer one is known."""
+        if at is None or self.changed_at is None or at >= self.changed_at:
+            self.session, self.changed_at = session, at
+            self.ended_at = (self.ended_at or at) if session.ended else None
+
+    @property
+    def last_session(self) -> Session:
+        """Its last state; where there is no record of it, the senders of its messages."""
+        session = self.session or Session(self.name, participants=tuple(self.people))
+        return session if session.id == self.name else replace(session, id=self.name)
+
+    def groups(self) -> Iterator[list[LogPart]]:
+        """Its parts in the order of time; those that overlap are to be merged."""
+        group: list[LogPart] = []
+        end: datetime | None = None
+        for part in sorted(self.parts.values(), key=attrgetter("start")):
+            if group and end is not None and part.first is not None and part.first > end:
+                yield group
+                group, end = [], None
+            group.append(part)
+            end = max(filter(None, (end, part.last)), default=None)
+        yield group
+
+    def join(self, other: "RecordedLog") -> None:
+        """Take over what is recorded of the same session."""
+        for source, part in other.parts.items():
+            mine = self.parts.setdefault(source, part)
+            if mine is not part:
+                merged = sorted([*mine.places, *part.places])
+                times = [at for at in (mine.first, mine.last, part.first, part.last) if at]
+                self.parts[source] = LogPart(
+                    source, array("Q", merged), min(times, default=None), max(times, default=None)
+                )
+        self.people.update(other.people)
+        self.session = self.session or other.session
+        self.is_ordered = False
+
+
+class LogKey(NamedTuple):
+    server: str | None
+    session_id: str
+
+
+class Disconnection(NamedTuple):
+    """From `lost_at` to `back_at` the recorder had no connection to `server`; `message` says what was caught
+    up on. The last two are None where the recording ends before."""
+
+    server: str | None
+    lost_at: datetime | None
+    back_at: datetime | None = None
+    message: str | None = None
+
+
+class RecordingIndex:
+    """The sessions of all files; `newest` is the newest time in them, `failure` the first line that can't be
+    read. Without `places` the messages can't be found again: 8 bytes for each are saved."""
+
+    def __init__(self, *, places: bool = True) -> None:
+        self.failure: LocalError | None = None
+        self.ends: dict[int, int] = {}
+        self.logs: dict[LogKey, RecordedLog] = {}
+        self.newest: datetime | None = None
+        self.disconnections: list[Disconnection] = []
+        self._keeps_places = places
+
+    def add(self, source: int, place: int, server: str | None, record: Record) -> "RecordedLog | None":
+        """Note a line: its file and the place of its first byte; returns the session that it is about."""
+        if record.at is not None and (self.newest is None or record.at > self.newest):
+            self.newest = record.at
+        match record:
+            case Message():
+                log = self._log(server, record.session_id)
+                log.add(source, place if self._keeps_places else None, record)
+            case SessionRecord(at, session):
+                log = self._log(server, session.id)
+                log.change(at, session)
+            case EndedRecord(at, session_id, state):
+                log = self._log(server, session_id)
+                log.change(at, _ended(log.last_session, state))
+            case ConnectionRecord(at, kind, message):
+                self._connection(server, at, kind, message)
+                return None
+            case _:
+                return None
+        log.first_at = log.first_at or record.at
+        return log
+
+    def disconnections_of(self, log: RecordedLog) -> list[Disconnection]:
+        """Those of its server while the session was live."""
+        return [one for one in self.disconnections if _concerns(one, log)]
+
+    def _connection(self, server: str | None, at: datetime | None, kind: str, message: str) -> None:
+        """A connection that is lost twice without being back was lost from the first time on."""
+        last = next((one for one in reversed(self.disconnections) if one.server == server), None)
+        is_open = last is not None and last.message is None
+        if kind == "lost" and not is_open:
+            self.disconnections.append(Disconnection(server, at))
+        elif kind == "reconnected" and last is not None and is_open:
+            place = self.disconnections.index(last)
+            self.disconnections[place] = last._replace(back_at=at, message=message)
+
+    def _log(self, server: str | None, session_id: str) -> RecordedLog:
+        key = LogKey(server, session_id)
+        if key not in self.logs:
+            self.logs[key] = RecordedLog(session_id, server)
+        return self.logs[key]
+
+    def join_unnamed(self) -> None:
+        """Lines that name no server belong to the only server that has their session."""
+        for key in [key for key in self.logs if key.server is None]:
+            named = [one for one in self.logs if one.session_id == key.session_id and one.server is not None]
+            if len(named) == 1:
+                self.logs[named[0]].join(self.logs.pop(key))
+
+    def name_servers(self) -> None:
+        """Sessions of two servers are two sessions, also where their ids are equal."""
+        servers = Counter(key.session_id for key in self.logs)
+        for key, log in self.logs.items():
+            if servers[key.session_id] > 1:
+                log.name = f"{key.server or 'unknown'}/{key.session_id}"
+
+
+def _ended(session: Session, state: str | None) -> Session:
+    if state is None:
+        return replace(session, gone=True)
+    return replace(session, state=state, sent={**session.sent, "state": state})
+
+
+def _concerns(one: Disconnection, log: RecordedLog) -> bool:
+    if None not in (one.server, log.server) and one.server != log.server:
+        return False
+    began_later = log.first_at and one.back_at and log.first_at > one.back_at
+    ended_before = log.ended_at and one.lost_at and log.ended_at < one.lost_at
+    return not began_later and not ended_before
