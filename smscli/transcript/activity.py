@@ -17,9 +17,10 @@ from smscli.model import SAID_TYPES, VISIBLE_TO_ALL, Message, MessageType, Parti
 _MAX_PEOPLE = 1000
 _MAX_PENDING = 100
 
-_ENTERS = frozenset(
+ENTERING_TYPES = frozenset(
     {MessageType.JOINED, MessageType.REJOINED, MessageType.TYPING_STARTED, *SAID_TYPES},
 )
+"""The types that let their sender in, also after a Left."""
 
 Place = tuple[int, int, int]
 """Sort key of a message: number of log resets before it, index, number of messages received before it."""
@@ -47,12 +48,14 @@ class PersonActivity:
 class CustomerWait(NamedTuple):
     """A customer waits. `no_agent`: because no agent has ever attended, rather than for an answer.
 
-    `customer` is a nickname or participantId, None where no customer is known.
+    `customer` is a nickname or participantId, None where no customer is known; `message_index` is that of
+    the oldest Text that waits.
     """
 
     since: datetime
     customer: str | None
     no_agent: bool = False
+    message_index: int | None = None
 
     def seconds(self, now: datetime | None) -> float | None:
         """The seconds up to now, to the millisecond; never negative, since servers' clocks differ."""
@@ -123,14 +126,33 @@ class Activity:
             return None
         waits = []
         if question := self._answers.oldest_question:
-            waits.append(
-                CustomerWait(question.at, question.sender.nickname or question.sender.participant_id)
-            )
-        since = self._session.received if self._session is not None else None
-        since = since or (self._first_entry[1] if self._first_entry else None)
+            who = question.sender.nickname or question.sender.participant_id
+            waits.append(CustomerWait(question.at, who, message_index=question.index))
+        since = self.began_at
         if since and not attendance.was_attended:
             waits.append(CustomerWait(since, attendance.customer, no_agent=True))
         return min(waits, key=attrgetter("since"), default=None)
+
+    @property
+    def is_attended(self) -> bool:
+        """Whether an agent whom the customer can see is present, by the log."""
+        return self._attendance.is_attended
+
+    @property
+    def was_attended(self) -> bool:
+        """Whether such an agent is or was present."""
+        return self._attendance.was_attended
+
+    @property
+    def is_left_by_customers(self) -> bool:
+        """Whether every customer who was there has left."""
+        return self._attendance.is_left_by_customers
+
+    @property
+    def began_at(self) -> datetime | None:
+        """When the session was received, else the time of the log's first entry."""
+        received = self._session.received if self._session is not None else None
+        return received or (self._first_entry[1] if self._first_entry else None)
 
     def summary(self, now: datetime | None = None, typing: Iterable[Participant] = ()) -> ActivitySummary:
         """The activity at the time `now` (None: unknown); `typing` are those who are typing now."""
@@ -228,7 +250,7 @@ class _Person:
 
     def move(self, message: Message, place: Place) -> bool:
         """Apply a join, leave or other message; True if it changes whether they are present or visible."""
-        enters = message.type in _ENTERS
+        enters = message.type in ENTERING_TYPES
         if not enters and message.type != MessageType.LEFT:
             return False
         if enters and message.at and (self._joined is None or place < self._joined[0]):
@@ -267,7 +289,7 @@ class _Attendance:
 
     def __init__(self) -> None:
         self.customer: str | None = None
-        self.was_attended = False
+        self.was_attended = self.is_attended = False
         self._had_customers = self._has_customers = False
 
     def add(self, who: Participant, is_present: bool, visibility: str | None) -> None:
@@ -278,17 +300,21 @@ class _Attendance:
                 self.customer = self.customer or who.nickname or who.participant_id
         elif who.role == Role.AGENT:
             # A supervisor is an Agent too; a customer sees one whose visibility is All.
-            self.was_attended = self.was_attended or (visibility or VISIBLE_TO_ALL) == VISIBLE_TO_ALL
+            is_visible = (visibility or VISIBLE_TO_ALL) == VISIBLE_TO_ALL
+            self.was_attended = self.was_attended or is_visible
+            self.is_attended = self.is_attended or (is_visible and is_present)
 
     @property
     def is_left_by_customers(self) -> bool:
         return self._had_customers and not self._has_customers
 
 
-class _Said(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class _Said:
     place: Place
     at: datetime
     sender: Participant
+    index: int | None
 
 
 class _Answers:
@@ -308,7 +334,7 @@ class _Answers:
             self._find_first_answer()
         if message.at is None or message.sender is None or place < self._answered_until:
             return
-        question = _Said(place, message.at, message.sender)
+        question = _Said(place, message.at, message.sender, message.index)
         insort(self._questions, question, key=attrgetter("place"))
         if self.oldest_question is None or question.at < self.oldest_question.at:
             self.oldest_question = question

@@ -1,0 +1,201 @@
+"""What is wrong with a conversation, by fixed rules: the table of checks, and `Checkup`, which runs them.
+
+A check judges each message as it is read, or the whole conversation at the end of its log. Memory is
+constant: checks keep facts and a window of recent texts, never the log.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import NamedTuple
+
+from smscli.model import Message, Session
+from smscli.transcript import conversation_checks as whole
+from smscli.transcript import message_checks as each
+from smscli.transcript.judging import Conversation, Judgement, LogFacts, Outage, Result
+
+# A log that is damaged throughout must not fill the memory with findings.
+_MOST_OF_A_CHECK = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a check found in a conversation, and the next step; `hint` is None where the result is `ok`."""
+
+    check: str
+    judgement: Judgement
+    hint: str | None = None
+
+    @property
+    def result(self) -> Result:
+        return self.judgement.result
+
+
+class Check(NamedTuple):
+    """One check: `ok` says what holds where it finds nothing, `hint` is the next step where it does.
+
+    `judge` is called once, at the end of the log; `judge_message` with each message.
+    """
+
+    name: str
+    ok: str
+    hint: str
+    judge: Callable[[Conversation], Iterator[Judgement]] | None = None
+    judge_message: Callable[[Message, LogFacts], Iterator[Judgement]] | None = None
+
+
+CHECKS = (
+    Check("waiting", "no customer waits", "answer the customer", whole.waiting),
+    Check("agent", "an agent is present", "have an agent join, or complete the session", whole.agent),
+    Check("whisper", "no answer went to agents only", "send the answer to the customer too", whole.whisper),
+    Check("ending", "not ended", "contact the customer again: nobody answered them", whole.ending),
+    Check(
+        "state",
+        "the state agrees with the log",
+        "complete the session, or find out why the server keeps it open",
+        whole.state,
+        each.after_end,
+    ),
+    Check(
+        "typing",
+        "nobody stopped in the middle of typing",
+        "ask them whether they are still there",
+        whole.typing,
+    ),
+    Check(
+        "duplicates",
+        "no text was sent twice",
+        "compare with the SMS driver's log whether the handset got it twice",
+        judge_message=each.duplicates,
+    ),
+    Check(
+        "order",
+        "the times follow the indices",
+        "rely on the indices; check the server's clock",
+        judge_message=each.order,
+    ),
+    Check("gaps", "no index is missing", "", whole.gaps),
+    Check(
+        "encoding",
+        "no damaged characters",
+        "check the character encoding between the SMS driver and the server",
+        judge_message=each.encoding,
+    ),
+    Check(
+        "parts",
+        "every text of an agent fits one SMS",
+        "shorten it, or replace the characters that force UCS-2",
+        judge_message=each.parts,
+    ),
+    Check(
+        "links",
+        "no incomplete or private address",
+        "send the link again, complete and public",
+        judge_message=each.links,
+    ),
+    Check(
+        "connection",
+        "the log was read to its end",
+        "read the session from the server while it has it: `smscli messages ID`",
+        whole.connection,
+    ),
+)
+"""All checks, in the order in which they are shown."""
+
+_MESSAGE_CHECKS = tuple((one.name, one.judge_message) for one in CHECKS if one.judge_message)
+
+
+class SessionFindings(NamedTuple):
+    """What the checks found in one session, at the time `now`; None: not known."""
+
+    session: Session
+    findings: tuple[Finding, ...]
+    now: datetime | None = None
+
+    @property
+    def problems(self) -> tuple[Finding, ...]:
+        """Those that are not `ok`."""
+        return tuple(one for one in self.findings if one.result != "ok")
+
+    @property
+    def checks_ok(self) -> int:
+        """The number of checks without a problem."""
+        return len({one.check for one in self.findings} - {one.check for one in self.problems})
+
+    @property
+    def fails(self) -> bool:
+        """Whether something needs somebody now."""
+        return any(one.result == "fail" for one in self.findings)
+
+    def masked(self, mask: Callable[[str], str]) -> "SessionFindings":
+        """The same with everything that people wrote masked; `session` must be masked by the caller."""
+        return self._replace(findings=tuple(_masked(one, mask) for one in self.findings))
+
+
+def unreadable(session: Session, why: str) -> SessionFindings:
+    """The findings of a session whose log can't be read."""
+    judgement = Judgement("fail", "the session can't be read: {}", (why,))
+    return SessionFindings(session, (Finding("connection", judgement, "see `smscli doctor`"),))
+
+
+class Checkup:
+    """Checks one conversation: `add` each message in the order of the log, then ask for the findings."""
+
+    def __init__(self) -> None:
+        self.facts = LogFacts()
+        self._found: dict[str, list[Judgement]] = {}
+        self._left_out: dict[str, int] = {}
+
+    def end(self, at: datetime | None) -> None:
+        """The session is known to have ended then; None: it is live again."""
+        self.facts.ended_at = at
+
+    def add(self, message: Message) -> None:
+        """Judge one message, and keep what the other checks need."""
+        for name, judge in _MESSAGE_CHECKS:
+            for judgement in judge(message, self.facts):
+                self._keep(name, judgement)
+        self.facts.add(message)
+
+    def findings(
+        self,
+        session: Session | None,
+        now: datetime | None,
+        *,
+        limit: float | None = None,
+        masked: bool = False,
+        outages: Sequence[Outage] = (),
+        recorded: bool = False,
+    ) -> tuple[Finding, ...]:
+        """What each check found, `ok` where it is nothing. `now` is the server's time, of a recording its
+        newest.
+
+        `session` is None where its state is not known. `limit`: seconds of waiting that fail, 600 by default.
+        `masked`: the user data is. `outages`: when the recorder was disconnected.
+        """
+        conversation = Conversation(session, self.facts, now, masked, tuple(outages), recorded)
+        if limit is not None:
+            conversation = replace(conversation, limit=limit)
+        return tuple(self._findings(conversation))
+
+    def _findings(self, conversation: Conversation) -> Iterator[Finding]:
+        for check in CHECKS:
+            judged = [*(check.judge(conversation) if check.judge else ()), *self._found.get(check.name, ())]
+            for judgement in judged or [Judgement("ok", check.ok)]:
+                hint = None if judgement.result == "ok" else judgement.hint or check.hint
+                yield Finding(check.name, judgement, hint)
+            if more := self._left_out.get(check.name):
+                yield Finding(check.name, Judgement("warn", f"and {more} more like these"), check.hint)
+
+    def _keep(self, check: str, judgement: Judgement) -> None:
+        found = self._found.setdefault(check, [])
+        if len(found) < _MOST_OF_A_CHECK:
+            found.append(judgement)
+        elif judgement.result != "ok":
+            self._left_out[check] = self._left_out.get(check, 0) + 1
+
+
+def _masked(finding: Finding, mask: Callable[[str], str]) -> Finding:
+    judgement = finding.judgement
+    values = tuple(mask(one) if isinstance(one, str) else one for one in judgement.values)
+    return replace(finding, judgement=replace(judgement, values=values))
