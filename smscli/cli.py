@@ -135,6 +135,7 @@ _READ_COMMANDS = {
     "show": ("show", "show"),
     "messages": ("messages", "messages"),
     "tail": ("tail", "tail"),
+    "check": ("check", "check"),
 }
 _AUTH_COMMANDS = {
     "login": ("auth", "login"),

@@ -242,6 +242,13 @@ class AppContext:
         """Where sessions and messages are read from."""
         return self.recorded or self.client
 
+    def command(self, arguments: str) -> str:
+        """A command line for the same server or recordings; `arguments` are a command and its arguments."""
+        command, _, rest = arguments.partition(" ")
+        sources = [one if one == "-" else f"@{one}" for one in self._recordings]
+        demo = ["--demo"] if self._setting(lambda one: one.demo) else []
+        return " ".join(["smscli", *demo, command, *sources, rest])
+
     @property
     def whose(self) -> str:
         """Whose sessions these are, as `of USER at HOST` or `in FILE`."""
@@ -316,7 +323,7 @@ class AppContext:
     def _hint(self, hint: str) -> str:
         """The hint; the commands it names get `--demo` where the demo server was used."""
         if self._setting(lambda one: one.demo):
-            for command in ("list", "show", "messages", "tail", "doctor"):
+            for command in ("list", "show", "messages", "tail", "check", "doctor"):
                 hint = hint.replace(f"`smscli {command}", f"`smscli --demo {command}")
         return hint
 

@@ -1,16 +1,15 @@
-"""Reads the logs of several sessions side by side, for the activity columns of `list`."""
+"""Reads the logs of several sessions side by side."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import partial
 from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Generic, NamedTuple, Protocol, TypeVar
 
 from smscli.context import AppContext
 from smscli.errors import NotFound, SmscliError
 from smscli.gws.pool import Pool
 from smscli.model import Message, Session
-from smscli.output.columns import ListedSession
 from smscli.transcript.activity import Activity, ActivitySummary
 from smscli.transcript.fold import Entry, transcript_for
 
@@ -42,67 +41,88 @@ class SessionReader:
         return self.activity.summary(now, typing)
 
 
-class _SessionRead(NamedTuple):
+class LogReader(Protocol):
+    """Takes the messages of one session's log."""
+
+    def add(self, message: Message) -> object: ...
+
+
+Reader = TypeVar("Reader", bound=LogReader)
+
+
+class LogRead(NamedTuple, Generic[Reader]):
     """A session whose log was read; `error` says why it could not be."""
 
-    session_id: str
-    reader: SessionReader
+    session: Session
+    reader: Reader
     error: Exception | None = None
 
 
-def read_sessions(
-    app: AppContext, sessions: Sequence[ListedSession]
-) -> tuple[list[ListedSession], SmscliError | None]:
-    """The sessions with their activity, read side by side, and the first error.
+def read_logs(
+    app: AppContext, sessions: Sequence[Session], new: Callable[[Session], Reader]
+) -> list[LogRead[Reader]]:
+    """Have a new reader read each session's log, side by side."""
+    reads = (_read_recorded if app.recorded else _read_all)(app, sessions, new)
+    return [reads[session.id] for session in sessions]
 
-    The activity is None for one that can't be read, which is reported; one that has ended meanwhile is left
-    out.
+
+def report_unread(
+    app: AppContext, reads: Sequence[LogRead[Reader]]
+) -> tuple[list[LogRead[Reader]], SmscliError | None]:
+    """The reads without the sessions that have ended meanwhile, and the first error.
+
+    One that could not be read is reported.
     """
-    reads = (_read_recorded if app.recorded else _read_all)(app, [one.session for one in sessions])
-    listed, failure, now = [], None, app.server_time
-    for one in sessions:
-        _, reader, error = reads[one.session.id]
-        if error is None:
-            listed.append(ListedSession(one.session, reader.summary(now)))
-        elif not isinstance(error, SmscliError):
-            raise error
-        elif not isinstance(error, NotFound):
-            failure = failure or error
-            listed.append(one)
-            app.notice("lost", f"session {one.session.id} can't be read: {error.message}", one.session.id)
-    return listed, failure
+    remaining, failure = [], None
+    for one in reads:
+        if isinstance(one.error, NotFound):
+            continue
+        if isinstance(one.error, SmscliError):
+            failure = failure or one.error
+            told = f"session {one.session.id} can't be read: {one.error.message}"
+            app.notice("lost", told, one.session.id)
+        elif one.error is not None:
+            raise one.error
+        remaining.append(one)
+    return remaining, failure
 
 
-def _read_all(app: AppContext, sessions: Sequence[Session]) -> dict[str, _SessionRead]:
+def _read_all(
+    app: AppContext, sessions: Sequence[Session], new: Callable[[Session], Reader]
+) -> dict[str, LogRead[Reader]]:
     """Every session's log by its id."""
-    done: SimpleQueue[_SessionRead] = SimpleQueue()
+    done: SimpleQueue[LogRead[Reader]] = SimpleQueue()
     pool = Pool(app.client.clone, _READS_UNDER_WAY)
     app.on_close(pool.close)
     for session in sessions:
-        pool.submit(partial(_read, session, done))
-    found: dict[str, _SessionRead] = {}
+        pool.submit(partial(_read, session, new(session), done))
+    found: dict[str, LogRead[Reader]] = {}
     while len(found) < len(sessions):
         one = _next(app, done, f"{len(found)} of {len(sessions)} sessions read")
-        found[one.session_id] = one
+        found[one.session.id] = one
     app.terminal.progress(None)
     app.client.report()
     return found
 
 
-def _read_recorded(app: AppContext, sessions: Sequence[Session]) -> dict[str, _SessionRead]:
+def _read_recorded(
+    app: AppContext, sessions: Sequence[Session], new: Callable[[Session], Reader]
+) -> dict[str, LogRead[Reader]]:
     """The same of recordings, one after the other."""
     found = {}
     for session in sessions:
-        reader = SessionReader(session)
+        reader = new(session)
         for page in app.source.messages(session.id, on_wait=app.terminal.check):
             for message in page.messages:
                 reader.add(message)
-        found[session.id] = _SessionRead(session.id, reader)
+        found[session.id] = LogRead(session, reader)
     return found
 
 
-def _read(session: Session, done: "SimpleQueue[_SessionRead]", client: "GwsClient") -> None:
-    reader, failure = SessionReader(session), None
+def _read(
+    session: Session, reader: Reader, done: "SimpleQueue[LogRead[Reader]]", client: "GwsClient"
+) -> None:
+    failure = None
     try:
         for page in client.messages(session.id, prefetch=False):
             for message in page.messages:
@@ -110,10 +130,10 @@ def _read(session: Session, done: "SimpleQueue[_SessionRead]", client: "GwsClien
     except Exception as error:
         # An internal error too: the main thread raises it.
         failure = error
-    done.put(_SessionRead(session.id, reader, failure))
+    done.put(LogRead(session, reader, failure))
 
 
-def _next(app: AppContext, done: "SimpleQueue[_SessionRead]", progress: str) -> _SessionRead:
+def _next(app: AppContext, done: "SimpleQueue[LogRead[Reader]]", progress: str) -> LogRead[Reader]:
     while True:
         try:
             return done.get(timeout=_WAIT_SECONDS)

@@ -45,7 +45,7 @@ _POLLS = "without push `smscli tail` polls the server: see --interval"
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class Diagnosis:
     """The result of a check in one line, and the next step."""
 
     text: str
@@ -54,7 +54,7 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
+class ServerCheck:
     """One check, skipped where one that it needs has failed. `run` raises SmscliError on failure.
 
     `hint` is the next step for an error without one.
@@ -62,7 +62,7 @@ class Check:
 
     name: str
     needs: tuple[str, ...]
-    run: Callable[["Checkup"], Finding]
+    run: Callable[["Doctor"], Diagnosis]
     hint: str
 
 
@@ -88,17 +88,17 @@ def doctor(app: AppContext, json: JsonOption = False) -> None:
 
     Covers configuration, secret, proxy, TLS, sign-in, and the layout of the server's responses.
     """
-    checkup = Checkup(app)
+    diagnosis = Doctor(app)
     form = output_format(app.terminal, json=json)
     with form.checks(check.name for check in CHECKS) as writer:
-        for name, one in checkup.findings():
+        for name, one in diagnosis.findings():
             writer.write([{"check": name, "result": one.result, "finding": one.text, "hint": one.hint}])
             writer.flush()
-    if checkup.problem:
-        raise checkup.problem
+    if diagnosis.problem:
+        raise diagnosis.problem
 
 
-class Checkup:
+class Doctor:
     """Runs the checks in order; `problem` is the error of the first failed one."""
 
     def __init__(self, app: AppContext) -> None:
@@ -109,7 +109,7 @@ class Checkup:
         self._refused: SmscliError | None = None
         self._listing: Listing | None = None
 
-    def findings(self) -> Iterator[tuple[str, Finding]]:
+    def findings(self) -> Iterator[tuple[str, Diagnosis]]:
         for check in CHECKS:
             cause = next((self._blocked[need] for need in check.needs if need in self._blocked), None)
             if cause:
@@ -118,7 +118,7 @@ class Checkup:
             else:
                 yield check.name, self._found(check)
 
-    def _found(self, check: Check) -> Finding:
+    def _found(self, check: ServerCheck) -> Diagnosis:
         try:
             return check.run(self)
         except SmscliError as error:
@@ -126,31 +126,31 @@ class Checkup:
             self._app.explain(error)
             error.hint = _own_hint(error) or check.hint
             self.problem = self.problem or error
-            return Finding(error.message, error.hint, "fail")
+            return Diagnosis(error.message, error.hint, "fail")
 
-    def configuration(self) -> Finding:
+    def configuration(self) -> Diagnosis:
         app = self._app
         url = app.base_url
         if app.settings.demo:
-            return Finding(f"the demo server, {url}")
+            return Diagnosis(f"the demo server, {url}")
         profile = f"profile {app.settings.profile}" if app.settings.profile else "no profile"
-        return Finding(f"{profile}, {url}")
+        return Diagnosis(f"{profile}, {url}")
 
-    def secret(self) -> Finding:
+    def secret(self) -> Diagnosis:
         credential = self._app.credential
         secret = credential.scheme.secret_name
-        return Finding(f"the {secret} of {self._app.user}, from: {credential.source}")
+        return Diagnosis(f"the {secret} of {self._app.user}, from: {credential.source}")
 
-    def proxy(self) -> Finding:
+    def proxy(self) -> Diagnosis:
         from smscli.gws.proxy import is_loopback, proxy_for
 
         proxy = proxy_for(self._app.base_url, self._app.environ)
         if proxy:
             parts = urlsplit(proxy)
-            return Finding(f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}")
-        return Finding("none, as always on this machine" if is_loopback(self._app.host) else "none")
+            return Diagnosis(f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}")
+        return Diagnosis("none, as always on this machine" if is_loopback(self._app.host) else "none")
 
-    def connection(self) -> Finding:
+    def connection(self) -> Diagnosis:
         """Whether anything answers. A refusal is kept for the sign-in check: a secret is tried once."""
         from smscli.gws.proxy import is_loopback
 
@@ -162,10 +162,10 @@ class Checkup:
         except SmscliError as error:
             self._refused = error
         if place.scheme == "https":
-            return Finding(f"{place.netloc} answers, its certificate is trusted")
+            return Diagnosis(f"{place.netloc} answers, its certificate is trusted")
         if is_loopback(self._app.host):
-            return Finding(f"{place.netloc} answers, on this machine, without TLS")
-        return Finding(
+            return Diagnosis(f"{place.netloc} answers, on this machine, without TLS")
+        return Diagnosis(
             f"{place.netloc} answers without TLS: others can read the secret and the messages",
             "use https:// if the server has it",
             "warn",
@@ -174,12 +174,12 @@ class Checkup:
     def _client(self) -> "GwsClient":
         return self._app.connect_anonymously() if "secret" in self._blocked else self._app.client
 
-    def sign_in(self) -> Finding:
+    def sign_in(self) -> Diagnosis:
         if self._refused:
             raise self._refused
-        return Finding(f"the server knows {self._name or 'the user, and gives no name'}")
+        return Diagnosis(f"the server knows {self._name or 'the user, and gives no name'}")
 
-    def features(self) -> Finding:
+    def features(self) -> Diagnosis:
         try:
             features = self._app.client.me(features=True).features
         except SmscliError as error:
@@ -190,9 +190,9 @@ class Checkup:
             raise NotPermitted(
                 f"the user lacks {_FEATURE}", hint=f"{_ASK} to give the user the feature {_FEATURE}"
             )
-        return Finding(f"the user has {_FEATURE}")
+        return Diagnosis(f"the user has {_FEATURE}")
 
-    def services(self) -> Finding:
+    def services(self) -> Diagnosis:
         try:
             services = self._app.client.services()
         except SmscliError as error:
@@ -200,15 +200,15 @@ class Checkup:
         statuses = [one.status or "nothing" for one in services if (one.type or "").casefold() == _MEDIA]
         words = {status.casefold() for status in statuses}
         if words & _UP:
-            return Finding("Media is up")
+            return Diagnosis("Media is up")
         if not statuses:
-            return Finding("the server lists no Media service, which SMS needs", _ASK, "warn")
+            return Diagnosis("the server lists no Media service, which SMS needs", _ASK, "warn")
         finding = f"Media has the status: {_first_few(statuses)}"
         if words <= _DOWN:
             raise ServerError(finding, hint=f"SMS needs the Media service: {_ASK}")
-        return Finding(finding, "SMS needs the Media service to be up", "warn")
+        return Diagnosis(finding, "SMS needs the Media service to be up", "warn")
 
-    def sessions(self) -> Finding:
+    def sessions(self) -> Diagnosis:
         from smscli.commands import envelopes
 
         client = self._app.client
@@ -223,11 +223,11 @@ class Checkup:
         ]
         if listing.uris_only:
             hint = "without fields a session has no more than its id"
-            return Finding("; ".join([*parts, "fields ignored"]), hint, "warn")
+            return Diagnosis("; ".join([*parts, "fields ignored"]), hint, "warn")
         obeyed = "fields obeyed" if listing.sessions else "fields not tried: no session"
-        return Finding("; ".join([*parts, obeyed]))
+        return Diagnosis("; ".join([*parts, obeyed]))
 
-    def messages(self) -> Finding:
+    def messages(self) -> Diagnosis:
         sample = self._sampled(self._listing.sessions if self._listing else ())
         if sample is None:
             return _unchecked("no live session with messages", "try again when there is one")
@@ -237,8 +237,8 @@ class Checkup:
         count = _counted(len(sample.messages), "message")
         text = "; ".join([f"{count} of {sample.session_id}", sample.shape, numbers, window, times])
         if ignored:
-            return Finding(text, "logs are read whole instead, which takes longer", "warn")
-        return Finding(text, unread, "warn") if unread else Finding(text)
+            return Diagnosis(text, "logs are read whole instead, which takes longer", "warn")
+        return Diagnosis(text, unread, "warn") if unread else Diagnosis(text)
 
     def _sampled(self, sessions: Sequence[Session]) -> Sample | None:
         """The first log that is long enough, else the longest of a few."""
@@ -269,7 +269,7 @@ class Checkup:
             sample.count_obeyed = len(one.orders) <= 1
         return sample
 
-    def push(self) -> Finding:
+    def push(self) -> Diagnosis:
         from smscli.gws.cometd import BayeuxClient, ClientUnknown, PushUnavailable
 
         transport = self._app.client.transport
@@ -280,37 +280,37 @@ class Checkup:
             step = "connect"
             bayeux.connect(immediate=True, timeout=self._app.settings.timeout)
         except ClientUnknown:
-            return Finding(f"no push, at the {step}: the server forgets its clients", _POLLS, "warn")
+            return Diagnosis(f"no push, at the {step}: the server forgets its clients", _POLLS, "warn")
         except (PushUnavailable, SmscliError) as error:
-            return Finding(f"no push, at the {step}: {error}; {_csrf(transport)}", _POLLS, "warn")
+            return Diagnosis(f"no push, at the {step}: {error}; {_csrf(transport)}", _POLLS, "warn")
         finally:
             with suppress(SmscliError):
                 bayeux.disconnect(transport, _DISCONNECT_SECONDS)
         topics = f" to {', '.join(bayeux.topics)}" if bayeux.topics else ""
-        return Finding(f"handshake, subscription{topics} and connect accepted; {_csrf(transport)}")
+        return Diagnosis(f"handshake, subscription{topics} and connect accepted; {_csrf(transport)}")
 
 
 CHECKS = (
-    Check("configuration", (), Checkup.configuration, "correct it, or give --url"),
-    Check("secret", ("configuration",), Checkup.secret, "sign in: `smscli auth login`"),
-    Check("proxy", ("configuration",), Checkup.proxy, "correct it, or name the server in NO_PROXY"),
-    Check(
+    ServerCheck("configuration", (), Doctor.configuration, "correct it, or give --url"),
+    ServerCheck("secret", ("configuration",), Doctor.secret, "sign in: `smscli auth login`"),
+    ServerCheck("proxy", ("configuration",), Doctor.proxy, "correct it, or name the server in NO_PROXY"),
+    ServerCheck(
         "name and TLS",
         ("configuration", "proxy"),
-        Checkup.connection,
+        Doctor.connection,
         UNREACHABLE_HINT,
     ),
-    Check(
+    ServerCheck(
         "sign-in",
         ("secret", "name and TLS"),
-        Checkup.sign_in,
+        Doctor.sign_in,
         f"is the URL that of the Web Services? else {_ASK}",
     ),
-    Check("features", ("sign-in",), Checkup.features, _ASK),
-    Check("services", ("sign-in",), Checkup.services, _ASK),
-    Check("sessions", ("sign-in",), Checkup.sessions, _REPORT),
-    Check("messages", ("sessions",), Checkup.messages, _REPORT),
-    Check("push", ("sign-in",), Checkup.push, _POLLS),
+    ServerCheck("features", ("sign-in",), Doctor.features, _ASK),
+    ServerCheck("services", ("sign-in",), Doctor.services, _ASK),
+    ServerCheck("sessions", ("sign-in",), Doctor.sessions, _REPORT),
+    ServerCheck("messages", ("sessions",), Doctor.messages, _REPORT),
+    ServerCheck("push", ("sign-in",), Doctor.push, _POLLS),
 )
 
 
@@ -319,13 +319,13 @@ def _own_hint(error: SmscliError) -> str | None:
     return error.hint.removesuffix(" see `smscli doctor`") if error.hint else None
 
 
-def _unchecked(why: str, hint: str | None = None) -> Finding:
-    return Finding(f"not checked: {why}", hint, "skip")
+def _unchecked(why: str, hint: str | None = None) -> Diagnosis:
+    return Diagnosis(f"not checked: {why}", hint, "skip")
 
 
-def _unread(text: str) -> Finding:
+def _unread(text: str) -> Diagnosis:
     """A warning for a check that only helps to explain failures."""
-    return Finding(text, _OPTIONAL, "warn")
+    return Diagnosis(text, _OPTIONAL, "warn")
 
 
 def _counted(number: int, what: str) -> str:

@@ -31,6 +31,15 @@ EXAMPLES: Mapping[str, tuple[tuple[str, str], ...]] = {
         ("keep everything in a file too", "smscli tail --all --record sms.jsonl"),
         ("report who has waited for five minutes", "smscli tail --all --last 0 --waiting 5m"),
     ),
+    "check": (
+        ("whether something is wrong with Mika's conversation", "smscli check Mika"),
+        ("all sessions, who has waited for five minutes as a failure", "smscli check --all --waiting 5m"),
+        (
+            "what needs somebody now, for a script",
+            "smscli check --all --jsonl | jq 'select(.result == \"fail\")'",
+        ),
+        ("yesterday's recordings", "smscli check '@sms-*.jsonl'"),
+    ),
     "doctor": (("find out why something does not work", "smscli doctor"),),
     "demo": (("a server to try scripts against", "smscli demo --port 8090"),),
     "completion": (("complete commands and ids in bash", "source <(smscli completion bash)"),),

@@ -2,11 +2,12 @@
 
 import errno
 import os
-from collections.abc import Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, tzinfo
+from tempfile import SpooledTemporaryFile
 from types import TracebackType
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from smscli.context import AppContext
 from smscli.errors import LocalError
@@ -15,13 +16,21 @@ from smscli.output.formats import RecordWriter
 from smscli.output.render.wording import counted
 from smscli.transcript.filters import SelectedEntry
 
+if TYPE_CHECKING:
+    from smscli.transcript.findings import SessionFindings
+
+# Bytes that wait for the end in memory, and characters copied at a time.
+_IN_MEMORY = 1 << 20
+_READ_CHARACTERS = 1 << 16
+
 
 class HtmlWriter(RecordWriter[SelectedEntry]):
     """Writes entries as one page. As a context it completes the page, which after an error says that it is
     cut short.
 
-    `path` is a new file's, or `-` for stdout; `facts` are shown at the head of the page. The file is created
-    with the first entry, or on success; after any error none is left. LocalError where it can't be written.
+    `path` is a new file's, or `-` for stdout; `facts` are shown at the head of the page, and below them what
+    `findings` says when everything is read: entries wait for that in a temporary file. The page is created on
+    success only. LocalError where it can't be written.
     """
 
     def __init__(
@@ -32,6 +41,7 @@ class HtmlWriter(RecordWriter[SelectedEntry]):
         session: Session | None,
         facts: Sequence[tuple[str, str]],
         zone: tzinfo | None,
+        findings: Callable[[], Sequence["SessionFindings"]],
         *,
         many: bool,
         timeline: bool,
@@ -41,85 +51,77 @@ class HtmlWriter(RecordWriter[SelectedEntry]):
         super().__init__(app.terminal, self._entry)
         self._app = app
         self._path = path
+        self._findings = findings
         self._is_live = session is not None and not session.ended
         read = ("read", f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC")
         self._page = HtmlPage(
             title, session=session, facts=(read, *facts), zone=zone, many=many, timeline=timeline
         )
-        self._file: TextIO | None = None
-        self._unwritten = self._page.begin()
+        # Closed at the end of the context that this is.
+        self._log = SpooledTemporaryFile(_IN_MEMORY, "w+", encoding="utf-8", newline="\n")  # noqa: SIM115
         self._entries = 0
 
     def write(self, records: Iterable[SelectedEntry]) -> None:
         for one in records:
-            self._put(self._text(one))
+            with self._file_errors():
+                self._log.write(self._text(one))
             self._entries += 1
 
     def _entry(self, one: SelectedEntry) -> str:
         return (self._page.gap() if one.gap else "") + self._page.entry(one.entry, one.marks)
 
     def flush(self) -> None:
-        if self._path == "-":
-            self._app.terminal.flush()
+        """Nothing: the page is written when everything is read."""
 
     def check(self) -> None:
         if self._path == "-":
             self._app.terminal.check()
 
     def close(self) -> None:
-        """Complete the page and report the file."""
-        self._end()
+        """Write the page and report the file."""
+        parts = self._parts(self._findings())
         if self._path == "-":
-            self._app.terminal.flush()
+            self._print(parts)
             return
-        self._close_file()
+        try:
+            with self._file_errors(), _created(self._path) as file:
+                file.writelines(parts)
+        except BaseException:
+            # Half a page could pass for a whole one.
+            with suppress(OSError):
+                os.unlink(self._path)
+            raise
         self._app.notice("written", f"wrote {self._path} ({counted(self._entries, 'message')})")
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if kind is None:
-            self.close()
-        elif self._path == "-":
-            self._end("The reading was cut short: this is not all.")
-            self._app.terminal.flush()
-        else:
-            self._remove_file()
+        with self._log:
+            if kind is None:
+                self.close()
+            elif self._path == "-":
+                self._print(self._parts((), "The reading was cut short: this is not all."))
 
-    def _end(self, warning: str | None = None) -> None:
+    def _parts(self, findings: Sequence["SessionFindings"], warning: str | None = None) -> Iterator[str]:
+        """The page, piece by piece."""
         now = self._app.server_time if self._is_live else None
-        self._put(self._page.end(now=now, warning=warning))
+        yield self._page.begin(findings)
+        self._log.seek(0)
+        while part := self._log.read(_READ_CHARACTERS):
+            yield part
+        yield self._page.end(now=now, warning=warning)
 
-    def _put(self, text: str) -> None:
-        text, self._unwritten = self._unwritten + text, ""
-        if self._path == "-":
-            self._app.terminal.write(text)
-            return
+    def _print(self, parts: Iterable[str]) -> None:
+        for part in parts:
+            self._app.terminal.write(part)
+        self._app.terminal.flush()
+
+    @contextmanager
+    def _file_errors(self) -> Iterator[None]:
         try:
-            self._file = self._file or _created(self._path)
-            self._file.write(text)
+            yield
         except OSError as error:
-            raise self._failed(error) from error
-
-    def _close_file(self) -> None:
-        try:
-            if self._file:
-                self._file.close()
-        except OSError as error:
-            raise self._failed(error) from error
-
-    def _failed(self, error: OSError) -> LocalError:
-        self._remove_file()
-        return LocalError(f"{self._path} can't be written: {error.strerror}")
-
-    def _remove_file(self) -> None:
-        """Remove what was written: half a page could pass for a whole one."""
-        if self._file:
-            with suppress(OSError):
-                self._file.close()
-            with suppress(OSError):
-                os.unlink(self._path)
-            self._file = None
+            raise LocalError(f"{self._path} can't be written: {error.strerror}") from error
 
 
 def check_new_file(path: str) -> None:

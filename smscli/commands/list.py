@@ -9,7 +9,7 @@ from smscli.commands import options as opt
 from smscli.commands.notices import no_live_sessions, none_matches, notice_no_match
 from smscli.commands.sources import open_sources
 from smscli.context import AppContext
-from smscli.errors import UsageError
+from smscli.errors import SmscliError, UsageError
 from smscli.model import Listing, Session
 from smscli.output.columns import (
     ACTIVITY_COLUMNS,
@@ -137,9 +137,7 @@ def list_(
     selected = [ListedSession(one) for one in query.select(listing.sessions)]
     failure = None
     if query.needs_activity:
-        from smscli.commands.activity import read_sessions
-
-        selected, failure = read_sessions(app, selected)
+        selected, failure = _with_activity(app, [one.session for one in selected])
     sessions = query.arrange(selected)
     if redact:
         # After filtering and sorting: masked values are all alike.
@@ -150,6 +148,18 @@ def list_(
     unread = sum(one.activity is None for one in selected) if query.needs_activity else 0
     _notice_empty(app, listing, len(sessions), unread)
     return failure.exit_code if failure else 0
+
+
+def _with_activity(
+    app: AppContext, sessions: Sequence[Session]
+) -> tuple[list[ListedSession], SmscliError | None]:
+    """The sessions with their activity, None for one that can't be read, and the first error."""
+    from smscli.commands.activity import SessionReader, read_logs, report_unread
+
+    reads, failure = report_unread(app, read_logs(app, sessions, SessionReader))
+    now = app.server_time
+    listed = [ListedSession(one.session, None if one.error else one.reader.summary(now)) for one in reads]
+    return listed, failure
 
 
 def _query(

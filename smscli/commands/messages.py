@@ -88,11 +88,12 @@ def messages(
             # JSON is a whole document after an error too.
             form.entries(mode).close()
         raise
-    with (
-        read.page_writer(app, page_file, zone, redact=redact, customer_view=customer_view)
-        if page_file is not None
-        else form.entries(mode, EntryView(read.is_many, once_needed=True, wide=wide))
-    ) as writer:
+    writer: RecordWriter[SelectedEntry]
+    if page_file is None:
+        writer = form.entries(mode, EntryView(read.is_many, once_needed=True, wide=wide))
+    else:
+        writer, pages = read.page(app, page_file, zone, pages, redact=redact, customer_view=customer_view)
+    with writer:
         reader.write(pages, writer, is_window=read.is_window)
     if reader.found_any and not reader.found_public:
         app.notice("no-match", "the customer was sent none of the messages")
@@ -119,22 +120,46 @@ class MessageSource:
         """Whether it may hold several sessions."""
         return self.session_id is None
 
-    def page_writer(
-        self, app: AppContext, path: str, zone: tzinfo | None, *, redact: bool, customer_view: bool
-    ) -> "HtmlWriter":
-        """The writer of an HTML page about this source."""
+    def page(
+        self,
+        app: AppContext,
+        path: str,
+        zone: tzinfo | None,
+        pages: Iterable[Page],
+        *,
+        redact: bool,
+        customer_view: bool,
+    ) -> "tuple[HtmlWriter, Iterable[Page]]":
+        """The writer of an HTML page about this source, and its messages, checked as they are read."""
         from smscli.commands.html_writer import HtmlWriter
 
-        session = None
+        session, findings = None, None
         if self.session_id is not None and not customer_view:
-            session = app.reads(redact).sessions().find(self.session_id)
-        # A file's name and folder may name people, and a page goes into tickets.
-        title = f"SMS session {self.session_id}" if self.session_id else "SMS sessions of a recording"
+            session = app.source.sessions().find(self.session_id)
+        if not self.is_window and not customer_view:
+            # The whole log is read, whatever is shown of it.
+            from smscli.commands.check import ReadFindings
+
+            findings = ReadFindings(app, self.session_id, session, redact=redact)
+            pages = findings.judged(pages)
+        if session and redact:
+            from smscli.transcript.redact import mask_session
+
+            session = mask_session(session)
         masked = "long numbers and e-mail addresses" if customer_view else _MASKED
-        facts = [("masked", masked)] if redact else []
-        return HtmlWriter(
-            app, path, title, session, facts, zone, many=self.is_many, timeline=not customer_view
+        writer = HtmlWriter(
+            app,
+            path,
+            # A file's name and folder may name people, and a page goes into tickets.
+            f"SMS session {self.session_id}" if self.session_id else "SMS sessions of a recording",
+            session,
+            [("masked", masked)] if redact else [],
+            zone,
+            findings or tuple,
+            many=self.is_many,
+            timeline=not customer_view,
         )
+        return writer, pages
 
     def chosen(self, app: AppContext, *, redact: bool, customer_view: bool) -> "MessageSource":
         """The only session of a recording, for what is about one session.

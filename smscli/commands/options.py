@@ -99,16 +99,16 @@ DebugOption = Annotated[
     _global_option("--debug", help="Print a line per request on stderr, without secrets [SMSCLI_DEBUG=1]."),
 ]
 
-_SOURCES = "recordings: @FILE ('@FILE' in PowerShell), - for standard input"
+SOURCES = "recordings: @FILE ('@FILE' in PowerShell), - for standard input"
 RecordingsArgument = Annotated[
     list[str] | None,
-    typer.Argument(metavar="[@FILE|-]...", help=f"In place of the server, {_SOURCES}."),
+    typer.Argument(metavar="[@FILE|-]...", help=f"In place of the server, {SOURCES}."),
 ]
 SessionArgument = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="[@FILE|-]... [ID]",
-        help=f"Session id, customer's nickname, or beginning or end of an id; in front of it {_SOURCES}.",
+        help=f"Session id, customer's nickname, or beginning or end of an id; in front of it {SOURCES}.",
     ),
 ]
 IdsArgument = Annotated[

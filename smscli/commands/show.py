@@ -1,13 +1,18 @@
 """`smscli show`: one session, its participants and its activity."""
 
+from collections.abc import Sequence
+
 from smscli.commands import option_values as values
 from smscli.commands import options as opt
 from smscli.commands.activity import SessionReader
+from smscli.commands.check import ReadFindings
 from smscli.commands.naming import only_session
 from smscli.commands.sources import open_sources
 from smscli.context import AppContext
 from smscli.errors import UsageError
 from smscli.output.formats import output_format
+from smscli.output.render.wording import counted
+from smscli.transcript.findings import SessionFindings
 
 
 def show(
@@ -33,20 +38,31 @@ def show(
         raise UsageError("show takes a session", hint="`smscli list` shows the ids")
     form = output_format(app.terminal, json=json, zone=zone)
     reads = app.reads(redact)
-    shown = only_session(app, app.source.sessions(), names, redact=redact)
+    listed = shown = only_session(app, app.source.sessions(), names, redact=redact)
     if redact:
         from smscli.transcript.redact import mask_session
 
-        shown = mask_session(shown)
+        shown = mask_session(listed)
     reader, timeline = SessionReader(shown), Timeline(shown)
-    for page in reads.messages(shown.id):
+    findings = ReadFindings(app, listed.id, listed, redact=redact)
+    for page in findings.judged(reads.messages(listed.id)):
         for message in page.messages:
             timeline.judge(message)
             for entry in reader.add(message):
                 timeline.add(entry)
     now = app.server_time
-    summary = reader.summary(now)
     end = None if shown.ended else now
     app.terminal.write(
-        form.session(shown, summary, lambda: timeline.picture(app.terminal, zone=zone, now=end))
+        form.session(
+            shown,
+            reader.summary(now),
+            lambda: timeline.picture(app.terminal, zone=zone, now=end),
+            lambda: _told(app, listed.id, findings()),
+        )
     )
+
+
+def _told(app: AppContext, session_id: str, findings: Sequence[SessionFindings]) -> str:
+    """How many findings there are, and how to see them; empty without any."""
+    number = sum(len(one.problems) for one in findings)
+    return f"{counted(number, 'finding')}: {app.command(f'check {session_id}')}" if number else ""

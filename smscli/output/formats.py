@@ -18,6 +18,7 @@ from smscli.sanitize import pipe_value
 if TYPE_CHECKING:
     from smscli.transcript.activity import ActivitySummary
     from smscli.transcript.filters import SelectedEntry
+    from smscli.transcript.findings import SessionFindings
 
 Record = TypeVar("Record")
 
@@ -94,8 +95,14 @@ class OutputFormat(ABC):
         """The session list."""
 
     @abstractmethod
-    def session(self, session: Session, summary: "ActivitySummary", timeline: Picture) -> str:
-        """One session with its activity and its timeline."""
+    def session(
+        self,
+        session: Session,
+        summary: "ActivitySummary",
+        timeline: Picture,
+        findings: Callable[[], str],
+    ) -> str:
+        """One session with its activity; for people its timeline, and one line on what `check` finds too."""
 
     @abstractmethod
     def profiles(self, profiles: Sequence[Pairs]) -> str:
@@ -113,6 +120,10 @@ class OutputFormat(ABC):
     def checks(self, names: Iterable[str]) -> RecordWriter[Pairs]:
         """A writer of the doctor's checks: check, result, finding and hint. `names` are all the checks."""
 
+    @abstractmethod
+    def findings(self, *, verbose: bool) -> "RecordWriter[SessionFindings]":
+        """A writer of what was found in sessions; for people only what is not `ok`, unless `verbose`."""
+
 
 class TerminalFormat(OutputFormat):
     """Tables and a transcript for people."""
@@ -122,12 +133,25 @@ class TerminalFormat(OutputFormat):
 
         return sessions_table(table, self._terminal, self._zone) if table.sessions else ""
 
-    def session(self, session: Session, summary: "ActivitySummary", timeline: Picture) -> str:
+    def session(
+        self,
+        session: Session,
+        summary: "ActivitySummary",
+        timeline: Picture,
+        findings: Callable[[], str],
+    ) -> str:
         from smscli.output.render.tables import session_card
 
         terminal = self._terminal
-        screen = terminal.height if terminal.has_live_line else None
-        return session_card(session, summary, terminal, zone=self._zone, timeline=timeline(), screen=screen)
+        return session_card(
+            session,
+            summary,
+            terminal,
+            zone=self._zone,
+            timeline=timeline(),
+            findings=findings(),
+            screen=terminal.height if terminal.has_live_line else None,
+        )
 
     def profiles(self, profiles: Sequence[Pairs]) -> str:
         from smscli.output.render.tables import profiles_table
@@ -154,6 +178,15 @@ class TerminalFormat(OutputFormat):
         terminal, widest = self._terminal, max(map(len, names))
         return RecordWriter(terminal, lambda one: check_lines(terminal, widest, *_texts(one)))
 
+    def findings(self, *, verbose: bool) -> "RecordWriter[SessionFindings]":
+        from smscli.output.render.findings import findings_text
+
+        return RecordWriter(
+            self._terminal,
+            lambda one: findings_text(one, self._terminal, self._zone, verbose=verbose),
+            Frame(between="\n"),
+        )
+
 
 class TsvFormat(OutputFormat):
     """Tab-separated lines for pipes, with fixed columns."""
@@ -161,7 +194,13 @@ class TsvFormat(OutputFormat):
     def sessions(self, table: SessionTable) -> str:
         return "".join(f"{session_row(one, table.columns)}\n" for one in table.sessions)
 
-    def session(self, session: Session, summary: "ActivitySummary", timeline: Picture) -> str:
+    def session(
+        self,
+        session: Session,
+        summary: "ActivitySummary",
+        timeline: Picture,
+        findings: Callable[[], str],
+    ) -> str:
         return self.pairs(session_with_activity(session, summary))
 
     def profiles(self, profiles: Sequence[Pairs]) -> str:
@@ -176,6 +215,11 @@ class TsvFormat(OutputFormat):
     def checks(self, names: Iterable[str]) -> RecordWriter[Pairs]:
         return RecordWriter(self._terminal, lambda one: _row(_texts(one)))
 
+    def findings(self, *, verbose: bool) -> "RecordWriter[SessionFindings]":
+        from smscli.output.findings import finding_rows
+
+        return RecordWriter(self._terminal, lambda one: "".join(f"{row}\n" for row in finding_rows(one)))
+
 
 class JsonFormat(OutputFormat):
     """One JSON document."""
@@ -189,7 +233,13 @@ class JsonFormat(OutputFormat):
             return self._joined(json_text(session_with_activity(*one)) for one in table.sessions)
         return self._joined(session_json(one.session) for one in table.sessions)
 
-    def session(self, session: Session, summary: "ActivitySummary", timeline: Picture) -> str:
+    def session(
+        self,
+        session: Session,
+        summary: "ActivitySummary",
+        timeline: Picture,
+        findings: Callable[[], str],
+    ) -> str:
         return json_text(session_with_activity(session, summary)) + "\n"
 
     def profiles(self, profiles: Sequence[Pairs]) -> str:
@@ -206,6 +256,12 @@ class JsonFormat(OutputFormat):
 
     def checks(self, names: Iterable[str]) -> RecordWriter[Pairs]:
         return self._writer(lambda one: json_text(one) + self._end)
+
+    def findings(self, *, verbose: bool) -> "RecordWriter[SessionFindings]":
+        from smscli.output.findings import finding_lines
+
+        between, end = self._frame.between, self._end
+        return self._writer(lambda one: between.join(line + end for line in finding_lines(one)))
 
     def _writer(self, text: Callable[[Record], str]) -> RecordWriter[Record]:
         return RecordWriter(self._terminal, text, self._frame)

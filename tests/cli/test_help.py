@@ -114,7 +114,8 @@ def test_the_examples_run(
     command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, smscli: Smscli
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    Path("sms.jsonl").write_text('{"sessionId": "S", "index": 1, "type": "Text", "text": "hi"}\n')
+    for name in ("sms.jsonl", "sms-2026-11-25.jsonl"):
+        Path(name).write_text('{"sessionId": "S", "index": 1, "type": "Text", "text": "hi"}\n')
     with FakeServer(Options(scene="empty")) as server:
         for name in ("Mika", "Toni"):
             server.store.add_session(f"{name}0001", customer=name)

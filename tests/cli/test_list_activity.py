@@ -5,10 +5,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from smscli.commands.activity import read_sessions
+from smscli.commands.activity import SessionReader, read_logs, report_unread
 from smscli.context import AppContext
 from smscli.model import Session
-from smscli.output.columns import ListedSession
 from tests.server.options import Options
 from tests.server.server import FakeServer
 from tests.support.captured_terminal import CapturedTerminal
@@ -133,10 +132,10 @@ def test_a_session_that_has_ended_meanwhile_is_left_out(server: FakeServer) -> N
     terminal = CapturedTerminal()
     environ = {"SMSCLI_URL": server.url, "SMSCLI_USERNAME": "demo", "SMSCLI_PASSWORD": "demo"}
     app = AppContext(environ, json_stderr=False, terminal=terminal)
-    sessions = [ListedSession(Session(one)) for one in (IDS[0], "0000Na9B26EF0009", IDS[1])]
-    listed, failure = read_sessions(app, sessions)
+    sessions = [Session(one) for one in (IDS[0], "0000Na9B26EF0009", IDS[1])]
+    reads, failure = report_unread(app, read_logs(app, sessions, SessionReader))
     app.close()
-    assert [one.session.id for one in listed] == [IDS[0], IDS[1]]
+    assert [one.session.id for one in reads] == [IDS[0], IDS[1]]
     assert (failure, terminal.err_text) == (None, "")
 
 

@@ -81,6 +81,7 @@ def test_commands_come_with_what_they_do() -> None:
         Choice("show", "Show one session participants user data activity"),
         Choice("messages", "Read the messages of one session"),
         Choice("tail", "Follow sessions live message by message"),
+        Choice("check", "Find out what is wrong with conversations"),
     ]
 
 

@@ -1,4 +1,4 @@
-"""Renders the checks of `doctor` for people: result, finding and next step."""
+"""Renders the checks of `doctor` and `check` for people: result, finding and next step."""
 
 from smscli.output.render.layout import PLAIN, Display, cells, fold, paint
 from smscli.sanitize import clean

@@ -13,12 +13,14 @@ from importlib.resources import files
 from itertools import groupby
 
 from smscli.model import VISIBLE_TO_ALL, Message, MessageType, Participant, Role, Session
+from smscli.output.findings import finding_text
 from smscli.output.render.colors import person_number
 from smscli.output.render.layout import Span, duration, local_time, offset_words, shape
 from smscli.output.render.timeline import Drawing, Side, Timeline
 from smscli.output.render.wording import (
     NO_TIME,
     DayClock,
+    counted,
     happened,
     is_spoken,
     parts,
@@ -28,6 +30,7 @@ from smscli.output.render.wording import (
     typed,
 )
 from smscli.sanitize import clean, clean_lines
+from smscli.transcript.findings import Finding, SessionFindings
 from smscli.transcript.fold import Entry
 
 Pair = tuple[str, str]
@@ -77,8 +80,8 @@ class HtmlPage:
         self._session: str | None = None
         self._speaker: Participant | None = None
 
-    def begin(self) -> str:
-        """Everything above the conversation."""
+    def begin(self, findings: Sequence[SessionFindings] = ()) -> str:
+        """Everything above the conversation, with what the checks found in it."""
         title = _text(self._title)
         style = files("smscli.output.render").joinpath("page.css").read_text(encoding="utf-8")
         return (
@@ -89,7 +92,7 @@ class HtmlPage:
             '<meta name="robots" content="noindex">\n'
             '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
             f"<title>{title}</title>\n<style>{style}</style>\n</head>\n<body>\n<main>\n"
-            f"<header>\n<h1>{title}</h1>\n{self._card()}</header>\n"
+            f"<header>\n<h1>{title}</h1>\n{self._card()}</header>\n{''.join(self._found(findings))}"
             '<section class="log">\n'
         )
 
@@ -146,6 +149,29 @@ class HtmlPage:
         opened = " open" if len(pairs) <= _OPEN else ""
         folded = f"<details{opened}><summary>user data ({len(pairs)})</summary>{_list(pairs)}</details>\n"
         return _list([*(pair for pair in known if pair[1]), *self._facts]) + (folded if pairs else "")
+
+    def _found(self, findings: Sequence[SessionFindings]) -> Iterator[str]:
+        """A section with the findings that are not `ok`, and the number of checks that are."""
+        if findings:
+            yield '<section class="findings">\n<h2>findings</h2>\n'
+        for checked in findings:
+            if self._many:
+                yield f"<h3>session {_text(checked.session.id)}</h3>\n"
+            yield from map(self._finding, checked.problems)
+            yield f"<p>{counted(checked.checks_ok, 'check')} ok</p>\n" if checked.checks_ok else ""
+        if findings:
+            yield "</section>\n"
+
+    def _finding(self, one: Finding) -> str:
+        index, at = one.judgement.index, one.judgement.at
+        place = [f"index {index}"] if index is not None else []
+        place += [self._moment(at)] if at else []
+        where = f" ({', '.join(place)})" if place else ""
+        told = _text(finding_text(one, self._moment))
+        return (
+            f'<p class="{one.result}"><b>{one.result}</b> {one.check}: {told}{where}'
+            f"<br>next step: {_text(one.hint or '')}</p>\n"
+        )
 
     def _moment(self, at: datetime) -> str:
         local = local_time(at, self._zone)

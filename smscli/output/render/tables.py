@@ -44,15 +44,19 @@ def session_card(
     *,
     zone: tzinfo | None = None,
     timeline: Sequence[str] = (),
+    findings: str = "",
     screen: int | None = None,
 ) -> str:
-    """Everything known of one session; `timeline` are the lines of its picture.
+    """Everything known of one session; `timeline` are the lines of its picture, `findings` says how many the
+    checks have, if any.
 
     A card that is longer than the `screen`, in lines, ends with what it began with, which has scrolled away.
     """
     times = TimeFormatter((session.received, summary.first_message_at, summary.last_message_at), zone)
     people = [_person(one, times, display) for one in summary.participants]
-    facts = _card_heading(session, times, display) + _pairs(_first_facts(session, summary, times), display)
+    first = _first_facts(session, summary, times)
+    first += [("check", findings)] if findings else []
+    facts = _card_heading(session, times, display) + _pairs(first, display)
     parts = [
         facts,
         _heading("participants", display),

@@ -1,0 +1,189 @@
+"""`smscli check`: what is wrong with conversations, by fixed rules."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Annotated
+
+import typer
+
+from smscli.commands import option_values as values
+from smscli.commands import options as opt
+from smscli.commands.activity import LogRead, read_logs, report_unread
+from smscli.commands.naming import find_session
+from smscli.commands.notices import no_live_sessions
+from smscli.commands.sources import open_sources
+from smscli.context import AppContext
+from smscli.errors import CHECK_FAILED, SmscliError, UsageError
+from smscli.model import Page, Session
+from smscli.output.formats import output_format
+from smscli.transcript.findings import Checkup, SessionFindings, unreadable
+from smscli.transcript.judging import Outage
+
+EverySessionOption = Annotated[
+    bool, opt.filter_option("--all", help="Check every session of the list, ended ones too.")
+]
+LimitOption = Annotated[
+    str | None,
+    opt.filter_option(
+        "--waiting", metavar="TIME", help="Fail when a customer has waited this long (default: 10m)."
+    ),
+]
+VerboseOption = Annotated[
+    bool, opt.output_option("--verbose", "-v", help="On a terminal, show the checks that are ok too.")
+]
+CheckArgument = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[@FILE|-]... [ID]...",
+        help=f"Session ids, nicknames, beginnings or ends of ids; in front of them {opt.SOURCES}.",
+    ),
+]
+
+
+def check(
+    app: AppContext,
+    sessions: CheckArgument = None,
+    source: opt.SourceOption = None,
+    every: EverySessionOption = False,
+    waiting: LimitOption = None,
+    verbose: VerboseOption = False,
+    json: opt.JsonOption = False,
+    jsonl: opt.JsonlOption = False,
+    redact: opt.RedactOption = False,
+    utc: opt.UtcOption = False,
+    tz: opt.TzOption = None,
+) -> int:
+    """Find out what is wrong with conversations.
+
+    Does a customer wait, did an answer go to agents only, how did it end, is it stuck, were messages lost,
+    doubled or damaged, how many SMS did a text become. Exits with 6 when something needs somebody now.
+
+    Delivery to the handset can't be seen here: see the SMS driver's log and the carrier's receipts. A last
+    "thanks" counts as waiting until the agent completes the session.
+    """
+    zone = values.zone_option(utc, tz)
+    form = output_format(app.terminal, json=json, jsonl=jsonl, zone=zone)
+    limit = _seconds(waiting)
+    names = open_sources(app, sessions, source)
+    if names and every:
+        raise UsageError("check takes ids or --all, not both", hint="`smscli list` shows the ids")
+    if not names and not every and not app.reads_recordings:
+        raise UsageError("check takes the ids of sessions, or --all", hint="`smscli list` shows the ids")
+    if app.recorded:
+        found, failure = recorded_findings(app, lambda: _selected(app, names, redact=redact), limit), None
+    else:
+        selected = _selected(app, names, redact=redact)
+        found, failure = _live_findings(app, selected, limit, is_only=not every and len(selected) == 1)
+    if redact:
+        found = [masked_findings(one) for one in found]
+    with form.findings(verbose=verbose) as writer:
+        writer.write(found)
+    if not found:
+        app.notice("whose", "it contains no session" if app.recorded else no_live_sessions(app))
+    if any(one.fails for one in found):
+        return CHECK_FAILED
+    return failure.exit_code if failure else 0
+
+
+def recorded_findings(
+    app: AppContext, select: Callable[[], Sequence[Session]], limit: float | None = None
+) -> list[SessionFindings]:
+    """The findings of the selected sessions of the recordings, which are read first."""
+    assert app.recorded
+    replayed = app.recorded.replay(Checkup)
+    wanted = {one.id for one in select()}
+    now = app.recorded.now
+    return [
+        SessionFindings(
+            one.session,
+            one.reader.findings(
+                one.session if one.has_state else None,
+                now,
+                limit=limit,
+                masked=one.is_masked,
+                outages=[Outage(*lost[1:]) for lost in one.disconnections],
+                recorded=True,
+            ),
+            now,
+        )
+        for one in replayed
+        if one.session.id in wanted
+    ]
+
+
+class ReadFindings:
+    """The findings of the session, or of the whole recording, whose messages are being read."""
+
+    def __init__(
+        self, app: AppContext, session_id: str | None, session: Session | None, *, redact: bool
+    ) -> None:
+        """`session` is None where the list has it not, or for a whole recording (`session_id` None)."""
+        self._app = app
+        self._session_id = session_id
+        self._session = session
+        self._redact = redact
+        self._checkup = Checkup()
+
+    def judged(self, pages: Iterable[Page]) -> Iterator[Page]:
+        """The pages, judged as they are read; those of recordings are read again at the end."""
+        for page in pages:
+            if not self._app.recorded:
+                for message in page.messages:
+                    self._checkup.add(message.unmasked)
+            yield page
+
+    def __call__(self) -> Sequence[SessionFindings]:
+        """What was found; to be called when everything is read."""
+        found = self._recorded() if self._app.recorded else [self._live()]
+        return [masked_findings(one) for one in found] if self._redact else found
+
+    def _recorded(self) -> list[SessionFindings]:
+        sessions = self._app.source.sessions().sessions
+        named = [one for one in sessions if self._session_id in (None, one.id)]
+        return recorded_findings(self._app, lambda: named)
+
+    def _live(self) -> SessionFindings:
+        now = self._app.server_time
+        shown = self._session or Session(self._session_id or "")
+        return SessionFindings(shown, self._checkup.findings(self._session, now), now)
+
+
+def masked_findings(found: SessionFindings) -> SessionFindings:
+    """The same with everything that people wrote masked."""
+    from smscli.transcript.redact import mask_session, mask_text
+
+    return found.masked(mask_text)._replace(session=mask_session(found.session))
+
+
+def _live_findings(
+    app: AppContext, sessions: Sequence[Session], limit: float | None, *, is_only: bool
+) -> tuple[list[SessionFindings], SmscliError | None]:
+    """The findings of these sessions, and the first error; that of the only session is raised."""
+    reads = read_logs(app, sessions, lambda session: Checkup())
+    if is_only and reads[0].error:
+        raise reads[0].error
+    reads, failure = report_unread(app, reads)
+    return [_findings(app, one, limit) for one in reads], failure
+
+
+def _findings(app: AppContext, read: LogRead[Checkup], limit: float | None) -> SessionFindings:
+    if isinstance(read.error, SmscliError):
+        return unreadable(read.session, read.error.message)
+    now = app.server_time
+    return SessionFindings(read.session, read.reader.findings(read.session, now, limit=limit), now)
+
+
+def _selected(app: AppContext, names: Sequence[str], *, redact: bool) -> list[Session]:
+    """The sessions that are named, each once; without names all. NotFound."""
+    listing = app.source.sessions()
+    if not names:
+        return [*listing.sessions]
+    found = {one.id: one for one in (find_session(app, listing, name, redact=redact) for name in names)}
+    return [*found.values()]
+
+
+def _seconds(waiting: str | None) -> float | None:
+    if waiting is None:
+        return None
+    from smscli.transcript.times import duration
+
+    return duration("--waiting", waiting)
