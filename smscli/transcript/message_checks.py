@@ -30,7 +30,8 @@ def duplicates(message: Message, log: LogFacts) -> Iterator[Judgement]:
     if message.type == MessageType.TEXT:
         first = log.earlier_copy(message)
         if first is not None:
-            yield warn(f"{{}} sent the text of index {first} again", who(message), about=message)
+            told = f"{{}} sent the same text at index {first} and {message.index}"
+            yield warn(told, who(message), about=message)
 
 
 def order(message: Message, log: LogFacts) -> Iterator[Judgement]:

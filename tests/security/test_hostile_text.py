@@ -134,7 +134,7 @@ UNKNOWN = names("index timestamp messageKey messageValue originKey hopKey hop fi
     ("form", "left_out"),
     [
         ("people", UNKNOWN | names("personKey personValue")),
-        ("pipe", UNKNOWN | names("link picture")),
+        ("pipe", UNKNOWN | names("picture")),
         ("json", frozenset()),
         ("html", UNKNOWN | names("personKey personValue presence customerId agentId strangerId")),
     ],

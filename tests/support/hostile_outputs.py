@@ -100,6 +100,10 @@ REFUSED = names("refusal")
 SERVER_WORDS = names("handshakeError collection")
 FOLDING = names("composingSeconds draft")
 
+QUOTED = names("ag cu state link url")
+EVERY_CHECK = QUOTED | names("id endedId")
+EVERY_CARD = EVERY_CHECK | names("offeredName offeredState")
+
 COLUMNS = (
     "id,state,customer,agents,receivedDate,uri,comment,capabilities,userData.plain,userData.tree,"
     "userData.§dataKey"
@@ -213,10 +217,20 @@ OUTPUTS_BY_GROUP: Mapping[str, tuple[Output, ...]] = {
         *same("messages @RECORDING nobody", CANDIDATES),
     ),
     "pages": (
-        *one("messages §id --html -", "html", PAGE),
-        *one("messages §id --html - --redact --grep Q", "html", PAGE - MASKED - names("role")),
+        *one("messages §id --html -", "html", PAGE, cuts=QUOTED),
+        *one("messages §id --html - --redact --grep Q", "html", PAGE - MASKED - names("role"), cuts=QUOTED),
         *one("messages §id --html - --customer-view", "html", ID | SENT | names("na link picture")),
-        *one("messages @RECORDING --html -", "html", TRANSCRIPT | ID),
+        *one("messages @RECORDING --html -", "html", TRANSCRIPT | EVERY_CHECK, cuts=QUOTED),
+    ),
+    # A finding quotes the beginning of what somebody wrote.
+    "checks": (
+        *same("check §id", QUOTED | ID, cuts=QUOTED),
+        *forms("check --all --verbose", EVERY_CARD, EVERY_CHECK, EVERY_CHECK, cuts=QUOTED),
+        *same("sessions check §id --redact", QUOTED | ID, cuts=QUOTED),
+        *forms(
+            "check @RECORDING --waiting 5m --tz Asia/Tokyo", EVERY_CARD, EVERY_CHECK, EVERY_CHECK, cuts=QUOTED
+        ),
+        *one("check --source RECORDING --jsonl --utc", "json", EVERY_CHECK, cuts=QUOTED),
     ),
     "follows": (
         *messages(TAIL, *FOLLOWED, holds="ended"),

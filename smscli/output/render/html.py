@@ -156,7 +156,7 @@ class HtmlPage:
             yield '<section class="findings">\n<h2>findings</h2>\n'
         for checked in findings:
             if self._many:
-                yield f"<h3>session {_text(checked.session.id)}</h3>\n"
+                yield f'<p class="session"><b>session {_text(checked.session.id)}</b></p>\n'
             yield from map(self._finding, checked.problems)
             yield f"<p>{counted(checked.checks_ok, 'check')} ok</p>\n" if checked.checks_ok else ""
         if findings:
@@ -169,8 +169,8 @@ class HtmlPage:
         where = f" ({', '.join(place)})" if place else ""
         told = _text(finding_text(one, self._moment))
         return (
-            f'<p class="{one.result}"><b>{one.result}</b> {one.check}: {told}{where}'
-            f"<br>next step: {_text(one.hint or '')}</p>\n"
+            f'<p class="{one.result}"><b>{one.result}</b> {one.check}: {told}{where}</p>\n'
+            f'<p class="hint">hint: {_text(one.hint or "")}</p>\n'
         )
 
     def _moment(self, at: datetime) -> str:

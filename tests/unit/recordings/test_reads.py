@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from smscli.errors import LocalError, NotFound
 from smscli.gws.decode import message_from_json
 from smscli.model import Message, Participant, Session
-from smscli.recordings.format import EndedRecord, Record, SessionRecord, line_of
+from smscli.recordings.format import ConnectionRecord, EndedRecord, Record, SessionRecord, line_of
+from smscli.recordings.index import Disconnection
 from smscli.recordings.reads import RecordedReads
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -155,3 +156,92 @@ def test_several_files_are_shown_session_by_session(tmp_path: Path) -> None:
 def test_a_page_begins_at_its_index(tmp_path: Path) -> None:
     write(tmp_path / "a", *LOG)
     assert [one.index for one in reads(tmp_path / "a").page("S1", 5, 2).messages] == [5, 6]
+
+
+class Log:
+    """A reader that keeps what it is told: indices, and when the session had ended by then."""
+
+    def __init__(self) -> None:
+        self.told: list[int | str | None] = []
+
+    def add(self, message: Message) -> None:
+        self.told.append(message.index)
+
+    def end(self, at: datetime | None) -> None:
+        self.told.append(f"ended {at:%H:%M:%S}" if at else "live")
+
+
+def replayed(*paths: Path) -> dict[str, list[int | str | None]]:
+    return {one.session.id: one.reader.told for one in reads(*paths).replay(Log)}
+
+
+def test_sessions_are_replayed_in_the_order_of_the_file(tmp_path: Path) -> None:
+    live, done = Session("S1", "Chatting"), Session("S1", "Completed")
+    write(
+        tmp_path / "a",
+        SessionRecord(NOON, live),
+        text(1),
+        text(1, of="S2"),
+        SessionRecord(NOON + timedelta(seconds=5), done),
+        text(2),
+        EndedRecord(NOON + timedelta(seconds=9), "S1", "Completed"),
+        text(2, of="S2"),
+    )
+    assert replayed(tmp_path / "a") == {
+        "S1": ["live", 1, "ended 12:00:05", 2, "ended 12:00:05"],
+        "S2": [1, 2],
+    }
+
+
+def test_late_and_repeated_messages_are_replayed_at_their_place(tmp_path: Path) -> None:
+    late = text(2)
+    late.late = True
+    write(tmp_path / "a", text(1), text(3), late, text(4), EndedRecord(NOON, "S1", "Completed"))
+    assert replayed(tmp_path / "a") == {"S1": ["ended 12:00:00", 1, 2, 3, 4]}
+    write(tmp_path / "b", text(3), text(4), text(5))
+    assert replayed(tmp_path / "a", tmp_path / "b") == {"S1": ["ended 12:00:00", 1, 2, 3, 4, 5]}
+    last = text(4)
+    last.late = True
+    write(tmp_path / "c", text(2), text(1), last)
+    assert replayed(tmp_path / "c") == {"S1": ["live", 2, 1, 4]}
+
+
+def test_a_live_session_has_not_ended_before(tmp_path: Path) -> None:
+    live, done = Session("S1", "Chatting"), Session("S1", "Completed")
+    records = [SessionRecord(NOON, done), SessionRecord(NOON + timedelta(seconds=1), live)]
+    write(tmp_path / "a", *records)
+    assert replayed(tmp_path / "a") == {"S1": ["ended 12:00:00", "live"]}
+
+
+def test_a_replay_knows_what_is_recorded_of_a_session(tmp_path: Path) -> None:
+    def after(seconds: float) -> datetime:
+        return NOON + timedelta(seconds=seconds)
+
+    write(
+        tmp_path / "a",
+        SessionRecord(after(0), Session("S1", "Chatting")),
+        ConnectionRecord(after(10), "reconnected", "reconnected"),
+        ConnectionRecord(after(20), "lost", "connection lost"),
+        ConnectionRecord(after(21), "lost", "connection lost"),
+        EndedRecord(after(25), "S1", None),
+        ConnectionRecord(after(30), "reconnected", "reconnected, 2 late"),
+        text(1, seconds=40, of="S2"),
+        ConnectionRecord(after(50), "lost", "connection lost"),
+    )
+    write(tmp_path / "b", text(1, seconds=1, of="S3"), server="other:443")
+    first = Disconnection("gws:443", after(20), after(30), "reconnected, 2 late")
+    last = Disconnection("gws:443", after(50))
+    found = reads(tmp_path / "a", tmp_path / "b").replay(Log)
+    assert [(one.session, one.has_state, one.is_masked, one.disconnections) for one in found] == [
+        (Session("S1", "Chatting", gone=True), True, False, [first]),
+        (Session("S2", participants=(Participant("Customer", "Mika", "p1"),)), False, False, [last]),
+        (Session("S3", participants=(Participant("Customer", "Mika", "p1"),)), False, False, []),
+    ]
+
+
+def test_a_line_that_cannot_be_read_ends_a_replay(tmp_path: Path) -> None:
+    write(tmp_path / "a", text(1))
+    with (tmp_path / "a").open("a") as file:
+        file.write("nothing\n")
+    with pytest.raises(LocalError, match="line 2 of .* is not a message"):
+        reads(tmp_path / "a").replay(Log)
