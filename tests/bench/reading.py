@@ -1,6 +1,9 @@
 """Cost of reading a long log: time compared with the baseline, requests, memory."""
 
+import json
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import NamedTuple
 
 from tests.bench.bench_run import BenchRun
@@ -12,6 +15,8 @@ _PAGE = 500
 _PAGES = 20
 _AHEAD = 4
 _SMALL = 10_000
+_CHECKS = 13
+_BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
 
 # The last message's text in logs of 10,000, 100,000 and a million messages.
 _LAST = rb"thanks a lot!"
@@ -99,6 +104,57 @@ def grep(bench: BenchRun) -> Iterator[Line]:
         FORMS["jsonl"].check(searching, bench.size // 2, bench.size)
         measure = f"`messages --jsonl --grep`, {bench.size:,} messages / without"
         yield ratio(measure, *bench.times(searching, (plain, environ)), bar=1.5)
+
+
+def check_recording(bench: BenchRun) -> Iterator[Line]:
+    """A healthy log, so that both write little or nothing but the log itself."""
+    recording = _recording(bench, bench.size)
+    checking, environ = bench.smscli("check", f"@{recording}"), bench.environ()
+    reading = bench.smscli("messages", f"@{recording}", "--jsonl"), environ
+    check(checking, environ, _CHECKS, _CHECKS, rb".*\twaiting\tok\t.*", rb".*\tconnection\tok\t.*")
+    FORMS["jsonl"].check(reading, bench.size, bench.size)
+    measure = f"`check @FILE`, {bench.size:,} messages / `messages @FILE --jsonl`"
+    yield ratio(measure, *bench.times((checking, environ), reading), bar=1.5)
+
+
+def memory_check(bench: BenchRun) -> Iterator[Line]:
+    sides = []
+    for length in (bench.size, _SMALL):
+        command = bench.smscli("check", f"@{_recording(bench, length)}"), bench.environ()
+        check(*command, _CHECKS, _CHECKS, rb".*\twaiting\tok\t.*", rb".*\tconnection\tok\t.*")
+        sides.append(command)
+    measure = f"peak memory, `check @FILE`, {bench.size:,} messages / {_SMALL:,}"
+    yield ratio(measure, *bench.peaks(*sides), bar=1.25, counted=True)
+
+
+def _recording(bench: BenchRun, length: int) -> Path:
+    """A recording of one healthy session of so many messages: questions and answers, two seconds apart."""
+    file = bench.folder / f"check-{length}.jsonl"
+    if file.exists():
+        return file
+    people = [
+        {"type": kind, "nickname": name, "participantId": name}
+        for kind, name in (("Customer", "Mika"), ("Agent", "Robin"))
+    ]
+    session = {"id": "S1", "state": "Chatting", "participants": people}
+    with file.open("w", encoding="utf-8") as lines:
+        lines.write(json.dumps({"record": "session", "at": _stamp(0), "session": session}) + "\n")
+        for index in range(1, length + 1):
+            message = {
+                "sessionId": "S1",
+                "index": index,
+                "type": "Text",
+                "from": people[(index + 1) % 2],
+                "text": f"message {index}, {_LAST.decode()}",
+                "visibility": "All",
+                "timestamp": _stamp(2 * index),
+            }
+            lines.write(json.dumps(message) + "\n")
+    return file
+
+
+def _stamp(seconds: int) -> str:
+    return (_BEGIN + timedelta(seconds=seconds)).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def memory(bench: BenchRun, form: str) -> Iterator[Line]:

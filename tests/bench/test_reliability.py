@@ -4,18 +4,22 @@ import json
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
 
+from smscli.transcript.findings import CHECKS
 from tests.bench.__main__ import RELIABILITY, main
 from tests.bench.bench_run import BenchRun
+from tests.bench.conversations import misjudged
 from tests.bench.faults import POLL, PUSH, dealt, delay_lines, lines
 from tests.bench.figures import Line, falls_short
 from tests.bench.processes import Failed
 from tests.bench.recorded import Recorder, judge_recording
 from tests.bench.recording_check import RecordedLine, Verdict, compare, read_recording, total
 from tests.server.schedule import KINDS, FaultSchedule
+from tests.support.conversations import PLANTS, planted
 
 Json = dict[str, Any]
 
@@ -290,3 +294,17 @@ def test_the_delays_of_all_tails_are_told_by_kind_of_fault() -> None:
         ("by push: delays after reset: p50, p99, worst", "100 ms, 300 ms, 5.00 s", "100 messages"),
         ("by push: delays after hang: p50, p99, worst", "2.00 s, 2.00 s, 2.00 s", "1 messages"),
     ]
+
+
+def test_a_conversation_that_is_judged_otherwise_is_a_miss() -> None:
+    made = [planted(f"S{number}", Random(number), kind) for number, kind in enumerate(PLANTS)]
+    right = {one.id: one.problems[::-1] for one in made}
+    assert all(right.values())
+    assert list(misjudged(made, right)) == []
+    other = {**right, "S0": [], "S1": [*right["S1"], ("order", "warn", 1)], "S2": [("agent", "warn", 0)]}
+    assert [line.partition(":")[0] for line in misjudged(made, other)] == ["S0", "S1", "S2"]
+
+
+def test_the_faults_belong_to_every_check_that_can_fail() -> None:
+    found = {problem[0] for kind in PLANTS for problem in planted("S", Random(1), kind).problems}
+    assert found == {check.name for check in CHECKS} - {"gaps"}

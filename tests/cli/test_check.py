@@ -68,21 +68,21 @@ def test_on_a_terminal_problems_stand_under_their_session(smscli: Smscli, server
 
 
 def test_verbose_shows_what_is_ok_too(smscli: Smscli, server: FakeServer) -> None:
-    outcome = smscli("check", "-v", "Noor", tty=True, width=60, server=server, color="never")
+    outcome = smscli("check", "-v", "Noor", tty=True, server=server, color="never")
     assert (outcome.code, outcome.out, outcome.err) == (
         0,
         f"session {NOOR} (Noor), Chatting, times are UTC\n"
         "ok    waiting     no customer waits\n"
         "ok    agent       an agent is present\n"
-        "ok    whisper     no answer went to agents only\n"
+        "ok    whisper     nobody waits for an answer that went to agents only\n"
         "ok    ending      not ended\n"
-        "ok    state       the state agrees with the log\n"
-        "ok    typing      nobody stopped in the middle of typing\n"
-        "ok    duplicates  no text was sent twice\n"
-        "ok    order       the times follow the indices\n"
+        "ok    state       nothing contradicts the state\n"
+        "ok    typing      nobody has been typing for over 10 min\n"
+        "ok    duplicates  no text was repeated within 30 s\n"
+        "ok    order       the times are in the order of the indices\n"
         "ok    gaps        no index is missing\n"
-        "ok    encoding    no damaged characters\n"
-        "ok    parts       every text of an agent fits one SMS\n"
+        "ok    encoding    no sign of damaged characters\n"
+        "ok    parts       every text of an agent is one SMS\n"
         "ok    links       no incomplete or private address\n"
         "ok    connection  the log was read to its end\n"
         "13 checks ok\n",

@@ -99,15 +99,15 @@ def test_a_healthy_conversation_is_ok_throughout() -> None:
     assert [(one.check, one.result, words(one), one.hint) for one in found] == [
         ("waiting", "ok", "no customer waits", None),
         ("agent", "ok", "an agent is present", None),
-        ("whisper", "ok", "no answer went to agents only", None),
+        ("whisper", "ok", "nobody waits for an answer that went to agents only", None),
         ("ending", "ok", "not ended", None),
-        ("state", "ok", "the state agrees with the log", None),
-        ("typing", "ok", "nobody stopped in the middle of typing", None),
-        ("duplicates", "ok", "no text was sent twice", None),
-        ("order", "ok", "the times follow the indices", None),
+        ("state", "ok", "nothing contradicts the state", None),
+        ("typing", "ok", "nobody has been typing for over 10 min", None),
+        ("duplicates", "ok", "no text was repeated within 30 s", None),
+        ("order", "ok", "the times are in the order of the indices", None),
         ("gaps", "ok", "no index is missing", None),
-        ("encoding", "ok", "no damaged characters", None),
-        ("parts", "ok", "every text of an agent fits one SMS", None),
+        ("encoding", "ok", "no sign of damaged characters", None),
+        ("parts", "ok", "every text of an agent is one SMS", None),
         ("links", "ok", "no incomplete or private address", None),
         ("connection", "ok", "the log was read to its end", None),
     ]
@@ -401,7 +401,7 @@ def test_texts_of_several_sms() -> None:
     def parts(text: str, by: Participant = BEN, to: str = "All") -> list[tuple[str, int | None, str]]:
         return of("parts", checked(log(*OPENING, (10, by, text, to)), 20))
 
-    fine = [("ok", None, "every text of an agent fits one SMS")]
+    fine = [("ok", None, "every text of an agent is one SMS")]
     assert parts("a" * 160) == fine
     assert parts("ж" * 70) == fine
     assert parts("it’s " * 14) == fine
