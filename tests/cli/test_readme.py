@@ -1,5 +1,6 @@
 """Every command line that the README shows, run as a reader would paste it."""
 
+import json
 import os
 import re
 import shutil
@@ -25,6 +26,7 @@ ON_THE_DEMO = [line for line in lines() if "--demo" in line and _ENVIRONMENT not
 # A crontab's line without its five times.
 CRON = the(blocks("cron"), "smscli list").split(maxsplit=5)[5]
 ELSEWHERE = [line for line in lines() if "--demo" not in line and _ENVIRONMENT not in line]
+MONITOR = the(ELSEWHERE, "check --all --json")
 OF_A_RECORDING = [line for line in ELSEWHERE if "@sms" in line]
 
 
@@ -133,7 +135,7 @@ def test_the_questions_to_a_recording_are_answered(recording: Path, environ: dic
             check=False,
         )
         assert (done.returncode, "error:" in done.stderr) == (0, False), done.stderr
-    assert len(OF_A_RECORDING) == 4
+    assert len(OF_A_RECORDING) == 5
     assert "Noor" in (recording.parent / "noor.html").read_text(encoding="utf-8")
 
 
@@ -144,9 +146,34 @@ def test_a_recording_is_counted_with_duckdb(recording: Path, monkeypatch: pytest
     assert {customer for customer, _, _ in rows} >= {"Mika", "Noor", "Toni"}
 
 
+def test_a_monitor_is_silent_until_something_fails(
+    environ: dict[str, str], server: FakeServer, tmp_path: Path
+) -> None:
+    signed_in = {"SMSCLI_URL": server.url, "SMSCLI_USERNAME": "demo", "SMSCLI_PASSWORD": "demo"}
+
+    def monitor() -> str:
+        done = subprocess.run(
+            ["bash", "-c", MONITOR],
+            env={**environ, **signed_in},
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=True,
+        )
+        return done.stdout
+
+    assert monitor() == ""
+    server.start_outage(60, "403", _CARD)
+    assert monitor() == "smscli check ended with 6: see findings.json\n"
+    found = json.loads((tmp_path / "findings.json").read_text())
+    assert [one["sessionId"] for one in found if one["result"] == "fail"] == [_CARD]
+
+
 def test_the_other_lines_are_signing_in_or_need_a_real_server() -> None:
     """Those of the broker have a test of their own."""
-    others = [line for line in ELSEWHERE if "mosquitto" not in line and line not in OF_A_RECORDING]
+    tested = (*OF_A_RECORDING, MONITOR)
+    others = [line for line in ELSEWHERE if "mosquitto" not in line and line not in tested]
     assert all(re.match(r"smscli (auth|--profile default list)|systemctl|loginctl", line) for line in others)
     assert len(ON_THE_DEMO) >= 10
     assert len(scripts()) == 1
