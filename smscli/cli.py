@@ -108,13 +108,13 @@ def with_global_options(function: Callable[..., int | None]) -> Callable[..., in
 def _smscli(app: AppContext) -> None:
     """Inspect live SMS sessions on Genesys Web Services: participants, messages, typing.
 
-    Read-only: no session and no agent's state is ever changed. Without a sign-in, SMSCLI_PASSWORD or
-    SMSCLI_TOKEN holds the secret. An option has precedence over its variable [in brackets].
+    Read-only: no session and no agent's state is ever changed. Sign in with `smscli auth login`, or set
+    SMSCLI_PASSWORD or SMSCLI_TOKEN. Options override the environment variables [in brackets].
     """
 
 
 def _sessions(app: AppContext) -> None:
-    """The reading commands under their full names."""
+    """The same as `smscli list`, `show`, `messages`, `tail` and `check`."""
 
 
 def _auth(app: AppContext) -> None:

@@ -121,10 +121,10 @@ def list_(
     if watch:
         if app.reads_recordings:
             raise UsageError(
-                "--watch goes with the server only", hint="`smscli tail @FILE` follows a recording"
+                "--watch works with a server only", hint="`smscli tail @FILE` follows a recording"
             )
         if json or jsonl:
-            raise UsageError("--watch goes with neither --json nor --jsonl")
+            raise UsageError("--watch can't be combined with --json or --jsonl")
         from smscli.commands.watch import WatchOptions, watch_list
 
         all_waits = replace(query, waiting=None)
@@ -207,7 +207,7 @@ def _unmatched(option: str, columns: Iterable[Column], sessions: Sequence[Sessio
 def _need_watch(options: dict[str, object]) -> None:
     for name, value in options.items():
         if value is not None:
-            raise UsageError(f"{name} goes with --watch", hint="try `smscli list --watch`")
+            raise UsageError(f"{name} requires --watch", hint="try `smscli list --watch`")
 
 
 def _notice_empty(app: AppContext, listing: Listing, shown: int, unread: int) -> None:

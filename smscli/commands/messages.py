@@ -62,10 +62,10 @@ def messages(
     zone = values.zone_option(utc, tz)
     form = output_format(app.terminal, json=json, jsonl=jsonl, zone=zone)
     if html is not None and (json or jsonl):
-        raise UsageError("--html goes with neither --json nor --jsonl")
+        raise UsageError("--html can't be combined with --json or --jsonl")
     mode = values.typing_mode(typing, "hide" if customer_view else form.typing)
     if html is not None and wide:
-        raise UsageError("--html does not go with --wide")
+        raise UsageError("--html can't be combined with --wide")
     if customer_view and mode != "hide":
         raise UsageError(f"--customer-view shows no typing, so it excludes --typing {mode}")
     query = values.parse_entry_query(app, filters, zone, since=since, until=until)
@@ -209,7 +209,7 @@ def _source(
         raise UsageError(f"messages takes one session, not {names[1]!r} too")
     source = MessageSource(names[0] if names else None, start, count)
     if source.is_window and (last is not None or app.reads_recordings):
-        raise UsageError("--start-index and --count go with neither --last nor a recording")
+        raise UsageError("--start-index and --count can't be combined with --last or a recording")
     values.check_window(start, count)
     return source
 

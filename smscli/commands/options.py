@@ -2,14 +2,11 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, NamedTuple
+from typing import Annotated, NamedTuple
 
 import typer
 
 from smscli.errors import UsageError
-
-if TYPE_CHECKING:
-    pass
 
 GLOBAL = "Global options"
 """The group of the options that every command takes."""

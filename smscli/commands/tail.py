@@ -66,7 +66,7 @@ def tail(
     )
     seconds, file = values.interval_seconds(interval), values.record_file(record)
     if file is not None and app.reads_recordings:
-        raise UsageError("--record goes with the server only, not with a recording")
+        raise UsageError("--record works with a server only, not with a recording")
     recorder = _recorder(app, app.file(file), redact) if file is not None else None
     following = Following(form, view, seconds, pushed, recorder, wide)
     app.terminal.handle_ctrl_z()
@@ -97,8 +97,8 @@ class Following:
     wide: bool
 
     def run(self, app: AppContext, ids: Sequence[str] | None) -> None:
-        """Follow these sessions until they have ended, or all until Ctrl-C. NotFound if the server has one of
-        them not."""
+        """Follow these sessions until they have ended, or all until Ctrl-C. Raises NotFound if the server
+        doesn't have one of them."""
         view = replace(self.view, ids=tuple(ids) if ids else None)
         many = ids is None or len(ids) > 1
         writer = self.form.entries(view.typing, EntryView(many, wide=self.wide))
@@ -130,7 +130,8 @@ class Following:
 
 
 def _check_targets(app: AppContext, ids: Sequence[str], every: bool) -> None:
-    """Refuse neither ids nor `--all`, and both; of recordings all sessions are followed. UsageError."""
+    """Raises UsageError unless exactly one of ids and `--all` is given; of recordings all sessions are
+    followed without either."""
     if bool(ids) == every and (ids or not app.reads_recordings):
         wrong = "tail takes ids or --all, not both" if ids else "tail takes the ids of sessions, or --all"
         raise UsageError(wrong, hint="`smscli list` shows the ids")

@@ -43,7 +43,7 @@ class RecordingName:
 
     @property
     def changes(self) -> bool:
-        """Whether it is another one at other times."""
+        """Whether the name depends on the time."""
         return "%" in self._last
 
     def others(self, current: str) -> list[str]:

@@ -1,7 +1,7 @@
 """`tail --record`: what is written of the events of a feed, to which file, and where an earlier run stopped.
 
-A file that was moved, removed or cut is begun anew, as is one whose name is over. What can't be written waits
-in memory: the tail on the screen goes on.
+If the file was moved, removed or truncated, or the time pattern in its name gives a new name, recording goes
+on in a new file. What can't be written is kept in memory: the tail on the screen goes on.
 """
 
 import os
@@ -241,12 +241,14 @@ class Recorder:
             action()
         except LocalError as error:
             if self._failure is None:
-                self._notice(f"{error.message}: what is not recorded waits until it can be written")
+                self._notice(
+                    f"{error.message}: what is not recorded is kept in memory until the file can be written"
+                )
             self._failure = error
         else:
             if self._failure and not self._waiting:
                 self._failure = None
-                self._notice(f"{self._path} is written again")
+                self._notice(f"{self._path} can be written again")
 
     def _begin(self, path: str) -> None:
         """Go on in another file, which takes its place whole: a kill leaves either all of it or nothing."""

@@ -235,9 +235,9 @@ def entry_query(
     if begin and end and _is_later(begin, end):
         raise UsageError(f"--since {since} is later than --until {until}")
     if context is not None and grep is None:
-        raise UsageError("--context goes with --grep")
+        raise UsageError("--context requires --grep")
     if ignore_case and grep is None and exclude is None and highlight is None:
-        raise UsageError("--ignore-case goes with --grep, --exclude or --highlight")
+        raise UsageError("--ignore-case requires --grep, --exclude or --highlight")
     if not 0 <= (context or 0) <= _MAX_CONTEXT:
         raise UsageError(f"--context takes a number from 0 to {_MAX_CONTEXT}, not {context}")
 

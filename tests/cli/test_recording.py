@@ -133,7 +133,7 @@ def test_a_session_that_is_not_in_it_is_no_session(smscli: Smscli, server: FakeS
 @pytest.mark.parametrize("option", ["--start-index", "--count"])
 def test_a_window_of_a_recording_is_wrong_usage(smscli: Smscli, option: str) -> None:
     outcome = smscli("messages", "@file", option, "3")
-    told = "error: --start-index and --count go with neither --last nor a recording\n"
+    told = "error: --start-index and --count can't be combined with --last or a recording\n"
     assert (outcome.code, outcome.err) == (2, told)
 
 
@@ -259,15 +259,15 @@ def write(file: Path, *records: dict[str, object]) -> None:
     ("arguments", "told"),
     [
         (("messages", "@none-*", "--count", "1"),
-         "--start-index and --count go with neither --last nor a recording"),
+         "--start-index and --count can't be combined with --last or a recording"),
         (("list", "@none-*", "--watch"),
-         "--watch goes with the server only\nhint: `smscli tail @FILE` follows a recording"),
-        (("list", "@f", "--watch"), "--watch goes with the server only\nhint: `smscli tail @FILE` follows a "
+         "--watch works with a server only\nhint: `smscli tail @FILE` follows a recording"),
+        (("list", "@f", "--watch"), "--watch works with a server only\nhint: `smscli tail @FILE` follows a "
          "recording"),
         (("list", FIRST), f"list takes no session, but {FIRST!r} was given\nhint: see `smscli show --help`"),
         (("show", FIRST, SECOND), f"show takes one session, not {SECOND!r} too"),
         (("tail", "-"), "tail can't follow standard input\nhint: record to a file, and follow that"),
-        (("tail", "@f", "--record", "g"), "--record goes with the server only, not with a recording"),
+        (("tail", "@f", "--record", "g"), "--record works with a server only, not with a recording"),
         (("tail", "--all", "--record", "a-%q"), "--record: %q is not known in the name of a recording\n"
          "hint: known are %Y %m %d %H %M %S %j; %% is a percent sign"),
         (("show", "@"), "a file name is empty"),

@@ -247,7 +247,10 @@ def test_an_unknown_id_is_no_such_session(smscli: Smscli, server: FakeServer) ->
         (["--count", "-5"], "--count takes a number from 1 to 2147483647, not -5"),
         (["--count", "99999999999"], "--count takes a number from 1 to 2147483647, not 99999999999"),
         (["--start-index", "-1"], "--start-index takes a number from 0 to 2147483647, not -1"),
-        (["--last", "2", "--count", "5"], "--start-index and --count go with neither --last nor a recording"),
+        (
+            ["--last", "2", "--count", "5"],
+            "--start-index and --count can't be combined with --last or a recording",
+        ),
         (["--last", "-1"], "--last takes a whole number or `all`, not '-1'"),
     ],
 )

@@ -337,10 +337,10 @@ def test_a_script_is_told_as_an_object_whatever_it_filters(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--watch", "--json"), "--watch goes with neither --json nor --jsonl"),
-        (("--watch", "--jsonl"), "--watch goes with neither --json nor --jsonl"),
-        (("--interval", "5"), "--interval goes with --watch"),
-        (("--push", "off"), "--push goes with --watch"),
+        (("--watch", "--json"), "--watch can't be combined with --json or --jsonl"),
+        (("--watch", "--jsonl"), "--watch can't be combined with --json or --jsonl"),
+        (("--interval", "5"), "--interval requires --watch"),
+        (("--push", "off"), "--push requires --watch"),
         (
             ("--watch", "--waiting", "soon"),
             "--waiting takes a duration such as 90s, 5m, 2h30m or 1d, not 'soon'",

@@ -23,9 +23,9 @@ def live_line(
 ) -> str:
     """One line of at most `width` cells, such as `● live · 2 sessions · PersonP is typing: hello th…`.
 
-    `status` is in plain words (`live`, `retrying in 4 s`); `connected` chooses the shape before it; `waiting`
-    says who has waited for too long. Where it is narrow and somebody waits or is typing, that comes alone,
-    behind a shape, or a status, that tells of trouble.
+    `status` is `connecting`, `live` or `connection lost, retrying`; `connected` chooses the shape before it;
+    `waiting` says who has waited for too long. Where it is narrow and somebody waits or is typing, that comes
+    alone, behind a shape, or a status, that tells of trouble.
     """
     shape = lamp(connected, ascii)
     who = [*(f"! {clean(one)}" for one in waiting), *dict.fromkeys(map(_typing, typing))]

@@ -412,11 +412,11 @@ def test_what_can_not_be_written_waits_and_is_written_later(tmp_path: Path) -> N
     stage.said.clear()
     stage.play(news(text(2)), Idle(1.0), news(text(3)))
     told = f"{path} can't be written: No such file or directory"
-    assert stage.said == [f"{told}: what is not recorded waits until it can be written"]
+    assert stage.said == [f"{told}: what is not recorded is kept in memory until the file can be written"]
     folder.mkdir()
     stage.later(2)
     stage.play(Idle(1.0))
-    assert stage.said[1:] == [f"{path} is written again"]
+    assert stage.said[1:] == [f"{path} can be written again"]
     stage.recorder.close()
     assert kinds([tmp_path / "gone" / "sms.jsonl", path]) == ["session", "1", "session", "position", "2", "3"]
 

@@ -334,8 +334,8 @@ def test_options_become_values() -> None:
     [
         ({"since": "2026-03-04"}, "--since 2026-03-04 is in the future"),
         ({"since": "5m", "until": "10m"}, "--since 5m is later than --until 10m"),
-        ({"context": 0}, "--context goes with --grep"),
-        ({"context": 2, "exclude": "x", "highlight": "y"}, "--context goes with --grep"),
+        ({"context": 0}, "--context requires --grep"),
+        ({"context": 2, "exclude": "x", "highlight": "y"}, "--context requires --grep"),
         ({"grep": "x", "context": -1}, "--context takes a number from 0 to 1000, not -1"),
         ({"grep": "x", "context": 1001}, "--context takes a number from 0 to 1000, not 1001"),
         ({"grep": "("}, "--grep is not a regular expression: missing ) at position 1"),
