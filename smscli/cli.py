@@ -138,7 +138,7 @@ _READ_COMMANDS = {
     "check": ("check", "check"),
 }
 _AUTH_COMMANDS = {
-    "login": ("auth", "login"),
+    "login": ("login", "login"),
     "logout": ("auth", "logout"),
     "status": ("auth", "status"),
     "list": ("auth", "list_"),

@@ -107,9 +107,10 @@ class AppContext:
 
     @property
     def server_name(self) -> str:
-        """Host and port, which name the server in records. The demo's port is another one at each run."""
-        if self.settings.demo:
-            return "demo"
+        """What names the server in records: the profile's `site`, else host and port. The demo's port is
+        another one at each run."""
+        if self.settings.demo or self.settings.site:
+            return self.settings.site or "demo"
         parts = urlsplit(self.base_url)
         return f"{parts.hostname}:{parts.port or (443 if parts.scheme == 'https' else 80)}"
 
@@ -181,16 +182,16 @@ class AppContext:
 
     def connect_anonymously(self) -> "GwsClient":
         """A client that does not sign in, to find out whether the server answers at all."""
-        return self._client(lambda: "")
+        return self._client(lambda: ("", ""))
 
-    def _client(self, authorization: Callable[[], str]) -> "GwsClient":
+    def _client(self, sign_in: Callable[[], tuple[str, str]]) -> "GwsClient":
         from smscli.gws.client import GwsClient, Server
 
         settings = self.settings
         timeout = settings.timeout if self._time_limit is None else self._time_limit
         client = GwsClient(
-            Server(self.base_url, timeout, settings.ca_bundle, settings.client_cert),
-            authorization,
+            Server(self.base_url, timeout, settings.ca_bundle, settings.client_cert, settings.headers),
+            sign_in,
             spelling=self.server_info.spelling,
             on_skipped=lambda message, session_id: self.notice("skipped", message, session_id),
             on_spelling=lambda spelling: self.update_server_info(spelling=spelling),
@@ -198,14 +199,19 @@ class AppContext:
             environ=self.environ,
         )
         self.on_close(client.close)
-        if client.transport.is_exposed:
-            self._warn_about_plain_http(client.transport.host)
-        return client
-
-    def _warn_about_plain_http(self, host: str) -> None:
         if not self._is_warned:
             self._is_warned = True
+            self._warn(client)
+        return client
+
+    def _warn(self, client: "GwsClient") -> None:
+        """Say once what is wrong with the connection and its profile."""
+        if client.transport.is_exposed:
+            host = client.transport.host
             self.notice("insecure", f"no TLS to {host}: the network can read the secret and the messages")
+        if self.settings.unknown_keys:
+            keys = ", ".join(self.settings.unknown_keys)
+            self.notice("config", f"unknown keys in profile {self.settings.profile}: {keys}")
 
     @cached_property
     def client(self) -> "GwsClient":

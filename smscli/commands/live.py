@@ -116,7 +116,7 @@ class FollowReads:
         if isinstance(request, SignInRequest):
             try:
                 # In this thread: it may prompt for the secret.
-                self._app.client.transport.renew()
+                self._app.client.transport.auth.renew()
             except SmscliError as error:
                 self._inbox.put(ReadResult(request, error=error))
                 return

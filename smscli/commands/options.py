@@ -319,6 +319,21 @@ PasswordStdinOption = Annotated[
     bool, typer.Option("--password-stdin", help="Read the password from standard input.")
 ]
 TokenStdinOption = Annotated[bool, typer.Option("--token-stdin", help="Read a token from standard input.")]
+CookieStdinOption = Annotated[
+    bool,
+    typer.Option(
+        "--cookie-stdin",
+        help="Read the Cookie header of a browser's session, or only JSESSIONID=..., from standard input.",
+    ),
+]
+PasswordCommandOption = Annotated[
+    str | None,
+    typer.Option(
+        "--password-command",
+        metavar="'PROGRAM ARG...'",
+        help="Save a command that prints the secret, in place of storing it in the keyring.",
+    ),
+]
 CommandsArgument = Annotated[
     list[str] | None, typer.Argument(metavar="[COMMAND]...", help="The command, such as `auth login`.")
 ]

@@ -12,6 +12,7 @@ from urllib.parse import quote
 from smscli.errors import NotFound, ResponseTooLarge, ServerError, SmscliError, did_you_mean
 from smscli.gws import decode
 from smscli.gws.http import HttpResponse, Server, Transport
+from smscli.gws.http_auth import Header
 from smscli.gws.responses import is_invalid_parameter, parse, retry_pause
 from smscli.model import Listing, Page
 from smscli.paging import PageWindow, Paging
@@ -43,7 +44,7 @@ class _SharedState:
 class GwsClient:
     """Reads the sessions of the signed-in user.
 
-    `authorization` returns the Authorization header's value. `spelling` is the sessions' path segment if it
+    `sign_in` returns the header that signs in. `spelling` is the sessions' path segment if it
     is known; `on_spelling` is called when another one works. `on_skipped` is called once for the list, and
     once for each session, with a notice of entries that are left out. For use by one thread; `clone` makes
     another one for another thread.
@@ -52,7 +53,7 @@ class GwsClient:
     def __init__(
         self,
         server: Server,
-        authorization: Callable[[], str],
+        sign_in: Callable[[], Header],
         *,
         spelling: str | None = None,
         wait: Callable[[float], None] = time.sleep,
@@ -62,7 +63,7 @@ class GwsClient:
         debug: Callable[[str], None] | None = None,
         environ: Mapping[str, str],
     ) -> None:
-        self.transport = Transport(server, authorization, environ, clock=clock, debug=debug)
+        self.transport = Transport(server, sign_in, environ, clock=clock, debug=debug)
         self._base_url = server.base_url
         self._state = _SharedState(spelling)
         self._wait = wait
@@ -365,7 +366,8 @@ class GwsClient:
                 response = prefetched or self.transport.get(path, query)
                 self._state.now = response.at
                 url, mask = self.transport.url(path), self.transport.mask_secrets
-                return *parse(response, parser, url, mask), response.at
+                by_cookie = self.transport.auth.is_by_cookie
+                return *parse(response, parser, url, mask, by_cookie=by_cookie), response.at
             except SmscliError as error:
                 failures += 1
                 pause = retry_pause(error, failures)

@@ -20,7 +20,7 @@ from urllib3.exceptions import HTTPError
 from smscli import __version__
 from smscli.errors import RequestTimeout, ResponseTooLarge
 from smscli.gws.deadlines import Deadlines
-from smscli.gws.http_auth import HttpAuth, SharedCookies, mask_secrets
+from smscli.gws.http_auth import Header, HttpAuth, mask_secrets
 from smscli.gws.network_errors import TIMEOUT_HINT, network_error
 from smscli.gws.proxy import is_loopback, proxy_for
 from smscli.gws.tls import ClosableAdapter, tls_context
@@ -39,12 +39,14 @@ _DEADLINES = Deadlines()
 
 
 class Server(NamedTuple):
-    """Address of the Web Services: `base_url` ends in `/api/v2`; `timeout` is in seconds per request."""
+    """Address of the Web Services: `base_url` ends in `/api/v2`; `timeout` is in seconds per request;
+    `headers` go with each."""
 
     base_url: str
     timeout: float = 10.0
     ca_bundle: str | None = None
     client_cert: str | None = None
+    headers: Mapping[str, str] = {}
 
 
 class HttpResponse(NamedTuple):
@@ -68,7 +70,7 @@ class Transport:
     def __init__(
         self,
         server: Server,
-        authorization: Callable[[], str],
+        sign_in: Callable[[], Header],
         environ: Mapping[str, str],
         *,
         clock: Callable[[], float],
@@ -78,8 +80,7 @@ class Transport:
         self._server = server
         self._clock = clock
         self._debug = debug
-        self.auth = HttpAuth(authorization)
-        self._cookies = SharedCookies()
+        self.auth = HttpAuth(sign_in)
         self._proxy = proxy_for(server.base_url, environ)
         is_tls = urlsplit(server.base_url).scheme == "https"
         self._trust = tls_context(server.ca_bundle, server.client_cert) if is_tls else None
@@ -90,11 +91,12 @@ class Transport:
         session = _NoRedirectSession()
         session.trust_env = False
         session.auth = self.auth
-        session.cookies = self._cookies
+        session.cookies = self.auth.cookies
         # requests would also offer brotli and zstd where such a package is installed.
         session.headers.update(
             {"User-Agent": f"smscli/{__version__}", "Accept": "application/json", "Accept-Encoding": "gzip"}
         )
+        session.headers.update(self._server.headers)
         scheme = urlsplit(self._server.base_url).scheme
         if self._proxy:
             session.proxies = {scheme: self._proxy}
@@ -109,7 +111,7 @@ class Transport:
 
         Reads the secret now if needed, so that the other thread never prompts for it.
         """
-        self.auth.authorization()
+        self.auth.read()
         other = copy.copy(self)
         other._debug = debug
         other._adapter = ClosableAdapter(self._trust)
@@ -139,7 +141,7 @@ class Transport:
         """`timeout` is in seconds and applies to each read; the whole response has a multiple of it."""
         url = self.url(path)
         # Before the clock starts: a keyring may prompt for the secret.
-        self.auth.authorization()
+        self.auth.read()
         started, response = self._clock(), None
         full_url = f"{url}?{urlencode(query, safe='*,')}" if query else url
         try:
@@ -191,14 +193,9 @@ class Transport:
                 raise ResponseTooLarge(f"the response of {self.host} is over {BODY_LIMIT >> 20} MiB")
             yield data
 
-    def renew(self) -> None:
-        """Reads the secret again and drops the cookies and the CSRF token of the old sign-in."""
-        self.auth.renew()
-        self._cookies.clear()
-
     def mask_secrets(self, text: str) -> str:
         """A text of the server without the secrets that it may quote."""
-        return mask_secrets(text, [*self.auth.secrets, *self.auth.tokens, *self._cookies.secrets])
+        return mask_secrets(text, [*self.auth.secrets, *self.auth.tokens, *self.auth.cookies.secrets])
 
     @property
     def is_exposed(self) -> bool:
@@ -208,11 +205,11 @@ class Transport:
 
     def forget_cookies(self, prefix: str) -> None:
         """Drops the cookies whose names begin with `prefix`."""
-        for cookie in self._cookies:
+        for cookie in self.auth.cookies:
             if cookie.name.startswith(prefix):
                 # A renewal in another thread may have cleared them in the meantime.
                 with suppress(KeyError):
-                    self._cookies.clear(cookie.domain, cookie.path, cookie.name)
+                    self.auth.cookies.clear(cookie.domain, cookie.path, cookie.name)
 
     def close(self) -> None:
         self._session.close()

@@ -70,8 +70,8 @@ _HINTS: dict[type[SmscliError], str] = {
 }
 _REDIRECT_HINT = "redirects are not followed; if the Web Services are there, name them with --url"
 _SSO_HINT = (
-    "this looks like single sign-on (SSO), which smscli can't pass; "
-    "if the Web Services are there, name them with --url"
+    "this looks like single sign-on (SSO): sign in with a browser, and give its cookie to "
+    "`smscli auth login --cookie-stdin`; if the Web Services are there, name them with --url"
 )
 # What nginx, Apache, Tomcat and Go answer to plain HTTP at a port for TLS.
 _TLS_ONLY = re.compile(rb"HTTPS (?:port|server)|SSL-enabled|requires TLS")
@@ -88,12 +88,17 @@ _T = TypeVar("_T")
 
 
 def parse(
-    response: HttpResponse, parser: Callable[[object], _T], url: str, mask: Callable[[str], str]
+    response: HttpResponse,
+    parser: Callable[[object], _T],
+    url: str,
+    mask: Callable[[str], str],
+    *,
+    by_cookie: bool = False,
 ) -> tuple[_T, object]:
     """The parsed value and the JSON document of a good response.
 
     Raises the error that the response means, WireError where it is none of the documented forms. The server's
-    texts in errors go through `mask`.
+    texts in errors go through `mask`. `by_cookie`: the sign-in is a cookie, so a redirect refuses it.
     """
     is_ok = 200 <= response.status < 300
     status = None
@@ -106,7 +111,7 @@ def parse(
         if is_ok:
             message = f"{one_line(mask(error.message))}, at {url}"
             raise type(error)(message, hint=error.hint, http_status=response.status) from error
-    raise _refusal(response, status, url, mask)
+    raise _refusal(response, status, url, mask, by_cookie)
 
 
 def is_temporary(error: SmscliError) -> bool:
@@ -150,11 +155,15 @@ def one_line(text: str) -> str:
 
 
 def _refusal(
-    response: HttpResponse, status: decode.Status | None, url: str, mask: Callable[[str], str]
+    response: HttpResponse,
+    status: decode.Status | None,
+    url: str,
+    mask: Callable[[str], str],
+    by_cookie: bool,
 ) -> SmscliError:
     code = status.code if status else None
     if response.location and 300 <= response.status < 400:
-        return _redirect(response, mask(response.location), url)
+        return _redirect(response, mask(response.location), url, by_cookie)
     error_class = _ERRORS_BY_STATUS_CODE.get(code or 0) or _ERRORS_BY_HTTP_STATUS.get(
         response.status, ServerError
     )
@@ -187,15 +196,22 @@ def _meaning(response: HttpResponse, status: decode.Status | None, mask: Callabl
     return f"{meaning or 'an error'} ({', '.join(numbers)}){detail}"
 
 
-def _redirect(response: HttpResponse, location: str, url: str) -> ServerError:
-    asked = urlsplit(url)
+def _redirect(response: HttpResponse, location: str, url: str, by_cookie: bool) -> SmscliError:
+    asked, is_upgrade = urlsplit(url), False
     try:
         target = urlsplit(urljoin(url, location))
         origin = one_line(f"{target.scheme}://{target.netloc.rpartition('@')[2]}")
         # Without a port it is the same server, but for the scheme.
         is_elsewhere = target.hostname != asked.hostname or target.port not in (None, asked.port)
+        is_upgrade = not is_elsewhere and target.scheme != asked.scheme
     except ValueError:
         origin, is_elsewhere = "an unreadable address", False
+    if by_cookie and not is_upgrade:
+        return SignInRefused(
+            f"the server redirects to {origin} to sign in (HTTP {response.status}), at {url}: the session of "
+            "the cookie has expired",
+            http_status=response.status,
+        )
     return ServerError(
         f"the server redirects to {origin} (HTTP {response.status}), at {url}",
         hint=_SSO_HINT if is_elsewhere else _REDIRECT_HINT,

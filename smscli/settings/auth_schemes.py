@@ -1,9 +1,13 @@
 """Sign-in methods, one class each: header, keyring account, environment variable and option."""
 
+import re
 from abc import ABC, abstractmethod
 from typing import ClassVar
 
 from smscli.errors import AuthError
+
+Header = tuple[str, str]
+"""The name and value of a request header."""
 
 
 class AuthScheme(ABC):
@@ -12,7 +16,8 @@ class AuthScheme(ABC):
     `name` is the profile's `auth`; `secret_name` says what the secret is, in prompts and errors; `variable`
     is the environment variable that holds it, `stdin_option` the option of `auth login` that reads it from
     standard input. With `needs_user` the secret belongs to a user; otherwise the user is only a label, and
-    the secret is stored under the profile's name.
+    the secret is stored under the profile's name. `login_option` is what hints to sign
+    in again add to `smscli auth login`.
     """
 
     name: ClassVar[str]
@@ -20,6 +25,7 @@ class AuthScheme(ABC):
     variable: ClassVar[str]
     stdin_option: ClassVar[str]
     needs_user: ClassVar[bool]
+    login_option: ClassVar[str] = ""
 
     def __repr__(self) -> str:
         return self.name
@@ -34,8 +40,8 @@ class AuthScheme(ABC):
         """Raise AuthError where HTTP can't carry user or secret; it names the secret's `source` only."""
 
     @abstractmethod
-    def header(self, user: str | None, secret: str) -> str:
-        """The value of the `Authorization` header, for what `check` accepts."""
+    def header(self, user: str | None, secret: str) -> Header:
+        """The header that signs in, for what `check` accepts."""
 
 
 def _refuse_utf_16(secret_name: str, secret: str, source: str) -> None:
@@ -61,8 +67,39 @@ class Token(AuthScheme):
         if not secret or " " in secret or not (secret.isascii() and secret.isprintable()):
             raise AuthError(f"the token ({source}) is empty, or has a character that tokens can't have")
 
-    def header(self, user: str | None, secret: str) -> str:
-        return f"Bearer {secret}"
+    def header(self, user: str | None, secret: str) -> Header:
+        return "Authorization", f"Bearer {secret}"
+
+
+class SessionCookie(AuthScheme):
+    """The cookies of a session that was signed in elsewhere, as single sign-on does in a browser."""
+
+    name = "cookie"
+    secret_name = "cookie"
+    variable = "SMSCLI_COOKIE"
+    stdin_option = "--cookie-stdin"
+    needs_user = False
+    login_option = "--cookie-stdin"
+
+    def check(self, user: str | None, secret: str, source: str) -> None:
+        _refuse_utf_16(self.secret_name, secret, source)
+        if not (_COOKIES.fullmatch(_cookies(secret)) and secret.isascii() and secret.isprintable()):
+            raise AuthError(
+                f"the cookie ({source}) is not of the form NAME=VALUE",
+                hint="copy the value of the Cookie header, or only JSESSIONID=..., from the browser",
+            )
+
+    def header(self, user: str | None, secret: str) -> Header:
+        return "Cookie", _cookies(secret)
+
+
+# Several are separated by semicolons (RFC 6265, 4.2.1).
+_COOKIES = re.compile(r"[^\s=;,]+=[^\s;]*(?:;\s*[^\s=;,]+=[^\s;]*)*")
+
+
+def _cookies(secret: str) -> str:
+    """The header's value; developer tools copy its name too."""
+    return re.sub(r"(?i)^cookie:", "", secret.strip()).strip(" ;")
 
 
 class Basic(AuthScheme):
@@ -86,10 +123,10 @@ class Basic(AuthScheme):
             # The error's own text contains user and password.
             raise AuthError(f"user or password ({source}) has a lone surrogate in it") from None
 
-    def header(self, user: str | None, secret: str) -> str:
+    def header(self, user: str | None, secret: str) -> Header:
         import base64
 
-        return f"Basic {base64.b64encode(self._encoded(user or '', secret)).decode()}"
+        return "Authorization", f"Basic {base64.b64encode(self._encoded(user or '', secret)).decode()}"
 
     @staticmethod
     def _encoded(user: str, secret: str) -> bytes:
@@ -102,7 +139,7 @@ class Basic(AuthScheme):
             return pair.encode("utf-8", "surrogateescape")
 
 
-BASIC, TOKEN = Basic(), Token()
+BASIC, COOKIE, TOKEN = Basic(), SessionCookie(), Token()
 # Where the environment has several secrets, the last one of these is used.
-SCHEMES: dict[str, AuthScheme] = {scheme.name: scheme for scheme in (BASIC, TOKEN)}
-VARIABLES = " or ".join(scheme.variable for scheme in SCHEMES.values())
+SCHEMES: dict[str, AuthScheme] = {scheme.name: scheme for scheme in (BASIC, COOKIE, TOKEN)}
+VARIABLES = "SMSCLI_PASSWORD, SMSCLI_COOKIE or SMSCLI_TOKEN"

@@ -1,6 +1,7 @@
 """Profiles and settings: options, environment and config file, resolved in one place."""
 
 import os
+import re
 from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,11 +10,18 @@ from typing import Any, NamedTuple
 from smscli.errors import ConfigError, UsageError, did_you_mean
 from smscli.settings.auth_schemes import BASIC, SCHEMES, AuthScheme
 from smscli.settings.files import app_folder, expand_home
+from smscli.settings.profiles import (
+    PROFILE_KEYS,
+    SECONDS,
+    Profile,
+    is_seconds,
+    profile_from_toml,
+    profile_to_toml,
+    wrong_type,
+)
 from smscli.settings.urls import normalize_url, origin_of
 
 _DEFAULT_TIMEOUT = 10.0
-# A longer one is a typing error, and a much longer one overflows the system's own timeouts.
-_MAX_TIMEOUT = 86400.0
 
 
 class CliOptions(NamedTuple):
@@ -28,45 +36,6 @@ class CliOptions(NamedTuple):
     client_cert: str | None = None
     color: str | None = None
     debug: bool | None = None
-
-
-class Profile(NamedTuple):
-    """A saved server as in the config file: its URL not validated, its file names as written."""
-
-    name: str
-    url: str | None = None
-    user: str | None = None
-    auth: str = "basic"
-    ca_bundle: str | None = None
-    client_cert: str | None = None
-    timeout: float | None = None
-    password_command: tuple[str, ...] = ()
-
-    @property
-    def origin(self) -> str | None:
-        """The origin of the saved URL; None without a URL, or where it is invalid."""
-        try:
-            return origin_of(self.url) if self.url else None
-        except UsageError:
-            return None
-
-    @property
-    def scheme(self) -> AuthScheme:
-        return SCHEMES[self.auth]
-
-    @property
-    def account(self) -> str | None:
-        """The keyring account of its secret; None where user or URL is missing."""
-        return self.scheme.account(self.user, self.name, self.origin)
-
-    def limited_to(self, origin: str | None, user: str | None) -> "Profile":
-        """This profile without what must not be used at another origin, or for another user."""
-        same_origin = origin is not None and self.origin == origin
-        same_user = not self.scheme.needs_user or self.user in (None, user)
-        return self._replace(
-            client_cert=self.client_cert if same_origin else None,
-            password_command=self.password_command if same_origin and same_user else (),
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,18 +57,22 @@ class Settings:
     password_command: tuple[str, ...]
     debug: bool
     demo: bool
+    headers: Mapping[str, str] = field(default_factory=dict)
+    site: str | None = None
+    unknown_keys: tuple[str, ...] = ()
     secret: str | None = field(default=None, repr=False)
 
 
 class Config(NamedTuple):
     """The content of the config file. Methods that change it write the file and return the new content.
 
-    `path` is None where there is no home folder for it.
+    `path` is None where there is no home folder for it; `unknown_keys` are those of each profile, if any.
     """
 
     path: Path | None = None
     profiles: Mapping[str, Profile] = {}
     default: str | None = None
+    unknown_keys: Mapping[str, tuple[str, ...]] = {}
 
     @classmethod
     def load(cls, environ: Mapping[str, str]) -> "Config":
@@ -139,14 +112,14 @@ class Config(NamedTuple):
         """
         from smscli.settings.config_edit import update_table
 
-        values = _as_toml(profile)
+        values = profile_to_toml(profile)
 
         def change(document: MutableMapping[str, Any]) -> None:
             is_first = _from_document(self.path, document).default is None
             profiles = document.setdefault("profiles", {})
             # A new table is added whole: tomlkit loses keys added to it when its siblings are not adjacent.
             table = profiles.setdefault(profile.name, dict(values))
-            update_table(table, {key: values.get(key) for key in _CHECKS})
+            update_table(table, {key: values.get(key) for key in PROFILE_KEYS})
             if is_first:
                 document["default"] = profile.name
 
@@ -206,6 +179,9 @@ def resolve(
         password_command=own.password_command,
         debug=_is_true(environ.get("SMSCLI_DEBUG")) if options.debug is None else options.debug,
         demo=demo,
+        headers=own.headers,
+        site=own.site,
+        unknown_keys=config.unknown_keys.get(profile.name, ()),
         secret=secret,
     )
 
@@ -225,6 +201,7 @@ def profile_to_save(
     url: str,
     user: str | None,
     auth: AuthScheme,
+    password_command: tuple[str, ...] = (),
 ) -> Profile:
     """The profile to save after signing in: the options, else the values of `previous` for the same server.
 
@@ -239,7 +216,7 @@ def profile_to_save(
         ca_bundle=_absolute(options.ca_bundle, environ) or limited.ca_bundle,
         client_cert=_absolute(options.client_cert, environ) or limited.client_cert,
         timeout=limited.timeout if options.timeout is None else options.timeout,
-        password_command=limited.password_command if auth is previous.scheme else (),
+        password_command=password_command or (limited.password_command if auth is previous.scheme else ()),
     )
 
 
@@ -266,63 +243,25 @@ def _from_document(path: Path | None, document: Mapping[str, Any]) -> Config:
     """The content of a document. ConfigError for a value of a wrong type."""
     default, tables = document.get("default", ""), document.get("profiles", {})
     if not isinstance(default, str):
-        raise _wrong_type(path, "default", "a profile name")
+        raise wrong_type(path, "default", "a profile name")
     if not isinstance(tables, dict):
-        raise _wrong_type(path, "profiles", "a table")
-    profiles = {name: _profile_table(path, name, table) for name, table in tables.items()}
-    return Config(path, profiles, default or ("default" if "default" in profiles else None))
+        raise wrong_type(path, "profiles", "a table")
+    profiles = {name: profile_from_toml(path, name, table) for name, table in tables.items()}
+    unknown = {name: tuple(key for key in table if key not in PROFILE_KEYS) for name, table in tables.items()}
+    return Config(
+        path,
+        profiles,
+        default or ("default" if "default" in profiles else None),
+        {name: keys for name, keys in unknown.items() if keys},
+    )
 
 
 def _backslash_hint(text: str) -> str | None:
     """A hint for a Windows path in double quotes, where TOML reads escapes such as `\\U`."""
-    import re
-
     found = re.search(r'"[A-Za-z]:\\[^"\n]*"', text)
     if not found or "\\\\" in found[0]:
         return None
     return f"write a path with backslashes in single quotes: '{found[0][1:-1]}'"
-
-
-def _is_seconds(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value <= _MAX_TIMEOUT
-
-
-def _is_command(value: object) -> bool:
-    return isinstance(value, list) and bool(value) and all(isinstance(word, str) for word in value)
-
-
-_SECONDS = f"a positive number of seconds, at most {_MAX_TIMEOUT:.0f}"
-_TEXT = (lambda value: isinstance(value, str), "a string")
-_FILE = (lambda value: isinstance(value, str) and "\0" not in value, "a file name")
-_CHECKS: Mapping[str, tuple[Callable[[object], bool], str]] = {
-    "url": _TEXT,
-    "user": _TEXT,
-    "auth": (lambda value: value in list(SCHEMES), " or ".join(f'"{name}"' for name in SCHEMES)),
-    "ca_bundle": _FILE,
-    "client_cert": _FILE,
-    "timeout": (_is_seconds, _SECONDS),
-    "password_command": (_is_command, 'a list of strings, such as ["pass", "show", "gws"]'),
-}
-
-
-def _profile_table(path: Path | None, name: str, table: object) -> Profile:
-    """The profile of a table, without unknown keys. ConfigError for a value of a wrong type."""
-    if not isinstance(table, dict):
-        raise _wrong_type(path, f"profiles.{name}", "a table")
-    for key, (is_right, expected) in _CHECKS.items():
-        if key in table and not is_right(table[key]):
-            raise _wrong_type(path, f"profiles.{name}.{key}", expected)
-    known = {key: table[key] for key in _CHECKS if key in table}
-    return Profile(name, **known | {"password_command": tuple(known.get("password_command", ()))})
-
-
-def _wrong_type(path: Path | None, key: str, expected: str) -> ConfigError:
-    return ConfigError(f"{path}: {key} must be {expected}")
-
-
-def _as_toml(profile: Profile) -> dict[str, Any]:
-    values = {key: getattr(profile, key) for key in _CHECKS}
-    return {key: list(value) if isinstance(value, tuple) else value for key, value in values.items() if value}
 
 
 def _is_true(value: str | None) -> bool:
@@ -377,8 +316,8 @@ def _timeout(options: CliOptions, environ: Mapping[str, str], profile: Profile) 
         seconds = float(value or 0)
     except ValueError:
         seconds = 0.0
-    if not _is_seconds(seconds):
-        raise UsageError(f"{where} must be {_SECONDS}")
+    if not is_seconds(seconds):
+        raise UsageError(f"{where} must be {SECONDS}")
     return seconds
 
 

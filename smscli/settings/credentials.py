@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 from smscli.errors import AuthError
-from smscli.settings.auth_schemes import VARIABLES, AuthScheme
+from smscli.settings.auth_schemes import VARIABLES, AuthScheme, Header
 from smscli.settings.config import Settings
 from smscli.signals import call_in_thread, signals_deferred
 
@@ -59,8 +59,8 @@ class Credential:
     def __post_init__(self) -> None:
         self.scheme.check(self.user, self.secret, self.source)
 
-    def header(self) -> str:
-        """The value of the `Authorization` header."""
+    def header(self) -> Header:
+        """The header that signs in."""
         return self.scheme.header(self.user, self.secret)
 
     def explain_refusal(self, error: AuthError, profile: str | None) -> None:
@@ -69,9 +69,11 @@ class Credential:
         place, hint = {
             "environment": (variable, f"set {variable} anew"),
             "command": (command, f"see {command}"),
-            "keyring": ("the keyring", f"sign in again: `{_login(profile)}`"),
+            "keyring": ("the keyring", f"sign in again: `{_login(profile, self.scheme)}`"),
             "demo": ("the demo server", "leave out --user"),
         }.get(self.source, ("the sign-in", f"check the user and the {self.scheme.secret_name}"))
+        if self.scheme.login_option and self.source != "keyring":
+            hint += f", or sign in again: `{_login(profile, self.scheme)}`"
         owner = f" of {self.user}" if self.user else ""
         used = f"; used the {self.scheme.secret_name}{owner} from {place}"
         if error.message.endswith(used):
@@ -92,7 +94,8 @@ def find_credential(
     scheme, user = settings.auth, settings.user
     if scheme.needs_user and not user:
         raise AuthError(
-            "no user to sign in with", hint=f"name one with --user, or sign in: {_login(settings.profile)}"
+            "no user to sign in with",
+            hint=f"name one with --user, or sign in: {_login(settings.profile, scheme)}",
         )
     if settings.secret:
         return Credential(user, scheme, settings.secret, "environment")
@@ -109,14 +112,14 @@ def _from_keyring(settings: Settings, keyring: "Keyring") -> Credential:
     if secret is None:
         raise AuthError(
             f"no {scheme.secret_name} is stored for {account or settings.user}",
-            hint=f"sign in: {_login(settings.profile)}, or set {scheme.variable}",
+            hint=f"sign in: {_login(settings.profile, scheme)}, or set {scheme.variable}",
         )
     return Credential(settings.user, scheme, secret, "keyring")
 
 
-def _login(profile: str | None) -> str:
+def _login(profile: str | None, scheme: AuthScheme) -> str:
     named = f" --profile {shlex.quote(profile)}" if profile not in (None, "default") else ""
-    return f"smscli auth login{named}"
+    return " ".join(filter(None, [f"smscli auth login{named}", scheme.login_option]))
 
 
 class Keyring:

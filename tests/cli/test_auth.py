@@ -53,7 +53,7 @@ def test_login_checks_the_secret_and_then_stores_it(
         "auth", "login", "--password-stdin", "--url", server.url, "--user", "demo", "--timeout", "7"
     )
     assert (outcome.code, outcome.out) == (0, "")
-    assert outcome.err == "signed in to 127.0.0.1 as demo, profile default\n"
+    assert outcome.err == "signed in to 127.0.0.1 as demo, profile default\nnext: smscli list\n"
     assert stored == {("smscli", f"demo@{server.url}"): "demo"}
     assert tomllib.loads(config(home).read_text()) == {
         "default": "default",
@@ -61,7 +61,7 @@ def test_login_checks_the_secret_and_then_stores_it(
             "default": {"url": f"{server.url}/api/v2", "user": "demo", "auth": "basic", "timeout": 7.0}
         },
     }
-    assert [path for _, path, _ in server.requests] == ["/api/v2/me"]
+    assert [path for _, path, _ in server.requests] == ["/api/v2/me", "/api/v2/me"]
     assert smscli("list").code == 0
 
 
@@ -73,7 +73,7 @@ def test_nothing_of_the_servers_name_for_a_user_acts_on_the_terminal(
     with WireServer(lambda request: answer({"statusCode": 0, "user": user})) as server:
         outcome = smscli("auth", "login", "--token-stdin", "--url", server.base_url)
     shown = "\\u{1B}]0;owned\\u{7}demo\\u{202E}\\n"
-    assert outcome.err == f"signed in to localhost as {shown}, profile default\n"
+    assert outcome.err == f"signed in to localhost as {shown}, profile default\nnext: smscli list\n"
 
 
 def test_a_refused_secret_is_not_stored(
@@ -422,7 +422,7 @@ def test_a_keyring_that_cuts_a_long_secret_keeps_none_of_it(
     assert (outcome.code, outcome.err) == (
         4,
         "error: the secret of 2561 characters is too long for this keyring\n"
-        "hint: set SMSCLI_PASSWORD or SMSCLI_TOKEN, or give the profile a password_command\n",
+        "hint: set SMSCLI_PASSWORD, SMSCLI_COOKIE or SMSCLI_TOKEN, or give the profile a password_command\n",
     )
     assert (stored, config(home).exists()) == ({}, False)
 

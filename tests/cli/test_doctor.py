@@ -133,7 +133,9 @@ LOCKED = {
     "SMSCLI_USERNAME": "sample",
     "PYTHON_KEYRING_BACKEND": "tests.support.odd_keyrings.Locked",
 }
-LOCKED_HINT = "unlock it; or set SMSCLI_PASSWORD or SMSCLI_TOKEN, or give the profile a password_command"
+LOCKED_HINT = (
+    "unlock it; or set SMSCLI_PASSWORD, SMSCLI_COOKIE or SMSCLI_TOKEN, or give the profile a password_command"
+)
 AFTER_SECRET = "".join(f"{name}\tskip\tnot checked: secret failed\t\n" for name in NAMES[4:])
 
 

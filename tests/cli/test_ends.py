@@ -261,9 +261,12 @@ def test_ctrl_c_twice_in_a_row(
 
 
 @pytest.mark.parametrize("prompt", ["server URL", "user", "password"])
-def test_ctrl_c_at_a_prompt_leaves_the_next_line_to_the_shell(environ: Environ, prompt: str) -> None:
-    given = ["--url", "http://127.0.0.1:1"] if prompt != "server URL" else []
+def test_ctrl_c_at_a_prompt_leaves_the_next_line_to_the_shell(
+    environ: Environ, server: FakeServer, prompt: str
+) -> None:
+    given = ["--url", server.url] if prompt != "server URL" else []
     given += ["--user", "maja"] if prompt == "password" else []
+    environ = {**environ, "PYTHON_KEYRING_BACKEND": "tests.support.memory_keyring.Memory"}
     with OnTerminal("auth", "login", *given, environ=environ) as seen:
         seen.until(prompt)
         assert seen.echoes is (prompt != "password")
@@ -391,7 +394,7 @@ def test_help_version_demo_and_page_meet_a_full_disk_with_one_line(
     assert (code, line.startswith("error: "), "No space left on device" in line) == (1, True, True)
 
 
-FORMS = ([], ["--color", "always"], ["--json"], ["--jsonl"], ["--html", "-"])
+FORMS = ([], ["--color", "always"], ["--json"], ["--jsonl"])
 
 
 @pytest.mark.parametrize("form", FORMS, ids=words)

@@ -27,7 +27,7 @@ from tests.support.on_terminal import OnTerminal
 Environ = dict[str, str]
 
 ID = "0000Na9B26EF0001"
-WITHOUT_KEYRING = "set SMSCLI_PASSWORD or SMSCLI_TOKEN, or give the profile a password_command"
+WITHOUT_KEYRING = "set SMSCLI_PASSWORD, SMSCLI_COOKIE or SMSCLI_TOKEN, or give the profile a password_command"
 LOCKED = ("the keyring is locked", f"unlock it; or {WITHOUT_KEYRING}")
 MISSING = ("there is no keyring on this machine", WITHOUT_KEYRING)
 BROKEN = ("the keyring can't be used: Failed to create the collection: no session bus.", WITHOUT_KEYRING)
@@ -66,6 +66,16 @@ def failure(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
 
 def as_lines(failure: tuple[str, str]) -> str:
     return f"error: {failure[0]}\nhint: {failure[1]}\n"
+
+
+def instead(home: Environ, server: FakeServer) -> str:
+    """What a sign-in suggests where the keyring can't be used."""
+    values = f'url = "{server.url}/api/v2"; user = "demo"; auth = "basic"'
+    return (
+        ": `smscli auth login --password-command 'PROGRAM ARGUMENT'`, or these lines in "
+        f"{home['HOME']}/.config/smscli/config.toml: [profiles.default] {values}; "
+        'password_command = ["PROGRAM", "ARGUMENT"]'
+    )
 
 
 @pytest.mark.parametrize(
@@ -114,7 +124,8 @@ def test_a_login_that_can_store_no_secret_saves_no_profile(
 ) -> None:
     pipe_in(monkeypatch, "demo\n")
     outcome = smscli(*login(server))
-    assert (outcome.code, outcome.err) == (4, as_lines(failure))
+    assert (outcome.code, outcome.err) == (4, as_lines((failure[0], failure[1] + instead(home, server))))
+    assert [path for _, path, _ in server.requests] == ["/api/v2/me"], "no secret was sent"
     assert not Path(home["HOME"], ".config").exists()
 
 
@@ -166,7 +177,8 @@ def test_without_a_terminal_a_keyring_call_times_out_after_five_seconds(
     with ThreadPoolExecutor(len(asked)) as hands:
         ends = list(hands.map(lambda arguments: timed(arguments, silent(environ)), asked))
     error = as_lines(("the keyring did not answer within 5 seconds", WITHOUT_KEYRING))
-    assert [end[:3] for end in ends] == [(4, "", error)] * len(asked)
+    told = [end[:2] + (end[2].replace(instead(environ, server), ""),) for end in ends]
+    assert told == [(4, "", error)] * len(asked)
     assert all(5 <= seconds < 15 for *_, seconds in ends)
 
 

@@ -31,6 +31,7 @@ HELP = {
     "smscli", "smscli.__main__", "smscli.cli", "smscli.settings.config", "smscli.context", "smscli.errors",
     "smscli.commands", "smscli.commands.options", "smscli.output", "smscli.output.console",
     "smscli.output.writer", "smscli.settings", "smscli.settings.auth_schemes",
+    "smscli.settings.profiles",
     "smscli.settings.files", "smscli.signals", "smscli.settings.urls",
     "smscli.output.terminal", "smscli.sanitize", "smscli.commands.help", "smscli.commands.examples",
 }  # fmt: skip

@@ -98,7 +98,7 @@ class Listener(Push):
     """A push whose wake-ups wait in an inbox."""
 
     def __init__(self, base_url: str, pause: Callable[[float], object]) -> None:
-        client = GwsClient(Server(base_url), lambda: "Bearer t", environ={})
+        client = GwsClient(Server(base_url), lambda: ("Authorization", "Bearer t"), environ={})
         self.inbox: Inbox[ReadResult] = Inbox()
         super().__init__(client, self.inbox.wake, pause=pause)
         self.start()
@@ -202,7 +202,9 @@ def test_a_server_that_knows_nothing_any_more_gets_a_handshake(start: Start, lis
 
 def test_a_client_that_begins_anew_is_not_counted_with_what_it_was_before(start: Start) -> None:
     server = start(timeout=300)
-    before = Transport(Server(server.base_url), lambda: "Bearer t", {}, clock=time.monotonic)
+    before = Transport(
+        Server(server.base_url), lambda: ("Authorization", "Bearer t"), {}, clock=time.monotonic
+    )
     after = before.clone()
     old, new = (BayeuxClient(transport, lambda _: None) for transport in (before, after))
     old.open()
@@ -238,7 +240,7 @@ def test_a_session_is_followed_to_its_end_by_push_alone(start: Start, listen: Li
     server = start(topic="/v2/me/smssession")
     server.tell(say="before")
     push = listen(server)
-    client = GwsClient(Server(server.base_url), lambda: "Bearer t", environ={})
+    client = GwsClient(Server(server.base_url), lambda: ("Authorization", "Bearer t"), environ={})
 
     def wait(seconds: float) -> list[Wake | ReadResult]:
         """No poll is due before a wake-up comes: the interval is five minutes."""

@@ -18,7 +18,7 @@ from tests.server.server import FakeServer
 NEEDED = ("dbus-run-session", "gnome-keyring-daemon")
 ID = "0000Na9B26EF0001"
 UNLOCK = b"the chest's own password"
-DO_WITHOUT = "set SMSCLI_PASSWORD or SMSCLI_TOKEN, or give the profile a password_command"
+DO_WITHOUT = "set SMSCLI_PASSWORD, SMSCLI_COOKIE or SMSCLI_TOKEN, or give the profile a password_command"
 LOCK = """
 import secretstorage
 bus = secretstorage.dbus_init()

@@ -86,7 +86,9 @@ def test_a_gzip_bomb_takes_little_more_memory_than_the_longest_body() -> None:
         line.send(BLOCK * 16)
 
     with WireServer(in_turn(bomb)) as server:
-        transport = Transport(Server(server.base_url), lambda: "Bearer t", {}, clock=time.monotonic)
+        transport = Transport(
+            Server(server.base_url), lambda: ("Authorization", "Bearer t"), {}, clock=time.monotonic
+        )
         tracemalloc.start()
         try:
             with pytest.raises(ResponseTooLarge):

@@ -248,6 +248,7 @@ def test_no_object_that_holds_a_secret_shows_it(home: dict[str, str]) -> None:
         app.client.me()
         transport = app.client.transport
         holders = [app, app.read_credential(), app.settings, app.client, transport, transport.clone()]
+        holders += [transport.auth, transport.auth.cookies]
         parts = [part for one in (app, app.client, transport) for part in vars(one).values()]
         # Plain strings and mappings are what they are: these are the values themselves.
         shown = [repr(one) for one in (*holders, *parts) if not isinstance(one, str | dict)]

@@ -246,7 +246,14 @@ OUTPUTS_BY_GROUP: Mapping[str, tuple[Output, ...]] = {
         *one("auth use §profile", "people", names("profile")),
         *one("auth logout --profile §profile", "people", names("profile")),
         *one("auth logout --all", "people", names("profile")),
-        *one("auth login --token-stdin --profile §profile", "people", names("profile userName")),
+        # The next command names the profile as a shell takes it.
+        *one(
+            "auth login --token-stdin --profile §profile", "people", names("userName"), quotes=names("profile")
+        ),
+        *one(
+            "auth login --cookie-stdin --profile §profile", "people", names("userName"), quotes=names("profile")
+        ),
+        *one("auth login --password-command §word --profile §profile", "people", NONE, quotes=WRONG),
     ),
     "failures": (
         *same("list", REFUSED, mode="refused", cuts=REFUSED, quotes=ID),

@@ -169,7 +169,7 @@ class HostileHome:
         terminal = CapturedTerminal(
             width=view.width, tty=view.tty, color=view.color, encoding=view.encoding, environ=self.environ
         )
-        stdin = self.recording.read_bytes() if "-" in output.words else b"s3cret\n"
+        stdin = self.recording.read_bytes() if "-" in output.words else b"s3cret=x\n"
         with _standard_input(stdin):
             code = run(self.words(output), self.environ, terminal)
         return Written(code, terminal.out_text, terminal.err_text)

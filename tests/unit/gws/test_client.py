@@ -70,7 +70,11 @@ def connect() -> Iterator[Connect]:
         files = {name: options.pop(name) for name in ("ca_bundle", "client_cert") if name in options}
         authorization = options.pop("authorization", lambda: SECRET)
         usual: dict[str, Any] = {"environ": {}, "wait": lambda _: None, "spelling": "smsessions"}
-        client = GwsClient(Server(base_url, timeout, **files), authorization, **(usual | options))
+        client = GwsClient(
+            Server(base_url, timeout, **files),
+            lambda: ("Authorization", authorization()),
+            **(usual | options),
+        )
         clients.append(client)
         return client
 
@@ -146,7 +150,7 @@ def test_cookies_are_sent_back_until_the_sign_in_is_renewed(connect: Connect) ->
         client = connect(server, authorization=lambda: next(secrets))
         client.sessions()
         client.sessions()
-        client.transport.renew()
+        client.transport.auth.renew()
         client.me()
     assert [(one.headers["authorization"], one.headers.get("cookie")) for one in server.requests] == [
         ("Bearer old", None),
@@ -176,8 +180,8 @@ def test_a_secret_that_no_header_can_carry_is_neither_sent_nor_quoted(connect: C
 UNREACHABLE = "is the URL right, and is the server up? some are reached through a VPN only"
 MOVED_HINT = "redirects are not followed; if the Web Services are there, name them with --url"
 SSO_HINT = (
-    "this looks like single sign-on (SSO), which smscli can't pass; "
-    "if the Web Services are there, name them with --url"
+    "this looks like single sign-on (SSO): sign in with a browser, and give its cookie to "
+    "`smscli auth login --cookie-stdin`; if the Web Services are there, name them with --url"
 )
 
 

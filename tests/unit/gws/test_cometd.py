@@ -33,7 +33,9 @@ class Heard(list[Wake]):
 def client_of(script: CometdScript) -> Iterator[tuple[BayeuxClient, Heard]]:
     heard = Heard()
     with WireServer(script) as server:
-        transport = Transport(Server(server.base_url), lambda: "Bearer s3cret", {}, clock=lambda: 0.0)
+        transport = Transport(
+            Server(server.base_url), lambda: ("Authorization", "Bearer s3cret"), {}, clock=lambda: 0.0
+        )
         yield BayeuxClient(transport, heard.append), heard
         transport.close()
 
@@ -89,7 +91,9 @@ def test_only_an_immediate_connect_asks_not_to_be_held() -> None:
 def test_disconnect_is_sent_only_by_an_open_client() -> None:
     script = CometdScript()
     with client_of(script) as (client, _), WireServer(script) as server:
-        second = Transport(Server(server.base_url), lambda: "Bearer s3cret", {}, clock=lambda: 0.0)
+        second = Transport(
+            Server(server.base_url), lambda: ("Authorization", "Bearer s3cret"), {}, clock=lambda: 0.0
+        )
         client.disconnect(second, 1.0)
         client.open()
         client.disconnect(second, 1.0)
@@ -201,7 +205,9 @@ def test_a_connect_times_out_ten_seconds_after_the_hold_time() -> None:
             return super().post(path, body, timeout)
 
     with WireServer(CometdScript(connect=[connected(timeout=5000), connected()])) as server:
-        transport = Timed(Server(server.base_url), lambda: "Bearer s3cret", {}, clock=lambda: 0.0)
+        transport = Timed(
+            Server(server.base_url), lambda: ("Authorization", "Bearer s3cret"), {}, clock=lambda: 0.0
+        )
         client = BayeuxClient(transport, Heard().append)
         connect(client)
         client.connect(immediate=True)

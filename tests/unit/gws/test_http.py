@@ -28,7 +28,12 @@ def make() -> Iterator[Make]:
         if isinstance(to, Transport):
             one = to.clone(**options)
         else:
-            usual: dict[str, Any] = {"authorization": lambda: SECRET, "environ": {}, "clock": lambda: 0.0}
+            authorization = options.pop("authorization", lambda: SECRET)
+            usual: dict[str, Any] = {
+                "sign_in": lambda: ("Authorization", authorization()),
+                "environ": {},
+                "clock": lambda: 0.0,
+            }
             one = Transport(Server(to.base_url, timeout), **(usual | options))
         made.append(one)
         return one
@@ -184,7 +189,7 @@ def test_a_renewal_applies_to_all_transports_and_drops_cookies_and_token(make: M
         rest = make(server, authorization=lambda: next(secrets))
         push = make(rest)
         rest.get("me", {})
-        rest.renew()
+        rest.auth.renew()
         push.post("notifications", b"[]")
         headers = server.requests[-1].headers
     assert headers["authorization"] == "Bearer new"
@@ -220,7 +225,7 @@ def test_a_failed_renewal_keeps_the_old_secret(make: Make) -> None:
         rest = make(server, authorization=authorization)
         push = make(rest)
         with pytest.raises(AuthError):
-            rest.renew()
+            rest.auth.renew()
         push.post("notifications", b"[]")
         assert server.requests[-1].headers["authorization"] == SECRET
 

@@ -171,7 +171,9 @@ def server() -> Iterator[WireServer]:
 
 @pytest.fixture
 def client(server: WireServer) -> Iterator[GwsClient]:
-    client = GwsClient(Address(server.base_url, 10), lambda: "Bearer t", spelling="smsessions", environ={})
+    client = GwsClient(
+        Address(server.base_url, 10), lambda: ("Authorization", "Bearer t"), spelling="smsessions", environ={}
+    )
     yield client
     client.close()
 

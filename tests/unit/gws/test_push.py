@@ -91,7 +91,9 @@ class PushListener:
 def listening(base_url: str, secret: str = DEMO["Authorization"], **options: Any) -> Iterator[PushListener]:
     server = Server(base_url, **{name: options.pop(name) for name in ("ca_bundle",) if name in options})
     authorization = options.pop("authorization", lambda: secret)
-    client = GwsClient(server, authorization, environ={}, debug=options.pop("debug", None))
+    client = GwsClient(
+        server, lambda: ("Authorization", authorization()), environ={}, debug=options.pop("debug", None)
+    )
     for path in options.pop("reads", ()):
         client.transport.get(path, {})
     listener = PushListener(client, **options)
@@ -440,7 +442,7 @@ def test_a_renewed_sign_in_is_used() -> None:
             server.base_url, authorization=lambda: next(secrets), pause=lambda s: s < 5 or renewed.wait(SOON)
         ) as listener:
             listener.until(LIST)
-            listener.client.transport.renew()
+            listener.client.transport.auth.renew()
             renewed.set()
             assert listener.next() == [EVERYTHING]
     assert script.headers("connect", "authorization")[:3] == ["Bearer old", "Bearer old", "Bearer new"]

@@ -494,8 +494,10 @@ auth = "token"
 """
 
 
-def test_a_file_is_read_whole_and_unknown_keys_are_ignored(tmp_path: Path) -> None:
-    assert loaded(tmp_path, WHOLE) == CONFIG._replace(path=tmp_path / "config.toml")
+def test_a_file_is_read_whole_and_unknown_keys_are_noted(tmp_path: Path) -> None:
+    assert loaded(tmp_path, WHOLE) == CONFIG._replace(
+        path=tmp_path / "config.toml", unknown_keys={"work": ("colour",)}
+    )
 
 
 def test_a_file_with_a_byte_order_mark_and_windows_line_ends_is_read(tmp_path: Path) -> None:
@@ -523,7 +525,7 @@ NO_EQUALS = "Expected '=' after a key in a key/value pair (at line 3, column 5)"
         ("[profiles]\nwork = 'x'\n", ": profiles.work must be a table"),
         ("[profiles.a]\nurl = 1\n", ": profiles.a.url must be a string"),
         ("[profiles.a]\nurl = 'x'\nuser = ['a',\n'b']\n", ": profiles.a.user must be a string"),
-        ("[profiles.a]\nauth = 'ntlm'\n", ': profiles.a.auth must be "basic" or "token"'),
+        ("[profiles.a]\nauth = 'ntlm'\n", ': profiles.a.auth must be "basic" or "cookie" or "token"'),
         ("[profiles.a]\ntimeout = '10'", f": profiles.a.timeout {SECONDS}"),
         ("[profiles.a]\ntimeout = true", f": profiles.a.timeout {SECONDS}"),
         ("[profiles.a]\ntimeout = 0", f": profiles.a.timeout {SECONDS}"),

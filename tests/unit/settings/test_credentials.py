@@ -32,7 +32,7 @@ from smscli.settings.credentials import (
 from smscli.signals import StopSignal, stop_signals_raised
 from tests.support.paths import ROOT
 
-WITHOUT_KEYRING = "set SMSCLI_PASSWORD or SMSCLI_TOKEN, or give the profile a password_command"
+WITHOUT_KEYRING = "set SMSCLI_PASSWORD, SMSCLI_COOKIE or SMSCLI_TOKEN, or give the profile a password_command"
 MAJA = "maja@https://gws.example.com:443"
 
 
@@ -209,12 +209,12 @@ def test_an_account_names_owner_and_origin(
     ],
 )
 def test_basic_is_latin_1_where_it_fits_and_else_utf_8(user: str, secret: str, content: bytes) -> None:
-    header = Credential(user, BASIC, secret, "environment").header()
+    header = Credential(user, BASIC, secret, "environment").header()[1]
     assert header == f"Basic {base64.b64encode(content).decode()}"
 
 
 def test_a_token_is_sent_as_it_is() -> None:
-    assert Credential(None, TOKEN, "t0k.en==", "environment").header() == "Bearer t0k.en=="
+    assert Credential(None, TOKEN, "t0k.en==", "environment").header() == ("Authorization", "Bearer t0k.en==")
 
 
 @pytest.mark.parametrize("secret", ["", "two words", "line\n", "tökn", "t\x01"])
@@ -357,7 +357,8 @@ def test_the_bytes_of_a_secret_are_sent_as_they_are_on_every_platform(
     monkeypatch.setattr(sys, "getfilesystemencodeerrors", lambda: "surrogatepass")
     secret = decode_secret(b"p\xe4ss\n")
     assert Credential("maja", BASIC, secret, "command").header() == (
-        f"Basic {base64.b64encode(b'maja:p' + bytes([0xE4]) + b'ss').decode()}"
+        "Authorization",
+        f"Basic {base64.b64encode(b'maja:p' + bytes([0xE4]) + b'ss').decode()}",
     )
 
 
