@@ -1,5 +1,6 @@
 """What a command works with: settings, terminal, client, keyring, demo server, each made on first use."""
 
+import shlex
 import time
 import traceback
 from collections.abc import Callable, Mapping
@@ -248,12 +249,14 @@ class AppContext:
         """Where sessions and messages are read from."""
         return self.recorded or self.client
 
-    def command(self, arguments: str) -> str:
-        """A command line for the same server or recordings; `arguments` are a command and its arguments."""
-        command, _, rest = arguments.partition(" ")
-        sources = [one if one == "-" else f"@{one}" for one in self._recordings]
+    def command(self, *words: str) -> str | None:
+        """A command line for the same server or recordings, as a shell takes it; `words` are a command and
+        its arguments. None where standard input is read."""
+        if "-" in self._recordings:
+            return None
         demo = ["--demo"] if self._setting(lambda one: one.demo) else []
-        return " ".join(["smscli", *demo, command, *sources, rest])
+        sources = [f"@{one}" for one in self._recordings]
+        return shlex.join(["smscli", *demo, words[0], *sources, *words[1:]])
 
     @property
     def whose(self) -> str:

@@ -78,7 +78,8 @@ def check(
     with form.findings(verbose=verbose) as writer:
         writer.write(found)
     if not found:
-        app.notice("whose", "it contains no session" if app.recorded else no_live_sessions(app))
+        empty = "the recording contains no session" if app.recorded else no_live_sessions(app)
+        app.notice("whose", empty)
     if any(one.fails for one in found):
         return CHECK_FAILED
     return failure.exit_code if failure else 0
@@ -99,8 +100,7 @@ def recorded_findings(
                 one.session if one.has_state else None,
                 now,
                 limit=limit,
-                masked=one.is_masked,
-                outages=[Outage(*lost[1:]) for lost in one.disconnections],
+                outages=[Outage(*lost[1:4]) for lost in one.disconnections],
                 recorded=True,
             ),
             now,
@@ -142,7 +142,7 @@ class ReadFindings:
         return recorded_findings(self._app, lambda: named)
 
     def _live(self) -> SessionFindings:
-        now = self._app.server_time
+        now = self._app.now
         shown = self._session or Session(self._session_id or "")
         return SessionFindings(shown, self._checkup.findings(self._session, now), now)
 
@@ -168,8 +168,9 @@ def _live_findings(
 def _findings(app: AppContext, read: LogRead[Checkup], limit: float | None) -> SessionFindings:
     if isinstance(read.error, SmscliError):
         return unreadable(read.session, read.error.message)
-    now = app.server_time
-    return SessionFindings(read.session, read.reader.findings(read.session, now, limit=limit), now)
+    if read.reader.facts.is_empty:
+        app.notice("whose", f"no messages yet in session {read.session.id}", read.session.id)
+    return SessionFindings(read.session, read.reader.findings(read.session, app.now, limit=limit), app.now)
 
 
 def _selected(app: AppContext, names: Sequence[str], *, redact: bool) -> list[Session]:

@@ -65,4 +65,6 @@ def show(
 def _told(app: AppContext, session_id: str, findings: Sequence[SessionFindings]) -> str:
     """How many findings there are, and how to see them; empty without any."""
     number = sum(len(one.problems) for one in findings)
-    return f"{counted(number, 'finding')}: {app.command(f'check {session_id}')}" if number else ""
+    command = app.command("check", session_id)
+    told = f": {command}" if command else ""
+    return f"{counted(number, 'finding')}{told}" if number else ""

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 from smscli.output.render.layout import duration
 from smscli.records import json_text, rfc3339
 from smscli.sanitize import pipe_value
+from smscli.transcript.judging import Quote, Value
 
 if TYPE_CHECKING:
     from smscli.transcript.findings import Finding, SessionFindings
-    from smscli.transcript.judging import Value
 
 # A finding goes into a ticket; what it quotes may be of any length.
 _LONGEST_QUOTE = 100
@@ -19,12 +19,13 @@ _LONGEST_QUOTE = 100
 def finding_text(finding: "Finding", time: Callable[[datetime], str] = rfc3339) -> str:
     """What was found, with times as `time` shows them. It may hold what strangers wrote."""
 
-    def shown(value: "Value") -> str:
+    def shown(value: Value) -> str:
         if isinstance(value, datetime):
             return time(value)
         if isinstance(value, timedelta):
             return duration(value.total_seconds())
-        return value if len(value) <= _LONGEST_QUOTE else f"{value[:_LONGEST_QUOTE]}..."
+        is_long = isinstance(value, Quote) and len(value) > _LONGEST_QUOTE
+        return f"{value[:_LONGEST_QUOTE]}..." if is_long else value
 
     judgement = finding.judgement
     return judgement.text.format(*map(shown, judgement.values))

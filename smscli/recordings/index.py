@@ -4,7 +4,8 @@ from array import array
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
+from functools import cached_property
 from math import inf
 from operator import attrgetter
 from typing import NamedTuple
@@ -14,6 +15,7 @@ from smscli.model import Message, Participant, Session
 from smscli.recordings.format import ConnectionRecord, EndedRecord, Record, SessionRecord
 
 _MOST_PEOPLE = 100
+_NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(slots=True)
@@ -42,8 +44,9 @@ class LogPart:
 class RecordedLog:
     """What is recorded of one session. `name` is its id, with the server in front where several have it.
 
-    `ended_at` is when its state said first that it had ended, `first_at` the time of its first record.
-    `is_ordered`: each message has a higher index than the one before, over all files.
+    `ended_at` is when its state said first that it had ended, `is_end_exact` whether it ended then,
+    `first_at` the earliest time known of it. `is_ordered`: each message has a higher index than the one
+    before, over all files. `sources` are the files that name it.
     """
 
     name: str
@@ -52,29 +55,41 @@ class RecordedLog:
     changed_at: datetime | None = None
     first_at: datetime | None = None
     ended_at: datetime | None = None
+    is_end_exact: bool = True
     is_masked: bool = False
     is_ordered: bool = True
     parts: dict[int, LogPart] = field(default_factory=dict)
     people: dict[Participant, None] = field(default_factory=dict)
+    sources: set[int] = field(default_factory=set)
     _last_order: int = -1
+    _has_unplaced: bool = False
 
     def add(self, source: int, place: int | None, message: Message) -> None:
         """Note a message, and its place in a file."""
         if source not in self.parts:
             self.parts[source] = LogPart(source)
+            # A message without a place in the order may stand in several files.
+            self.is_ordered = self.is_ordered and not self._has_unplaced
         self.parts[source].add(place, message.at)
         if message.sender and len(self.people) < _MOST_PEOPLE:
             self.people[message.sender] = None
         order = message.order
-        if order is not None:
+        if order is None:
+            self._has_unplaced = True
+            self.is_ordered = self.is_ordered and len(self.parts) == 1
+        else:
             self.is_ordered = self.is_ordered and order > self._last_order
             self._last_order = order
 
-    def change(self, at: datetime | None, session: Session) -> None:
-        """Note a record of its state, unless a newer one is known."""
-        if at is None or self.changed_at is None or at >= self.changed_at:
-            self.session, self.changed_at = session, at
-            self.ended_at = (self.ended_at or at) if session.ended else None
+    def change(self, at: datetime | None, session: Session, *, exact: bool) -> None:
+        """Note a record of its state, unless a newer one is known; `exact`: the state changed then."""
+        if at is not None and self.changed_at is not None and at < self.changed_at:
+            return
+        if session.ended and self.ended_at is None:
+            self.ended_at, self.is_end_exact = at, exact
+        elif not session.ended:
+            self.ended_at = None
+        self.session, self.changed_at = session, at
 
     @property
     def last_session(self) -> Session:
@@ -105,7 +120,12 @@ class RecordedLog:
                     source, array("Q", merged), min(times, default=None), max(times, default=None)
                 )
         self.people.update(other.people)
-        self.session = self.session or other.session
+        self.sources |= other.sources
+        if self.session is None:
+            self.session, self.changed_at = other.session, other.changed_at
+            self.ended_at, self.is_end_exact = other.ended_at, other.is_end_exact
+        self.first_at = min(filter(None, (self.first_at, other.first_at)), default=None)
+        self.is_masked = self.is_masked or other.is_masked
         self.is_ordered = False
 
 
@@ -115,13 +135,20 @@ class LogKey(NamedTuple):
 
 
 class Disconnection(NamedTuple):
-    """From `lost_at` to `back_at` the recorder had no connection to `server`; `message` says what was caught
-    up on. The last two are None where the recording ends before."""
+    """From `lost_at` to `back_at` a recorder had no connection to `server`; `message` says what was caught up
+    on. The last two are None where the recording ends before. `sources` are the files that say so."""
 
     server: str | None
     lost_at: datetime | None
     back_at: datetime | None = None
     message: str | None = None
+    sources: frozenset[int] = frozenset()
+
+
+class _Connection(NamedTuple):
+    server: str | None
+    source: int
+    record: ConnectionRecord
 
 
 class RecordingIndex:
@@ -133,7 +160,7 @@ class RecordingIndex:
         self.ends: dict[int, int] = {}
         self.logs: dict[LogKey, RecordedLog] = {}
         self.newest: datetime | None = None
-        self.disconnections: list[Disconnection] = []
+        self._connections: list[_Connection] = []
         self._keeps_places = places
 
     def add(self, source: int, place: int, server: str | None, record: Record) -> "RecordedLog | None":
@@ -146,31 +173,45 @@ class RecordingIndex:
                 log.add(source, place if self._keeps_places else None, record)
             case SessionRecord(at, session):
                 log = self._log(server, session.id)
-                log.change(at, session)
+                # The first record may be of a session that had ended before.
+                log.change(at, session, exact=bool(log.session or log.parts))
             case EndedRecord(at, session_id, state):
                 log = self._log(server, session_id)
-                log.change(at, _ended(log.last_session, state))
-            case ConnectionRecord(at, kind, message):
-                self._connection(server, at, kind, message)
+                # One that is gone may have ended between two runs of the recorder.
+                log.change(at, _ended(log.last_session, state), exact=state is not None)
+            case ConnectionRecord():
+                self._connections.append(_Connection(server, source, record))
                 return None
             case _:
                 return None
-        log.first_at = log.first_at or record.at
+        log.sources.add(source)
+        if record.at is not None and (log.first_at is None or record.at < log.first_at):
+            log.first_at = record.at
         return log
 
-    def disconnections_of(self, log: RecordedLog) -> list[Disconnection]:
-        """Those of its server while the session was live."""
-        return [one for one in self.disconnections if _concerns(one, log)]
+    @cached_property
+    def disconnections(self) -> list[Disconnection]:
+        """When the connection was lost, and back, in the order of time.
 
-    def _connection(self, server: str | None, at: datetime | None, kind: str, message: str) -> None:
-        """A connection that is lost twice without being back was lost from the first time on."""
-        last = next((one for one in reversed(self.disconnections) if one.server == server), None)
-        is_open = last is not None and last.message is None
-        if kind == "lost" and not is_open:
-            self.disconnections.append(Disconnection(server, at))
-        elif kind == "reconnected" and last is not None and is_open:
-            place = self.disconnections.index(last)
-            self.disconnections[place] = last._replace(back_at=at, message=message)
+        Two recorders of one server each have a file of their own; a recorder that goes on in another file may
+        have lost it in one and found it again in the next.
+        """
+        found: list[Disconnection] = []
+        for server, source, record in sorted(self._connections, key=lambda one: one.record.at or _NEVER):
+            mine = [one for one in found if one.server == server and one.message is None]
+            mine.sort(key=lambda one: source in one.sources)
+            if record.kind == "lost":
+                if not mine or source not in mine[-1].sources:
+                    found.append(Disconnection(server, record.at, sources=frozenset({source})))
+            elif mine:
+                sources = mine[-1].sources | {source}
+                back = mine[-1]._replace(back_at=record.at, message=record.message, sources=sources)
+                found[found.index(mine[-1])] = back
+        return found
+
+    def disconnections_of(self, log: RecordedLog) -> list[Disconnection]:
+        """Those of the recorders of this session, while it was live."""
+        return [one for one in self.disconnections if _concerns(one, log)]
 
     def _log(self, server: str | None, session_id: str) -> RecordedLog:
         key = LogKey(server, session_id)
@@ -200,7 +241,7 @@ def _ended(session: Session, state: str | None) -> Session:
 
 
 def _concerns(one: Disconnection, log: RecordedLog) -> bool:
-    if None not in (one.server, log.server) and one.server != log.server:
+    if (None not in (one.server, log.server) and one.server != log.server) or not one.sources & log.sources:
         return False
     began_later = log.first_at and one.back_at and log.first_at > one.back_at
     ended_before = log.ended_at and one.lost_at and log.ended_at < one.lost_at

@@ -18,12 +18,14 @@ _PAGE = 500
 
 
 class RecordReader(Protocol):
-    """What is told of a recorded session: its messages in order, and when its state says that it ended (None:
-    it is live again)."""
+    """What is told of a recorded session: its messages in order, since when its state says that it has ended
+    (None: it is live again; `exact`: it ended then), and that it is masked."""
 
     def add(self, message: Message) -> object: ...
 
-    def end(self, at: datetime | None) -> None: ...
+    def end(self, at: datetime | None, *, exact: bool) -> None: ...
+
+    def mask(self) -> None: ...
 
 
 Reader = TypeVar("Reader", bound=RecordReader)
@@ -35,7 +37,6 @@ class Replayed(NamedTuple, Generic[Reader]):
     session: Session
     reader: Reader
     has_state: bool
-    is_masked: bool
     disconnections: Sequence[Disconnection]
 
 
@@ -101,8 +102,10 @@ class RecordedReads:
             reader = readers.get(id(log))
             if reader is None:
                 reader = readers[id(log)] = new()
+            if log.is_masked:
+                reader.mask()
             if message is None:
-                reader.end(log.ended_at)
+                reader.end(log.ended_at, exact=log.is_end_exact)
             elif log.is_ordered:
                 reader.add(message)
 
@@ -114,12 +117,15 @@ class RecordedReads:
             reader = readers[id(log)] if log.is_ordered else self._read_in_order(log, new())
             disconnections = index.disconnections_of(log)
             has_state = log.session is not None
-            found.append(Replayed(log.last_session, reader, has_state, log.is_masked, disconnections))
+            found.append(Replayed(log.last_session, reader, has_state, disconnections))
         return found
 
     def _read_in_order(self, log: RecordedLog, reader: Reader) -> Reader:
         """Messages that came late are read at their place."""
-        reader.end(log.ended_at)
+        if log.ended_at:
+            reader.end(log.ended_at, exact=log.is_end_exact)
+        if log.is_masked:
+            reader.mask()
         pages = self.messages(log.name)
         late = sorted(
             (one for page in pages for one in page.messages if one.late and one.order is not None),

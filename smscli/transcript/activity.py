@@ -210,7 +210,8 @@ class Activity:
         for person, listed in self._known():
             if person.is_in is not None or listed is not None:
                 visibility = (listed and listed.visibility) or person.visibility
-                attendance.add(listed or person.participant, person.is_present(listed), visibility)
+                who, is_present = listed or person.participant, person.is_present(listed)
+                attendance.add(who, is_present, _is_visible(visibility), person.was_visible)
         return attendance
 
     def _forget_attendance(self) -> None:
@@ -244,6 +245,7 @@ class _Person:
         self.messages = 0
         self.composing: float | None = None
         self.is_in: bool | None = None
+        self.was_visible = False
         self._joined: tuple[Place, datetime] | None = None
         self._left_at: datetime | None = None
         self._moved: Place | None = None
@@ -259,6 +261,9 @@ class _Person:
             return False
         visibility = (message.sender and message.sender.visibility) or self.visibility
         before, now = (self.is_in, self.visibility), (enters, visibility)
+        # One who was hidden before, or is hidden again, attended while the log said so.
+        told = message.sender and message.sender.visibility
+        self.was_visible = self.was_visible or (enters and told == VISIBLE_TO_ALL)
         self.is_in, self.visibility = now
         self._moved = place
         self._left_at = None if enters else message.at
@@ -292,7 +297,7 @@ class _Attendance:
         self.was_attended = self.is_attended = False
         self._had_customers = self._has_customers = False
 
-    def add(self, who: Participant, is_present: bool, visibility: str | None) -> None:
+    def add(self, who: Participant, is_present: bool, is_visible: bool, was_visible: bool) -> None:
         if who.role == Role.CUSTOMER:
             self._had_customers = True
             self._has_customers = self._has_customers or is_present
@@ -300,8 +305,7 @@ class _Attendance:
                 self.customer = self.customer or who.nickname or who.participant_id
         elif who.role == Role.AGENT:
             # A supervisor is an Agent too; a customer sees one whose visibility is All.
-            is_visible = (visibility or VISIBLE_TO_ALL) == VISIBLE_TO_ALL
-            self.was_attended = self.was_attended or is_visible
+            self.was_attended = self.was_attended or is_visible or was_visible
             self.is_attended = self.is_attended or (is_visible and is_present)
 
     @property
@@ -364,6 +368,10 @@ class _Answers:
         if self._first_question is not None:
             asked = self._first_question[0]
             self._first_answer = next((one for one in self._early_answers if one[0] > asked), None)
+
+
+def _is_visible(visibility: str | None) -> bool:
+    return (visibility or VISIBLE_TO_ALL) == VISIBLE_TO_ALL
 
 
 def _key(one: Participant) -> object:

@@ -3,40 +3,72 @@
 from collections.abc import Iterator
 from datetime import timedelta
 
-from smscli.model import MessageType, Session, State
-from smscli.transcript.judging import Conversation, Judgement, Outage, Result, Value, ok, warn, who
+from smscli.model import MessageType, Role, Session, State
+from smscli.transcript.judging import (
+    Conversation,
+    Judgement,
+    LogFacts,
+    Outage,
+    Result,
+    Value,
+    ok,
+    quote,
+    warn,
+    who,
+)
 
 _WAIT_SECONDS = 120.0
 _INVITATION = timedelta(minutes=1)
 _TYPING = timedelta(minutes=10)
 _WAITED_LONG = timedelta(minutes=5)
 _LEFT_ALONE = timedelta(minutes=10)
+_NO_STATE = "not judged: no state is known"
 
 
 def waiting(conversation: Conversation) -> Iterator[Judgement]:
     """A customer waits: `warn` from 2 minutes, `fail` from the limit."""
-    wait = conversation.wait
+    wait, now = conversation.wait, conversation.now
     if wait is None:
+        yield from _waits_at_unknown_times(conversation)
         return
-    seconds = wait.seconds(conversation.now)
+    customer = _customer(conversation)
+    seconds = wait.seconds(now)
     if seconds is None:
-        yield ok("a customer waits; how long is not known")
+        told = "{} waits since {}; for how long is not known"
+        yield Judgement("warn", told, (customer, wait.since), wait.message_index, wait.since)
         return
-    for_ = timedelta(seconds=seconds)
-    limit = conversation.limit
+    limit, for_ = conversation.limit, timedelta(seconds=seconds)
     result: Result = "fail" if seconds >= limit else "warn" if seconds >= _WAIT_SECONDS else "ok"
-    customer = wait.customer or "the customer"
-    told, values = "last word is the customer's, not answered for {}: {}", list[Value]([for_, customer])
+    told, values, hint = (
+        "last word is the customer's, not answered for {}: {}",
+        list[Value]([for_, customer]),
+        None,
+    )
     if wait.no_agent:
-        told, values = "no agent since {}: {} waits for {}", [wait.since, customer, for_]
-    yield Judgement(result, told, tuple(values), wait.message_index, wait.since)
+        told, values = "no agent since {}: {} has waited for {}", [wait.since, customer, for_]
+        hint = "have an agent join"
+    yield Judgement(result, told, tuple(values), wait.message_index, wait.since, hint)
+
+
+def _waits_at_unknown_times(conversation: Conversation) -> Iterator[Judgement]:
+    """Nobody waits by the times that can be read; a text without one may still wait."""
+    asked = conversation.log.unanswered()
+    if asked and not conversation.has_ended and not conversation.activity.is_left_by_customers:
+        yield warn("last word is the customer's; since when is not known: {}", who(asked), about=asked)
+
+
+def _customer(conversation: Conversation) -> Value:
+    asked, wait = conversation.log.unanswered(), conversation.wait
+    if asked and wait and not wait.no_agent:
+        return who(asked)
+    return quote(wait.customer) if wait and wait.customer else "the customer"
 
 
 def agent(conversation: Conversation) -> Iterator[Judgement]:
     """A live session without an agent whom the customer can see."""
     activity = conversation.activity
     if not conversation.is_live:
-        yield ok("the session has ended" if conversation.has_ended else "not judged: no state is known")
+        yield ok("the session has ended" if conversation.has_ended else _NO_STATE)
     elif activity.is_attended:
         return
     elif not activity.was_attended:
@@ -51,8 +83,8 @@ def agent(conversation: Conversation) -> Iterator[Judgement]:
                 at=activity.began_at,
             )
     else:
-        left, waits = conversation.log.last_agent_leave, conversation.wait is not None
-        text = "no agent is present" + (": {} left last" if left else "")
+        left, waits = conversation.log.sides.last_leave.get(Role.AGENT), conversation.wait is not None
+        text = "no agent is there whom the customer can see" + (": {} left last" if left else "")
         text += ", and the customer waits" if waits else ""
         index, at = (left.index, left.at) if left else (None, None)
         yield Judgement("fail" if waits else "warn", text, (who(left),) if left else (), index, at)
@@ -75,68 +107,64 @@ def ending(conversation: Conversation) -> Iterator[Judgement]:
     """How the session ended, and whether a customer was left without an answer."""
     session, log = conversation.session, conversation.log
     is_left = conversation.activity.is_left_by_customers
-    if session and session.state == State.LEFT_CHAT and not conversation.activity.is_attended:
-        left = log.last_agent_leave
-        since = conversation.since(left.at) if left else None
-        if left and since and since > _LEFT_ALONE:
-            yield warn(
-                "LeftChat, and no agent came back since {} left, {} ago",
-                who(left),
-                since,
-                about=left,
-                hint="find out why it was not completed",
-            )
-    unanswered = log.customer_left_unanswered if is_left else None
+    left = log.sides.last_leave.get(Role.AGENT)
+    if session and session.state == State.LEFT_CHAT and left and not conversation.activity.is_attended:
+        since = conversation.since(left.at)
+        if since and since > _LEFT_ALONE:
+            told = "LeftChat, and no agent came back since {} left, {} ago"
+            yield warn(told, who(left), since, about=left, hint="find out why it was not completed")
+    for asked, waited in log.left_unanswered.values():
+        if waited >= _WAITED_LONG:
+            told = "{} left after a text of theirs that had waited {} for an answer"
+            yield warn(told, who(asked), waited, about=asked)
     if conversation.has_ended and not is_left:
-        unanswered = log.unanswered_for(log.ended_at or log.last_at)
-    if unanswered and unanswered[1] >= _WAITED_LONG:
-        asked, waited = unanswered
-        how = "{} left" if is_left else "the session ended"
-        told = f"{how} after a text that had waited {{}} for an answer"
-        yield warn(told, *([who(asked)] if is_left else []), waited, about=asked)
+        yield from _ended_unanswered(log)
     if is_left or conversation.has_ended:
         yield _how_it_ended(conversation, session)
+    elif session is None:
+        yield ok(_NO_STATE)
+
+
+def _ended_unanswered(log: LogFacts) -> Iterator[Judgement]:
+    """The session ended while a customer was there, without an answer to their text."""
+    asked = log.unanswered()
+    end = log.ended_at if log.ended_at and log.is_end_exact else log.last_at
+    if asked and asked.at and end and end - asked.at >= _WAITED_LONG:
+        told = "the session ended after a text of {} that had waited {} for an answer"
+        yield warn(told, who(asked), end - asked.at, about=asked)
 
 
 def _how_it_ended(conversation: Conversation, session: Session | None) -> Judgement:
-    log = conversation.log
+    sides = conversation.log.sides
     texts: list[str] = []
     values: list[Value] = []
     if session and session.ended:
-        texts.append("ended")
-        if session.state:
-            texts[0], values = "ended ({})", [session.state]
-    first = next(iter(log.departed.values()), None)
+        texts.append("ended ({})" if session.state else "ended")
+        values += [session.state] if session.state else []
+    first = sides.parted
     if first:
         texts.append("{} left first, at {}" if first.at else "{} left first")
         values += [who(first), *([first.at] if first.at else [])]
-        notice = log.inactivity_notice
-        if notice and _is_before(notice.order, first.order):
-            texts.append("after a notice of inactivity")
-    elif log.inactivity_notice:
+    if sides.inactivity:
         texts.append("after a notice of inactivity")
-    return ok(", ".join(texts), *values, about=first)
-
-
-def _is_before(one: int | None, other: int | None) -> bool:
-    return one is None or other is None or one < other
+    return ok(", ".join(texts) or "every customer has left", *values, about=first)
 
 
 def state(conversation: Conversation) -> Iterator[Judgement]:
     """The state says that the session is live, and its log or user data says otherwise."""
     session = conversation.session
     if session is None:
-        yield ok("not judged: no state is known")
+        yield ok(_NO_STATE)
         return
     if session.ended:
         return
     named = session.state or "live"
     if conversation.activity.is_left_by_customers:
-        left = conversation.log.last_customer_leave
+        left = conversation.log.sides.last_leave.get(Role.CUSTOMER)
         yield warn("{}, though every customer has left", named, about=left)
     online = str(session.user_data.get("IsOnline")).casefold()
-    if not conversation.is_masked and online in ("false", "0"):
-        yield warn("{}, though the user data says that the customer is not online", named)
+    if not conversation.log.is_masked and online in ("false", "0"):
+        yield warn("{}, though IsOnline in the user data says that the chat has ended", named)
 
 
 def typing(conversation: Conversation) -> Iterator[Judgement]:
@@ -163,6 +191,8 @@ def connection(conversation: Conversation) -> Iterator[Judgement]:
         yield _outage(one, conversation)
     if conversation.is_recorded and not conversation.outages:
         yield ok("the recording names no lost connection")
+    elif conversation.log.is_empty:
+        yield ok("the log is empty")
 
 
 def _outage(one: Outage, conversation: Conversation) -> Judgement:

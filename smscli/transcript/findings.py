@@ -12,7 +12,7 @@ from typing import NamedTuple
 from smscli.model import Message, Session
 from smscli.transcript import conversation_checks as whole
 from smscli.transcript import message_checks as each
-from smscli.transcript.judging import Conversation, Judgement, LogFacts, Outage, Result
+from smscli.transcript.judging import Conversation, Judgement, LogFacts, Outage, Quote, Result
 
 # A log that is damaged throughout must not fill the memory with findings.
 _MOST_OF_A_CHECK = 1000
@@ -70,7 +70,7 @@ CHECKS = (
     Check(
         "duplicates",
         "no text was repeated within 30 s",
-        "compare with the SMS driver's log whether the handset got it twice",
+        "compare with the SMS driver's log whether it was sent twice",
         judge_message=each.duplicates,
     ),
     Check(
@@ -89,7 +89,7 @@ CHECKS = (
     Check(
         "parts",
         "every text of an agent is one SMS",
-        "shorten it, or replace the characters that force UCS-2",
+        "shorten it",
         judge_message=each.parts,
     ),
     Check(
@@ -151,9 +151,14 @@ class Checkup:
         self._found: dict[str, list[Judgement]] = {}
         self._left_out: dict[str, int] = {}
 
-    def end(self, at: datetime | None) -> None:
-        """The session is known to have ended then; None: it is live again."""
-        self.facts.ended_at = at
+    def end(self, at: datetime | None, *, exact: bool) -> None:
+        """The state says since then that the session has ended; None: it is live again. `exact`: it ended
+        then, rather than before."""
+        self.facts.ended_at, self.facts.is_end_exact = at, exact
+
+    def mask(self) -> None:
+        """The texts and user data are masked."""
+        self.facts.is_masked = True
 
     def add(self, message: Message) -> None:
         """Judge one message, and keep what the other checks need."""
@@ -168,7 +173,6 @@ class Checkup:
         now: datetime | None,
         *,
         limit: float | None = None,
-        masked: bool = False,
         outages: Sequence[Outage] = (),
         recorded: bool = False,
     ) -> tuple[Finding, ...]:
@@ -176,9 +180,9 @@ class Checkup:
         newest.
 
         `session` is None where its state is not known. `limit`: seconds of waiting that fail, 600 by default.
-        `masked`: the user data is. `outages`: when the recorder was disconnected.
+        `outages`: when the recorder was disconnected.
         """
-        conversation = Conversation(session, self.facts, now, masked, tuple(outages), recorded)
+        conversation = Conversation(session, self.facts, now, tuple(outages), recorded)
         if limit is not None:
             conversation = replace(conversation, limit=limit)
         return tuple(self._findings(conversation))
@@ -202,5 +206,5 @@ class Checkup:
 
 def _masked(finding: Finding, mask: Callable[[str], str]) -> Finding:
     judgement = finding.judgement
-    values = tuple(mask(one) if isinstance(one, str) else one for one in judgement.values)
+    values = tuple(Quote(mask(one)) if isinstance(one, Quote) else one for one in judgement.values)
     return replace(finding, judgement=replace(judgement, values=values))

@@ -18,13 +18,23 @@ _LEAST_DUPLICATE = 8
 _MOST_RECENT = 1000
 _MOST_GAPS = 10
 _MOST_PEOPLE = 1000
+_LONGEST_KEPT = 200
+_LONGEST_NORMALIZED = 2000
 _NOTICES = frozenset({MessageType.NOTICE, MessageType.CUSTOM_NOTICE})
 # As Chat Server's default texts say it (docs. ESChat/latest/Admin/ChatInactivity).
 _INACTIVITY = "inactivity"
 
 Result = Literal["ok", "warn", "fail"]
+
+
+class Quote(str):
+    """What a person wrote: masked, cleaned and cut before it is shown. Other strings are not."""
+
+    __slots__ = ()
+
+
 Value = str | datetime | timedelta
-"""What a judgement quotes: words of people, which are masked and cleaned, times and durations."""
+"""What a judgement says: quotes, ids and states, times and durations."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +70,15 @@ def role(message: Message) -> Role | None:
     return message.sender.role if message.sender else None
 
 
+def quote(text: str) -> Quote:
+    """The beginning of what a person wrote, longer than what is shown: it is masked before it is cut."""
+    return Quote(text[:_LONGEST_KEPT])
+
+
 def who(message: Message) -> str:
-    """Its sender, as people name them."""
-    return message.sender.name if message.sender else "somebody"
+    """Its sender, as people name them: the nickname, else the participantId."""
+    sender = message.sender
+    return quote(sender.nickname) if sender and sender.nickname else sender.name if sender else "somebody"
 
 
 def key_of(one: Participant) -> object:
@@ -84,59 +100,63 @@ class Outage(NamedTuple):
 class LogFacts:
     """The facts of a log that checks need, collected message by message, in the order of the log.
 
-    `ended_at`: when the session is known to have ended, None while it isn't.
+    `ended_at`: when the state said that the session has ended, None while it is live; `is_end_exact`: it
+    ended then. `is_masked`: the texts and the user data are.
     """
 
     def __init__(self) -> None:
         self.ended_at: datetime | None = None
+        self.is_end_exact = True
+        self.is_masked = False
         self.activity = Activity()
+        self.is_empty = True
         self.last_timed: Message | None = None
         self.last_at: datetime | None = None
         self.last_agent_text: Message | None = None
-        self.last_agent_leave: Message | None = None
-        self.last_customer_leave: Message | None = None
-        self.inactivity_notice: Message | None = None
-        self.departed: dict[object, Message] = {}
         self.last_of: dict[object, Message] = {}
-        self.customer_left_unanswered: tuple[Message, timedelta] | None = None
+        self.sides = Sides()
+        self.questions: dict[object, Message] = {}
+        self.left_unanswered: dict[object, tuple[Message, timedelta]] = {}
         self.gaps: list[tuple[int, int]] = []
         self.gaps_left_out = 0
-        self._question: Message | None = None
         self._last_order: int | None = None
         self._recent = _RecentTexts()
 
     def add(self, message: Message) -> None:
         """Add the next message."""
+        self.is_empty = False
         self.activity.add(message)
         self._number(message)
         if message.at is not None:
-            self.last_timed = message
+            if message.order is not None:
+                self.last_timed = message
             if self.last_at is None or message.at > self.last_at:
                 self.last_at = message.at
+        self.sides.add(message)
         if message.sender is not None:
             self._note_sender(message, message.sender)
-        kind = message.type
-        if kind == MessageType.TEXT:
+        if message.type == MessageType.TEXT:
             self._recent.add(message)
-        elif kind in _NOTICES and _INACTIVITY in (message.notice or message.text or "").casefold():
-            self.inactivity_notice = message
 
     def earlier_copy(self, message: Message) -> int | None:
         """The index of the same text by the same sender, at most 30 s before; None without one."""
+        # Different addresses and numbers are masked alike.
+        if self.is_masked and "**" in (message.text or ""):
+            return None
         return self._recent.copy_of(message)
 
-    def unanswered_for(self, until: datetime | None) -> tuple[Message, timedelta] | None:
-        """The customer's oldest text that is not answered yet, and how long it had waited by then."""
-        asked = self._question
-        if asked is None or asked.at is None or until is None:
-            return None
-        return asked, until - asked.at
+    def unanswered(self) -> Message | None:
+        """The oldest text of a customer that is not answered yet."""
+        return next(iter(self.questions.values()), None)
 
     def _number(self, message: Message) -> None:
         order, last = message.order, self._last_order
         if order is None:
             return
-        if last is not None and order > last + 1:
+        if last is not None and order < last:
+            # The log was renumbered: what comes now may be what was there before.
+            self.last_timed, self._recent = None, _RecentTexts()
+        elif last is not None and order > last + 1:
             if len(self.gaps) < _MOST_GAPS:
                 self.gaps.append((last + 1, order - 1))
             else:
@@ -147,26 +167,54 @@ class LogFacts:
         key, kind, role = key_of(sender), message.type, sender.role
         if key in self.last_of or len(self.last_of) < _MOST_PEOPLE:
             self.last_of[key] = message
-        if kind == MessageType.LEFT:
-            self._leave(message, key, role)
-        elif key in self.departed and kind in ENTERING_TYPES:
-            del self.departed[key]
+        if kind in ENTERING_TYPES:
+            self.left_unanswered.pop(key, None)
         if role == Role.AGENT:
             if kind == MessageType.TEXT:
                 self.last_agent_text = message
             if kind in SAID_TYPES and message.is_public:
-                self._question = None
-        elif role == Role.CUSTOMER and kind == MessageType.TEXT and self._question is None and message.at:
-            self._question = message
+                self.questions.clear()
+        elif role == Role.CUSTOMER and kind == MessageType.TEXT:
+            if len(self.questions) < _MOST_PEOPLE:
+                self.questions.setdefault(key, message)
+        elif role == Role.CUSTOMER and kind == MessageType.LEFT and key not in self.left_unanswered:
+            asked = self.questions.get(key)
+            if asked and asked.at and message.at:
+                self.left_unanswered[key] = (asked, message.at - asked.at)
 
-    def _leave(self, message: Message, key: object, role: Role | None) -> None:
-        if len(self.departed) < _MOST_PEOPLE:
-            self.departed[key] = message
-        if role == Role.AGENT:
-            self.last_agent_leave = message
-        elif role == Role.CUSTOMER:
-            self.last_customer_leave = message
-            self.customer_left_unanswered = self.unanswered_for(message.at)
+
+class Sides:
+    """Who of customers and visible agents is there, by the log, and how they parted.
+
+    `parted` is the leave with which the last of a side went, unless somebody of that side came (back);
+    `inactivity` a notice of inactivity before it, with nothing said in between.
+    """
+
+    def __init__(self) -> None:
+        self.parted: Message | None = None
+        self.inactivity: Message | None = None
+        self.last_leave: dict[Role, Message] = {}
+        self._present: dict[Role, set[object]] = {Role.CUSTOMER: set(), Role.AGENT: set()}
+
+    def add(self, message: Message) -> None:
+        kind, sender = message.type, message.sender
+        if kind in SAID_TYPES:
+            self.inactivity = None
+        elif kind in _NOTICES and _INACTIVITY in (message.notice or message.text or "").casefold():
+            self.inactivity = self.inactivity if self.parted else message
+        role = sender.role if sender else None
+        if sender is None or role is None or not message.is_public:
+            return
+        present, key = self._present[role], key_of(sender)
+        if kind == MessageType.LEFT:
+            present.discard(key)
+            self.last_leave[role] = message
+            if not present and self.parted is None:
+                self.parted = message
+        elif kind in ENTERING_TYPES and len(present) < _MOST_PEOPLE:
+            present.add(key)
+            if self.parted and self.parted.sender and self.parted.sender.role == role:
+                self.parted = None
 
 
 class _RecentTexts:
@@ -199,12 +247,13 @@ class _RecentTexts:
 def _text_key(message: Message) -> int | None:
     """A hash of text and sender; None for a text that is too short to be told from a usual answer."""
     text = message.text or ""
-    if not text.isascii():
+    # A text made for it takes the square of its length to normalize.
+    if not text.isascii() and len(text) <= _LONGEST_NORMALIZED:
         text = normalize("NFC", text)
     text = text.strip()
     if len(text) < _LEAST_DUPLICATE:
         return None
-    return hash((text, key_of(message.sender) if message.sender else None))
+    return hash((text, key_of(message.sender) if message.sender else None, message.is_public))
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,13 +261,12 @@ class Conversation:
     """What a check knows when the log has been read.
 
     `session` is None where its state is not known; `now` is the server's time, of a recording its newest
-    time. `limit`: seconds of waiting that fail. `is_masked`: the user data is.
+    time. `limit`: seconds of waiting that fail.
     """
 
     session: Session | None
     log: LogFacts
     now: datetime | None
-    is_masked: bool = False
     outages: tuple[Outage, ...] = ()
     is_recorded: bool = False
     limit: float = DEFAULT_LIMIT

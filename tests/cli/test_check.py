@@ -55,7 +55,7 @@ def test_on_a_terminal_problems_stand_under_their_session(smscli: Smscli, server
         "warn  whisper     a customer waits, and the last text of Robin went to agents\n"
         "                  only (index 3, 10:01:00)\n"
         "                  hint: send the answer to the customer too\n"
-        "warn  encoding    Mika: UTF-8 was read in another encoding: Ã© should be é\n"
+        "warn  encoding    Mika: this looks like UTF-8 read in another encoding: Ã© for é\n"
         "                  (index 2, 10:00:00)\n"
         "                  hint: check the character encoding between the SMS driver and\n"
         "                  the server\n"
@@ -153,7 +153,7 @@ def test_what_people_wrote_is_masked_after_it_was_judged(smscli: Smscli, server:
     assert (outcome.code, outcome.out) == (
         0,
         "session 0000Na9B26EF0003 (+** **** ****00), Chatting, times are UTC\n"
-        "warn  links       Robin sent an address without https://:\n"
+        "warn  links       Robin sent an address without a scheme:\n"
         "                  www.example.com/*********00 (index 1, 10:03:00)\n"
         "                  hint: send the link again, complete and public\n"
         "12 checks ok\n",
@@ -314,7 +314,7 @@ def test_a_page_has_the_findings_above_the_transcript(
         '<p class="warn"><b>warn</b> whisper: a customer waits, and the last text of Robin went to agents'
         " only (index 3, 2026-03-02 10:01:00 UTC)</p>\n"
         '<p class="hint">hint: send the answer to the customer too</p>\n'
-        '<p class="warn"><b>warn</b> encoding: Mika: UTF-8 was read in another encoding: Ã© should be é'
+        '<p class="warn"><b>warn</b> encoding: Mika: this looks like UTF-8 read in another encoding: Ã© for é'
         " (index 2, 2026-03-02 10:00:00 UTC)</p>\n"
         '<p class="hint">hint: check the character encoding between the SMS driver and the server</p>\n'
         "<p>10 checks ok</p>\n</section>\n"

@@ -134,7 +134,16 @@ class Conversation:
     def happen(self) -> None:
         """One of the things that happen in healthy conversations."""
         self.random.choice(
-            (self.transfer, self.confer, self.supervise, self.notify, self.draft, self.rejoin, self.be_silent)
+            (
+                self.transfer,
+                self.confer,
+                self.supervise,
+                self.notify,
+                self.draft,
+                self.rejoin,
+                self.be_silent,
+                self.save,
+            )
         )()
 
     def transfer(self) -> None:
@@ -172,6 +181,13 @@ class Conversation:
         self.add("ParticipantLeft", self.customer)
         self.pause(5, 60)
         self.add("ParticipantRejoined", self.customer)
+
+    def save(self) -> None:
+        """A message that has no place in the order."""
+        self.index -= 1
+        self.add("TranscriptSaveDone")
+        self.messages[-1][1]["index"] = -1
+        self.clock += 1
 
     def be_silent(self) -> None:
         """As long as a ferry takes."""

@@ -248,10 +248,16 @@ OUTPUTS_BY_GROUP: Mapping[str, tuple[Output, ...]] = {
         *one("auth logout --all", "people", names("profile")),
         # The next command names the profile as a shell takes it.
         *one(
-            "auth login --token-stdin --profile §profile", "people", names("userName"), quotes=names("profile")
+            "auth login --token-stdin --profile §profile",
+            "people",
+            names("userName"),
+            quotes=names("profile"),
         ),
         *one(
-            "auth login --cookie-stdin --profile §profile", "people", names("userName"), quotes=names("profile")
+            "auth login --cookie-stdin --profile §profile",
+            "people",
+            names("userName"),
+            quotes=names("profile"),
         ),
         *one("auth login --password-command §word --profile §profile", "people", NONE, quotes=WRONG),
     ),

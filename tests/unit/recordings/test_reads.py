@@ -167,8 +167,12 @@ class Log:
     def add(self, message: Message) -> None:
         self.told.append(message.index)
 
-    def end(self, at: datetime | None) -> None:
-        self.told.append(f"ended {at:%H:%M:%S}" if at else "live")
+    def end(self, at: datetime | None, *, exact: bool) -> None:
+        before = "" if exact else " or before"
+        self.told.append(f"ended {at:%H:%M:%S}{before}" if at else "live")
+
+    def mask(self) -> None:
+        self.told.append("masked")
 
 
 def replayed(*paths: Path) -> dict[str, list[int | str | None]]:
@@ -203,14 +207,32 @@ def test_late_and_repeated_messages_are_replayed_at_their_place(tmp_path: Path) 
     last = text(4)
     last.late = True
     write(tmp_path / "c", text(2), text(1), last)
-    assert replayed(tmp_path / "c") == {"S1": ["live", 2, 1, 4]}
+    assert replayed(tmp_path / "c") == {"S1": [2, 1, 4]}
 
 
 def test_a_live_session_has_not_ended_before(tmp_path: Path) -> None:
     live, done = Session("S1", "Chatting"), Session("S1", "Completed")
     records = [SessionRecord(NOON, done), SessionRecord(NOON + timedelta(seconds=1), live)]
     write(tmp_path / "a", *records)
-    assert replayed(tmp_path / "a") == {"S1": ["ended 12:00:00", "live"]}
+    assert replayed(tmp_path / "a") == {"S1": ["ended 12:00:00 or before", "live"]}
+
+
+def test_a_session_that_is_gone_may_have_ended_before(tmp_path: Path) -> None:
+    write(tmp_path / "a", SessionRecord(NOON, Session("S1", "Chatting")), EndedRecord(NOON, "S1", None))
+    assert replayed(tmp_path / "a") == {"S1": ["live", "ended 12:00:00 or before"]}
+
+
+def test_a_replay_knows_that_it_is_masked(tmp_path: Path) -> None:
+    records = [SessionRecord(NOON, Session("S1", "Chatting")), text(1)]
+    (tmp_path / "a").write_bytes(b"".join(line_of(one, "gws:443", masked=True) for one in records))
+    assert replayed(tmp_path / "a") == {"S1": ["masked", "live", "masked", 1]}
+
+
+def test_what_has_no_place_in_the_order_is_replayed_once(tmp_path: Path) -> None:
+    write(tmp_path / "a", text(1), text(-1, "saved", 9), text(2))
+    write(tmp_path / "b", text(-1, "saved", 9), text(3))
+    assert replayed(tmp_path / "a") == {"S1": [1, -1, 2]}
+    assert replayed(tmp_path / "a", tmp_path / "b") == {"S1": [-1, 1, 2, 3]}
 
 
 def test_a_replay_knows_what_is_recorded_of_a_session(tmp_path: Path) -> None:
@@ -229,14 +251,30 @@ def test_a_replay_knows_what_is_recorded_of_a_session(tmp_path: Path) -> None:
         ConnectionRecord(after(50), "lost", "connection lost"),
     )
     write(tmp_path / "b", text(1, seconds=1, of="S3"), server="other:443")
-    first = Disconnection("gws:443", after(20), after(30), "reconnected, 2 late")
-    last = Disconnection("gws:443", after(50))
+    first = Disconnection("gws:443", after(20), after(30), "reconnected, 2 late", frozenset({0}))
+    last = Disconnection("gws:443", after(50), sources=frozenset({0}))
     found = reads(tmp_path / "a", tmp_path / "b").replay(Log)
-    assert [(one.session, one.has_state, one.is_masked, one.disconnections) for one in found] == [
-        (Session("S1", "Chatting", gone=True), True, False, [first]),
-        (Session("S2", participants=(Participant("Customer", "Mika", "p1"),)), False, False, [last]),
-        (Session("S3", participants=(Participant("Customer", "Mika", "p1"),)), False, False, []),
+    assert [(one.session, one.has_state, one.disconnections) for one in found] == [
+        (Session("S1", "Chatting", gone=True), True, [first]),
+        (Session("S2", participants=(Participant("Customer", "Mika", "p1"),)), False, [last]),
+        (Session("S3", participants=(Participant("Customer", "Mika", "p1"),)), False, []),
     ]
+
+
+def test_disconnections_belong_to_their_recorder(tmp_path: Path) -> None:
+    def after(seconds: float) -> datetime:
+        return NOON + timedelta(seconds=seconds)
+
+    lost, back = (
+        ConnectionRecord(after(10), "lost", "lost"),
+        ConnectionRecord(after(20), "reconnected", "back"),
+    )
+    write(tmp_path / "1", text(1, seconds=1), lost)
+    write(tmp_path / "2", back, text(2, seconds=30))
+    write(tmp_path / "3", text(1, seconds=1, of="S2"), text(2, seconds=30, of="S2"))
+    found = reads(tmp_path / "3", tmp_path / "2", tmp_path / "1").replay(Log)
+    both = Disconnection("gws:443", after(10), after(20), "back", frozenset({1, 2}))
+    assert {one.session.id: one.disconnections for one in found} == {"S1": [both], "S2": []}
 
 
 def test_a_line_that_cannot_be_read_ends_a_replay(tmp_path: Path) -> None:

@@ -56,11 +56,15 @@ def checked(
     session: Session | None = LIVE,
     *,
     ended_at: float | None = None,
+    exact: bool = True,
+    masked: bool = False,
     **more: object,
 ) -> tuple[Finding, ...]:
     checkup = Checkup()
     if ended_at is not None:
-        checkup.end(at(ended_at))
+        checkup.end(at(ended_at), exact=exact)
+    if masked:
+        checkup.mask()
     for message in messages:
         checkup.add(message)
     return checkup.findings(session, at(now), **more)  # type: ignore[arg-type]
@@ -148,16 +152,16 @@ def test_the_limit_of_waiting(limit: float, now: float, result: str) -> None:
 def test_a_session_without_any_agent_waits_since_it_was_received() -> None:
     invited = replace(LIVE, state="Invited", participants=(ANNA,), received=at(-600))
     found = checked(log((0, ANNA, "+"), (3, ANNA, "hello?")), 20, invited)
-    assert of("waiting", found) == [("fail", None, "no agent since 11:50:00: Anna waits for 620 s")]
+    assert of("waiting", found) == [("fail", None, "no agent since 11:50:00: Anna has waited for 620 s")]
     assert of("agent", found) == [("warn", None, "no agent has joined for 620 s")]
 
 
-def test_without_the_time_of_now_nothing_is_said_of_waiting() -> None:
+def test_without_the_time_of_now_how_long_somebody_waits_is_not_known() -> None:
     checkup = Checkup()
     for message in log(*OPENING, (10, ANNA, "hello?")):
         checkup.add(message)
     found = checkup.findings(LIVE, None)
-    assert of("waiting", found) == [("ok", None, "a customer waits; how long is not known")]
+    assert of("waiting", found) == [("warn", 3, "Anna waits since 12:00:10; for how long is not known")]
 
 
 # agent
@@ -172,10 +176,17 @@ def test_an_invitation(now: float, result: str) -> None:
 def test_no_agent_is_left() -> None:
     gone = replace(LIVE, participants=(ANNA,))
     answered = log(*OPENING, (10, ANNA, "hello?"), (20, BEN, "yes"), (30, BEN, "-"))
-    assert problems(answered, 40, gone) == [("agent", "warn", 5, "no agent is present: Ben left last")]
+    assert problems(answered, 40, gone) == [
+        ("agent", "warn", 5, "no agent is there whom the customer can see: Ben left last")
+    ]
     asked = [*answered, *log(*OPENING, *[(0, ANNA, "+")] * 3, (50, ANNA, "and now?"))[5:]]
     assert problems(asked, 60, gone) == [
-        ("agent", "fail", 5, "no agent is present: Ben left last, and the customer waits")
+        (
+            "agent",
+            "fail",
+            5,
+            "no agent is there whom the customer can see: Ben left last, and the customer waits",
+        )
     ]
 
 
@@ -183,7 +194,9 @@ def test_agents_who_are_there_or_whom_nobody_sees() -> None:
     transfer = log(*OPENING, (10, CARA, "+"), (12, BEN, "-"))
     assert problems(transfer, 20) == []
     hidden = log(*OPENING, (10, COACH, "+"), (12, BEN, "-"))
-    assert problems(hidden, 20) == [("agent", "warn", 4, "no agent is present: Ben left last")]
+    assert problems(hidden, 20) == [
+        ("agent", "warn", 4, "no agent is there whom the customer can see: Ben left last")
+    ]
     # Whoever writes is there, also after a leave.
     assert problems(log(*OPENING, (10, BEN, "-"), (20, BEN, "back again")), 30) == []
 
@@ -233,21 +246,21 @@ def test_one_who_left_and_came_back_did_not_leave_first() -> None:
 @pytest.mark.parametrize(("left", "found"), [(310, True), (309.9, False)])
 def test_a_customer_who_left_without_an_answer(left: float, found: bool) -> None:
     messages = log(*OPENING, (10, ANNA, "hello?"), (left, ANNA, "-"), (left + 400, BEN, "-"))
-    told = ("ending", "warn", 3, "Anna left after a text that had waited 300 s for an answer")
+    told = ("ending", "warn", 3, "Anna left after a text of theirs that had waited 300 s for an answer")
     assert problems(messages, left + 500, DONE) == ([told] if found else [])
 
 
 @pytest.mark.parametrize(("end", "found"), [(310, True), (309.9, False)])
 def test_a_session_that_ended_without_an_answer(end: float, found: bool) -> None:
     messages = log(*OPENING, (10, ANNA, "hello?"), (end, BEN, "-"))
-    told = ("ending", "warn", 3, "the session ended after a text that had waited 300 s for an answer")
+    told = ("ending", "warn", 3, "the session ended after a text of Anna that had waited 300 s for an answer")
     assert problems(messages, 9000, DONE) == ([told] if found else [])
 
 
 def test_a_recording_knows_when_it_ended() -> None:
     messages = log(*OPENING, (10, ANNA, "hello?"))
     assert problems(messages, 9000, DONE) == []
-    told = "the session ended after a text that had waited 300 s for an answer"
+    told = "the session ended after a text of Anna that had waited 300 s for an answer"
     assert problems(messages, 9000, DONE, ended_at=310) == [("ending", "warn", 3, told)]
 
 
@@ -276,7 +289,7 @@ def test_a_live_session_that_customers_have_left() -> None:
 @pytest.mark.parametrize("value", [False, "false", "False", "0", 0])
 def test_user_data_that_says_that_the_customer_is_gone(value: object) -> None:
     session = replace(LIVE, user_data={"IsOnline": value})
-    told = ("state", "warn", None, "Chatting, though the user data says that the customer is not online")
+    told = ("state", "warn", None, "Chatting, though IsOnline in the user data says that the chat has ended")
     assert problems(log(*OPENING), 10, session) == [told]
     assert problems(log(*OPENING), 10, session, masked=True) == []
     assert problems(log(*OPENING), 10, replace(session, state="Completed")) == []
@@ -323,7 +336,7 @@ def test_typing_that_never_ended(now: float, found: bool) -> None:
 )
 def test_a_text_that_was_sent_twice(first: str, second: str, later: float, found: bool) -> None:
     messages = log(*OPENING, (10, BEN, first), (10 + later, BEN, second))
-    told = ("duplicates", "warn", 4, "Ben sent the same text at index 3 and 4")
+    told = ("duplicates", "warn", 4, "the same text of Ben at index 3 and 4")
     assert problems(messages, 60) == ([told] if found else [])
 
 
@@ -362,12 +375,12 @@ def test_missing_indices_are_named_and_ok() -> None:
     ("text", "told"),
     [
         ("caf\ufffd", "Anna: the text has the replacement character U+FFFD"),
-        ("Gr????e", "Anna: question marks in place of letters: r????e"),
-        ("cafÃ©", "Anna: UTF-8 was read in another encoding: Ã© should be é"),
-        ("itâ€™s", "Anna: UTF-8 was read in another encoding: â€™ should be ’"),
-        ("Â£5", "Anna: UTF-8 was read in another encoding: Â£ should be £"),
+        ("Gr????e", "Anna: four or more question marks between letters: r????e"),
+        ("cafÃ©", "Anna: this looks like UTF-8 read in another encoding: Ã© for é"),
+        ("itâ€™s", "Anna: this looks like UTF-8 read in another encoding: â€™ for ’"),
+        ("Â£5", "Anna: this looks like UTF-8 read in another encoding: Â£ for £"),
         # As Latin-1 reads it, with a control character.
-        ("Ã\x89tage", "Anna: UTF-8 was read in another encoding: Ã\x89 should be É"),
+        ("Ã\x89tage", "Anna: this looks like UTF-8 read in another encoding: Ã\x89 for É"),
     ],
 )
 def test_damaged_characters(text: str, told: str) -> None:
@@ -434,15 +447,15 @@ def test_only_a_few_characters_are_named() -> None:
         ("HTTPS://example.com", []),
         ("tel:+441632960000", []),
         ("https://93.184.215.14/", []),
-        ("www.example.com/pay", ["without https://"]),
-        ("example.com:8080/pay", ["without https://"]),
+        ("www.example.com/pay", ["without a scheme"]),
+        ("example.com:8080/pay", ["without a scheme"]),
         ("https://example.com/pay now", ["with a blank in it"]),
         ("https://example.com/pay.", ["with punctuation behind it"]),
         ("https://example.com/pay)", ["with punctuation behind it"]),
         ("https://10.1.2.3/pay", ["that is private"]),
         ("http://localhost:8080/", ["that is private"]),
         ("http://[::1]/", ["that is private"]),
-        ("192.168.0.7/pay", ["without https://", "that is private"]),
+        ("192.168.0.7/pay", ["without a scheme", "that is private"]),
     ],
 )
 def test_pushed_addresses(url: str, faults: list[str]) -> None:
@@ -498,16 +511,14 @@ def test_a_session_that_cant_be_read() -> None:
 def test_braces_in_a_text_are_only_text() -> None:
     brace = replace(BEN, nickname="{0} {x}")
     messages = log(*OPENING, (10, brace, "On my way {}"), (11, brace, "On my way {}"))
-    assert problems(messages, 20) == [
-        ("duplicates", "warn", 4, "{0} {x} sent the same text at index 3 and 4")
-    ]
+    assert problems(messages, 20) == [("duplicates", "warn", 4, "the same text of {0} {x} at index 3 and 4")]
 
 
 def test_what_people_wrote_is_masked_and_nothing_else() -> None:
     found = checked(log(*OPENING, (10, BEN, ">www.example.com/01632960000")), 1234567)
     masked = SessionFindings(LIVE, found).masked(lambda text: text.upper())
     assert [(words(one), one.judgement.index) for one in masked.problems] == [
-        ("BEN sent an address without https://: WWW.EXAMPLE.COM/01632960000", 3)
+        ("BEN sent an address without a scheme: WWW.EXAMPLE.COM/01632960000", 3)
     ]
 
 
@@ -522,3 +533,174 @@ def test_messages_without_index_or_time_are_passed_over() -> None:
         replace(one, at=None, index=None) for one in log(*OPENING, (10, ANNA, "hi"), (20, BEN, "hello!!!"))
     ]
     assert problems([*bare, *bare], 10_000) == []
+
+
+# what a log can look like
+
+
+def test_messages_without_a_place_in_the_order_are_not_judged_by_their_times() -> None:
+    saved = replace(_message(1, 100, None, "!saved"), type="TranscriptSaveDone", index=-1)
+    bare = replace(_message(1, 200, BEN, "hello hello"), index=None)
+    messages = log(*OPENING, (10, ANNA, "hi"), (20, BEN, "hello"))
+    assert problems([*messages[:3], saved, bare, *messages[3:]], 60) == []
+
+
+def test_a_renumbered_log_is_judged_anew() -> None:
+    messages = log(*OPENING, (10, ANNA, "hello there"), (20, BEN, "good morning"))
+    renumbered = [replace(one, index=(one.index or 0) - 1) for one in messages]
+    assert problems([*messages, *renumbered], 60) == []
+
+
+def test_masked_texts_are_no_duplicates_of_each_other() -> None:
+    messages = log(*OPENING, (10, ANNA, "it is ***@***"), (15, ANNA, "it is ***@***"), (20, BEN, "ok"))
+    assert problems(messages, 60, masked=True) == []
+    assert [one[0] for one in problems(messages, 60)] == ["duplicates"]
+
+
+def test_what_agents_alone_were_sent_is_compared_with_the_servers_log() -> None:
+    hidden, shown = (10, BEN, "I will look", "Agents"), (15, BEN, "I will look")
+    assert problems(log(*OPENING, hidden, shown), 60) == []
+    (found,) = [one for one in checked(log(*OPENING, hidden, (15, *hidden[1:])), 60) if one.result == "warn"]
+    assert found.hint == "compare with the server's log: only agents were sent it"
+
+
+def test_a_text_whose_time_cannot_be_read_waits_too() -> None:
+    asked = replace(_message(3, 0, ANNA, "hello?"), at=None)
+    told = "last word is the customer's; since when is not known: Anna"
+    assert problems([*log(*OPENING), asked], 60) == [("waiting", "warn", 3, told)]
+    assert problems([*log(*OPENING), asked, _message(4, 9, BEN, "yes")], 60) == []
+    assert problems([*log(*OPENING), asked], 60, DONE) == []
+
+
+def test_each_customer_leaves_after_a_text_of_their_own() -> None:
+    two = (*OPENING, (6, OTTO, "+"), (10, ANNA, "hello?"))
+    told = ("ending", "warn", 4, "Anna left after a text of theirs that had waited 600 s for an answer")
+    assert problems(log(*two, (70, ANNA, "-"), (610, OTTO, "-"), (611, BEN, "-")), 620, DONE) == []
+    late = (*two, (610, ANNA, "-"), (615, BEN, "I am here now"), (620, OTTO, "-"), (621, BEN, "-"))
+    assert problems(log(*late), 630, DONE) == [told]
+    assert problems(log(*late[:5], (612, ANNA, "-"), *late[5:]), 630, DONE) == [told]
+
+
+def test_how_people_part_is_told_from_the_end() -> None:
+    def told(
+        *steps: tuple[float, Participant | None, str] | tuple[float, Participant | None, str, str],
+    ) -> str:
+        (found,) = of("ending", checked(log(*OPENING, *steps), 9000, DONE))
+        return found[2].removeprefix("ended (Completed), ")
+
+    bye = ((3900, ANNA, "-"), (3960, CARA, "-"))
+    assert told((10, CARA, "+"), (20, BEN, "-"), (30, ANNA, "ok"), (35, CARA, "ok"), *bye) == (
+        "Anna left first, at 13:05:00"
+    )
+    assert told((10, COACH, "+", "Agents"), (20, COACH, "-", "Agents"), (30, BEN, "-"), (40, ANNA, "-")) == (
+        "Ben left first, at 12:00:30"
+    )
+    again = replace(ANNA, participant_id="C9")
+    assert told((10, ANNA, "-"), (20, again, "+"), (30, BEN, "-"), (40, again, "-")) == (
+        "Ben left first, at 12:00:30"
+    )
+    assert told((10, BEN, "-"), (20, ANNA, "-"), (30, BEN, "-")) == "Ben left first, at 12:00:10"
+
+
+def test_a_notice_of_inactivity_counts_while_nothing_is_said() -> None:
+    def found(*steps: tuple[float, Participant | None, str]) -> bool:
+        (one,) = of("ending", checked(log(*OPENING, *steps), 9000, DONE))
+        return "after a notice of inactivity" in one[2]
+
+    soon, closed = "!closed soon due to inactivity", "!closed due to inactivity"
+    assert found((265, None, soon), (310, ANNA, "-"), (311, None, closed), (312, BEN, "-"))
+    assert not found((265, None, soon), (270, ANNA, "wait"), (280, BEN, "ok"), (310, ANNA, "-"))
+    assert not found((310, ANNA, "-"), (311, None, closed))
+
+
+def test_when_a_session_was_found_to_have_ended_is_no_waiting_time() -> None:
+    messages = log(*OPENING, (10, ANNA, "hello?"))
+    assert problems(messages, 60_000, DONE, ended_at=50_000, exact=False) == []
+
+
+def test_a_supervisor_who_answered_in_the_open_attended() -> None:
+    openly = replace(COACH, visibility="All")
+    messages = log((0, ANNA, "+"), (10, ANNA, "hello?"), (20, openly, "yes"), (30, COACH, "aside", "Agents"))
+    assert problems(messages, 900, replace(LIVE, participants=(ANNA,), received=NOON)) == [
+        ("agent", "warn", None, "no agent is there whom the customer can see")
+    ]
+
+
+def test_the_visible_agent_who_left_last_is_named() -> None:
+    messages = log(*OPENING, (10, COACH, "+", "Agents"), (20, BEN, "-"), (30, COACH, "-", "Agents"))
+    assert problems(messages, 40) == [
+        ("agent", "warn", 4, "no agent is there whom the customer can see: Ben left last")
+    ]
+
+
+def test_ids_are_never_masked() -> None:
+    nameless = replace(BEN, nickname=None, participant_id="9876543210AB")
+    alone = replace(LIVE, participants=(ANNA,))
+    found = checked(log((0, ANNA, "+"), (5, nameless, "+"), (10, nameless, "-")), 20, alone)
+    masked = SessionFindings(LIVE, found).masked(lambda text: "***")
+    assert [words(one) for one in masked.problems] == [
+        "no agent is there whom the customer can see: 9876543210AB left last"
+    ]
+
+
+def test_without_a_state_nothing_is_said_of_the_end() -> None:
+    found = checked(log(*OPENING), 9, None)
+    assert of("ending", found) == [("ok", None, "not judged: no state is known")]
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize(
+    "text", ["Ã" + "¿" * 1_000_000, "a" + "\u0300\u0316" * 500_000, "a" + "?" * 1_000_000]
+)
+def test_a_text_made_to_take_time_takes_little(text: str) -> None:
+    assert problems(log(*OPENING, (10, BEN, text), (50, ANNA, text), (51, BEN, "ok")), 60)
+
+
+def test_what_is_kept_of_a_text_is_short() -> None:
+    found = checked(log(*OPENING, (10, BEN, ">www.example.com/" + "a" * 1_000_000)), 20)
+    assert max(len(str(value)) for one in found for value in one.judgement.values) == 200
+
+
+def test_the_advice_on_sms_helps() -> None:
+    def hint(text: str) -> str | None:
+        (found,) = [one for one in checked(log(*OPENING, (10, BEN, text)), 20) if one.check == "parts"]
+        return found.hint
+
+    assert hint("it’s “ok” " * 8) == "use the plain characters"
+    assert hint("a" * 460) == "shorten it"
+    assert hint("ж" * 202) == "shorten it, or leave out these characters"
+    # Three dots for one character, and the euro sign takes two places.
+    assert hint("…" * 130) is None
+    assert hint("€" * 100 + "’") is None
+
+
+@pytest.mark.parametrize(
+    ("url", "faults"),
+    [
+        ("http://[2606:4700::1111]", []),
+        ("http://[2606:4700::1111]/a]", []),
+        ("http://192.0.2.1/", []),
+        ("http://198.18.0.1/", []),
+        ("https://x.example/a…", ["with punctuation behind it"]),
+        ("//shop.example/x", ["without a scheme"]),
+        ("http://172.31.0.1/", ["that is private"]),
+        ("http://[fd00::1]/", ["that is private"]),
+        ("http://169.254.0.1/", ["that is private"]),
+    ],
+)
+def test_more_pushed_addresses(url: str, faults: list[str]) -> None:
+    assert [one[3] for one in problems(log(*OPENING, (10, BEN, f">{url}")), 20)] == [
+        f"Ben sent an address {fault}: {url}" for fault in faults
+    ]
+
+
+@pytest.mark.parametrize("text", ["see “http://10.0.0.1”", "**http://10.0.0.1**", "http://10.0.0.1…"])
+def test_quoted_private_addresses(text: str) -> None:
+    assert [one[3] for one in problems(log(*OPENING, (10, BEN, text)), 20)] == [
+        "Ben sent a private address: http://10.0.0.1"
+    ]
+
+
+@pytest.mark.parametrize("text", ["LÂ’AMI", "QUOTÂ“"])
+def test_what_would_be_a_control_character_is_no_damage(text: str) -> None:
+    assert problems(log(*OPENING, (10, ANNA, text), (11, BEN, "ok")), 20) == []
