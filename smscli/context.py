@@ -1,6 +1,5 @@
 """What a command works with: settings, terminal, client, keyring, demo server, each made on first use."""
 
-import shlex
 import time
 import traceback
 from collections.abc import Callable, Mapping
@@ -254,6 +253,8 @@ class AppContext:
         its arguments. None where standard input is read."""
         if "-" in self._recordings:
             return None
+        import shlex
+
         demo = ["--demo"] if self._setting(lambda one: one.demo) else []
         sources = [f"@{one}" for one in self._recordings]
         return shlex.join(["smscli", *demo, words[0], *sources, *words[1:]])

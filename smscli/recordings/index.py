@@ -145,7 +145,7 @@ class Disconnection(NamedTuple):
     sources: frozenset[int] = frozenset()
 
 
-class _Connection(NamedTuple):
+class _ConnectionLine(NamedTuple):
     server: str | None
     source: int
     record: ConnectionRecord
@@ -160,7 +160,7 @@ class RecordingIndex:
         self.ends: dict[int, int] = {}
         self.logs: dict[LogKey, RecordedLog] = {}
         self.newest: datetime | None = None
-        self._connections: list[_Connection] = []
+        self._connections: list[_ConnectionLine] = []
         self._keeps_places = places
 
     def add(self, source: int, place: int, server: str | None, record: Record) -> "RecordedLog | None":
@@ -180,7 +180,7 @@ class RecordingIndex:
                 # One that is gone may have ended between two runs of the recorder.
                 log.change(at, _ended(log.last_session, state), exact=state is not None)
             case ConnectionRecord():
-                self._connections.append(_Connection(server, source, record))
+                self._connections.append(_ConnectionLine(server, source, record))
                 return None
             case _:
                 return None

@@ -100,9 +100,9 @@ REFUSED = names("refusal")
 SERVER_WORDS = names("handshakeError collection")
 FOLDING = names("composingSeconds draft")
 
-QUOTED = names("ag cu state link url")
+QUOTED = names("ag state link url")
 EVERY_CHECK = QUOTED | names("id endedId")
-EVERY_CARD = EVERY_CHECK | names("offeredName offeredState")
+EVERY_CARD = EVERY_CHECK | names("cu offeredName offeredState")
 
 COLUMNS = (
     "id,state,customer,agents,receivedDate,uri,comment,capabilities,userData.plain,userData.tree,"
@@ -168,12 +168,13 @@ OUTPUTS_BY_GROUP: Mapping[str, tuple[Output, ...]] = {
     ),
     "cards": (
         # Its first lines are cut, so that all of them are on the screen.
-        *one("show §id", "people", CARD, cuts=FIRST_FACTS),
+        # The command that it names has the id as a shell takes it.
+        *one("show §id", "people", CARD, cuts=FIRST_FACTS, quotes=ID),
         *one("show §id", "pipe", SHOW),
         *one("show §id --json", "json", SHOW, holds="session", adds=names("activity")),
         *one(
             "sessions show §id --redact --tz Asia/Tokyo", "people", CARD - MASKED - names("dataKey"),
-            cuts=FIRST_FACTS,
+            cuts=FIRST_FACTS, quotes=ID,
         ),
         *one("sessions show §id --redact --tz Asia/Tokyo", "pipe", SHOW - MASKED),
         *one("sessions show §id --redact --tz Asia/Tokyo --json", "json", SHOW - MASKED),
@@ -209,7 +210,7 @@ OUTPUTS_BY_GROUP: Mapping[str, tuple[Output, ...]] = {
         *all_messages("messages --source RECORDING §id --redact --last 99"),
         *forms("list @RECORDING", LIST, LIST, SESSIONS, holds="sessions"),
         *forms("list --source RECORDING --redact", LIST, LIST, SESSIONS - MASKED),
-        *one("show --source RECORDING §id", "people", CARD, cuts=FIRST_FACTS),
+        *one("show --source RECORDING §id", "people", CARD, cuts=FIRST_FACTS, quotes=ID),
         *one("show @RECORDING §id", "pipe", SHOW),
         *one("show @RECORDING §id --json", "json", SHOW, holds="session", adds=names("activity")),
         *same("show @RECORDING", CANDIDATES),
@@ -224,9 +225,17 @@ OUTPUTS_BY_GROUP: Mapping[str, tuple[Output, ...]] = {
     ),
     # A finding quotes the beginning of what somebody wrote.
     "checks": (
-        *same("check §id", QUOTED | ID, cuts=QUOTED),
-        *forms("check --all --verbose", EVERY_CARD, EVERY_CHECK, EVERY_CHECK, cuts=QUOTED),
-        *same("sessions check §id --redact", QUOTED | ID, cuts=QUOTED),
+        *forms("check §id", QUOTED | names("id cu"), QUOTED | ID, QUOTED | ID, cuts=QUOTED),
+        *forms(
+            "check --all --verbose",
+            EVERY_CARD,
+            EVERY_CHECK | names("cu"),
+            EVERY_CHECK | names("cu"),
+            cuts=QUOTED | names("cu"),
+        ),
+        *forms(
+            "sessions check §id --redact", QUOTED | names("id cu"), QUOTED | ID, QUOTED | ID, cuts=QUOTED
+        ),
         *forms(
             "check @RECORDING --waiting 5m --tz Asia/Tokyo", EVERY_CARD, EVERY_CHECK, EVERY_CHECK, cuts=QUOTED
         ),
