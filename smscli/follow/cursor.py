@@ -16,9 +16,7 @@ from smscli.paging import Paging, in_order
 
 RECENT = timedelta(seconds=60)
 _REREAD_AFTER = (2.0, 10.0)
-_BEFORE_ALL = -1
 _RESUMED_WITHIN = timedelta(days=1)
-_WORD = 0xFFFF_FFFF_FFFF_FFFF
 
 
 class SeenIds:
@@ -26,8 +24,6 @@ class SeenIds:
 
     A hash table with open addressing and linear probing; the low bits of an identity are its hash.
     """
-
-    __slots__ = ("_count", "_table")
 
     def __init__(self) -> None:
         self._table = array("Q", bytes(8 * 16))
@@ -58,13 +54,12 @@ class SeenIds:
     def _grow(self) -> None:
         old = self._table
         self._table = array("Q", bytes(16 * len(old)))
-        for key in old:
-            if key:
-                self._table[self._place(key)] = key
+        for key in filter(None, old):
+            self._table[self._place(key)] = key
 
 
 def _key(identity: int) -> int:
-    return identity & _WORD or 1  # 0 marks a free place
+    return identity & (2**64 - 1) or 1  # 0 marks a free place
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +101,7 @@ class Position(NamedTuple):
 
     `is_same` says whether a message is the last one, with the index `order` (None before the first), or one
     of those that had no place in the order; between the indices on both sides of `gaps` messages may be
-    missing. `older` reads the messages from where they are, if they still are
-    somewhere. `at` is the time of that run's end.
+    missing. `older` reads the messages up to there, if they are kept. `at` is the time of that run's end.
     """
 
     order: int | None
@@ -128,18 +122,15 @@ class Position(NamedTuple):
 class Cursor:
     """The position in one session's log: `next_request` returns what to read next, `record` what is new.
 
-    `first`: no read has reached the end of the log yet. `doubtful`: an anchor was missing, and no read has
-    found one since.
+    `highest` is the highest index so far, -1 before the first. `paging`: the read of the whole log that is
+    under way. `first`: no read has reached the end of the log yet. `doubtful`: an anchor was missing, and no
+    read has found one since.
     """
-
-    __slots__ = (
-        *("_paging", "_position", "_rereads", "_upper", "doubtful", "first", "highest", "last_at", "seen"),
-    )
 
     def __init__(self) -> None:
         self.seen = SeenIds()
-        self.highest: int | None = None
-        self._paging: Paging | None = Paging(overlap=True)
+        self.highest = -1
+        self.paging: Paging | None = Paging(overlap=True)
         self.first = True
         self.doubtful = False
         self.last_at: datetime | None = None
@@ -151,7 +142,8 @@ class Cursor:
     def restore(self, position: Position) -> None:
         """Go on at a position, as if all messages up to it had been recalled."""
         self.stop()
-        self.highest, self.last_at, self._position = position.order, position.at, position
+        self.highest = -1 if position.order is None else position.order
+        self.last_at, self._position = position.at, position
         self._upper.extend((at, low) for low, _, at in position.gaps if at is not None)
 
     def recall(self, message: Message) -> None:
@@ -162,12 +154,12 @@ class Cursor:
             self.last_at = message.at
         if message.order is None or message.late:
             return
-        if self.highest is not None and message.order < self.highest:
+        if message.order < self.highest:
             # It isn't marked late, so the log was reset: what stands below the position is another log.
             self._upper.clear()
             self._position = self._position and self._position._replace(order=None)
         elif message.at is not None and self._leaves_gap(message.order):
-            self._upper.append((message.at, self._below()))
+            self._upper.append((message.at, self.highest))
         self.highest = message.order
         while self._upper and self.last_at is not None and self.last_at - self._upper[0][0] > RECENT:
             self._upper.popleft()
@@ -184,66 +176,46 @@ class Cursor:
         return end is not None and self.last_at is not None and end - self.last_at <= _RESUMED_WITHIN
 
     @property
-    def paging(self) -> bool:
-        """Whether a read of the whole log is under way."""
-        return self._paging is not None
-
-    @property
     def reread_due(self) -> float:
         """When to read a gap again next; infinite for never."""
         return min(self._rereads)[0] if self._rereads else inf
 
     def next_request(self, now: float) -> PageRequest:
-        if self._paging is not None:
-            start, count = self._paging.start, self._paging.count
-            return PageRequest(start, count, self.highest, self.first, now, paged=True)
-        if self.highest is None:
-            return PageRequest(1, None, None, False, now)
+        anchor = self.highest if self.highest >= 0 else None
+        if self.paging is not None:
+            return PageRequest(self.paging.start, self.paging.count, anchor, self.first, now, paged=True)
         low = min((low for due, low, _ in self._rereads if due <= now), default=self.highest)
-        if low == _BEFORE_ALL:
-            return PageRequest(1, None, self.highest, False, now)
+        if low < 0:
+            return PageRequest(1, None, anchor, False, now)
         return PageRequest(low, None, low, False, now)
 
     def record(self, request: PageRequest, page: Page, now: float) -> PageResult:
         """What is new on `page`, the response to `request`."""
         messages = in_order(page.messages)
-        self._recognise(messages)
-        identities = [message.identity for message in messages]
-        known = [
-            message.order
-            for message, identity in zip(messages, identities, strict=True)
-            if message.order is not None and identity in self.seen
-        ]
+        if self._position:
+            for message in filter(self._position.has, messages):
+                self.seen.add(message.identity)
+        pairs = [(message, message.identity) for message in messages]
+        known = [one.order for one, identity in pairs if one.order is not None and identity in self.seen]
         if request.anchor is not None and request.anchor not in known and self._is_reset(request, messages):
             self._start_again()
             return PageResult((), done=False, reset=True)
-        top = max(known, default=-1)
-        if self.highest is not None:
-            top = max(top, self.highest)
+        top = max([self.highest, *known])
         new = tuple(
-            replace(message, late=True) if message.order is not None and message.order < top else message
-            for message, identity in zip(messages, identities, strict=True)
+            replace(one, late=True) if one.order is not None and one.order < top else one
+            for one, identity in pairs
             if self.seen.add(identity)
         )
         gaps = self._advance(request, messages, page.at, now)
-        if self._paging is not None:
-            self._paging.record(messages)
-            if self._paging.done:
+        if self.paging is not None:
+            self.paging.record(messages)
+            if self.paging.done:
                 self.stop()
-        if request.start is not None and request.start == request.anchor in known:
+        if request.start == request.anchor in known:
             self.doubtful = False
         if not request.whole:
             self._rereads = list(self._rereads_left(request, messages))
-        return PageResult(new, gaps, done=not self.paging)
-
-    def _recognise(self, messages: Sequence[Message]) -> None:
-        """Mark those as seen that an earlier run has seen up to its position."""
-        position = self._position
-        if position is None:
-            return
-        for message in messages:
-            if position.has(message):
-                self.seen.add(message.identity)
+        return PageResult(new, gaps, done=self.paging is None)
 
     def _is_reset(self, request: PageRequest, messages: Sequence[Message]) -> bool:
         """Whether a missing anchor means that the log was reset.
@@ -258,23 +230,20 @@ class Cursor:
 
     def stop(self) -> None:
         """End a read of the whole log."""
-        self._paging, self.first = None, False
+        self.paging, self.first = None, False
 
     def _start_again(self) -> None:
         if self._position:
             for message in self._position.older():
                 self.seen.add(message.identity)
             self._position = None
-        self.highest = None
-        self._paging = Paging(overlap=True)
+        self.highest = -1
+        self.paging = Paging(overlap=True)
         self.doubtful = True
         self._rereads.clear()
 
     def _leaves_gap(self, order: int) -> bool:
-        return order > (1 if self.highest is None else self.highest + 1)
-
-    def _below(self) -> int:
-        return _BEFORE_ALL if self.highest is None else self.highest
+        return order > max(self.highest, 0) + 1
 
     def _advance(
         self, request: PageRequest, messages: Sequence[Message], at: datetime | None, now: float
@@ -284,12 +253,13 @@ class Cursor:
         lows: list[int] = []
         for message in messages:
             order = message.order
-            if order is None or (self.highest is not None and order <= self.highest):
+            if order is None or order <= self.highest:
                 continue
             if self._leaves_gap(order):
-                gaps.append((self._below(), order))
-                if not request.whole or _is_recent(message.at, at):
-                    lows.append(self._below())
+                gaps.append((self.highest, order))
+                is_recent = message.at is not None and at is not None and at - message.at < RECENT
+                if not request.whole or is_recent:
+                    lows.append(self.highest)
             self.highest = order
         if lows:
             self._read_again(min(lows), now)
@@ -297,7 +267,7 @@ class Cursor:
 
     def _read_again(self, low: int, now: float, at_once: bool = False) -> None:
         delays = (0.0, *_REREAD_AFTER) if at_once else _REREAD_AFTER
-        self._rereads += [(now + after, low, self.highest or 0) for after in delays]
+        self._rereads += [(now + after, low, self.highest) for after in delays]
 
     def _rereads_left(
         self, request: PageRequest, messages: Sequence[Message]
@@ -309,7 +279,3 @@ class Cursor:
                 yield due, low, high
             elif request.anchor is not None and request.anchor < reached < high:
                 yield due, max(low, reached), high
-
-
-def _is_recent(at: datetime | None, now: datetime | None) -> bool:
-    return at is not None and now is not None and now - at < RECENT
