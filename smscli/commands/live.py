@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 from smscli.context import AppContext, masked
 from smscli.errors import SmscliError
+from smscli.follow.connection import CONNECTION_LOST
 from smscli.follow.cursor import Cursor
-from smscli.follow.feed import MAX_READS, Arrivals, Feed
+from smscli.follow.feed import Arrivals, Feed
 from smscli.follow.requests import ListRequest, MessagesRequest, ReadResult, Request, SignInRequest
-from smscli.follow.schedule import CONNECTION_LOST
+from smscli.follow.schedule import MAX_READS
 from smscli.gws.pool import Inbox, Pool, return_large_blocks
 from smscli.model import (
     Event,

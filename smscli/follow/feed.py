@@ -1,12 +1,11 @@
 """The feed of `tail` and `list --watch`: starts reads and turns their results into events, each message once.
 
 Single-threaded: up to four reads are under way at once, but they are started and their results handled here.
-`schedule` says when a target is due and whether the connection is lost, `cursor` which messages are new.
+`schedule` chooses the next read, `targets` say when they are due, `cursor` says which messages are new.
 """
 
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from math import inf
 
 from smscli.errors import (
@@ -22,21 +21,12 @@ from smscli.errors import (
     WireError,
     did_you_mean,
 )
+from smscli.follow.connection import Connection
 from smscli.follow.cursor import Cursor, PageRequest
 from smscli.follow.rate import PushTrust, RateLimit
 from smscli.follow.requests import ListRequest, MessagesRequest, ReadResult, Request, SignInRequest
-from smscli.follow.schedule import (
-    SLOW,
-    WITNESS_FAILURES,
-    Connection,
-    Due,
-    FollowedSession,
-    Phase,
-    Priority,
-    SessionList,
-    Target,
-    longest_unread,
-)
+from smscli.follow.schedule import Schedule
+from smscli.follow.targets import FollowedSession, Phase, Priority, SessionList, Target
 from smscli.model import (
     Event,
     Idle,
@@ -46,16 +36,15 @@ from smscli.model import (
     Notice,
     Page,
     Session,
-    SessionEnded,
     SessionStarted,
     Wake,
     WakeKind,
 )
 
-MAX_READS = 4
-_MAX_SLOW_READS = 2
-_BACKGROUND_EVERY = 5.0
-_LIST_EVERY = 4
+# A session is slow after a read that took longer than this, in seconds.
+_SLOW = 0.5
+# After this many failures of a session in a row the list is read too, to judge the connection.
+_WITNESS_FAILURES = 2
 _SHORTEST_WAIT = 0.001
 _LONGEST_WAIT = 60.0
 # Output is flushed and the screen redrawn at each Idle: when no read is under way, else this often.
@@ -63,18 +52,6 @@ _LONGEST_BUSY = 0.25
 _TEMPORARY = (Unreachable, ServerError, WireError, NotPermitted, NotFound)
 
 Arrivals = Sequence[Wake | ReadResult]
-
-
-@dataclass(frozen=True, slots=True)
-class _Read:
-    """A read under way. `is_try`: the connection was down when it started; `sign_ins`: how often the sign-in
-    had been renewed by then."""
-
-    target: Target
-    priority: Priority
-    started: float
-    is_try: bool
-    sign_ins: int
 
 
 class Feed:
@@ -108,14 +85,11 @@ class Feed:
         self._connection = Connection(clock())
         self._list = SessionList(interval, clock())
         self._sessions: dict[str, FollowedSession] = {}
+        self._schedule = Schedule(self._list, self._sessions, self._connection, self._trust, clock())
         self._all = True
-        self._under_way: dict[str | None, _Read] = {}
-        self._sign_ins = 0
-        self._is_signing_in = False
         self._refused: list[Target] = []
+        self._sign_ins = 0
         self._reported: set[str] = set()
-        self._background_due = clock() + _BACKGROUND_EVERY
-        self._background_reads = 0
         self._idle_at = clock()
         self._is_idle = False
 
@@ -132,34 +106,32 @@ class Feed:
 
     def _begin(self, ids: Sequence[str] | None) -> Iterator[Event]:
         """Read the list, and choose the sessions to follow."""
-        started = self._clock()
-        self._start(self._list, Priority.POLL, started)
-        listing = self._first_list()
-        resume = self._resume
+        listing, resume = self._first_list(), self._resume
         end = max((cursor.last_at for cursor in resume.values() if cursor.last_at), default=None)
         for cursor in resume.values():
             cursor.settle(end, self._clock())
+        self._all = ids is None
         if ids is None:
-            recent = [one for one, cursor in resume.items() if cursor.may_be_live(end)]
-            self._follow([*recent, *(session.id for session in listing.sessions)])
+            self._follow([one for one, cursor in resume.items() if cursor.may_be_live(end)])
         else:
-            self._all = False
             # Those the list doesn't know go first: one that messages doesn't know either is refused at once.
             self._follow(sorted(ids, key=lambda one: listing.find(one) is not None))
-        yield from self._on_list(listing, started)
+        yield from self._on_list(listing)
 
     def _first_list(self) -> Listing:
+        self._start(self._list, Priority.POLL, self._clock())
         while True:
             for item in self._wait(_LONGEST_WAIT):
                 if isinstance(item, ReadResult):
-                    self._finish(None)
+                    self._limit.finish(self._clock())
+                    self._schedule.under_way.remove(self._list)
                     if item.error is not None:
                         raise item.error
                     if isinstance(item.result, Listing):
                         return item.result
 
     def _follow(self, session_ids: Sequence[str]) -> None:
-        for one in dict.fromkeys(session_ids):
+        for one in session_ids:
             self._sessions[one] = FollowedSession(one, self._resume.get(one), self._interval, self._clock())
 
     # Waiting, and wake-ups
@@ -167,11 +139,13 @@ class Feed:
     def _await_arrivals(self) -> Iterator[Event]:
         """Wait until a read may start or something arrives; handle what arrived."""
         now = self._clock()
-        due = self._next(now)
-        at = self._trust.deadline if due is None else min(self._start_at(due, now), self._trust.deadline)
+        due = self._schedule.next(now)
+        at = self._trust.deadline
+        if due is not None:
+            at = min(at, max(due.at, self._limit.free_at(now)))
         seconds = min(max(at - now, _SHORTEST_WAIT), _LONGEST_WAIT) if at > now else 0.0
         idle_due = self._idle_at + _LONGEST_BUSY
-        if now >= idle_due or (seconds and not self._under_way):
+        if now >= idle_due or (seconds and not self._schedule.under_way):
             self._idle_at = now
             self._is_idle = True
             yield Idle(seconds)
@@ -183,9 +157,6 @@ class Feed:
         if self._trust.expires(self._clock()):
             yield from self._distrust("push-lost", "a message came without a wake-up: polling as well")
 
-    def _start_at(self, due: Due, now: float) -> float:
-        return max(due.at, self._limit.free_at(now))
-
     def _on_wake(self, wake: Wake) -> Iterator[Event]:
         now = self._clock()
         match wake.kind:
@@ -195,11 +166,11 @@ class Feed:
                 self._list.wake(now)
             case WakeKind.EVERYTHING:
                 self._trust.on_reconnect(now)
-                self._poll_all(now)
+                self._schedule.poll_all(now)
             case WakeKind.BROKEN:
                 # If the channel is back within an interval, only the reads that follow then are needed.
                 self._trust.on_break()
-                self._poll_all(now + self._interval)
+                self._schedule.poll_all(now + self._interval)
             case WakeKind.OFF:
                 reason = f" ({wake.reason})" if wake.reason else ""
                 self._trust.lose(now)
@@ -213,14 +184,9 @@ class Feed:
         elif session_id is None or not self._list.knows(session_id):
             self._list.wake(now)
 
-    def _poll_all(self, at: float) -> None:
-        """As polls, not wake-ups: a live message must not wait behind hundreds of sessions."""
-        for target in (self._list, *self._sessions.values()):
-            target.due = min(target.due, at)
-
     def _distrust(self, kind: str, message: str) -> Iterator[Event]:
-        self._poll_all(self._clock())
-        yield from self._report_once(Notice(kind, message))
+        self._schedule.poll_all(self._clock())
+        yield from self._report_once(kind, message)
 
     def _report_stretch(self, now: float) -> Iterator[Event]:
         """Once, when more polls are due than the rate limit allows."""
@@ -228,124 +194,65 @@ class Feed:
         polls_per_second = sum(1 / target.poll.interval for target in (self._list, *live))
         if not self._trust.trusted and polls_per_second > self._limit.per_second(now):
             message = f"{len(live)} sessions: polling is slower than asked for"
-            yield from self._report_once(Notice("stretched", message))
+            yield from self._report_once("stretched", message)
 
-    def _report_once(self, notice: Notice, cause: str | None = None) -> Iterator[Event]:
+    def _report_once(self, kind: str, message: str, cause: str | None = None) -> Iterator[Event]:
         """Report each cause once; by default there is one for each kind of notice."""
-        cause = cause or notice.kind
+        cause = cause or kind
         if cause not in self._reported:
             self._reported.add(cause)
-            yield notice
+            yield Notice(kind, message)
 
     # Starting reads
 
     def _start_reads(self) -> Iterator[Event]:
         """Start the reads that are due, within the limits."""
         now = self._clock()
-        while (due := self._next(now)) is not None and due.at <= now:
-            if self._start_at(due, now) > now:
+        while (due := self._schedule.next(now)) is not None and due.at <= now:
+            if self._limit.free_at(now) > now:
                 if due.priority is Priority.POLL:
                     yield from self._report_stretch(now)
                 return
-            self._start_due(due, now)
-
-    def _next(self, now: float) -> Due | None:
-        """The read to start now, or the first one to start later; None before another result has arrived."""
-        connection = self._connection
-        if self._is_signing_in or len(self._under_way) >= MAX_READS:
-            return None
-        if connection.is_down:
-            is_trying = any(read.is_try for read in self._under_way.values())
-            return None if is_trying else Due(connection.backoff.until, Priority.WAKE, now, self._list)
-        dues = [one.next() for one in self._startable()]
-        if self._trust.trusted:
-            dues.append(Due(self._background_due, Priority.BACKGROUND, self._background_due, self._list))
-        ready = [due for due in dues if due.at <= now]
-        if ready:
-            return min(ready, key=lambda due: (due.priority, due.since))
-        return min(dues, key=lambda due: due.at, default=None)
-
-    def _startable(self) -> Iterator[Target]:
-        """Targets that aren't being read; no slow session while enough slow ones are."""
-        if self._list.started is None:
-            yield self._list
-        slow_reads = sum(read.target.is_slow for read in self._under_way.values())
-        for one in self._sessions.values():
-            is_held_back = one.is_slow and slow_reads >= _MAX_SLOW_READS
-            if one.is_waiting and one.started is None and not is_held_back:
-                yield one
-
-    def _start_due(self, due: Due, now: float) -> None:
-        target: Target | None = due.target
-        if self._refused:
-            self._is_signing_in = True
-            self._limit.start()
-            self._send(SignInRequest())
-            return
-        if self._connection.is_down:
-            target = self._next_try(now)
-        elif due.priority is Priority.BACKGROUND:
-            self._background_due = now + _BACKGROUND_EVERY
-            target = self._next_in_background(now)
-        if target is not None:
-            self._start(target, due.priority, now)
-
-    def _next_try(self, now: float) -> Target:
-        """While the connection is down: the list, and every other time the session longest unread."""
-        session = longest_unread(self._sessions.values(), now)
-        if self._list.started is None and (self._connection.backoff.failures % 2 or session is None):
-            return self._list
-        return session or self._list
-
-    def _next_in_background(self, now: float) -> Target | None:
-        self._background_reads += 1
-        startable = list(self._startable())
-        sessions = [one for one in startable if isinstance(one, FollowedSession) and one.backoff.until <= now]
-        session = longest_unread(sessions, now)
-        if session is None or self._background_reads % _LIST_EVERY == 0:
-            return self._list if self._list in startable else None
-        return session
+            if self._refused:
+                self._schedule.is_paused = True
+                self._limit.start()
+                self._send(SignInRequest())
+            elif target := self._schedule.target(due, now):
+                self._start(target, due.priority, now)
 
     def _start(self, target: Target, priority: Priority, now: float) -> None:
-        request: Request = ListRequest(is_first=self._list.last is None)
-        key: str | None = None
-        if isinstance(target, FollowedSession):
-            key = target.id
-            request = MessagesRequest(key, target.cursor.next_request(now))
-        self._under_way[key] = _Read(target, priority, now, self._connection.is_down, self._sign_ins)
-        target.start(now)
+        target.start(now, priority, self._connection.is_down, self._sign_ins)
+        self._schedule.under_way.append(target)
         self._limit.start()
-        self._send(request)
-
-    def _finish(self, key: str | None) -> _Read:
-        self._limit.finish(self._clock())
-        return self._under_way.pop(key)
+        self._send(target.request(now))
 
     # Results
 
     def _on_result(self, result: ReadResult) -> Iterator[Event]:
+        self._limit.finish(self._clock())
         request, error = result.request, result.error
         if isinstance(request, SignInRequest):
             yield from self._on_sign_in(error)
             return
-        read = self._finish(request.session_id if isinstance(request, MessagesRequest) else None)
-        target = read.target
-        target.is_slow = target is not self._list and (
-            result.seconds > SLOW or isinstance(error, RequestTimeout)
-        )
-        if isinstance(error, NotFound) and isinstance(target, FollowedSession):
-            yield from self._on_success()
-            yield from self._on_not_found(target, error)
-        elif isinstance(error, SignInRefused):
-            self._on_refusal(read, error)
-        elif error is not None:
-            yield from self._on_failure(read, error)
-        elif isinstance(result.result, Listing):
-            yield from self._on_success()
-            yield from self._on_list(result.result, read.started)
-        elif result.result and isinstance(target, FollowedSession) and isinstance(request, MessagesRequest):
-            yield from self._on_success()
-            yield from self._on_page(target, request.page, result.result, read.priority)
+        target = self._list if isinstance(request, ListRequest) else self._sessions[request.session_id]
+        is_slow = result.seconds > _SLOW or isinstance(error, RequestTimeout)
+        target.is_slow = is_slow and target is not self._list
+        match request, error or result.result:
+            case MessagesRequest(session_id, page_request), Page() as page:
+                yield from self._on_success()
+                yield from self._on_page(self._sessions[session_id], page_request, page)
+            case MessagesRequest(session_id), NotFound() as not_found:
+                yield from self._on_success()
+                yield from self._on_not_found(self._sessions[session_id], not_found)
+            case ListRequest(), Listing() as listing:
+                yield from self._on_success()
+                yield from self._on_list(listing)
+            case _, SignInRefused() as refusal:
+                self._on_refusal(target, refusal)
+            case _, Exception() as failure:
+                yield from self._on_failure(target, failure)
+        # Not before: after a loss of the connection this session is behind too.
+        self._schedule.under_way.remove(target)
 
     def _on_success(self) -> Iterator[Event]:
         """Any good response ends a loss of the connection."""
@@ -353,17 +260,16 @@ class Feed:
         if self._connection.on_success(now):
             for one in (self._list, *self._sessions.values()):
                 one.clear_failures()
-            behind = {one.id for one in self._sessions.values() if one.is_behind(now)}
-            yield from self._connection.catch_up(behind)
+            yield from self._connection.catch_up(self._schedule.behind(now))
 
-    def _on_page(
-        self, one: FollowedSession, request: PageRequest, page: Page, priority: Priority
-    ) -> Iterator[Event]:
+    def _on_page(self, one: FollowedSession, request: PageRequest, page: Page) -> Iterator[Event]:
         now = self._clock()
         read_before, doubtful = one.read_from, one.cursor.doubtful
         result = one.record(request, page, now, polled=not self._trust.trusted)
         if not self._all and one.confirm():
-            yield self._start_unlisted(one)
+            # The list doesn't have it: read that again soon, in case it has just ended.
+            self._list.poll_by(one.gone_at)
+            yield SessionStarted(Session(one.id), announce=False)
         yield from one.report_recovery()
         if result.reset and not doubtful and not one.has_ended:
             yield Notice("reset", f"the log of session {one.id} was reset: reading it again", one.id)
@@ -373,33 +279,23 @@ class Feed:
             done = result.done or not request.first
             yield NewMessages(one.id, result.messages, page.at, request.first, done)
         is_new = not request.first and any(not message.late for message in result.messages)
-        if priority is not Priority.FIRST and is_new:
-            yield from self._judge_push(one, priority, now, read_before)
+        if is_new and one.priority is not Priority.FIRST:
+            yield from self._judge_push(one, now, read_before)
         yield from self._connection.caught_up(one.id, len(result.messages), result.done)
         if one.is_done:
             yield from one.close()
 
-    def _start_unlisted(self, one: FollowedSession) -> SessionStarted:
-        """The messages resource knows a session that the list doesn't."""
-        if one.missing_since is not None:
-            self._list.due = min(self._list.due, one.absent(-inf, self._clock()))
-        return SessionStarted(Session(one.id), announce=False)
-
-    def _judge_push(
-        self, one: FollowedSession, priority: Priority, now: float, read_before: float
-    ) -> Iterator[Event]:
+    def _judge_push(self, one: FollowedSession, now: float, read_before: float) -> Iterator[Event]:
         """Update the trust in push: this read found messages."""
-        if priority is Priority.BACKGROUND:
+        if one.priority is Priority.BACKGROUND:
             self._trust.on_background_page(one.id, now)
         elif self._trust.on_page(one.id, now, read_before):
-            self._background_due = now + _BACKGROUND_EVERY
-            for other in self._sessions.values():
-                other.stop_polling(now)
-            yield from self._report_once(Notice("push-trusted", "push works: polling rests"))
+            self._schedule.stop_polling(now)
+            yield from self._report_once("push-trusted", "push works: polling rests")
 
-    def _on_list(self, listing: Listing, started: float) -> Iterator[Event]:
+    def _on_list(self, listing: Listing) -> Iterator[Event]:
         now, announce = self._clock(), self._list.last is not None
-        self._list.record(listing, started, now, polled=not self._trust.trusted)
+        self._list.record(listing, now, polled=not self._trust.trusted)
         yield ListRead(listing)
         for session in listing.sessions:
             if self._all and session.id not in self._sessions:
@@ -410,7 +306,7 @@ class Feed:
         listed = {session.id for session in listing.sessions}
         for one in self._sessions.values():
             if one.id not in listed and not one.has_ended:
-                self._list.due = min(self._list.due, one.absent(started, now))
+                self._list.poll_by(one.absent(self._list.read_from, now))
 
     def _on_not_found(self, one: FollowedSession, error: NotFound) -> Iterator[Event]:
         """A 404 counts as a list without the session, but the list decides: a session without messages may
@@ -430,22 +326,21 @@ class Feed:
         if one.has_ended:
             yield from one.close()
         else:
-            self._list.due = min(self._list.due, one.absent(-inf, now))
+            self._list.poll_by(one.absent(-inf, now))
 
     # Failures
 
-    def _on_refusal(self, read: _Read, error: SignInRefused) -> None:
+    def _on_refusal(self, target: Target, error: SignInRefused) -> None:
         """Sign in again, once for all reads that started before."""
-        read.target.retry(self._clock())
-        if read.sign_ins == self._sign_ins:
-            if read.target.refused:
+        target.retry(self._clock())
+        if target.sign_ins == self._sign_ins:
+            if target.refused:
                 raise error
-            self._refused.append(read.target)
+            self._refused.append(target)
 
     def _on_sign_in(self, error: Exception | None) -> Iterator[Event]:
         now = self._clock()
-        self._limit.finish(now)
-        self._is_signing_in = False
+        self._schedule.is_paused = False
         refused, self._refused = self._refused, []
         if error is None:
             self._sign_ins += 1
@@ -457,27 +352,22 @@ class Feed:
             one.failed(now, self._jitter())
         yield from self._connection.on_failure(failure, now, self._jitter(), is_try=True)
 
-    def _on_failure(self, read: _Read, error: Exception) -> Iterator[Event]:
-        failure = _temporary(error)
-        now, target = self._clock(), read.target
+    def _on_failure(self, target: Target, error: Exception) -> Iterator[Event]:
+        failure, now = _temporary(error), self._clock()
         target.failed(now, self._jitter())
         if isinstance(error, ServerBusy) and (seconds := self._limit.throttle(now, error.retry_after)):
             message = f"the server asks for no requests for {seconds:.0f} s ({error.message})"
-            yield from self._report_once(Notice("stretched", message), "Retry-After")
-        yield from self._connection.on_failure(failure, now, self._jitter(), read.is_try)
-        if isinstance(target, FollowedSession):
-            yield from self._on_session_failure(target, failure, now)
-        else:
-            yield from self._list.report_failure(failure, self._connection.last_success)
-
-    def _on_session_failure(
-        self, one: FollowedSession, error: SmscliError, now: float
-    ) -> Iterator[Notice | SessionEnded]:
-        if one.backoff.failures >= WITNESS_FAILURES:
+            yield from self._report_once("stretched", message, "Retry-After")
+        yield from self._connection.on_failure(failure, now, self._jitter(), target.is_try)
+        last_success = self._connection.last_success
+        if not isinstance(target, FollowedSession):
+            yield from self._list.report_failure(failure, last_success)
+            return
+        if target.backoff.failures >= _WITNESS_FAILURES:
             self._list.wake(now)
-        yield from self._connection.caught_up(one.id, 0)
-        if not self._connection.is_down and one.is_unreadable(now, self._connection.last_success):
-            yield from one.close() if one.has_ended else one.report_failure(error)
+        yield from self._connection.caught_up(target.id, 0)
+        if not self._connection.is_down:
+            yield from target.report_failure(failure, now, last_success)
 
 
 def _temporary(error: Exception) -> SmscliError:

@@ -39,6 +39,15 @@ def test_never_two_of_one_session_or_of_the_list() -> None:
     assert all(after.at >= before.answered for before, after in zip(lists, lists[1:], strict=False))
 
 
+def test_a_list_under_way_is_not_read_twice_when_the_connection_is_lost() -> None:
+    stage = opened("A")
+    stage.state("A", "Completed")
+    stage.at(4, lambda: stage.latencies.update({None: 20.0}), partial(stage.wake, kind=WakeKind.LIST))
+    stage.at(8, partial(stage.fail, Unreachable("reset"), "A", 5), partial(stage.wake, "A"))
+    stage.play(60)
+    assert stage.lists() == [0.0, 2.0, 4.0, 24.0, 44.0]
+
+
 def test_a_wake_up_during_a_read_leads_to_another_one_right_after_it() -> None:
     stage = opened("A", latency=0.4)
     stage.fill("A", 1)
