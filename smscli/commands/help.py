@@ -27,6 +27,8 @@ class LeafCommand(TyperCommand):
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         _write_options(self, ctx, formatter)
+        if _words(ctx)[-1:] == ["check"]:
+            _write_checks(formatter)
 
     def format_epilog(self, ctx: Any, formatter: Any) -> None:
         _write_examples(ctx, formatter)
@@ -106,6 +108,14 @@ def _group(parameter: Any) -> str:
         return "Arguments"
     # typer makes --help itself, without a group.
     return GLOBAL if parameter.name == "help" else parameter.rich_help_panel or "Options"
+
+
+def _write_checks(formatter: Any) -> None:
+    """What the checks of `check` look for."""
+    from smscli.transcript.findings import CHECKS
+
+    with formatter.section("Checks"):
+        formatter.write_dl([(check.name, check.help) for check in CHECKS])
 
 
 def _write_examples(ctx: Any, formatter: Any) -> None:

@@ -32,12 +32,14 @@ class Finding:
 
 
 class Check(NamedTuple):
-    """One check: `ok` says what holds where it finds nothing, `hint` is the next step where it does.
+    """One check: `help` says what it looks for, `ok` what holds where it finds nothing, `hint` is the next
+    step where it does.
 
     `judge` is called once, at the end of the log; `judge_message` with each message.
     """
 
     name: str
+    help: str
     ok: str
     hint: str
     judge: Callable[[Conversation], Iterator[Judgement]] | None = None
@@ -45,17 +47,37 @@ class Check(NamedTuple):
 
 
 CHECKS = (
-    Check("waiting", "no customer waits", "answer the customer", whole.waiting),
-    Check("agent", "an agent is present", "have an agent join, or complete the session", whole.agent),
+    Check(
+        "waiting",
+        "a customer waits for an answer, or for an agent: warn from 2 minutes, fail from 10 or --waiting",
+        "no customer waits",
+        "answer the customer",
+        whole.waiting,
+    ),
+    Check(
+        "agent",
+        "a live session without an agent whom the customer can see",
+        "an agent is present",
+        "have an agent join, or complete the session",
+        whole.agent,
+    ),
     Check(
         "whisper",
+        "a customer waits, and the latest text of an agent went to agents only",
         "nobody waits for an answer that went to agents only",
         "send the answer to the customer too",
         whole.whisper,
     ),
-    Check("ending", "not ended", "contact the customer again: nobody answered them", whole.ending),
+    Check(
+        "ending",
+        "how it ended, and whether a customer was left without an answer for 5 minutes",
+        "not ended",
+        "contact the customer again: nobody answered them",
+        whole.ending,
+    ),
     Check(
         "state",
+        "live though every customer has left or the user data says otherwise; texts after the end",
         "nothing contradicts the state",
         "complete the session, or find out why the server keeps it open",
         whole.state,
@@ -63,43 +85,50 @@ CHECKS = (
     ),
     Check(
         "typing",
+        "somebody present began to type over 10 minutes ago",
         "nobody has been typing for over 10 min",
         "ask them whether they are still there",
         whole.typing,
     ),
     Check(
         "duplicates",
+        "the same text of one sender twice within 30 seconds",
         "no text was repeated within 30 s",
         "compare with the SMS driver's log whether it was sent twice",
         judge_message=each.duplicates,
     ),
     Check(
         "order",
+        "a time over 1 second before that of the message before",
         "the times are in the order of the indices",
         "rely on the indices; check the server's clock",
         judge_message=each.order,
     ),
-    Check("gaps", "no index is missing", "", whole.gaps),
+    Check("gaps", "missing indices, which are normal", "no index is missing", "", whole.gaps),
     Check(
         "encoding",
+        "damaged characters",
         "no sign of damaged characters",
         "check the character encoding between the SMS driver and the server",
         judge_message=each.encoding,
     ),
     Check(
         "parts",
+        "an agent's text of several SMS: warn from 4, or where plain characters make it fewer",
         "every text of an agent is one SMS",
         "shorten it",
         judge_message=each.parts,
     ),
     Check(
         "links",
+        "an address that is incomplete or private",
         "no incomplete or private address",
         "send the link again, complete and public",
         judge_message=each.links,
     ),
     Check(
         "connection",
+        "when the recorder was disconnected, and sessions that can't be read",
         "the log was read to its end",
         "read the session from the server while it has it: `smscli messages ID`",
         whole.connection,
