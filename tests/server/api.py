@@ -77,6 +77,8 @@ class FakeApi(Api):
         scheme, _, credentials = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() == "bearer":
             return options.tokens.get(credentials)
+        if not scheme:
+            return options.cookies.get(request.cookie(SESSION_COOKIE))
         return basic_user(request, USERS | options.users)
 
     def answer(self, request: DemoRequest, user: str | None) -> DemoResponse:
@@ -87,7 +89,14 @@ class FakeApi(Api):
         return super().answer(request, user)
 
     def http_session(self, request: DemoRequest) -> HttpSession:
-        return self.http_sessions.enter(request)
+        cookies, cookie = self._options().cookies, request.cookie(SESSION_COOKIE)
+        if cookie not in cookies:
+            return self.http_sessions.enter(request)
+        if self._options().renews_cookies:
+            renewed = new_cookie()
+            cookies[renewed] = cookies.pop(cookie)
+            return HttpSession(renewed, new=True)
+        return HttpSession(cookie, new=False)
 
     def session_headers(self, request: DemoRequest, session: HttpSession) -> tuple[tuple[str, str], ...]:
         """Also the CSRF headers of a GET (page CSRFProtection)."""

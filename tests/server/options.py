@@ -36,6 +36,10 @@ class Options:
     date: Literal["sent", "absent", "unreadable"] = "sent"
     """The Date header, which HTTP leaves to servers without a reliable clock."""
 
+    cookies: dict[str, str] = field(default_factory=dict)
+    """The user of each JSESSIONID of a session that was signed in elsewhere."""
+    renews_cookies: bool = False
+    """Such a cookie is replaced by another one at its first request, and then no longer accepted."""
     refuse: Literal["401", "200"] = "401"
     """The HTTP status that goes with `statusCode` 20."""
     sso_url: str = ""

@@ -37,6 +37,7 @@ USER = "maja"
 # Characters that URLs and JSON escape, and a letter that is another byte in Latin-1.
 PASSWORD = 'pÄss/"w0rd+&% of maja'
 TOKEN = "t0ken/of+maja.x=="
+COOKIE = "node0c00kie/of+maja.x"
 ID = "0000Na9B26EF0001"
 
 # Runs the tool with one function broken, named in the first argument.
@@ -64,7 +65,7 @@ QUOTES = ("quoted", "quoted later")
 # The last three are retried by the tool, which takes long.
 TROUBLES = ("", "refused", "403", "redirect", "html", *QUOTES, *BREAKS, "500", "cut", "gone")
 QUICK = TROUBLES[:-3]
-SOURCES = ("environment", "token", "keyring", "command")
+SOURCES = ("environment", "token", "keyring", "command", "cookie")
 LOGIN = ("auth", "login")
 COMMANDS: tuple[tuple[str, ...], ...] = (
     ("list", "--json"),
@@ -142,6 +143,7 @@ class SecretServer(FakeServer):
 
     def __init__(self, case: Case) -> None:
         options = Options(scene="empty", csrf=True, users={USER: PASSWORD}, tokens={TOKEN: USER})
+        options.cookies = {COOKIE: USER}
         if case.trouble == "refused":
             options = Options(scene="empty", csrf=True)
         elif case.trouble in KINDS:
@@ -227,11 +229,11 @@ def _search(case: Case, server: SecretServer, environ: Mapping[str, str], home: 
         watch_process(process.pid, own_environ=case.source in ("keyring", "command")) as seen,
         server.ended_in_time(case),
     ):
-        typed = TOKEN if case.source == "token" else PASSWORD
+        typed = {"token": TOKEN, "cookie": f"JSESSIONID={COOKIE}"}.get(case.source, PASSWORD)
         out, err = process.communicate(f"{typed}\n".encode(), timeout=_PATIENCE)
     seen |= {"stdout": out, "stderr": err}
     seen |= {str(path.relative_to(home)): path.read_bytes() for path in home.rglob("*") if path.is_file()}
-    secrets = [form for secret in (PASSWORD, TOKEN, *server.issued.given) for form in forms(secret)]
+    secrets = [form for secret in (PASSWORD, TOKEN, COOKIE, *server.issued.given) for form in forms(secret)]
     found = SearchResult()
     for where, text in seen.items():
         found.look(f"{where} of {case}", text, secrets)
@@ -241,7 +243,7 @@ def _search(case: Case, server: SecretServer, environ: Mapping[str, str], home: 
 def _command(case: Case, server: SecretServer) -> list[str]:
     words = list(case.command)
     if case.command == LOGIN:
-        words += ["--token-stdin" if case.source == "token" else "--password-stdin"]
+        words += [f"--{case.source if case.source in ('token', 'cookie') else 'password'}-stdin"]
         words += ["--url", server.url, "--user", USER]
     if words[0] != "__complete":
         words.append("--debug")
@@ -267,7 +269,11 @@ def _environ(case: Case, server: SecretServer, folder: Path) -> dict[str, str]:
         "PYTHON_KEYRING_BACKEND": "tests.support.secret_search.FileKeyring",
         "FILE_KEYRING": str(chest),
     }
-    given = {"environment": {"SMSCLI_PASSWORD": PASSWORD}, "token": {"SMSCLI_TOKEN": TOKEN}}
+    given = {
+        "environment": {"SMSCLI_PASSWORD": PASSWORD},
+        "token": {"SMSCLI_TOKEN": TOKEN},
+        "cookie": {"SMSCLI_COOKIE": f"JSESSIONID={COOKIE}"},
+    }
     return environ | given.get(case.source, {})
 
 
