@@ -109,7 +109,7 @@ def _smscli(app: AppContext) -> None:
     """Inspect live SMS sessions on Genesys Web Services: participants, messages, typing.
 
     Read-only: no session and no agent's state is ever changed. Sign in with `smscli auth login`, or set
-    SMSCLI_PASSWORD or SMSCLI_TOKEN. Options override the environment variables [in brackets].
+    SMSCLI_PASSWORD, SMSCLI_TOKEN or SMSCLI_COOKIE. Options override the environment variables [in brackets].
     """
 
 
