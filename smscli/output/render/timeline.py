@@ -4,6 +4,7 @@ Time is kept in slots that double their length whenever they become too many, so
 takes constant memory.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, tzinfo
@@ -112,9 +113,8 @@ class Timeline:
     def __init__(self, session: Session | None = None) -> None:
         # Past waits depend on the log, not on who is present today.
         self._activity = Activity(replace(session, state=None, participants=()) if session else None)
-        self._slots: dict[int, _Slot] = {}
+        self._slots: defaultdict[int, _Slot] = defaultdict(_Slot)
         self._length = _SHORTEST_SLOT
-        self._first = self._last = 0  # numbers of slots
         self._begin = self._end = 0  # milliseconds
         self._waits = False
 
@@ -172,29 +172,18 @@ class Timeline:
 
     def _slot(self, moment: int) -> _Slot:
         """The slot of that time; slot lengths double when there are too many."""
-        number = moment // self._length
         if not self._slots:
             self._begin = self._end = moment
-            self._first = self._last = number
         self._begin, self._end = min(self._begin, moment), max(self._end, moment)
-        self._first, self._last = min(self._first, number), max(self._last, number)
-        while self._last - self._first >= _MOST_SLOTS:
+        while self._end // self._length - self._begin // self._length >= _MOST_SLOTS:
             self._double()
-        number = moment // self._length
-        slot = self._slots.get(number)
-        if slot is None:
-            slot = self._slots[number] = _Slot()
-        return slot
+        return self._slots[moment // self._length]
 
     def _double(self) -> None:
         self._length *= 2
-        self._first //= 2
-        self._last //= 2
-        slots, self._slots = self._slots, {}
+        slots, self._slots = self._slots, defaultdict(_Slot)
         for number, slot in slots.items():
-            kept = self._slots.setdefault(number // 2, slot)
-            if kept is not slot:
-                kept.join(slot)
+            self._slots[number // 2].join(slot)
 
     def _begin_span(self, number: int, moment: int) -> None:
         # Nothing is drawn from before the first entry.
