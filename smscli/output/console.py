@@ -55,15 +55,12 @@ if sys.platform == "win32":
 
             return self._ctypes.c_void_p(msvcrt.get_osfhandle(fd))
 
-    def console_api() -> ConsoleApi | None:
-        """The console calls of this platform; None where terminals need none."""
+
+def console_api() -> ConsoleApi | None:
+    """The console calls of this platform; None where terminals need none."""
+    if sys.platform == "win32":
         return _Kernel32()
-
-else:
-
-    def console_api() -> ConsoleApi | None:
-        """The console calls of this platform; None where terminals need none."""
-        return None
+    return None
 
 
 def enable_escape_sequences(api: ConsoleApi | None, fd: int) -> Callable[[], None] | None:
@@ -123,7 +120,7 @@ def with_variable(
     ]
 
 
-def file_mode(fd: int | None) -> int:
+def _file_mode(fd: int | None) -> int:
     """The file's mode; 0 where unknown."""
     try:
         return 0 if fd is None else os.fstat(fd).st_mode
@@ -134,7 +131,7 @@ def file_mode(fd: int | None) -> int:
 def is_reader_gone(error: OSError, fd: int | None) -> bool:
     """Whether a write to `fd` failed because its reader has closed it."""
     # Windows reports EINVAL for a pipe without a reader.
-    return error.errno in _GONE or (error.errno == errno.EINVAL and stat.S_ISFIFO(file_mode(fd)))
+    return error.errno in _GONE or (error.errno == errno.EINVAL and stat.S_ISFIFO(_file_mode(fd)))
 
 
 def has_reader(fd: int) -> bool:
@@ -149,10 +146,10 @@ def has_reader(fd: int) -> bool:
     return not any(events & (select.POLLERR | select.POLLHUP) for _, events in poll.poll(0))
 
 
-def room(fd: int | None, mode: int, *, tty: bool, timeout: float | None) -> int:
+def room(fd: int | None, *, tty: bool, timeout: float | None) -> int:
     """How many bytes can be written to `fd` without blocking; waits for it. 0 when `timeout` is over.
 
-    `mode` is that of `file_mode`. On Windows, where only sockets can be waited for, a write may block.
+    On Windows, where only sockets can be waited for, a write may block.
     """
     import select
 
@@ -162,6 +159,7 @@ def room(fd: int | None, mode: int, *, tty: bool, timeout: float | None) -> int:
         return at_once
     if not select.select([], [fd], [], timeout)[1]:
         return 0
+    mode = _file_mode(fd)
     if stat.S_ISFIFO(mode):
         return _CHUNK if _is_empty_pipe(fd) else at_once
     return _CHUNK if not tty and (stat.S_ISREG(mode) or stat.S_ISCHR(mode)) else at_once

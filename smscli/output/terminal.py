@@ -13,6 +13,7 @@ import sys
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
+from io import StringIO
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -52,8 +53,7 @@ class Terminal:
         self._color_of_environment = _color_of_environment(environ)
         self._dumb = environ.get("TERM") == "dumb"
         self._columns = _columns(environ)
-        self._buffer: list[str] = []
-        self._buffered = 0
+        self._buffer = StringIO()
         self._failure: ReaderGone | LocalError | None = None
         self._bottom = out
         self._line: Line | None = None
@@ -142,9 +142,8 @@ class Terminal:
 
     def write(self, text: str) -> None:
         """Buffer data for stdout; written in chunks and on `flush`."""
-        self._buffer.append(text)
-        self._buffered += len(text)
-        if self._buffered >= _CHUNK:
+        self._buffer.write(text)
+        if self._buffer.tell() >= _CHUNK:
             self.flush()
 
     def flush(self) -> None:
@@ -153,9 +152,8 @@ class Terminal:
             failure, self._failure = self._failure, None
             raise failure
         with signals_deferred():
-            self._queue(self._out, "".join(self._buffer))
-            self._buffer.clear()
-            self._buffered = 0
+            self._queue(self._out, self._buffer.getvalue())
+            self._buffer = StringIO()
         self._drain()
 
     def check(self) -> None:

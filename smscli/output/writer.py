@@ -8,7 +8,6 @@ from typing import Protocol, Self, TextIO
 
 from smscli.errors import LocalError, ReaderGone
 from smscli.output.console import (
-    file_mode,
     has_reader,
     is_reader_gone,
     room,
@@ -56,7 +55,6 @@ class Stream:
         self._error_handler = "smscli.escaped" if json else "smscli.visible"
         self._raw = raw
         self.fd = _descriptor(raw)
-        self._mode = file_mode(self.fd)
         self._buffer = b""
         self._failed = False
 
@@ -105,7 +103,7 @@ class Stream:
         """Write the buffer. A signal may interrupt it; the next call writes the rest if there is time."""
         while self._buffer:
             # Signals may interrupt the wait, never the write.
-            size = room(self.fd, self._mode, tty=self.tty, timeout=shutdown_time_left())
+            size = room(self.fd, tty=self.tty, timeout=shutdown_time_left())
             if not size:
                 self._failed, self._buffer = True, b""
                 return

@@ -81,8 +81,7 @@ def session_card(
 
 def profiles_table(profiles: Sequence[Sequence[str]], display: Display) -> str:
     """Name, URL and user of each profile, and what marks the default one."""
-    rows = [[clean(value) for value in profile] for profile in profiles]
-    return _table(("name", "url", "user", "default"), rows, display, [0])
+    return _table(("name", "url", "user", "default"), profiles, display, [0])
 
 
 def pairs_table(pairs: Mapping[str, object], display: Display) -> str:
