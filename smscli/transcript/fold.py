@@ -46,11 +46,10 @@ class Entry(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ActiveTyping:
-    """A participant who is typing now: the preview (None without one), and since when."""
+    """A participant who is typing now, and the preview, None without one."""
 
     participant: Participant
     preview: str | None
-    since: datetime | None
 
 
 class Transcript:
@@ -194,7 +193,6 @@ class _Draft:
         self.message = first
         self.due: float = inf  # when it will have been paused for too long
         self._participant = participant
-        self._since = first.at
         self._preview: str | None = None
         self._last_preview: str | None = None
         self._running = False
@@ -252,7 +250,7 @@ class _Draft:
         return abs(moment - self._refreshed) <= FRESH
 
     def as_typing(self) -> ActiveTyping:
-        return ActiveTyping(self._participant, self._preview or None, self._since)
+        return ActiveTyping(self._participant, self._preview or None)
 
 
 def _milliseconds(at: datetime | None) -> int | None:

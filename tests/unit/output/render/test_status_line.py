@@ -13,7 +13,7 @@ HOSTILE = Participant("Agent", "a\tb")
 
 
 def typing(wording: str | None = None, who: Participant = PERSON) -> ActiveTyping:
-    return ActiveTyping(who, wording, None)
+    return ActiveTyping(who, wording)
 
 
 def line(*who: ActiveTyping, width: int = 79, ascii: bool = False) -> str:
