@@ -6,7 +6,7 @@ Entries are filtered one by one as they are read; context takes constant memory 
 import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, tzinfo
 from itertools import count
 from typing import NamedTuple
@@ -34,14 +34,14 @@ _MAX_CONTEXT = 1000
 class EntryFilter:
     """Which entries of a transcript to show; all by default.
 
-    `since` and `until` are aware and inclusive. `types` and `people` (nicknames or roles) are `caseless`;
-    `context` is a number of entries on either side.
+    `since` and `until` are aware and inclusive. `types` and `people` (nicknames or roles) have the
+    spelling for notices under the `caseless` one; `context` is a number of entries on either side.
     """
 
     since: datetime | None = None
     until: datetime | None = None
-    types: frozenset[str] = frozenset()
-    people: frozenset[str] = frozenset()
+    types: Mapping[str, str] = field(default_factory=dict)
+    people: Mapping[str, str] = field(default_factory=dict)
     grep: TextSearch | None = None
     exclude: TextSearch | None = None
     highlight: TextSearch | None = None
@@ -184,16 +184,11 @@ def searched_text(entry: Entry) -> str:
 
 @dataclass(frozen=True, slots=True)
 class EntryQuery:
-    """What the filter options ask for: an `EntryFilter` whose times may be relative to now.
+    """What the filter options ask for: an `EntryFilter` whose times may be relative to now."""
 
-    `types` and `people` are as the user spelled them.
-    """
-
-    untimed: EntryFilter = EntryFilter()
-    since: Moment | None = None
-    until: Moment | None = None
-    types: tuple[str, ...] = ()
-    people: tuple[str, ...] = ()
+    untimed: EntryFilter
+    since: Moment | None
+    until: Moment | None
 
     def resolve(self, now: datetime) -> EntryFilter:
         """The filter at `now`, the time of the server or of the recording."""
@@ -246,21 +241,15 @@ def entry_query(
             return None
         return TextSearch(option, expression, ignore_case=ignore_case, report=report)
 
-    named, senders = tuple(_value("type", one, _TYPES) for one in types or ()), tuple(people or ())
-    return EntryQuery(
-        EntryFilter(
-            types=frozenset(map(caseless, named)),
-            people=frozenset(map(caseless, senders)),
-            grep=search("--grep", grep),
-            exclude=search("--exclude", exclude),
-            highlight=search("--highlight", highlight),
-            context=context or 0,
-        ),
-        begin,
-        end,
-        named,
-        senders,
+    untimed = EntryFilter(
+        types={caseless(one): _value("type", one, _TYPES) for one in types or ()},
+        people={caseless(one): one for one in people or ()},
+        grep=search("--grep", grep),
+        exclude=search("--exclude", exclude),
+        highlight=search("--highlight", highlight),
+        context=context or 0,
     )
+    return EntryQuery(untimed, begin, end)
 
 
 def _is_later(begin: Moment, end: Moment) -> bool:
@@ -274,7 +263,7 @@ class FilterTally:
     """Counts entries and collects values, for the notices about filters that match nothing."""
 
     def __init__(self, query: EntryQuery) -> None:
-        self._query = query
+        self._filter = query.untimed
         self._entries = 0
         self._passed = 0
         self._types: dict[str, str] = {}
@@ -284,16 +273,16 @@ class FilterTally:
         """Count an entry that was judged."""
         self._entries += 1
         self._passed += passed
-        if self._query.types:
+        if self._filter.types:
             _collect(self._types, entry.message.type)
-        if self._query.people and entry.message.sender:
+        if self._filter.people and entry.message.sender:
             for name in entry.message.sender.person:
                 _collect(self._people, name)
 
     def notices(self) -> Iterator[str]:
         """What to say at the end of a read: unknown values that never occurred, and that nothing passed."""
-        yield from _unmatched("--type", self._query.types, "types", _TYPES, self._types)
-        yield from _unmatched("--from", self._query.people, "roles", _ROLES, self._people)
+        yield from _unmatched("--type", self._filter.types.values(), "types", _TYPES, self._types)
+        yield from _unmatched("--from", self._filter.people.values(), "roles", _ROLES, self._people)
         if self._entries and not self._passed:
             yield f"no entry of {self._entries:,} matches"
 

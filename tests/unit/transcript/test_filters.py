@@ -322,8 +322,8 @@ def test_options_become_values() -> None:
     ) == EntryFilter(
         since=datetime(2026, 3, 2, 10, 30, tzinfo=UTC),
         until=datetime(2026, 3, 2, 12, 15, tzinfo=UTC),
-        types=frozenset({"text"}),
-        people=frozenset({"kiwi", "agent"}),
+        types={"text": "Text"},
+        people={"kiwi": "KIWI", "agent": "Agent"},
     )
     assert asked(grep="x", context=2).context == 2
     assert asked() == EntryFilter()
