@@ -29,6 +29,7 @@ from smscli.recordings.format import (
     parse_line,
 )
 from smscli.recordings.reads import RecordedReads
+from smscli.recordings.writing import is_unchanged
 
 _POLL_SECONDS = 0.25
 
@@ -52,7 +53,8 @@ class GrowingFile:
         self._file = self._file or self._opened()
         if self._file is None:
             return
-        is_replaced = self._is_replaced(self._file)
+        # Judged before reading: what the moved file still gets is read first.
+        is_replaced = not is_unchanged(self._file, self.path, self._place)
         self._file.seek(self._place)
         for line in self._file:
             if not line.endswith(b"\n"):
@@ -68,15 +70,6 @@ class GrowingFile:
             self._place = 0
             return None
         return open(self.path, "rb")
-
-    def _is_replaced(self, file: BinaryIO) -> bool:
-        """Judged before reading: what the moved file still gets is read first."""
-        mine = os.fstat(file.fileno())
-        try:
-            named = os.stat(self.path)
-        except OSError:
-            return True
-        return not os.path.samestat(mine, named) or mine.st_size < self._place
 
     def close(self) -> None:
         if self._file:

@@ -8,7 +8,7 @@ import os
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from datetime import UTC, datetime
 from itertools import chain
 from pathlib import Path
@@ -95,7 +95,7 @@ class Recorder:
             return path
         newest = next(filter(_is_recording, self._name.others(path)), path)
         # A name that comes around again may lead to an old file.
-        return newest if is_new or _changed_at(newest) > _changed_at(path) else path
+        return newest if is_new or os.path.getmtime(newest) > os.path.getmtime(path) else path
 
     def resume(self) -> Iterator[Message | PositionRecord]:
         """What an earlier run recorded of this server, in its order; exhaust it before the first event."""
@@ -275,8 +275,8 @@ class Recorder:
     def _content(self, path: str) -> Iterator[bytes]:
         """What a file whose name comes around again holds, in whole lines."""
         if not _is_empty(path):
-            with RecordingFile.open(path, redact=self._redact) as file:
-                yield from file.blocks()
+            with closing(RecordingFile.open(path, redact=self._redact)), open(path, "rb") as file:
+                yield from file
 
 
 def _is_empty(path: str) -> bool:
@@ -285,10 +285,6 @@ def _is_empty(path: str) -> bool:
     except OSError:
         # What else is wrong with it is said where it is opened.
         return not os.path.exists(path)
-
-
-def _changed_at(path: str) -> int:
-    return os.stat(path).st_mtime_ns
 
 
 def _is_recording(path: str) -> bool:

@@ -7,8 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from io import SEEK_END, FileIO
-from types import TracebackType
-from typing import Self
+from typing import IO, Self
 
 from smscli.errors import LocalError
 from smscli.model import Participant
@@ -70,19 +69,6 @@ class RecordingFile:
             raise file_error(path, "opened", error) from error
         return recording
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        try:
-            self.close()
-        except LocalError:
-            # The first error is the more useful one, but an interrupt doesn't report the state of the file.
-            if not isinstance(error, Exception):
-                raise
-
     def lines(self) -> Iterator[Line]:
         """All lines in order of arrival; must be exhausted before the first `append`.
 
@@ -96,12 +82,6 @@ class RecordingFile:
                 line = parse_line(text, number, self._name, known)
                 self._check_setting(line)
                 yield line
-
-    def blocks(self) -> Iterator[bytes]:
-        """All of its bytes, in blocks."""
-        self._file.seek(0)
-        while block := self._file.read(_BLOCK):
-            yield block
 
     @property
     def is_empty(self) -> bool:
@@ -122,14 +102,7 @@ class RecordingFile:
 
     def is_current(self) -> bool:
         """Whether it still has its name and its length, which Windows keeps of an open file."""
-        if sys.platform == "win32":
-            return True
-        mine = os.fstat(self._file.fileno())
-        try:
-            named = os.stat(self._name)
-        except OSError:
-            return False
-        return os.path.samestat(mine, named) and mine.st_size >= self._size
+        return sys.platform == "win32" or is_unchanged(self._file, self._name, self._size)
 
     def sync(self) -> None:
         """Flush appended messages to the disk; does nothing if there are none."""
@@ -229,6 +202,16 @@ class RecordingFile:
             rest = rest[self._file.write(rest) :]
         self._size += len(data)
         self._unfinished = False
+
+
+def is_unchanged(file: IO[bytes], path: str, size: int) -> bool:
+    """Whether an open file still has its name, and was not cut to less than `size`."""
+    mine = os.fstat(file.fileno())
+    try:
+        named = os.stat(path)
+    except OSError:
+        return False
+    return os.path.samestat(mine, named) and mine.st_size >= size
 
 
 def is_held(path: str) -> bool:
