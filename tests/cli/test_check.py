@@ -160,6 +160,7 @@ def test_what_people_wrote_is_masked_after_it_was_judged(smscli: Smscli, server:
     )
 
 
+@pytest.mark.slow
 def test_one_of_many_that_cannot_be_read_fails(smscli: Smscli, server: FakeServer) -> None:
     server.start_outage(60, "403", MIKA)
     outcome = smscli("check", "--all", "--json", server=server)
@@ -178,6 +179,7 @@ def test_one_of_many_that_cannot_be_read_fails(smscli: Smscli, server: FakeServe
     assert (notice["kind"], notice["sessionId"]) == ("lost", MIKA)
 
 
+@pytest.mark.slow
 def test_the_only_one_that_cannot_be_read_is_an_error(smscli: Smscli, server: FakeServer) -> None:
     server.start_outage(60, "403", MIKA)
     outcome = smscli("check", MIKA, server=server)

@@ -121,6 +121,7 @@ def test_a_refusal_with_http_200_is_exit_4_too(smscli: Smscli) -> None:
     assert (outcome.code, error["kind"], error["httpStatus"], error["statusCode"]) == (4, "auth", 200, 20)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("fault", "kind", "code"),
     [

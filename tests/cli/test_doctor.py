@@ -523,6 +523,7 @@ READS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tty", [False, True], ids=["pipe", "terminal"])
 @pytest.mark.parametrize("arguments", READS, ids=" ".join)
 def test_in_each_command_a_server_out_of_reach_has_the_hint_of_doctor(
@@ -601,6 +602,7 @@ def test_a_fault_of_the_first_answer_fails_one_check_and_stops_the_rest(smscli: 
     assert json.loads(outcome.err)["error"]["message"] == said[culprit][1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", sorted(KINDS.keys() - {"slow", "huge", "gzip-bomb"}))
 def test_a_fault_of_the_messages_fails_that_check_alone(smscli: Smscli, kind: str) -> None:
     outcome, said = faulty(smscli, kind, "messages")
@@ -610,6 +612,7 @@ def test_a_fault_of_the_messages_fails_that_check_alone(smscli: Smscli, kind: st
     assert said["push"][0] == "ok"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["html", "403", "404", "wrong-json", "deep", "truncated-json", "redirect"])
 @pytest.mark.parametrize(
     ("path_part", "check"), [("features", "features"), ("services", "services"), ("notifications", "push")]

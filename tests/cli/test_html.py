@@ -56,6 +56,7 @@ def test_where_a_recording_lies_is_not_told(smscli: Smscli, server: FakeServer, 
     assert "masked" not in page
 
 
+@pytest.mark.slow
 def test_a_page_that_was_cut_short_is_closed_and_says_so(smscli: Smscli) -> None:
     with FakeServer(Options(scene="bulk", sessions=1, messages=1200)) as server:
         session_id = next(one for one in server.store.sessions if one.startswith("0000Nb"))
@@ -79,6 +80,7 @@ def test_a_failed_command_leaves_no_file(smscli: Smscli, server: FakeServer, tmp
     assert file.exists()
 
 
+@pytest.mark.slow
 def test_a_page_that_was_cut_short_leaves_no_file(smscli: Smscli, tmp_path: Path) -> None:
     file = tmp_path / "page.html"
     with FakeServer(Options(scene="bulk", sessions=1, messages=1200)) as server:

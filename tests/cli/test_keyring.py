@@ -227,6 +227,7 @@ def test_on_a_terminal_a_keyring_call_times_out_too(
     assert terminal.err_text == "waiting for the keyring to be unlocked\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arguments", [["list"], ["tail", "--all"], ["auth", "logout"]], ids=" ".join)
 def test_ctrl_c_ends_the_wait_for_the_keyring(environ: Environ, arguments: list[str]) -> None:
     with OnTerminal(*arguments, environ=silent(environ)) as seen:

@@ -112,6 +112,7 @@ def test_without_activity_the_list_is_one_request(smscli: Smscli, server: FakeSe
     ]
 
 
+@pytest.mark.slow
 def test_one_session_that_cannot_be_read_is_one_notice(smscli: Smscli, server: FakeServer) -> None:
     server.start_outage(60, "403", IDS[1])
     outcome = smscli("list", "--activity", "--json", server=server)
@@ -146,6 +147,7 @@ def test_redact_masks_names_and_words_and_sorts_by_what_was_said(smscli: Smscli,
     )
 
 
+@pytest.mark.slow
 def test_of_sessions_that_can_not_be_read_nothing_is_concluded(smscli: Smscli, server: FakeServer) -> None:
     server.fail_next("403", "/messages", times=99)
     outcome = smscli("list", "--waiting", "1m", server=server)

@@ -465,7 +465,8 @@ def test_no_key_of_a_profile_turns_verification_off(smscli: Smscli, home: Enviro
     keys = ["verify = false", "insecure = true", "tls_verify = false", "ssl_verify = false"]
     config.write_text("\n".join(["[profiles.default]", f'url = "{front.url}"', 'user = "demo"', *keys]))
     outcome = smscli("list", SMSCLI_PASSWORD="demo")
-    assert (outcome.code, outcome.err) == (3, refused(front, UNKNOWN))
+    unknown = "unknown keys in profile default: verify, insecure, tls_verify, ssl_verify\n"
+    assert (outcome.code, outcome.err) == (3, unknown + refused(front, UNKNOWN))
 
 
 @pytest.mark.parametrize(

@@ -985,6 +985,7 @@ def test_a_response_with_two_lengths_is_refused(connect: Connect) -> None:
     gc.collect()
 
 
+@pytest.mark.slow
 def test_an_endless_slow_body_times_out(connect: Connect) -> None:
     dripping = drip(b"HTTP/1.1 200 OK\r\n\r\n", b" ", 0.01)
     with WireServer(in_turn(dripping)) as server:
