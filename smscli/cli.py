@@ -126,7 +126,14 @@ def _auth(app: AppContext) -> None:
 
 def _help(app: AppContext, commands: options.CommandsArgument = None) -> None:
     """Show the help of a command."""
-    _main(app, [*(commands or ()), "--help"])
+    words, command = [*(commands or ())], command_tree()
+    for place, word in enumerate(words):
+        inner = getattr(command, "commands", None)
+        if inner is None:
+            raise UsageError(f"`{' '.join(words[:place])}` has no command {word!r}")
+        # The group itself reports a name that it doesn't have.
+        command = inner.get(word)
+    _main(app, [*words, "--help"])
 
 
 # Module in `commands` and function of each command.

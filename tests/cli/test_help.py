@@ -94,6 +94,8 @@ def test_help_of_a_command_is_its_own_page(printed: Any, path: tuple[str, ...]) 
         (["login"], "no such command 'login'\nhint: did you mean `smscli auth login`?"),
         (["auth", "logn"], "no such command 'logn'\nhint: did you mean `smscli auth login`?"),
         (["help", "mesages"], "no such command 'mesages'\nhint: did you mean `smscli messages`?"),
+        (["help", "list", "extra"], "`list` has no command 'extra'"),
+        (["help", "auth", "use", "x"], "`auth use` has no command 'x'"),
         (["frobnicate"], "no such command 'frobnicate'\nhint: see `smscli --help`"),
         (["list", "--state-of-mind"], "no such option: --state-of-mind\nhint: see `smscli list --help`"),
         (["list", "--timeout", "abc"], "--timeout takes a number of seconds, not 'abc'"),
