@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from smscli.signals import start_thread
 
@@ -15,15 +16,13 @@ from smscli.signals import start_thread
 _PERIOD = 0.25
 
 
+@dataclass(eq=False, slots=True)
 class Deadline:
     """A request's deadline in monotonic seconds; `close` ends its connection, from another thread."""
 
-    __slots__ = ("at", "close", "is_over")
-
-    def __init__(self, at: float, close: Callable[[], None]) -> None:
-        self.at = at
-        self.close = close
-        self.is_over = False
+    at: float
+    close: Callable[[], None]
+    is_over: bool = False
 
 
 class Deadlines:

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 _M_MMAP_THRESHOLD = -3
 _LARGE_BLOCK = 64 * 1024
 
-
 _Item = TypeVar("_Item")
 
 

@@ -2,7 +2,8 @@
 
 import socket
 import ssl
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from requests.adapters import HTTPAdapter
@@ -81,24 +82,24 @@ def tls_context(ca_bundle: str | None = None, client_cert: str | None = None) ->
 
     context = truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     if ca_bundle:
-        try:
+        with _readable(f"CA bundle {ca_bundle}"):
             context.load_verify_locations(ca_bundle)
-        except (OSError, ValueError) as error:
-            raise _unusable("CA bundle", ca_bundle, error) from error
     if client_cert:
-        try:
+        with _readable(f"client certificate {client_cert}"):
             context.load_cert_chain(client_cert, password=_refuse_prompt)
-        except (OSError, ValueError) as error:
-            raise _unusable("client certificate", client_cert, error) from error
     return context
 
 
-def _unusable(what: str, path: str, error: OSError | ValueError) -> LocalError:
-    if isinstance(error, ssl.SSLError):
-        return LocalError(f"the {what} {path} is not a PEM file of that kind")
-    # ValueError: the path has a NUL in it.
-    why = error.strerror if isinstance(error, OSError) else "not a valid file name"
-    return LocalError(f"the {what} {path} can't be read: {why}")
+@contextmanager
+def _readable(file: str) -> Iterator[None]:
+    try:
+        yield
+    except ssl.SSLError as error:
+        raise LocalError(f"the {file} is not a PEM file of that kind") from error
+    except (OSError, ValueError) as error:
+        # ValueError: the path has a NUL in it.
+        why = error.strerror if isinstance(error, OSError) else "not a valid file name"
+        raise LocalError(f"the {file} can't be read: {why}") from error
 
 
 def _refuse_prompt() -> str:
