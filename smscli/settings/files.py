@@ -147,31 +147,22 @@ def open_private(name: str, flags: int) -> int:
     return os.open(name, flags, 0o600)
 
 
-if sys.platform == "win32":
+def try_lock(handle: int) -> bool:
+    """Lock an open file; False where another process holds the lock."""
+    try:
+        if sys.platform == "win32":
+            import msvcrt
 
-    def try_lock(handle: int) -> bool:
-        """Lock an open file; False where another process holds the lock."""
-        import msvcrt
-
-        # On Windows a locked range can't be read by others: lock a byte far beyond the content.
-        os.lseek(handle, 2**31 - 2, os.SEEK_SET)
-        try:
+            # On Windows a locked range can't be read by others: lock a byte far beyond the content.
+            os.lseek(handle, 2**31 - 2, os.SEEK_SET)
             msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
-        except OSError as error:
-            # Wine sets no error number.
-            if error.errno not in (0, errno.EACCES):
-                raise
-            return False
-        return True
+        else:
+            import fcntl
 
-else:
-
-    def try_lock(handle: int) -> bool:
-        """Lock an open file; False where another process holds the lock."""
-        import fcntl
-
-        try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        return True
+    except OSError as error:
+        # Windows has EACCES, and Wine sets no error number.
+        if error.errno not in (errno.EAGAIN, errno.EACCES, 0):
+            raise
+        return False
+    return True
