@@ -1,9 +1,8 @@
 """Follows recordings that another process writes, as the events of a feed."""
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby
-from operator import attrgetter
 from typing import BinaryIO
 
 from smscli.errors import NotFound
@@ -143,15 +142,13 @@ class RecordedFeed:
                 records = list(file.records())
             except OSError as error:
                 raise file_error(path, "read", error) from error
-            for is_message, group in groupby(records, lambda one: isinstance(one, Message)):
-                found = list(group)
-                yield from self._messages(found) if is_message else self._others(found)
-
-    def _messages(self, records: Sequence[Record]) -> Iterator[Event]:
-        new = [one for one in records if isinstance(one, Message) and self._is_new(one)]
-        for session_id, group in groupby(new, attrgetter("session_id")):
-            found = tuple(group)
-            yield NewMessages(session_id, found, found[-1].at)
+            for session_id, group in groupby(
+                records, lambda one: one.session_id if isinstance(one, Message) else None
+            ):
+                if session_id is None:
+                    yield from self._others(group)
+                elif new := tuple(one for one in group if isinstance(one, Message) and self._is_new(one)):
+                    yield NewMessages(session_id, new, new[-1].at)
 
     def _is_new(self, message: Message) -> bool:
         if not self._follows(message.session_id) or message.session_id in self._over:
@@ -160,7 +157,7 @@ class RecordedFeed:
         self._seen.add(message.identity)
         return is_new
 
-    def _others(self, records: Sequence[Record]) -> Iterator[Event]:
+    def _others(self, records: Iterable[Record]) -> Iterator[Event]:
         for record in records:
             match record:
                 case SessionRecord(at, session) if self._follows(session.id):

@@ -115,15 +115,9 @@ class RecordingFile:
         self._synced_at = self._clock()
 
     def close(self) -> None:
-        """Sync and unlock. May be called again."""
-        if self._file.closed:
-            return
+        """Sync and unlock."""
         try:
-            if self._unfinished:
-                self._take_back()
             self.sync()
-        except OSError as error:
-            raise file_error(self._name, "written", error) from error
         finally:
             self._file.close()
 
@@ -180,7 +174,6 @@ class RecordingFile:
                 self._file.truncate(start)
                 self._unsynced = True
         self._size = self._file.seek(0, SEEK_END)
-        self._unfinished = False
 
     def _last_line(self, size: int) -> int:
         """The start of a last line without newline; `size` if there is none."""

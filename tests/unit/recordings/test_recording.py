@@ -544,16 +544,6 @@ def test_an_interrupt_in_a_write_leaves_nothing_of_it(tmp_path: Path, written_be
     assert path.read_bytes() == message_json(third).encode() + b"\n"
 
 
-def test_an_interrupted_recording_is_closed_without_the_interrupted_append(tmp_path: Path) -> None:
-    path = tmp_path / "log.jsonl"
-    with (
-        pytest.raises(KeyboardInterrupt),
-        closing(RecordingFile(Disk(path, len(HELLO) + 9, KeyboardInterrupt()), "log")) as recording,
-    ):
-        recording.append(lines_of([hello(), answer()]))
-    assert path.read_bytes() == b""
-
-
 LIMITED = """
 import resource, sys
 from contextlib import closing
@@ -647,7 +637,6 @@ def test_a_disk_that_cannot_be_synced_is_an_error(tmp_path: Path) -> None:
         with pytest.raises(LocalError) as caught:
             attempt()
         assert caught.value.message == "log can't be written: Input/output error"
-    recording.close()
 
 
 # Reading back what was kept
