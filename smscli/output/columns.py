@@ -79,10 +79,6 @@ def _of_activity(name: str, title: str, value: "Callable[[ActivitySummary], obje
     )
 
 
-def _nicknames(session: Session, role: Role) -> tuple[str, ...]:
-    return tuple(session.nicknames(role))
-
-
 def _last_words(activity: "ActivitySummary") -> str | None:
     last = activity.last_message
     return (last.text or last.url) if last else None
@@ -97,8 +93,8 @@ LAST_MESSAGE = _of_activity("lastMessage", "last message", _last_words)
 _ROWS = (
     _of_session("id", "id", lambda one: one.id, is_id=True),
     _of_session("state", "state", lambda one: one.state or None),
-    _of_session("customer", "customer", lambda one: _nicknames(one, Role.CUSTOMER), role=Role.CUSTOMER),
-    _of_session("agents", "agents", lambda one: _nicknames(one, Role.AGENT), role=Role.AGENT),
+    _of_session("customer", "customer", lambda one: tuple(one.nicknames(Role.CUSTOMER)), role=Role.CUSTOMER),
+    _of_session("agents", "agents", lambda one: tuple(one.nicknames(Role.AGENT)), role=Role.AGENT),
     _of_session("receivedDate", "received", lambda one: one.received, is_time=True),
     _of_session("uri", "uri", lambda one: one.uri or None),
     _of_session("comment", "comment", lambda one: one.comment or None),

@@ -69,7 +69,7 @@ def _activity(summary: "ActivitySummary") -> Json:
         "waitingSeconds": json_number(summary.waiting_seconds),
         "waitingSince": _time(summary.wait.since if summary.wait else None),
         "typing": list(summary.typing),
-        "lastMessage": _last_message(summary.last_message),
+        "lastMessage": _last_message(summary.last_message) if summary.last_message else None,
         "participants": [
             {
                 "participantId": one.participant_id,
@@ -86,9 +86,7 @@ def _activity(summary: "ActivitySummary") -> Json:
     }
 
 
-def _last_message(message: Message | None) -> Json | None:
-    if message is None:
-        return None
+def _last_message(message: Message) -> Json:
     return {
         "index": message.index,
         "timestamp": _time(message.at),

@@ -63,7 +63,6 @@ class Terminal:
         self.held_lines: deque[str] = deque(maxlen=_MAX_HELD_LINES)
         self._dropped_lines = 0
         self._suspend_signal: int | None = None
-        self._handles_ctrl_z = False
         self._keys: Keys | None = None
         self._queued: deque[tuple[Stream, str]] = deque()
         self._console_modes = ExitStack()
@@ -168,7 +167,6 @@ class Terminal:
         """From now on Ctrl-Z suspends the program at the next `check`, with the screen restored."""
         if self.has_live_line and _CTRL_Z is not None and signal.getsignal(_CTRL_Z) == signal.SIG_DFL:
             signal.signal(_CTRL_Z, self._on_ctrl_z)
-            self._handles_ctrl_z = True
 
     def read_keys(self) -> None:
         """From now on `keys` gets each key without Enter. At the end, and while the program is suspended, the
@@ -250,7 +248,7 @@ class Terminal:
 
     def _close(self) -> None:
         self._line = None
-        if self._handles_ctrl_z and _CTRL_Z is not None:
+        if _CTRL_Z is not None and signal.getsignal(_CTRL_Z) == self._on_ctrl_z:
             signal.signal(_CTRL_Z, signal.SIG_DFL)
         try:
             if self._picture is not None:

@@ -9,9 +9,7 @@ from dataclasses import replace
 
 from smscli.model import VISIBLE_TO_ALL, Json, Message, MessageType, Participant, Role
 
-_SENT = frozenset(
-    {MessageType.TEXT, MessageType.PUSH_URL, MessageType.NOTICE, MessageType.CUSTOM_NOTICE},
-)
+_SENT = frozenset({MessageType.TEXT, MessageType.PUSH_URL, MessageType.NOTICE, MessageType.CUSTOM_NOTICE})
 _COMES_AND_GOES = frozenset({MessageType.JOINED, MessageType.REJOINED, MessageType.LEFT})
 _FILE_COMMANDS = frozenset({"file-uploaded", "file-deleted"})
 

@@ -17,7 +17,6 @@ from smscli.output.render.layout import (
     PLAIN,
     Display,
     NoWrap,
-    Paint,
     Piece,
     cells,
     duration,
@@ -218,18 +217,16 @@ def _time(milliseconds: int) -> datetime:
     return _EPOCH + timedelta(milliseconds=milliseconds)
 
 
-def _ink(role: Role | None, display: Display) -> Paint:
-    return paint(role_style(role), display.color)
-
-
 def _label(role: Role | None, display: Display, wide: bool) -> str:
-    label = shape(role, display.ascii) + (f" {_NAMES[role]}" if wide else "")
-    return f"  {_ink(role, display)(label)}{' ' * ((12 if wide else 2) - cells(label))}"
+    label, ink = shape(role, display.ascii), paint(role_style(role), display.color)
+    label += f" {_NAMES[role]}" if wide else ""
+    return f"  {ink(label)}{' ' * ((12 if wide else 2) - cells(label))}"
 
 
 def _row(side: Side, most: int, display: Display) -> str:
     """One side's line; neighbours of one kind are painted together."""
-    heights, ink, quiet = _HEIGHTS[display.ascii], _ink(side.role, display), paint("dim", display.color)
+    heights, quiet = _HEIGHTS[display.ascii], paint("dim", display.color)
+    ink = paint(role_style(side.role), display.color)
     signs: list[Piece] = []
     for said, typed, waited in zip(side.said, side.typed, side.waited, strict=True):
         if said:

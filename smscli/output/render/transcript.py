@@ -85,8 +85,7 @@ class TranscriptLines:
 
     def __init__(self, display: Display, view: EntryView = ONE_SESSION, zone: tzinfo | None = None) -> None:
         self._display = display
-        self._color = color = display.color
-        self._ascii = display.ascii
+        color = display.color
         self._ellipsis = ".." if display.ascii else "…"
         self._many = view.many
         self._has_column = view.many and not view.once_needed
@@ -168,7 +167,8 @@ class TranscriptLines:
         lines = fold(body[0], self._layout.width - label.cells, room)
         for pieces in body[1:]:
             lines += fold(pieces, room, room)
-        below = "".join(f"{self._indent}{line}\n" if line else "\n" for line in lines[1:])
+        indent = " " * self._layout.indent
+        below = "".join(f"{indent}{line}\n" if line else "\n" for line in lines[1:])
         return f"{start}{lines[0]}\n{below}"
 
     def _add_composing(self, composing: str, body: list[list[Piece]], room: int) -> None:
@@ -238,7 +238,7 @@ class TranscriptLines:
         clock, heading = self._clock(at)
         if heading is None:
             return clock, ""
-        rule = "-" if self._ascii else "─"
+        rule = "-" if self._display.ascii else "─"
         words, _, last = f"{rule} {heading.day}{heading.offset}".rpartition(" ")
         pieces = [(f"{words} ", self._strong), (NoWrap(f"{last} {rule}"), self._strong)]
         return clock, "".join(f"{line}\n" for line in fold(pieces, self._layout.width, self._layout.width))
@@ -261,18 +261,17 @@ class TranscriptLines:
         """Compute the layout for the current width."""
         self._width = self._display.width
         self._layout = _layout(self._width, self._has_column, self._wide)
-        self._indent = " " * self._layout.indent
         self._labels.clear()
         self._session = None
 
     def _label(self, sender: Participant | None) -> _Label:
         """The label of a person, cached per width."""
         layout = self._layout
-        dot = mark = _DOTS[self._ascii]
+        dot = mark = _DOTS[self._display.ascii]
         name, ink = "system", self._quiet
         if sender:
-            mark, name = shape(sender.type, self._ascii), clean(sender.person[1] or "unknown")
-            ink = paint(person_style(sender), self._color)
+            mark, name = shape(sender.type, self._display.ascii), clean(sender.person[1] or "unknown")
+            ink = paint(person_style(sender), self._display.color)
         label = f"{mark} {cut_middle(name, layout.name, self._ellipsis)}"
         blanks = layout.name + 2 - cells(label) if layout.padded else 0
         shown = f"{layout.gap}{ink(label)}{' ' * blanks}"

@@ -30,6 +30,7 @@ class LiveList:
         self._whose = whose
         self._lines = SessionLines(display, columns, zone, marks=True)
         self._zone = zone
+        self._ellipsis = ".." if display.ascii else "…"
 
     def below(self, said: Sequence[str], lines: int) -> list[str]:
         """The last notices, on at most a quarter of the screen's lines."""
@@ -75,10 +76,6 @@ class LiveList:
 
     def _cut(self, text: str, width: int) -> str:
         return cut(text, width, self._ellipsis)
-
-    @property
-    def _ellipsis(self) -> str:
-        return ".." if self._display.ascii else "…"
 
 
 def _chosen(rows: Sequence[SessionRow], sizes: Sequence[int], room: int) -> set[int]:
