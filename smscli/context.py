@@ -12,7 +12,15 @@ from urllib.parse import urlsplit
 from smscli.errors import AuthError, NotConfigured, NotPermitted, SmscliError
 from smscli.output.terminal import Terminal
 from smscli.sanitize import clean
-from smscli.settings.config import CliOptions, Config, Settings, resolve, uses_demo
+from smscli.settings.config import (
+    CliOptions,
+    Config,
+    Settings,
+    check_several_profiles,
+    profile_names,
+    resolve,
+    uses_demo,
+)
 
 if TYPE_CHECKING:
     from smscli.demo.server import DemoServer
@@ -41,6 +49,8 @@ class AppContext:
         self._notice_style: Callable[[str, str], str] | None = None
         self._closing = ExitStack()
         self._closing.callback(lambda: self.terminal.close())
+        # Whose notices and records these are, where one command reads several profiles.
+        self.label: str | None = None
         if terminal is not None:
             self.__dict__["terminal"] = terminal
 
@@ -51,6 +61,32 @@ class AppContext:
         app.options = options
         app._time_limit = seconds
         return app
+
+    def profiles(self, *, every: bool) -> "list[AppContext]":
+        """The contexts of the profiles that are to be read, `every` for all saved ones: this one alone, or
+        one for each. UsageError for what must not go to several servers."""
+        if uses_demo(self.options, self.environ) or self.reads_recordings:
+            return [self]
+        config = self.config
+        names = tuple(config.profiles) if every else profile_names(self.options, self.environ, config)
+        if every and not names:
+            raise NotConfigured("no profile is saved", hint="sign in with `smscli auth login`")
+        if len(names) > 1:
+            check_several_profiles(self.options, self.environ)
+            return [self._of_profile(name) for name in names]
+        if names:
+            self.add_options(CliOptions(profile=names[0]))
+        return [self]
+
+    def _of_profile(self, name: str) -> "AppContext":
+        child = AppContext(self.environ, json_stderr=self.json_stderr, terminal=self.terminal)
+        child.options = self.options._replace(profile=name)
+        child.label = name
+        child.clock = self.clock
+        # The terminal is closed once, at the end of the command.
+        child._closing = ExitStack()
+        self.on_close(child.close)
+        return child
 
     def add_options(self, options: CliOptions) -> None:
         """Merge further options; the later ones on the command line win."""
@@ -209,6 +245,10 @@ class AppContext:
         if client.transport.is_exposed:
             host = client.transport.host
             self.notice("insecure", f"no TLS to {host}: the network can read the secret and the messages")
+        if not self.options.profile:
+            names = profile_names(self.options, self.environ, self.config)
+            if len(names) > 1:
+                self.notice("config", f"SMSCLI_PROFILE names several profiles: using {names[0]}")
         if self.settings.unknown_keys:
             keys = ", ".join(self.settings.unknown_keys)
             self.notice("config", f"unknown keys in profile {self.settings.profile}: {keys}")
@@ -297,8 +337,13 @@ class AppContext:
             from smscli.records import rfc3339
 
             at = rfc3339(datetime.now(UTC))
-            self._say_json("notice", {"kind": kind, "sessionId": session_id, "message": message, "at": at})
-        elif self._notice_style is None:
+            profile = {"profile": self.label} if self.label else {}
+            value = {"kind": kind, "sessionId": session_id, "message": message, "at": at, **profile}
+            self._say_json("notice", value)
+            return
+        # Those of `whose` name a session, or the user and the host.
+        message = f"profile {self.label}: {message}" if self.label and kind != "whose" else message
+        if self._notice_style is None:
             self.say(message)
         else:
             self.terminal.say(self._notice_style(kind, clean(message)))

@@ -1,23 +1,19 @@
 """Reads the logs of several sessions side by side."""
 
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
-from functools import partial
-from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Generic, NamedTuple, Protocol, TypeVar
 
+from smscli.commands.profiles import SharedSession, side_by_side
 from smscli.context import AppContext
 from smscli.errors import NotFound, SmscliError
-from smscli.gws.pool import Pool
-from smscli.model import Message, Session
+from smscli.model import Message, Page, Session
 from smscli.transcript.activity import Activity, ActivitySummary
 from smscli.transcript.fold import Entry, transcript_for
 
 if TYPE_CHECKING:
     from smscli.gws.client import GwsClient
-
-_READS_UNDER_WAY = 4
-_WAIT_SECONDS = 0.1
 
 
 class SessionReader:
@@ -53,22 +49,48 @@ Reader = TypeVar("Reader", bound=LogReader)
 class LogRead(NamedTuple, Generic[Reader]):
     """A session whose log was read; `error` says why it could not be."""
 
-    session: Session
+    shared: SharedSession
     reader: Reader
-    error: Exception | None = None
+    error: SmscliError | None = None
+
+    @property
+    def session(self) -> Session:
+        return self.shared.session
 
 
 def read_logs(
-    app: AppContext, sessions: Sequence[Session], new: Callable[[Session], Reader]
+    app: AppContext, sessions: Sequence[SharedSession], new: Callable[[Session], Reader]
 ) -> list[LogRead[Reader]]:
-    """Have a new reader read each session's log, side by side."""
-    reads = (_read_recorded if app.recorded else _read_all)(app, sessions, new)
-    return [reads[session.id] for session in sessions]
+    """Have a new reader read each session's log, side by side; through the next profile that has the session
+    where the first one fails."""
+    if app.recorded:
+        recorded = app.source.messages
+        return [LogRead(one, _read(recorded(one.session.id), new(one.session))) for one in sessions]
+    clients = _Clients()
+    app.on_close(clients.close)
+
+    def read(shared: SharedSession) -> Reader:
+        failure = None
+        for view, session in shared.views:
+            try:
+                pages = clients.of(view).messages(session.id, prefetch=False)
+                return _read(pages, new(shared.session))
+            except SmscliError as error:
+                failure = failure or error
+        assert failure
+        raise failure
+
+    outcomes = side_by_side(app, sessions, read, "sessions read")
+    for view in {id(one.app): one.app for one in sessions}.values():
+        view.client.report()
+    return [
+        LogRead(one.item, one.result or new(one.item.session), one.error)
+        for one in outcomes
+        if one.error is None or isinstance(one.error, SmscliError)
+    ]
 
 
-def report_unread(
-    app: AppContext, reads: Sequence[LogRead[Reader]]
-) -> tuple[list[LogRead[Reader]], SmscliError | None]:
+def report_unread(reads: Sequence[LogRead[Reader]]) -> tuple[list[LogRead[Reader]], SmscliError | None]:
     """The reads without the sessions that have ended meanwhile, and the first error.
 
     One that could not be read is reported.
@@ -77,66 +99,35 @@ def report_unread(
     for one in reads:
         if isinstance(one.error, NotFound):
             continue
-        if isinstance(one.error, SmscliError):
+        if one.error is not None:
             failure = failure or one.error
             told = f"session {one.session.id} can't be read: {one.error.message}"
-            app.notice("lost", told, one.session.id)
-        elif one.error is not None:
-            raise one.error
+            one.shared.app.notice("lost", told, one.session.id)
         remaining.append(one)
     return remaining, failure
 
 
-def _read_all(
-    app: AppContext, sessions: Sequence[Session], new: Callable[[Session], Reader]
-) -> dict[str, LogRead[Reader]]:
-    """Every session's log by its id."""
-    done: SimpleQueue[LogRead[Reader]] = SimpleQueue()
-    pool = Pool(app.client.clone, _READS_UNDER_WAY)
-    app.on_close(pool.close)
-    for session in sessions:
-        pool.submit(partial(_read, session, new(session), done))
-    found: dict[str, LogRead[Reader]] = {}
-    while len(found) < len(sessions):
-        one = _next(app, done, f"{len(found)} of {len(sessions)} sessions read")
-        found[one.session.id] = one
-    app.terminal.progress(None)
-    app.client.report()
-    return found
+class _Clients:
+    """A client for each thread and profile, made when first used."""
+
+    def __init__(self) -> None:
+        self._local = threading.local()
+        self._all: list[GwsClient] = []
+
+    def of(self, app: AppContext) -> "GwsClient":
+        known: dict[int, GwsClient] = self._local.__dict__.setdefault("clients", {})
+        if id(app) not in known:
+            known[id(app)] = app.client.clone()
+            self._all.append(known[id(app)])
+        return known[id(app)]
+
+    def close(self) -> None:
+        for client in self._all:
+            client.close()
 
 
-def _read_recorded(
-    app: AppContext, sessions: Sequence[Session], new: Callable[[Session], Reader]
-) -> dict[str, LogRead[Reader]]:
-    """The same of recordings, one after the other."""
-    found = {}
-    for session in sessions:
-        reader = new(session)
-        for page in app.source.messages(session.id, on_wait=app.terminal.check):
-            for message in page.messages:
-                reader.add(message)
-        found[session.id] = LogRead(session, reader)
-    return found
-
-
-def _read(
-    session: Session, reader: Reader, done: "SimpleQueue[LogRead[Reader]]", client: "GwsClient"
-) -> None:
-    failure = None
-    try:
-        for page in client.messages(session.id, prefetch=False):
-            for message in page.messages:
-                reader.add(message)
-    except Exception as error:
-        # An internal error too: the main thread raises it.
-        failure = error
-    done.put(LogRead(session, reader, failure))
-
-
-def _next(app: AppContext, done: "SimpleQueue[LogRead[Reader]]", progress: str) -> LogRead[Reader]:
-    while True:
-        try:
-            return done.get(timeout=_WAIT_SECONDS)
-        except Empty:
-            app.terminal.check()
-            app.terminal.progress(lambda width: progress[:width])
+def _read(pages: Iterable[Page], reader: Reader) -> Reader:
+    for page in pages:
+        for message in page.messages:
+            reader.add(message)
+    return reader

@@ -10,10 +10,11 @@ from smscli.commands import options as opt
 from smscli.commands.activity import LogRead, read_logs, report_unread
 from smscli.commands.naming import find_session
 from smscli.commands.notices import no_live_sessions
+from smscli.commands.profiles import Lists, SharedSession, read_lists
 from smscli.commands.sources import open_sources
 from smscli.context import AppContext
 from smscli.errors import CHECK_FAILED, SmscliError, UsageError
-from smscli.model import Page, Session
+from smscli.model import Listing, Page, Session
 from smscli.output.formats import output_format
 from smscli.transcript.findings import Checkup, SessionFindings, unreadable
 from smscli.transcript.judging import Outage
@@ -51,6 +52,7 @@ def check(
     redact: opt.RedactOption = False,
     utc: opt.UtcOption = False,
     tz: opt.TzOption = None,
+    every_profile: opt.AllProfilesOption = False,
 ) -> int:
     """Find out what is wrong with conversations.
 
@@ -68,11 +70,16 @@ def check(
         raise UsageError("check takes ids or --all, not both", hint="`smscli list` shows the ids")
     if not names and not every and not app.reads_recordings:
         raise UsageError("check takes the ids of sessions, or --all", hint="`smscli list` shows the ids")
+    apps, failure = app.profiles(every=every_profile), None
     if app.recorded:
-        found, failure = recorded_findings(app, lambda: _selected(app, names, redact=redact), limit), None
+        found = recorded_findings(
+            app, lambda: _named(app, app.source.sessions(), names, redact=redact), limit
+        )
     else:
-        selected = _selected(app, names, redact=redact)
+        lists = read_lists(apps)
+        selected = _selected(apps, lists, names, redact=redact)
         found, failure = _live_findings(app, selected, limit, is_only=not every and len(selected) == 1)
+        failure = lists.failure or failure
     if redact:
         found = [masked_findings(one) for one in found]
     with form.findings(verbose=verbose) as writer:
@@ -155,31 +162,41 @@ def masked_findings(found: SessionFindings) -> SessionFindings:
 
 
 def _live_findings(
-    app: AppContext, sessions: Sequence[Session], limit: float | None, *, is_only: bool
+    app: AppContext, sessions: Sequence[SharedSession], limit: float | None, *, is_only: bool
 ) -> tuple[list[SessionFindings], SmscliError | None]:
     """The findings of these sessions, and the first error; that of the only session is raised."""
     reads = read_logs(app, sessions, lambda session: Checkup())
-    if is_only and reads[0].error:
-        raise reads[0].error
-    reads, failure = report_unread(app, reads)
-    return [_findings(app, one, limit) for one in reads], failure
+    if is_only and (error := reads[0].error):
+        raise error
+    reads, failure = report_unread(reads)
+    return [_findings(one, limit) for one in reads], failure
 
 
-def _findings(app: AppContext, read: LogRead[Checkup], limit: float | None) -> SessionFindings:
-    if isinstance(read.error, SmscliError):
-        return unreadable(read.session, read.error.message)
+def _findings(read: LogRead[Checkup], limit: float | None) -> SessionFindings:
+    app, profile = read.shared.app, read.shared.profile
+    if read.error is not None:
+        return unreadable(read.session, read.error.message)._replace(profile=profile)
     if read.reader.facts.is_empty:
         app.notice("whose", f"no messages yet in session {read.session.id}", read.session.id)
-    return SessionFindings(read.session, read.reader.findings(read.session, app.now, limit=limit), app.now)
+    found = read.reader.findings(read.session, app.now, limit=limit)
+    return SessionFindings(read.session, found, app.now, profile)
 
 
-def _selected(app: AppContext, names: Sequence[str], *, redact: bool) -> list[Session]:
+def _selected(
+    apps: Sequence[AppContext], lists: Lists, names: Sequence[str], *, redact: bool
+) -> list[SharedSession]:
     """The sessions that are named, each once; without names all. NotFound."""
-    listing = app.source.sessions()
+    listing = Listing(tuple(one.session for one in lists.sessions))
+    known = {id(one.session): one for one in lists.sessions}
+    named = _named(apps[0], listing, names, redact=redact)
+    return [*{id(one): known[id(one)] for one in named}.values()]
+
+
+def _named(app: AppContext, listing: Listing, names: Sequence[str], *, redact: bool) -> list[Session]:
+    """The sessions of the list that are named; without names all. NotFound."""
     if not names:
         return [*listing.sessions]
-    found = {one.id: one for one in (find_session(app, listing, name, redact=redact) for name in names)}
-    return [*found.values()]
+    return [find_session(app, listing, name, redact=redact) for name in names]
 
 
 def _seconds(waiting: str | None) -> float | None:

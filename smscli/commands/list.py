@@ -7,16 +7,18 @@ from typing import TYPE_CHECKING, Annotated
 from smscli.commands import option_values as values
 from smscli.commands import options as opt
 from smscli.commands.notices import no_live_sessions, none_matches, notice_no_match
+from smscli.commands.profiles import Lists, SharedSession, read_lists
 from smscli.commands.sources import open_sources
 from smscli.context import AppContext
 from smscli.errors import SmscliError, UsageError
-from smscli.model import Listing, Session
+from smscli.model import Session
 from smscli.output.columns import (
     ACTIVITY_COLUMNS,
     COLUMNS,
     DEFAULT_COLUMNS,
     LIVE_COLUMNS,
     LONGEST_WAIT_FIRST,
+    PROFILE,
     Column,
     ListedSession,
     SessionTable,
@@ -103,6 +105,7 @@ def list_(
     redact: opt.RedactOption = False,
     utc: opt.UtcOption = False,
     tz: opt.TzOption = None,
+    every: opt.AllProfilesOption = False,
 ) -> int:
     """List the live sessions and their participants.
 
@@ -119,6 +122,8 @@ def list_(
             f"list takes no session, but {names[0]!r} was given", hint="see `smscli show --help`"
         )
     if watch:
+        if every:
+            raise UsageError("--watch can't be combined with --all-profiles")
         if app.reads_recordings:
             raise UsageError(
                 "--watch works with a server only", hint="`smscli tail @FILE` follows a recording"
@@ -133,32 +138,42 @@ def list_(
     _need_watch({"--interval": interval, "--push": push})
     if activity:
         query = query.with_activity()
-    listing = app.source.sessions()
-    selected = [ListedSession(one) for one in query.select(listing.sessions)]
-    failure = None
+    apps = app.profiles(every=every)
+    lists = read_lists(apps)
+    if len(apps) > 1:
+        query = replace(query, columns=(*query.columns, PROFILE))
+    known = [one.session for one in lists.sessions]
+    passing = {id(one) for one in query.select(known)}
+    chosen = [one for one in lists.sessions if id(one.session) in passing]
+    selected, failure = [ListedSession(one.session, None, one.profile) for one in chosen], lists.failure
     if query.needs_activity:
-        selected, failure = _with_activity(app, [one.session for one in selected])
+        selected, unread = _with_activity(app, chosen)
+        failure = failure or unread
     sessions = query.arrange(selected)
     if redact:
         # After filtering and sorting: masked values are all alike.
         sessions = tuple(map(_masked, sessions))
-    caption = f"SMS sessions {app.whose}"
-    app.terminal.write(form.sessions(SessionTable(sessions, query.columns, caption, query.needs_activity)))
-    notice_no_match(app, query.notices(listing.sessions), redact=redact)
-    unread = sum(one.activity is None for one in selected) if query.needs_activity else 0
-    _notice_empty(app, listing, len(sessions), unread)
+    whose = app.whose if len(apps) == 1 else f"of {len(apps)} profiles"
+    table = SessionTable(sessions, query.columns, f"SMS sessions {whose}", query.needs_activity)
+    app.terminal.write(form.sessions(table))
+    notice_no_match(app, query.notices(known), redact=redact)
+    has_unread = query.needs_activity and any(one.activity is None for one in selected)
+    _notice_empty(apps, lists, is_empty=not sessions and not has_unread)
     return failure.exit_code if failure else 0
 
 
 def _with_activity(
-    app: AppContext, sessions: Sequence[Session]
+    app: AppContext, sessions: Sequence[SharedSession]
 ) -> tuple[list[ListedSession], SmscliError | None]:
     """The sessions with their activity, None for one that can't be read, and the first error."""
     from smscli.commands.activity import SessionReader, read_logs, report_unread
 
-    reads, failure = report_unread(app, read_logs(app, sessions, SessionReader))
-    now = app.server_time
-    listed = [ListedSession(one.session, None if one.error else one.reader.summary(now)) for one in reads]
+    reads, failure = report_unread(read_logs(app, sessions, SessionReader))
+    listed = []
+    for one in reads:
+        now = one.shared.app.server_time
+        activity = None if one.error else one.reader.summary(now)
+        listed.append(ListedSession(one.session, activity, one.shared.profile))
     return listed, failure
 
 
@@ -191,7 +206,7 @@ def _masked(one: ListedSession) -> ListedSession:
     from smscli.transcript import redact
 
     activity = redact.mask_activity(one.activity) if one.activity else None
-    return ListedSession(redact.mask_session(one.session), activity)
+    return ListedSession(redact.mask_session(one.session), activity, one.profile)
 
 
 def _unmatched(option: str, columns: Iterable[Column], sessions: Sequence[Session]) -> Iterator[str]:
@@ -210,12 +225,14 @@ def _need_watch(options: dict[str, object]) -> None:
             raise UsageError(f"{name} requires --watch", hint="try `smscli list --watch`")
 
 
-def _notice_empty(app: AppContext, listing: Listing, shown: int, unread: int) -> None:
-    """Say why the list is empty, or has ids only; `unread` sessions could not be judged."""
-    if not listing.sessions:
-        app.notice("whose", no_live_sessions(app))
-    elif not shown and not unread:
+def _notice_empty(apps: Sequence[AppContext], lists: Lists, *, is_empty: bool) -> None:
+    """Say why the list is empty, or has ids only."""
+    app = apps[0]
+    if not lists.sessions:
+        for one in apps:
+            one.notice("whose", no_live_sessions(one))
+    elif is_empty:
         kind = "recorded" if app.recorded else "live"
-        app.notice("no-match", none_matches(len(listing.sessions), kind))
-    if listing.uris_only:
+        app.notice("no-match", none_matches(len(lists.sessions), kind))
+    if any(listing.uris_only for listing in lists.listings):
         app.notice("whose", "the server sent addresses in place of sessions: of those only the ids are known")

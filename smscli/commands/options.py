@@ -46,7 +46,12 @@ def _number(
 
 ProfileOption = Annotated[
     str | None,
-    _global_option("--profile", "-p", metavar="NAME", help="Saved profile to use [SMSCLI_PROFILE]."),
+    _global_option(
+        "--profile",
+        "-p",
+        metavar="NAME",
+        help="Saved profile to use; on list and check several, NAME,NAME or '*' [SMSCLI_PROFILE].",
+    ),
 ]
 UrlOption = Annotated[
     str | None, _global_option("--url", metavar="URL", help="Server, such as gws.example.com [SMSCLI_URL].")
@@ -119,6 +124,9 @@ JsonOption = Annotated[bool, output_option("--json", help="Print one JSON docume
 TailJsonOption = Annotated[bool, output_option("--json", "--jsonl", help="Print one JSON object per line.")]
 JsonlOption = Annotated[bool, output_option("--jsonl", help="Print one JSON object per line.")]
 AllOption = Annotated[bool, follow_option("--all", help="Follow every session, including new ones.")]
+AllProfilesOption = Annotated[
+    bool, typer.Option("--all-profiles", help="Read all saved profiles, as with -p '*'.")
+]
 EveryProfileOption = Annotated[bool, typer.Option("--all", help="All profiles.")]
 IntervalOption = Annotated[
     float | None,

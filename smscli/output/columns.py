@@ -24,10 +24,11 @@ _NUMBER = re.compile("-?[0-9]{1,30}([.][0-9]{1,30})?")
 
 
 class ListedSession(NamedTuple):
-    """A session of the list; `activity` is None where its log was not read."""
+    """A session of the list; `activity` is None where its log was not read, `profile` where only one is."""
 
     session: Session
     activity: "ActivitySummary | None" = None
+    profile: str | None = None
 
 
 def _text_key(value: object) -> SortKey | None:
@@ -89,6 +90,9 @@ WAITING = _of_activity("waiting", "waiting", lambda one: json_number(one.waiting
 
 LAST_MESSAGE = _of_activity("lastMessage", "last message", _last_words)
 """Text or URL of the last message."""
+
+PROFILE = Column("profile", "profile", lambda listed: listed.profile)
+"""Through which profile a session is seen, as the last column where several are read."""
 
 _ROWS = (
     _of_session("id", "id", lambda one: one.id, is_id=True),

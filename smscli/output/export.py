@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING
 
 from smscli.model import Json, Message, Session
 from smscli.output.columns import DEFAULT_COLUMNS, Column, ListedSession
-from smscli.records import MESSAGE_KEYS, compact_json, json_number, message_json, rfc3339, session_object
+from smscli.records import (
+    MESSAGE_KEYS,
+    compact_json,
+    json_number,
+    json_text,
+    message_json,
+    rfc3339,
+    session_object,
+)
 from smscli.sanitize import pipe_joined, pipe_value
 
 if TYPE_CHECKING:
@@ -47,6 +55,14 @@ def entry_row(entry: "Entry") -> str:
 def session_with_activity(session: Session, summary: "ActivitySummary | None") -> dict[str, object]:
     """A session as a JSON object with its `activity`, null where the log could not be read."""
     return {**session_object(session), "activity": _activity(summary) if summary else None}
+
+
+def listed_json(listed: ListedSession, *, with_activity: bool) -> str:
+    """A session of the list as one JSON object."""
+    value = session_object(listed.session)
+    if with_activity:
+        value = session_with_activity(listed.session, listed.activity)
+    return json_text({**value, "profile": listed.profile} if listed.profile else value)
 
 
 def session_row(session: ListedSession, columns: Sequence[Column] = DEFAULT_COLUMNS) -> str:

@@ -44,6 +44,7 @@ def finding_lines(checked: "SessionFindings") -> Iterator[str]:
                 "timestamp": rfc3339(at) if at else None,
                 "finding": finding_text(one),
                 "hint": one.hint,
+                **({"profile": checked.profile} if checked.profile else {}),
             }
         )
 
@@ -61,5 +62,6 @@ def finding_rows(checked: "SessionFindings") -> Iterator[str]:
                 rfc3339(at) if at else "",
                 pipe_value(finding_text(one)),
                 one.hint or "",
+                *([pipe_value(checked.profile)] if checked.profile else []),
             )
         )

@@ -9,10 +9,17 @@ from typing import TYPE_CHECKING, Generic, NamedTuple, Self, TypeVar
 from smscli.errors import UsageError
 from smscli.model import Session
 from smscli.output.columns import SessionTable
-from smscli.output.export import entry_json, entry_row, pair_rows, session_row, session_with_activity
+from smscli.output.export import (
+    entry_json,
+    entry_row,
+    listed_json,
+    pair_rows,
+    session_row,
+    session_with_activity,
+)
 from smscli.output.terminal import Terminal
 from smscli.output.view import ONE_SESSION, EntryView
-from smscli.records import json_text, message_json, session_json
+from smscli.records import json_text, message_json
 from smscli.sanitize import pipe_value
 
 if TYPE_CHECKING:
@@ -229,9 +236,7 @@ class JsonFormat(OutputFormat):
     _frame = _ARRAY
 
     def sessions(self, table: SessionTable) -> str:
-        if table.has_activity:
-            return self._joined(json_text(session_with_activity(*one)) for one in table.sessions)
-        return self._joined(session_json(one.session) for one in table.sessions)
+        return self._joined(listed_json(one, with_activity=table.has_activity) for one in table.sessions)
 
     def session(
         self,

@@ -22,6 +22,8 @@ from smscli.settings.profiles import (
 from smscli.settings.urls import normalize_url, origin_of
 
 _DEFAULT_TIMEOUT = 10.0
+EVERY_PROFILE = "*"
+_SEPARATORS = frozenset(",*")
 
 
 class CliOptions(NamedTuple):
@@ -277,13 +279,38 @@ def uses_demo(options: CliOptions, environ: Mapping[str, str]) -> bool:
     return not (options.url or options.profile) and _is_true(environ.get("SMSCLI_DEMO"))
 
 
-def _profile(options: CliOptions, environ: Mapping[str, str], config: Config, new_profile: bool) -> Profile:
+def profile_names(options: CliOptions, environ: Mapping[str, str], config: Config) -> tuple[str, ...]:
+    """The profiles that option or environment name, `*` for all of them; empty where neither does. UsageError
+    for one that does not exist."""
     named = options.profile or environ.get("SMSCLI_PROFILE")
+    if not named or named in config.profiles:
+        return (named,) if named else ()
+    if named == EVERY_PROFILE:
+        return tuple(config.profiles)
+    parts = dict.fromkeys(part.strip() for part in named.split(",") if part.strip())
+    return tuple(config.profile(part).name for part in parts or [named])
+
+
+def check_several_profiles(options: CliOptions, environ: Mapping[str, str]) -> None:
+    """Refuse what would send one server's secret to every server. UsageError."""
+    given = [f"--{name}" for name in ("url", "user") if getattr(options, name)]
+    variables = ("SMSCLI_URL", "SMSCLI_USERNAME", *(scheme.variable for scheme in SCHEMES.values()))
+    given += [name for name in variables if environ.get(name)]
+    if given:
+        raise UsageError(f"{given[0]} can't be combined with several profiles")
+
+
+def _profile(options: CliOptions, environ: Mapping[str, str], config: Config, new_profile: bool) -> Profile:
     if new_profile:
-        name = named or "default"
+        name = options.profile or environ.get("SMSCLI_PROFILE") or "default"
+        if name not in config.profiles and not _SEPARATORS.isdisjoint(name):
+            raise UsageError(f"a profile's name can't have a comma or an asterisk in it: {name!r}")
         return config.profiles.get(name) or Profile(name)
-    if named:
-        return config.profile(named)
+    names = profile_names(options, environ, config)
+    if len(names) > 1 and options.profile:
+        raise UsageError("several profiles work with list and check only")
+    if names:
+        return config.profiles[names[0]]
     if config.default is None:
         return Profile("")
     if config.default not in config.profiles:

@@ -140,11 +140,13 @@ _MESSAGE_CHECKS = tuple((one.name, one.judge_message) for one in CHECKS if one.j
 
 
 class SessionFindings(NamedTuple):
-    """What the checks found in one session, at the time `now`; None: not known."""
+    """What the checks found in one session, at the time `now`, None if that isn't known; `profile`: through
+    which it was seen, None where only one is read."""
 
     session: Session
     findings: tuple[Finding, ...]
     now: datetime | None = None
+    profile: str | None = None
 
     @property
     def problems(self) -> tuple[Finding, ...]:

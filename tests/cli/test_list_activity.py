@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from smscli.commands.activity import SessionReader, read_logs, report_unread
+from smscli.commands.profiles import SharedSession
 from smscli.context import AppContext
 from smscli.model import Session
 from tests.server.options import Options
@@ -133,8 +134,10 @@ def test_a_session_that_has_ended_meanwhile_is_left_out(server: FakeServer) -> N
     terminal = CapturedTerminal()
     environ = {"SMSCLI_URL": server.url, "SMSCLI_USERNAME": "demo", "SMSCLI_PASSWORD": "demo"}
     app = AppContext(environ, json_stderr=False, terminal=terminal)
-    sessions = [Session(one) for one in (IDS[0], "0000Na9B26EF0009", IDS[1])]
-    reads, failure = report_unread(app, read_logs(app, sessions, SessionReader))
+    ids = (IDS[0], "0000Na9B26EF0009", IDS[1])
+    sessions = [SharedSession(((app, Session(one)),)) for one in ids]
+    app.client.sessions()
+    reads, failure = report_unread(read_logs(app, sessions, SessionReader))
     app.close()
     assert [one.session.id for one in reads] == [IDS[0], IDS[1]]
     assert (failure, terminal.err_text) == (None, "")

@@ -37,6 +37,7 @@ HELP = {
 }  # fmt: skip
 LIST_HELP = HELP | {
     "smscli.commands.list", "smscli.commands.notices", "smscli.commands.sources",
+    "smscli.commands.profiles",
     "smscli.commands.option_values",
     "smscli.output.formats", "smscli.output.view",
     "smscli.output.columns", "smscli.output.export", "smscli.model", "smscli.records",

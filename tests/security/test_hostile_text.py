@@ -201,7 +201,7 @@ def test_the_table_has_everything_that_is_redrawn() -> None:
         for method in re.findall(rf"terminal\.({methods})\(", module.read_text())
     }
     # The progress of a long read is a number.
-    numbers = {"messages.progress", "activity.progress"}
+    numbers = {"messages.progress", "profiles.progress"}
     assert found - {output.redraws for output in LIVE_OUTPUTS.values()} == numbers
 
 

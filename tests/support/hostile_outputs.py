@@ -163,6 +163,8 @@ OUTPUTS_BY_GROUP: Mapping[str, tuple[Output, ...]] = {
         *one("list -a --json", "json", SESSIONS | names("deep na"), adds=names("activity")),
         *forms("list --customer §cu --utc", LIST - OFFERED, LIST - OFFERED, SESSIONS - OFFERED),
         *forms("list --redact", LIST, LIST, SESSIONS - MASKED),
+        # Refused: a secret in the environment goes to one server only.
+        *same("list --all-profiles", NONE),
         *forms("list --profile §profile", LIST | names("user"), LIST, SESSIONS),
         *forms("list", LIST, LIST, SESSIONS, mode="odd headers"),
     ),
@@ -239,6 +241,7 @@ OUTPUTS_BY_GROUP: Mapping[str, tuple[Output, ...]] = {
         *forms(
             "check @RECORDING --waiting 5m --tz Asia/Tokyo", EVERY_CARD, EVERY_CHECK, EVERY_CHECK, cuts=QUOTED
         ),
+        *same("check --all --all-profiles", NONE),
         *one("check --source RECORDING --jsonl --utc", "json", EVERY_CHECK, cuts=QUOTED),
     ),
     "follows": (

@@ -34,6 +34,7 @@ def _heading(checked: SessionFindings, times: TimeFormatter, display: Display) -
     customers = ", ".join(session.nicknames(Role.CUSTOMER))
     facts = [f"session {session.id}" + (f" ({customers})" if customers else "")]
     facts += [session.state] if session.state else []
+    facts += [f"profile {checked.profile}"] if checked.profile else []
     facts += [f"times are {times.offset}"] if times.offset else []
     width = max(display.width, 1)
     bold = paint("bold", display.color)

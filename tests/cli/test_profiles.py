@@ -1,0 +1,243 @@
+"""Several profiles on `list` and `check`: whose session is whose, what is shared, whose trouble is whose."""
+
+import json
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from tests.server.options import Options
+from tests.server.server import FakeServer
+from tests.support.command import Outcome, Smscli
+
+START = 1772445600.0  # 2026-03-02T10:00:00Z
+MIKA, NOOR, BOTH = "0000Na9B26EF0001", "0000Na9B26EF0002", "0000Na9B26EF0003"
+PASSWORD = json.dumps([sys.executable, "-c", "print('p')"])
+CLOSED = "http://127.0.0.1:1"
+
+
+@pytest.fixture
+def north() -> Iterator[FakeServer]:
+    """A session of each of two agents, and one that both have."""
+    options = Options(scene="empty", users={"ann": "p", "bob": "p"})
+    with FakeServer(options, clock=lambda: START) as server:
+        server.store.add_session(MIKA, customer="Mika", owner="ann")
+        server.store.add_session(NOOR, customer="Noor", owner="bob")
+        server.store.add_session(BOTH, customer="Otto")
+        for session_id in (MIKA, NOOR, BOTH):
+            server.store.say(session_id, f"hello from {session_id[-1]}")
+        yield server
+
+
+@pytest.fixture
+def south() -> Iterator[FakeServer]:
+    """A session with the id of one of the other server."""
+    options = Options(scene="empty", users={"ann": "p"})
+    with FakeServer(options, clock=lambda: START) as server:
+        server.store.add_session(MIKA, customer="Yuki")
+        server.store.say(MIKA, "hello from the south")
+        yield server
+
+
+def profiles(home: Mapping[str, str], **saved: tuple[str, str]) -> None:
+    """Save profiles: the URL and the user of each."""
+    path = Path(home["HOME"], ".config", "smscli", "config.toml")
+    path.parent.mkdir(parents=True)
+    path.write_text(
+        "".join(
+            f'[profiles.{name}]\nurl = "{url}"\nuser = "{user}"\npassword_command = {PASSWORD}\n'
+            for name, (url, user) in saved.items()
+        )
+    )
+
+
+@pytest.fixture
+def three(home: dict[str, str], north: FakeServer, south: FakeServer) -> None:
+    profiles(home, north=(north.url, "ann"), west=(north.url, "bob"), south=(south.url, "ann"))
+
+
+def rows(outcome: Outcome) -> list[list[str]]:
+    return [line.split("\t") for line in outcome.out.splitlines()]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("-p", "north,west,south"), ("-p", "*"), ("--all-profiles",), ("-p", " north, west,south,west ")],
+)
+def test_every_line_says_whose_it_is(smscli: Smscli, three: None, words: tuple[str, ...]) -> None:
+    outcome = smscli("list", *words)
+    assert (outcome.code, outcome.err) == (0, "")
+    at = "2026-03-02T10:00:00.000Z"
+    assert rows(outcome) == [
+        [MIKA, "Chatting", "Mika", "Robin", at, "north"],
+        [BOTH, "Chatting", "Otto", "Robin", at, "north"],
+        [NOOR, "Chatting", "Noor", "Robin", at, "west"],
+        [MIKA, "Chatting", "Yuki", "Robin", at, "south"],
+    ]
+
+
+def test_on_a_terminal_the_profile_is_the_last_column(smscli: Smscli, three: None) -> None:
+    outcome = smscli("list", "-p", "west,south", "--utc", tty=True, color="never")
+    assert outcome.out == (
+        "id                state     customer  agents  received (UTC)       profile\n"
+        f"{NOOR}  Chatting  Noor      Robin   2026-03-02 10:00:00  west\n"
+        f"{BOTH}  Chatting  Otto      Robin   2026-03-02 10:00:00  west\n"
+        f"{MIKA}  Chatting  Yuki      Robin   2026-03-02 10:00:00  south\n"
+        "SMS sessions of 2 profiles\n"
+    )
+
+
+def test_json_names_the_profile(smscli: Smscli, three: None) -> None:
+    listed = json.loads(smscli("list", "-p", "*", "--activity", "--json").out)
+    assert [(one["id"], one["profile"], one["activity"]["lastMessage"]["text"]) for one in listed] == [
+        (MIKA, "north", "hello from 1"),
+        (BOTH, "north", "hello from 3"),
+        (NOOR, "west", "hello from 2"),
+        (MIKA, "south", "hello from the south"),
+    ]
+    assert "profile" not in json.loads(smscli("list", "-p", "north", "--json").out)[0]
+
+
+def test_a_shared_session_is_live_while_one_view_is(
+    smscli: Smscli, three: None, north: FakeServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usual = north.api.answer
+
+    def answer(request: object, user: str | None) -> object:
+        """For ann the session has ended, as for an agent who has left a conference."""
+        answered = usual(request, user)  # type: ignore[arg-type]
+        if user == "ann" and b'"smsessions"' in answered.body:
+            document = json.loads(answered.body)
+            for session in document["smsessions"]:
+                if session["id"] == BOTH:
+                    session["state"] = "Completed"
+            answered.body = json.dumps(document).encode()
+        return answered
+
+    monkeypatch.setattr(north.api, "answer", answer)
+    shown = rows(smscli("list", "-p", "north,west"))
+    assert [(row[0], row[1], row[5]) for row in shown] == [
+        (MIKA, "Chatting", "north"),
+        (BOTH, "Chatting", "west"),
+        (NOOR, "Chatting", "west"),
+    ]
+
+
+def test_what_one_profile_cannot_read_the_next_one_does(
+    smscli: Smscli, three: None, north: FakeServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usual = north.api.user
+    monkeypatch.setattr(
+        north.api,
+        "user",
+        lambda request: None if BOTH in request.target and usual(request) == "ann" else usual(request),
+    )
+    outcome = smscli("list", "-p", "north,west", "--columns", "id,lastMessage")
+    assert (outcome.code, rows(outcome)[1]) == (0, [BOTH, "hello from 3", "north"])
+
+
+def test_one_profiles_trouble_stops_nobody_else(
+    smscli: Smscli, home: dict[str, str], north: FakeServer
+) -> None:
+    profiles(home, north=(north.url, "ann"), dead=(CLOSED, "ann"), wrong=(north.url, "nobody"))
+    outcome = smscli("list", "--all-profiles")
+    assert (outcome.code, [row[5] for row in rows(outcome)]) == (3, ["north", "north"])
+    first, second = outcome.err.splitlines()
+    assert first == "profile dead: can't be read: 127.0.0.1:1 refuses the connection"
+    assert second.startswith("profile wrong: can't be read: the server answers: not signed in")
+    assert second.endswith("used the password of nobody from password_command of profile wrong")
+    notices = [json.loads(line)["notice"] for line in smscli("list", "-p", "*", "--json").err.splitlines()]
+    assert [(one["kind"], one["profile"]) for one in notices] == [("lost", "dead"), ("lost", "wrong")]
+
+
+def test_if_all_fail_the_first_error_counts(smscli: Smscli, home: dict[str, str], north: FakeServer) -> None:
+    profiles(home, wrong=(north.url, "nobody"), dead=(CLOSED, "ann"))
+    outcome = smscli("list", "-p", "*")
+    assert (outcome.code, outcome.out) == (4, "")
+    assert outcome.err.startswith("error: the server answers: not signed in")
+    assert smscli("list", "-p", "dead,wrong").code == 3
+
+
+def test_a_check_of_several_profiles(smscli: Smscli, three: None) -> None:
+    outcome = smscli("check", "--all", "-p", "*", "--waiting", "0s")
+    assert outcome.code == 6
+    assert [(row[0], row[2], row[7]) for row in rows(outcome) if row[1] == "waiting"] == [
+        (MIKA, "fail", "north"),
+        (BOTH, "fail", "north"),
+        (NOOR, "fail", "west"),
+        (MIKA, "fail", "south"),
+    ]
+    named = smscli("check", "Noor", "Yuki", "-p", "*", "--jsonl")
+    found = [json.loads(line) for line in named.out.splitlines()]
+    assert [(one["sessionId"], one["profile"]) for one in found[::13]] == [(NOOR, "west"), (MIKA, "south")]
+    assert smscli("check", MIKA, "-p", "north,west").code == 0
+    several = smscli("check", MIKA, "-p", "*")
+    assert (several.code, several.err.splitlines()[0]) == (5, f"error: {MIKA} fits 2 sessions")
+    shown = smscli("check", "Yuki", "-p", "*", "--utc", tty=True, color="never")
+    assert shown.out.splitlines()[0] == f"session {MIKA} (Yuki), Chatting, profile south, times are UTC"
+
+
+@pytest.mark.parametrize(
+    ("words", "environ", "told"),
+    [
+        (("list", "-p", "north,west", "--url", CLOSED), {}, "--url can't be combined with several profiles"),
+        (("list", "-p", "*", "--user", "x"), {}, "--user can't be combined with several profiles"),
+        *(
+            (("check", "--all", "-p", "*"), {name: "x"}, f"{name} can't be combined with several profiles")
+            for name in (
+                *("SMSCLI_URL", "SMSCLI_USERNAME", "SMSCLI_PASSWORD", "SMSCLI_COOKIE", "SMSCLI_TOKEN"),
+            )
+        ),
+        (("show", "Mika", "-p", "north,west"), {}, "several profiles work with list and check only"),
+        (("list", "-p", "north,nobody"), {}, "there is no profile 'nobody'"),
+        (("list", "--watch", "--all-profiles"), {}, "--watch can't be combined with --all-profiles"),
+        (
+            ("auth", "login", "-p", "a,b"),
+            {},
+            "a profile's name can't have a comma or an asterisk in it: 'a,b'",
+        ),
+    ],
+)
+def test_wrong_usage_is_refused_before_any_request(
+    smscli: Smscli,
+    three: None,
+    north: FakeServer,
+    words: tuple[str, ...],
+    environ: dict[str, str],
+    told: str,
+) -> None:
+    outcome = smscli(*words, **environ)
+    assert (outcome.code, outcome.out, [*north.requests]) == (2, "", [])
+    assert outcome.err.splitlines()[0] == f"error: {told}"
+
+
+def test_a_list_is_watched_of_one_profile(smscli: Smscli, three: None, north: FakeServer) -> None:
+    outcome = smscli("list", "--watch", "-p", "north,west", tty=True)
+    assert (outcome.code, [*north.requests]) == (2, [])
+    assert "error: several profiles work with list and check only\n" in outcome.err
+
+
+def test_a_name_that_exists_as_written_is_one_profile(
+    smscli: Smscli, home: dict[str, str], north: FakeServer
+) -> None:
+    profiles(home, **{'"a,b"': (north.url, "ann"), "a": (CLOSED, "x"), "b": (CLOSED, "x")})
+    assert [len(row) for row in rows(smscli("list", "-p", "a,b"))] == [5, 5]
+
+
+def test_other_commands_use_the_first_profile_of_the_environment(smscli: Smscli, three: None) -> None:
+    outcome = smscli("show", "Mika", SMSCLI_PROFILE="north,west")
+    assert outcome.code == 0
+    assert outcome.err.splitlines()[0] == "SMSCLI_PROFILE names several profiles: using north"
+    assert [row[5] for row in rows(smscli("list", SMSCLI_PROFILE="west,south"))] == ["west", "west", "south"]
+
+
+def test_one_saved_profile_is_read_as_always(smscli: Smscli, home: dict[str, str], north: FakeServer) -> None:
+    profiles(home, only=(north.url, "ann"))
+    assert smscli("list", "--all-profiles").out == smscli("list", "-p", "only").out
+    assert [len(row) for row in rows(smscli("list", "-p", "*"))] == [5, 5]
+
+
+def test_without_any_profile_there_is_nothing_to_read(smscli: Smscli) -> None:
+    outcome = smscli("list", "--all-profiles")
+    assert (outcome.code, outcome.err.splitlines()[0]) == (4, "error: no profile is saved")
