@@ -79,6 +79,7 @@ def test_sessions_that_had_ended_are_not_followed(tmp_path: Path) -> None:
     assert found == [("S1", [1])]
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="on Windows an open file can't be moved")
 def test_a_pattern_that_fits_no_file_for_a_moment_is_no_error(tmp_path: Path) -> None:
     path = tmp_path / "sms.jsonl"
     append(path, SessionRecord(NOON, LIVE), text(1))
