@@ -163,13 +163,10 @@ class BayeuxClient:
                 if channel == f"/meta/{kind}":
                     replies.append(element)
             else:
-                self._notify(element.get("data"))
+                self._was_notified = True
+                if wake := decode.wake_from_json(element.get("data")):
+                    self._on_wake(wake)
         return replies
-
-    def _notify(self, data: object) -> None:
-        self._was_notified = True
-        if wake := decode.wake_from_json(data):
-            self._on_wake(wake)
 
     def _body(self, kind: str, messages: Sequence[Json]) -> bytes:
         addressed = [{"id": str(next(self._ids)), "channel": f"/meta/{kind}", **one} for one in messages]

@@ -62,8 +62,13 @@ class Prefetcher:
         request = self._requests.get(window)
         if request is None:
             return None
-        while (outcome := _outcome(request)) is None:
-            self._on_wait()
+        outcome = None
+        while outcome is None:
+            try:
+                # Not a condition variable: a signal that interrupts its wait can corrupt it.
+                outcome = request.outcome.get(timeout=_WAIT_SECONDS)
+            except Empty:
+                self._on_wait()
         del self._requests[window]
         self._depth = 1 if isinstance(outcome, Exception) else min(self._depth + 1, self._max_depth)
         return outcome
@@ -83,11 +88,3 @@ class Prefetcher:
             request.outcome.put(self._fetch(client, request.window))
         except Exception as error:
             request.outcome.put(error)
-
-
-def _outcome(request: _Request) -> "HttpResponse | Exception | None":
-    try:
-        # Not a condition variable: a signal that interrupts its wait can corrupt it.
-        return request.outcome.get(timeout=_WAIT_SECONDS)
-    except Empty:
-        return None

@@ -60,7 +60,6 @@ class Push:
         self._idle_connects = 0
 
     def start(self) -> None:
-        """Starts the thread."""
         self._thread = start_thread(self._run, name="push")
 
     def close(self) -> None:
