@@ -110,7 +110,7 @@ class Recorder:
         path = self._name.at(self._clock())
         if path != self._path:
             self._notice(f"recording to {path}, going on from {self._path}")
-        elif self._file.is_empty:
+        elif _is_empty(path):
             self._notice(f"recording to {path}, a new file")
 
     def older_messages(self, session_id: str) -> Iterator[Message]:

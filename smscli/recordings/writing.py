@@ -61,8 +61,11 @@ class RecordingFile:
         recording, has the other setting, or is open in another process; the file is then unchanged.
         """
         try:
+            if os.path.exists(path) and not os.path.isfile(path):
+                raise OSError(0, "not a regular file")
             with ExitStack() as closing:
-                recording = cls(closing.enter_context(_open_file(path)), path, redact=redact)
+                file = closing.enter_context(FileIO(path, "a+", opener=open_private))
+                recording = cls(file, path, redact=redact)
                 recording._begin()
                 closing.pop_all()
         except OSError as error:
@@ -82,10 +85,6 @@ class RecordingFile:
                 line = parse_line(text, number, self._name, known)
                 self._check_setting(line)
                 yield line
-
-    @property
-    def is_empty(self) -> bool:
-        return self._size == 0
 
     def append(self, lines: bytes) -> None:
         """Append whole lines, all or none; sync if the last sync is over a second old."""
@@ -211,9 +210,3 @@ def is_held(path: str) -> bool:
     """Whether another process records to a file."""
     with open(path, "rb") as file:
         return not try_lock(file.fileno())
-
-
-def _open_file(path: str) -> FileIO:
-    if os.path.exists(path) and not os.path.isfile(path):
-        raise OSError(0, "not a regular file")
-    return FileIO(path, "a+", opener=open_private)
