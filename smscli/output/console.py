@@ -63,7 +63,7 @@ def console_api() -> ConsoleApi | None:
     return None
 
 
-def enable_escape_sequences(api: ConsoleApi | None, fd: int) -> Callable[[], None] | None:
+def enable_escape_sequences(api: ConsoleApi | None, fd: int) -> Callable[[], object] | None:
     """Make the terminal `fd` interpret escape sequences.
 
     Returns a function that restores its mode; None where it can't interpret them.
@@ -73,11 +73,7 @@ def enable_escape_sequences(api: ConsoleApi | None, fd: int) -> Callable[[], Non
     mode = api.mode(fd)
     if mode is None or not api.set_mode(fd, mode | _ESCAPE_SEQUENCES):
         return None
-
-    def restore() -> None:
-        api.set_mode(fd, mode)
-
-    return restore
+    return lambda: api.set_mode(fd, mode)
 
 
 def terminal_encoding(file: TextIO) -> str:
@@ -107,12 +103,10 @@ def _codec(encoding: str) -> str:
         return "ascii"
 
 
-def with_variable(
-    name: str, value: str, command: str, *, windows: bool = sys.platform == "win32"
-) -> list[str]:
+def with_variable(name: str, value: str, command: str) -> list[str]:
     """Lines to paste into a shell that run `command` with an environment variable; on Windows one for each
     shell. `value` has no quotes or blanks."""
-    if not windows:
+    if sys.platform != "win32":
         return [f"{name}={value} {command}"]
     return [
         f"PowerShell:  $env:{name}='{value}'; {command}",

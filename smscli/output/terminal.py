@@ -43,10 +43,20 @@ _CTRL_Z: int | None = getattr(signal, "SIGTSTP", None)
 class Terminal:
     """stdout and stderr of one command.
 
-    `color_choice` is `auto`, `always` or `never`, and may be set until the first write.
+    `color_choice` is `auto`, `always` or `never`, and may be set until the first write. `api` makes consoles
+    interpret escape sequences until `close`; where one of them can't, it is used like a dumb terminal.
     """
 
-    def __init__(self, out: Stream, err: Stream, environ: Mapping[str, str]) -> None:
+    def __init__(
+        self, out: Stream, err: Stream, environ: Mapping[str, str], api: ConsoleApi | None = None
+    ) -> None:
+        terminals = [one.fd for one in (out, err) if one.tty and one.fd is not None]
+        restoring = [enable_escape_sequences(api, fd) for fd in terminals]
+        if not all(restoring):
+            environ = {**environ, "TERM": "dumb"}
+        self._console_modes = ExitStack()
+        for restore in filter(None, restoring):
+            self._console_modes.callback(restore)
         self.color_choice = "auto"
         self._out = out
         self._err = err
@@ -65,28 +75,12 @@ class Terminal:
         self._suspend_signal: int | None = None
         self._keys: Keys | None = None
         self._queued: deque[tuple[Stream, str]] = deque()
-        self._console_modes = ExitStack()
 
     @classmethod
     def of_process(cls, environ: Mapping[str, str], *, json: bool = False) -> "Terminal":
         """The terminal of this process's stdout and stderr; `json`: both get JSON only."""
         streams = Stream.of(sys.stdout, json=json), Stream.of(sys.stderr, json=json)
-        return cls.of_streams(*streams, environ, console_api())
-
-    @classmethod
-    def of_streams(
-        cls, out: Stream, err: Stream, environ: Mapping[str, str], api: ConsoleApi | None
-    ) -> "Terminal":
-        """A terminal that makes its consoles interpret escape sequences until it is closed.
-
-        Where one of them can't, it is used like a dumb terminal.
-        """
-        terminals = [one.fd for one in (out, err) if one.tty and one.fd is not None]
-        restoring = [enable_escape_sequences(api, fd) for fd in terminals]
-        terminal = cls(out, err, environ if all(restoring) else {**environ, "TERM": "dumb"})
-        for restore in filter(None, restoring):
-            terminal._console_modes.callback(restore)
-        return terminal
+        return cls(*streams, environ, console_api())
 
     def isolate(self) -> None:
         """Discard what other code of this process writes to stdout and stderr from now on."""
@@ -122,7 +116,6 @@ class Terminal:
 
     @property
     def err_tty(self) -> bool:
-        """Whether stderr is a terminal."""
         return self._err.tty
 
     @property

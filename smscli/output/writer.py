@@ -4,31 +4,23 @@ import codecs
 import errno
 import os
 import sys
-from typing import Protocol, Self, TextIO
+from typing import BinaryIO, Self, TextIO
 
 from smscli.errors import LocalError, ReaderGone
-from smscli.output.console import (
-    has_reader,
-    is_reader_gone,
-    room,
-    terminal_encoding,
-    whole_characters,
-)
+from smscli.output.console import has_reader, is_reader_gone, room, terminal_encoding, whole_characters
 from smscli.signals import shutdown_time_left, signals_deferred
 
 
 def _visible(error: UnicodeError) -> tuple[str, int]:
     """Encoding error handler: missing characters become `\\u{HEX}`."""
-    if not isinstance(error, UnicodeEncodeError):
-        raise error
+    assert isinstance(error, UnicodeEncodeError)
     missing = error.object[error.start : error.end]
     return "".join(f"\\u{{{ord(one):X}}}" for one in missing), error.end
 
 
 def _escaped(error: UnicodeError) -> tuple[str, int]:
     """Encoding error handler for JSON: missing characters become JSON escapes."""
-    if not isinstance(error, UnicodeEncodeError):
-        raise error
+    assert isinstance(error, UnicodeEncodeError)
     from json import dumps
 
     return dumps(error.object[error.start : error.end])[1:-1], error.end
@@ -38,18 +30,13 @@ codecs.register_error("smscli.visible", _visible)
 codecs.register_error("smscli.escaped", _escaped)
 
 
-class Raw(Protocol):
-    """What a stream needs of an unbuffered binary file."""
-
-    def write(self, data: bytes, /) -> int | None: ...
-    def fileno(self) -> int: ...
-
-
 class Stream:
-    """Writes text to a file descriptor. `raw` is None if the process was started without it; `json`: all the
-    text is JSON."""
+    """Writes text to a file descriptor. `raw`, unbuffered, is None if the process was started without it;
+    `json`: all the text is JSON."""
 
-    def __init__(self, raw: Raw | None, *, tty: bool, encoding: str = "utf-8", json: bool = False) -> None:
+    def __init__(
+        self, raw: BinaryIO | None, *, tty: bool, encoding: str = "utf-8", json: bool = False
+    ) -> None:
         self.tty = tty
         self.encoding = encoding
         self._error_handler = "smscli.escaped" if json else "smscli.visible"
@@ -63,7 +50,7 @@ class Stream:
         """The stream of `sys.stdout` or `sys.stderr`. A pipe is UTF-8 regardless of the locale."""
         if file is None:
             return cls(None, tty=False)
-        raw: Raw = getattr(file.buffer, "raw", file.buffer)
+        raw: BinaryIO = getattr(file.buffer, "raw", file.buffer)
         tty = file.isatty()
         return cls(raw, tty=tty, encoding=terminal_encoding(file) if tty else "utf-8", json=json)
 
@@ -127,7 +114,7 @@ class Stream:
             raise LocalError(f"output can't be written: {error.strerror or error}") from error
 
 
-def _descriptor(raw: Raw | None) -> int | None:
+def _descriptor(raw: BinaryIO | None) -> int | None:
     """The file descriptor; None for a stream in memory."""
     try:
         return raw.fileno() if raw is not None else None

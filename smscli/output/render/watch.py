@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from smscli.output.columns import Column
 from smscli.output.render.colors import ALARM
-from smscli.output.render.layout import Display, Paint, cut, fold, local_time, offset_words, paint
+from smscli.output.render.layout import Display, cut, fold, local_time, offset_words, paint
 from smscli.output.render.session_list import SessionLines, SessionRow
 from smscli.output.render.wording import counted, lamp
 from smscli.sanitize import clean
@@ -35,7 +35,8 @@ class LiveList:
     def below(self, said: Sequence[str], lines: int) -> list[str]:
         """The last notices, on at most a quarter of the screen's lines."""
         most = min(_MOST_BELOW, lines // 4)
-        return [self._cut(one, max(self._display.width - 1, 1)) for one in said[len(said) - most :] if most]
+        width = max(self._display.width - 1, 1)
+        return [cut(one, width, self._ellipsis) for one in said[len(said) - most :] if most]
 
     def __call__(
         self, status: FollowStatus, rows: Sequence[SessionRow], lines: int, empty: str = ""
@@ -44,7 +45,7 @@ class LiveList:
         for too long while another one is shown. `empty` says why there are none.
         """
         width = max(self._display.width - 1, 1)
-        nothing = fold([(clean(empty), self._ink("dim"))], width, width)
+        nothing = fold([(clean(empty), paint("dim", self._display.color))], width, width)
         head, *blocks = self._lines.draw(rows, width) if rows else [nothing]
         picture = [self._heading(status, len(rows), width), *head]
         room = lines - len(picture)
@@ -59,8 +60,8 @@ class LiveList:
         """How many sessions have no room, and how many wait there for too long."""
         overdue = sum(row.overdue for row in hidden)
         told = f", {overdue} waiting for too long" if overdue else ""
-        ink = self._ink(ALARM if overdue else "dim")
-        return ink(self._cut(f"{self._ellipsis} and {len(hidden)} more{told}", width))
+        ink = paint(ALARM if overdue else "dim", self._display.color)
+        return ink(cut(f"{self._ellipsis} and {len(hidden)} more{told}", width, self._ellipsis))
 
     def _heading(self, status: FollowStatus, rows: int, width: int) -> str:
         """Connection status, server time, and whose sessions these are."""
@@ -69,13 +70,7 @@ class LiveList:
         words = [status.status, *clock, f"{counted(rows, 'SMS session')} {self._whose}"]
         between = " - " if self._display.ascii else " · "
         text = f"{lamp(status.connected, self._display.ascii)} {between.join(map(clean, words))}"
-        return self._ink("bold")(self._cut(text, width))
-
-    def _ink(self, style: str) -> Paint:
-        return paint(style, self._display.color)
-
-    def _cut(self, text: str, width: int) -> str:
-        return cut(text, width, self._ellipsis)
+        return paint("bold", self._display.color)(cut(text, width, self._ellipsis))
 
 
 def _chosen(rows: Sequence[SessionRow], sizes: Sequence[int], room: int) -> set[int]:

@@ -3,6 +3,7 @@
 import errno
 import os
 import select
+import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from io import BytesIO, TextIOWrapper
@@ -44,7 +45,7 @@ def console(fd: int) -> Stream:
 
 def test_escape_sequences_are_on_until_the_terminal_is_closed() -> None:
     api = FakeConsole(mode=3)
-    terminal = Terminal.of_streams(console(1), console(2), {}, api)
+    terminal = Terminal(console(1), console(2), {}, api)
     assert (api.modes, terminal.has_live_line, terminal.color) == ([(1, 7), (2, 7)], True, True)
     terminal.close()
     assert (api.modes[2:], api.mode_now) == ([(2, 7), (1, 3)], 3)
@@ -52,7 +53,7 @@ def test_escape_sequences_are_on_until_the_terminal_is_closed() -> None:
 
 def test_a_mode_is_restored_when_the_output_can_not_be_written(pipe: tuple[int, int]) -> None:
     api = FakeConsole(mode=3)
-    terminal = Terminal.of_streams(Stream(PipeWithoutReader(pipe[1]), tty=False), console(2), {}, api)
+    terminal = Terminal(Stream(PipeWithoutReader(pipe[1]), tty=False), console(2), {}, api)
     terminal.write("x\n")
     with pytest.raises(ReaderGone):
         terminal.close()
@@ -61,7 +62,7 @@ def test_a_mode_is_restored_when_the_output_can_not_be_written(pipe: tuple[int, 
 
 @pytest.mark.parametrize("api", [FakeConsole(accepts=False), FakeConsole(mode=None)])
 def test_a_console_without_escape_sequences_is_a_dumb_terminal(api: FakeConsole) -> None:
-    terminal = Terminal.of_streams(console(1), console(2), {"TERM": "xterm"}, api)
+    terminal = Terminal(console(1), console(2), {"TERM": "xterm"}, api)
     terminal.live(lambda width: "live")
     terminal.close()
     assert (terminal.has_live_line, terminal.color, terminal.pipe, api.modes) == (False, False, False, [])
@@ -69,7 +70,7 @@ def test_a_console_without_escape_sequences_is_a_dumb_terminal(api: FakeConsole)
 
 def test_the_mode_of_a_pipe_is_not_changed() -> None:
     api = FakeConsole()
-    Terminal.of_streams(Stream(BytesIO(), tty=False), Stream(BytesIO(), tty=False), {}, api).close()
+    Terminal(Stream(BytesIO(), tty=False), Stream(BytesIO(), tty=False), {}, api).close()
     assert api.modes == []
 
 
@@ -95,12 +96,16 @@ def test_the_shell_reads_what_the_code_page_of_its_console_says() -> None:
 # --- commands to paste
 
 
-def test_a_command_with_a_variable_is_written_for_the_shells_of_the_platform() -> None:
+def test_a_command_with_a_variable_is_written_for_the_shells_of_the_platform(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     command = "smscli --url http://127.0.0.1:8090 tail --all"
-    assert with_variable("SMSCLI_PASSWORD", "demo", command, windows=False) == [
+    monkeypatch.setattr(sys, "platform", "linux")
+    assert with_variable("SMSCLI_PASSWORD", "demo", command) == [
         "SMSCLI_PASSWORD=demo smscli --url http://127.0.0.1:8090 tail --all"
     ]
-    assert with_variable("SMSCLI_PASSWORD", "demo", command, windows=True) == [
+    monkeypatch.setattr(sys, "platform", "win32")
+    assert with_variable("SMSCLI_PASSWORD", "demo", command) == [
         "PowerShell:  $env:SMSCLI_PASSWORD='demo'; smscli --url http://127.0.0.1:8090 tail --all",
         'cmd:         set "SMSCLI_PASSWORD=demo" && smscli --url http://127.0.0.1:8090 tail --all',
     ]
