@@ -43,16 +43,13 @@ class Choice(NamedTuple):
 
 
 class OptionEntry(NamedTuple):
-    """An option of the table; its `value` is None for a flag, else the choices, `files` or `profiles`."""
+    """An option of the table, its long name first; its `value` is None for a flag, else the choices, `files`
+    or `profiles`."""
 
     names: list[str]
     help: str
     value: str | list[str] | None
     many: bool
-
-    @property
-    def name(self) -> str:
-        return self.names[0]
 
 
 class CommandEntry(NamedTuple):
@@ -89,9 +86,7 @@ def run(words: Sequence[str]) -> int:
         # A keyring's back end must not write into the completions: stdout itself may be detached.
         output, encoding = os.dup(sys.stdout.fileno()), shell_encoding(console_api(), sys.stdout)
         found = complete(
-            words,
-            os.environ,
-            lambda options: live_ids(options, os.environ, deadline - time.monotonic()),
+            words, os.environ, lambda options: live_ids(options, os.environ, deadline - time.monotonic())
         )
         with os.fdopen(output, "wb") as file:
             file.writelines(_lines(found, encoding))
@@ -159,7 +154,7 @@ def _add_option(line: ParsedLine, word: str, rest: Iterator[str]) -> None:
             line.awaiting = option
             return
         value = following
-    line.options[option.name] = value
+    line.options[option.names[0]] = value
 
 
 def _value_kind(line: ParsedLine, current: str) -> tuple[str, str | list[str] | None]:
@@ -184,7 +179,7 @@ def _commands_and_options(line: ParsedLine, current: str) -> list[Choice]:
     return [
         Choice(name, one.help)
         for one in command.options
-        if one.many or one.name not in line.options
+        if one.many or one.names[0] not in line.options
         for name in one.names
         if name.startswith("--")
     ]
@@ -318,7 +313,6 @@ def write_cache(
 
 
 def clear_cache(environ: Mapping[str, str]) -> None:
-    """Delete the cached ids."""
     path = _cache_path(environ)
     with suppress(OSError):
         if path is not None:

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 _STOP_SIGNALS = tuple(
     getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK") if hasattr(signal, name)
 )
-_CTRL_BREAK: int | None = getattr(signal, "SIGBREAK", None)
 # Enough for a slow reader to take the last output; a reader that hangs must not delay the exit.
 _SHUTDOWN_SECONDS = 0.5
 _RESEND_SECONDS = 0.01
@@ -31,7 +30,7 @@ class StopSignal(BaseException):
     def __init__(self, number: int) -> None:
         super().__init__(number)
         self.number = number
-        self.exit_code = 128 + (signal.SIGINT if number == _CTRL_BREAK else number)
+        self.exit_code = 128 + (signal.SIGINT if number == getattr(signal, "SIGBREAK", None) else number)
 
 
 class _SignalState:

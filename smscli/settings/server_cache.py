@@ -49,7 +49,6 @@ class ServerCache:
             self._write({**document, origin: {**entry, **changes}})
 
     def remove(self, origin: str) -> None:
-        """Forget a server."""
         document = self._read()
         if document.pop(origin, None) is not None:
             self._write(document)

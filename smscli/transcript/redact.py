@@ -159,12 +159,10 @@ def mask_activity(one: ActivitySummary) -> ActivitySummary:
 
 
 def mask_page(one: Page) -> Page:
-    """The page with its messages masked."""
     return one._replace(messages=tuple(map(mask_message, one.messages)))
 
 
 def mask_listing(one: Listing) -> Listing:
-    """The list with its sessions masked."""
     return one._replace(sessions=tuple(map(mask_session, one.sessions)), original=one)
 
 
