@@ -11,6 +11,7 @@ Exception
     │   └── NotPermitted     auth         4   the server accepts it, but forbids the read
     ├── NotFound             not_found    5
     ├── ServerError          server       1   the server answered with an error
+    │   ├── Redirected       server       1   a redirect, which is not followed
     │   └── ServerBusy       server       1   429 or 503: retry later
     ├── WireError            wire         1   the response is invalid
     │   └── ResponseTooLarge wire         1   over the size limit
@@ -96,6 +97,12 @@ class NotFound(SmscliError):
 
 class ServerError(SmscliError):
     kind = "server"
+
+
+class Redirected(ServerError):
+    """The server redirects; `to_https`: to the same host with TLS, which is no sign-in."""
+
+    to_https = False
 
 
 class ServerBusy(ServerError):

@@ -52,6 +52,7 @@ EXAMPLES: Mapping[str, tuple[tuple[str, str], ...]] = {
     "auth login": (
         ("answer the prompts", "smscli auth login"),
         ("a second server, under a name", "smscli auth login --profile berlin --url gws.example.com"),
+        ("with the cookie of a browser's session", "smscli auth login --cookie-stdin < cookie.txt"),
         ("without a keyring", "smscli auth login --password-command 'pass show gws'"),
         (
             "with the password from standard input",

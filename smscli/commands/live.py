@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from typing import TYPE_CHECKING
 
 from smscli.context import AppContext, masked
-from smscli.errors import SmscliError
+from smscli.errors import SignInRefused, SmscliError
 from smscli.follow.connection import CONNECTION_LOST
 from smscli.follow.cursor import Cursor
 from smscli.follow.feed import Arrivals, Feed
@@ -161,8 +161,19 @@ class FollowReads:
             case MessagesRequest(session_id, page):
                 return reads.page(session_id, page.start, page.count, retries=0)
             case SignInRequest():
-                client.me()
+                _sign_in(client)
         return None
+
+
+def _sign_in(client: "GwsClient") -> None:
+    """Whether the renewed sign-in is accepted; where only cookies of the server's were kept, once more."""
+    try:
+        client.me()
+    except SignInRefused:
+        if not client.transport.auth.kept_cookies:
+            raise
+        client.transport.auth.renew()
+        client.me()
 
 
 class StatusReporter:

@@ -1,5 +1,6 @@
 """`smscli auth login`: find the server, check a secret with it, and store both or neither."""
 
+import json
 import shlex
 import sys
 from collections.abc import Callable
@@ -11,21 +12,27 @@ from smscli.commands.notices import notice_overrides
 from smscli.context import AppContext
 from smscli.errors import (
     AuthError,
+    ConfigError,
     LocalError,
     NotPermitted,
+    Redirected,
     ServerError,
     SmscliError,
     UsageError,
 )
+from smscli.sanitize import clean
 from smscli.settings.auth_schemes import BASIC, COOKIE, TOKEN, AuthScheme
 from smscli.settings.config import CliOptions, profile_to_save
 from smscli.settings.credentials import Credential, decode_secret, run_password_command
 from smscli.settings.profiles import Profile
+from smscli.settings.urls import normalize_url
 
 # A secret is one line; no more than this is read from standard input.
 _MAX_SECRET = 65536
 # Of an answer on a terminal: a server's URL, a secret. More could lock the account.
 _TRIES = 3
+# A terminal hands over at most so many characters of a line (Linux 4,095; macOS 1,023).
+_LONGEST_LINE = 1023 if sys.platform == "darwin" else 4095
 
 
 def login(
@@ -47,18 +54,27 @@ def login(
     app.allow_new_profile()
     if app.settings.demo:
         raise UsageError("auth login is for a real server; --demo signs in by itself")
-    way.check_usage(app)
-    is_sso = _find_server(app, way)
-    scheme = way.scheme or (COOKIE if is_sso and not way.command else None)
+    way.check_usage(app, _saved(app))
+    redirect = _find_server(app, way)
+    if redirect and way.scheme and way.scheme is not COOKIE:
+        # The secret would go to whatever answers everybody with a redirect.
+        raise redirect
+    by_cookie = redirect or (_saved(app).scheme is COOKIE and not app.options.user)
+    scheme = way.scheme or (COOKIE if by_cookie else None)
     user = app.settings.user
     if user is None and (scheme is None or scheme.needs_user):
         user = _prompt(app, "user (empty for a token)").strip() or None
         app.add_options(CliOptions(user=user))
     scheme = scheme or (BASIC if user else TOKEN)
+    if scheme.needs_user:
+        scheme.check(user, "secret", "login")  # the user, before the secret is asked for
+    else:
+        user = app.options.user
+    previous = _saved(app)
     profile = profile_to_save(
         app.options,
         app.environ,
-        app.config.profiles.get(_name(app), Profile(_name(app))),
+        previous,
         url=app.base_url,
         user=user,
         auth=scheme,
@@ -70,6 +86,7 @@ def login(
         app.config = app.config.save(profile)
     else:
         _store(app, profile, credential, old_secret)
+        _forget(app, previous)
     app.say(f"signed in to {app.host} as {name}, profile {profile.name}")
     notice_overrides(app, profile._replace(password_command=()) if way.command else profile)
     option = "" if app.config.default == profile.name else f" --profile {shlex.quote(profile.name)}"
@@ -96,17 +113,19 @@ class _Way:
         scheme = next((scheme for scheme, is_given in given.items() if is_given), None)
         if scheme and sys.stdin is None:
             raise LocalError("standard input can't be read: it is closed")
-        can_prompt = scheme is None and sys.stdin is not None and sys.stdin.isatty() and app.terminal.err_tty
-        return cls(scheme, scheme is not None, words, can_prompt)
+        is_terminal = sys.stdin is not None and sys.stdin.isatty()
+        can_prompt = is_terminal and app.terminal.err_tty
+        return cls(scheme, scheme is not None and not can_prompt, words, can_prompt)
 
-    def check_usage(self, app: AppContext) -> None:
+    def check_usage(self, app: AppContext, saved: Profile) -> None:
         """Without a terminal everything must be given. UsageError."""
         if self.can_prompt:
             return
         missing = None
+        scheme = self.scheme or (saved.scheme if saved.scheme is COOKIE else BASIC)
         if app.settings.base_url is None:
             missing = "--url"
-        elif app.settings.user is None and (self.scheme is None or self.scheme.needs_user):
+        elif app.settings.user is None and scheme.needs_user:
             missing = "--user"
         elif not (self.reads_stdin or self.command):
             missing = BASIC.stdin_option
@@ -119,52 +138,80 @@ class _Way:
             return run_password_command(self.command)
         if self.reads_stdin:
             return _secret_from_stdin()
-        owner = f" of {user}" if user else ""
-        return _hidden_prompt(app, f"{scheme.secret_name}{owner} at {app.host}")
+        owner = f" of {clean(user)}" if user else ""
+        secret = _hidden_prompt(app, f"{scheme.secret_name}{owner} at {app.host}")
+        if len(secret) >= _LONGEST_LINE:
+            raise AuthError(
+                f"the {scheme.secret_name} was cut by the terminal, at {len(secret)} characters",
+                hint=f"write it to a file, and use {scheme.stdin_option} < FILE",
+            )
+        return secret
 
 
 def _words(command: str) -> tuple[str, ...]:
-    """The program and its arguments. UsageError."""
+    """The program and its arguments, split as the system's shell does. UsageError."""
     try:
-        # Backslashes are part of a path on Windows.
-        words = shlex.split(command, posix=sys.platform != "win32")
+        words = _windows_words(command) if sys.platform == "win32" else shlex.split(command)
     except ValueError as error:
-        raise UsageError(f"--password-command: {error}".lower()) from error
+        raise UsageError(f"--password-command: {str(error).lower()}") from error
     if not words:
         raise UsageError("--password-command takes a program and its arguments")
-    return tuple(word.strip('"') for word in words) if sys.platform == "win32" else tuple(words)
+    return tuple(words)
+
+
+def _windows_words(command: str) -> list[str]:
+    import ctypes
+
+    if sys.platform != "win32" or not command.strip():
+        return []
+    number = ctypes.c_int()
+    split = ctypes.windll.shell32.CommandLineToArgvW
+    split.restype = ctypes.POINTER(ctypes.c_wchar_p)
+    words = split(ctypes.c_wchar_p(command), ctypes.byref(number))
+    return [words[place] or "" for place in range(number.value)]
 
 
 def _name(app: AppContext) -> str:
     return app.settings.profile or "default"
 
 
-def _find_server(app: AppContext, way: _Way) -> bool:
+def _saved(app: AppContext) -> Profile:
+    """The profile of that name; a new one is empty."""
+    return app.config.profiles.get(_name(app), Profile(_name(app)))
+
+
+def _find_server(app: AppContext, way: _Way) -> Redirected | None:
     """Make sure that the server answers like Genesys Web Services, asking for another URL up to three times;
-    whether it redirects to single sign-on."""
+    its redirect to a sign-in, if it does that."""
     if app.settings.base_url is not None:
         return _probe(app)
     for tries_left in reversed(range(_TRIES)):
-        app.add_options(CliOptions(url=_prompt(app, "server URL").strip()))
+        url = _prompt(app, "server URL").strip()
         try:
+            app.add_options(CliOptions(url=normalize_url(url)))
             return _probe(app)
-        except (SmscliError, UsageError) as error:
-            if not tries_left:
-                raise
-            _tell(app, error)
+        except UsageError as error:
+            wrong: SmscliError = ConfigError(error.message, hint=error.hint)
+        except SmscliError as error:
+            wrong = error
+        if not tries_left:
+            raise wrong
+        _tell(app, wrong)
     raise AssertionError
 
 
-def _probe(app: AppContext) -> bool:
-    """Ask the server without a secret; whether it redirects to a sign-in. Raises what else it answers."""
+def _probe(app: AppContext) -> Redirected | None:
+    """Ask the server without a secret; its redirect to a sign-in, if any. Raises what else it answers."""
     client = app.connect_anonymously()
     try:
         user = client.me()
+    except Redirected as error:
+        if error.to_https:
+            raise
+        return error
     except SmscliError as error:
-        if error.http_status is not None and 300 <= error.http_status < 400:
-            return True
         if error.status_code is not None or error.http_status in (401, 403):
-            return False
+            return None
         raise
     finally:
         client.close()
@@ -173,7 +220,7 @@ def _probe(app: AppContext) -> bool:
         raise ServerError(
             f"nothing like Genesys Web Services answers at {app.base_url}", hint="is the URL right?"
         )
-    return False
+    return None
 
 
 def _stored_secret(app: AppContext, profile: Profile) -> str | None:
@@ -183,11 +230,15 @@ def _stored_secret(app: AppContext, profile: Profile) -> str | None:
         return app.keyring.get(profile.account or "")
     except AuthError as error:
         values = {"url": profile.url, "user": profile.user, "auth": profile.auth}
-        lines = [f'{key} = "{value}"' for key, value in values.items() if value]
-        lines.append('password_command = ["PROGRAM", "ARGUMENT"]')
+        entries = [f"{key} = {json.dumps(value)}" for key, value in values.items() if value]
+        entries.append('password_command = ["PROGRAM", "ARGUMENT"]')
+        name = profile.name if profile.name.isidentifier() else json.dumps(profile.name)
+        given = [("--profile", profile.name), ("--url", profile.url), ("--user", profile.user)]
+        words = [word for option, value in given if value for word in (option, value)]
+        command = shlex.join(["smscli", "auth", "login", *words, "--password-command", "PROGRAM ARGUMENT"])
         error.hint = (
-            f"{error.hint}: `smscli auth login --password-command 'PROGRAM ARGUMENT'`, or these lines in "
-            f"{app.config.path}: [profiles.{profile.name}] {'; '.join(lines)}"
+            f"{error.hint}: `{command}`, or this line at the beginning of {app.config.path}: "
+            f"profiles.{name} = {{ {', '.join(entries)} }}"
         )
         raise
 
@@ -196,15 +247,24 @@ def _accepted(app: AppContext, way: _Way, scheme: AuthScheme, user: str | None) 
     """The credential that the server accepts, and whom it knows by it."""
     for tries_left in reversed(range(_TRIES)):
         try:
-            credential = Credential(user, scheme, way.secret(app, scheme, user), "login")
+            source = "option" if way.command else "login"
+            credential = Credential(user, scheme, way.secret(app, scheme, user), source)
             return credential, app.connect(credential).me().name or user or "the token's user"
         except AuthError as error:
-            is_refusal = error.http_status is not None and not isinstance(error, NotPermitted)
-            if not tries_left or not way.can_prompt or way.command or not is_refusal:
+            if (
+                not tries_left
+                or not way.can_prompt
+                or way.command
+                or isinstance(error, NotPermitted | _NoAnswer)
+            ):
                 raise
             app.explain(error)
             _tell(app, error)
     raise AssertionError
+
+
+class _NoAnswer(AuthError):
+    """The input ended at a prompt."""
 
 
 def _tell(app: AppContext, error: SmscliError) -> None:
@@ -239,7 +299,7 @@ def _answer(app: AppContext, what: str, read: Callable[[], str]) -> str:
     except (EOFError, UnicodeDecodeError) as error:
         app.terminal.ask("\n")
         if isinstance(error, EOFError):
-            raise AuthError(f"no {what} was given") from error
+            raise _NoAnswer(f"no {what} was given") from error
         # Not chained: its text contains what was typed.
         raise AuthError(f"the {what} is not in the terminal's encoding") from None
 
@@ -263,7 +323,16 @@ def _store(app: AppContext, profile: Profile, credential: Credential, old_secret
         raise
 
 
+def _forget(app: AppContext, previous: Profile) -> None:
+    """Delete the secret that the profile had under another account, unless another profile has that."""
+    others = {one.account for one in app.config.profiles.values()}
+    if previous.account and previous.account not in others:
+        with suppress(AuthError):
+            app.keyring.delete(previous.account)
+
+
 def _restore(app: AppContext, account: str, secret: str | None) -> None:
+    app.keyring.hurry()
     with suppress(AuthError):
         if secret is None:
             app.keyring.delete(account)

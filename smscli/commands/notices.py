@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from smscli.context import AppContext
 from smscli.settings.auth_schemes import SCHEMES
 from smscli.settings.profiles import Profile
+from smscli.settings.urls import normalize_url
 
 if TYPE_CHECKING:
     from smscli.transcript.filters import FilterTally
@@ -19,10 +20,15 @@ def no_live_sessions(app: AppContext) -> str:
 
 def notice_overrides(app: AppContext, saved: Profile | None = None) -> None:
     """Name the variables that take precedence over what was just saved or forgotten."""
-    names = [scheme.variable for scheme in SCHEMES.values() if app.environ.get(scheme.variable)]
+    values: dict[str, str | None] = dict.fromkeys(scheme.variable for scheme in SCHEMES.values())
     if saved is not None:
-        others = {"SMSCLI_URL": saved.url, "SMSCLI_USERNAME": saved.user}
-        names += [name for name, value in others.items() if app.environ.get(name) not in (None, "", value)]
+        values |= {"SMSCLI_USERNAME": saved.user, "SMSCLI_PROFILE": saved.name, "SMSCLI_DEMO": None}
+        values |= {"SMSCLI_CA_BUNDLE": saved.ca_bundle, "SMSCLI_CLIENT_CERT": saved.client_cert}
+        values["SMSCLI_TIMEOUT"] = f"{saved.timeout:g}" if saved.timeout else None
+    names = [name for name, value in values.items() if app.environ.get(name) not in (None, "", value)]
+    url = app.environ.get("SMSCLI_URL")
+    if saved is not None and url and normalize_url(url) != saved.url:
+        names.append("SMSCLI_URL")
     if names:
         takes = "takes" if len(names) == 1 else "take"
         app.notice("override", f"{', '.join(names)} in the environment {takes} precedence over the profile")

@@ -92,6 +92,7 @@ class Transport:
         session.trust_env = False
         session.auth = self.auth
         session.cookies = self.auth.cookies
+        session.hooks["response"].append(self.auth.drop_refused_cookies)
         # requests would also offer brotli and zstd where such a package is installed.
         session.headers.update(
             {"User-Agent": f"smscli/{__version__}", "Accept": "application/json", "Accept-Encoding": "gzip"}

@@ -4,7 +4,7 @@ import re
 from base64 import b64decode, b64encode
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager
 from typing import Any
 
 import requests
@@ -25,26 +25,13 @@ Header = tuple[str, str]
 
 
 class SharedCookies(RequestsCookieJar):
-    """A cookie jar for several threads: requests iterates over it while another response may change it.
-
-    It is for one server: cookies that were `given` go with every request, until the server sets them anew.
-    """
+    """A cookie jar for several threads: requests iterates over it while another response may change it."""
 
     _cookies_lock: AbstractContextManager[bool]
 
     def __init__(self) -> None:
         super().__init__()
         self.secrets: deque[str] = deque(maxlen=_MAX_SECRETS)
-        self._given: set[str] = set()
-
-    def give(self, cookies: str) -> None:
-        """Add the cookies of a `Cookie` header."""
-        for cookie in filter(None, map(str.strip, cookies.split(";"))):
-            name, _, value = cookie.partition("=")
-            self._given.discard(name)
-            # Without a domain: the path and domain that the server uses are not known.
-            self.set(name, value, domain="", path="/")
-            self._given.add(name)
 
     def __repr__(self) -> str:
         # The inherited one shows every value.
@@ -57,13 +44,7 @@ class SharedCookies(RequestsCookieJar):
     def set_cookie(self, cookie: Any, *args: Any, **kwargs: Any) -> Any:
         if cookie.value and cookie.value not in self.secrets:
             self.secrets.append(cookie.value)
-        with self._cookies_lock:
-            if cookie.name in self._given:
-                # The server's own, of whatever domain and path, takes its place.
-                self._given.remove(cookie.name)
-                with suppress(KeyError):
-                    self.clear("", "/", cookie.name)
-            return super().set_cookie(cookie, *args, **kwargs)
+        return super().set_cookie(cookie, *args, **kwargs)
 
     def clear(self, domain: str | None = None, path: str | None = None, name: str | None = None) -> None:
         with self._cookies_lock:
@@ -73,7 +54,8 @@ class SharedCookies(RequestsCookieJar):
 class HttpAuth(requests.auth.AuthBase):
     """Adds the sign-in header to each request and the CSRF token to each POST; keeps the server's cookies.
 
-    `sign_in` reads the secret; a `Cookie` header becomes part of `cookies`, which the server may set anew.
+    `sign_in` reads the secret. Cookies that sign in go with every request, but for those of which the server
+    has set others; these are kept at the first `renew`, since a refusal may be of one that was replaced.
     `csrf` is the token's header and value, None without one.
     """
 
@@ -81,6 +63,7 @@ class HttpAuth(requests.auth.AuthBase):
         self._read_sign_in = sign_in
         self._sign_in: Header | None = None
         self.cookies = SharedCookies()
+        self.kept_cookies = False
         self.csrf: tuple[str, str] | None = None
         self.secrets: deque[str] = deque(maxlen=_MAX_SECRETS)
         self.tokens: deque[str] = deque(maxlen=_MAX_SECRETS)
@@ -94,27 +77,37 @@ class HttpAuth(requests.auth.AuthBase):
         """Read the secret, unless that was done. Raises AuthError."""
         if self._sign_in is None:
             self._sign_in = self._read()
-            self._give_cookies()
 
     def _read(self) -> Header:
         name, value = self._read_sign_in()
         # http.client would quote the whole secret in its error.
         if not (value.isascii() and value.isprintable()):
             raise AuthError("the secret has a character that an HTTP header can't carry")
-        self.secrets.extend(one for one in _secret_parts(value) if one not in self.secrets)
+        parts = _cookie_values(value) if name == _COOKIE else _secret_parts(value)
+        self.secrets.extend(one for one in parts if one not in self.secrets)
         return name, value
 
     def renew(self) -> None:
         """Read the secret again, and drop cookies and CSRF token of the old sign-in."""
+        self.csrf = None
+        self.kept_cookies = not self.kept_cookies and self.is_by_cookie and self._has_replaced()
+        if self.kept_cookies:
+            return
         # The old value stays in place until the new one has been read: other threads go on using it.
         self._sign_in = self._read()
-        self.csrf = None
         self.cookies.clear()
-        self._give_cookies()
 
-    def _give_cookies(self) -> None:
-        if self._sign_in is not None and self.is_by_cookie:
-            self.cookies.give(self._sign_in[1])
+    def _has_replaced(self) -> bool:
+        """Whether the server has set a cookie of a name that was given."""
+        given = {name for name, _ in _cookie_pairs(self._sign_in[1] if self._sign_in else "")}
+        return any(cookie.name in given for cookie in self.cookies)
+
+    def drop_refused_cookies(self, response: requests.Response, *args: object, **kwargs: object) -> None:
+        """A hook of requests: what a refusal sets, such as an anonymous session, replaces no sign-in."""
+        is_refusal = response.status_code == 401 or 300 <= response.status_code < 400
+        original = getattr(response.raw, "_original_response", None)
+        if self.is_by_cookie and is_refusal and original is not None:
+            del original.msg["Set-Cookie"]
 
     def store_csrf_token(self, headers: Mapping[str, str]) -> None:
         """Keeps the CSRF token of a response if its name and value can stand in a header (CSRFProtection)."""
@@ -127,8 +120,11 @@ class HttpAuth(requests.auth.AuthBase):
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         self.read()
-        if self._sign_in and self._sign_in[0] not in ("", _COOKIE):
-            name, value = self._sign_in
+        name, value = self._sign_in or ("", "")
+        if name == _COOKIE:
+            # requests has put the jar's cookies for this path there before.
+            request.headers[name] = _joined(value, request.headers.get(name, ""))
+        elif name:
             request.headers[name] = value
         if self.csrf and request.method != "GET":
             name, token = self.csrf
@@ -157,3 +153,27 @@ def _secret_parts(authorization: str) -> Iterator[str]:
         for pair in (content.decode("utf-8", "surrogateescape"), content.decode("latin-1")):
             yield pair
             yield pair.partition(":")[2]
+
+
+def _cookie_pairs(header: str) -> Iterator[tuple[str, str]]:
+    """Name and text of each cookie of a `Cookie` header, but for that by which CometD knows a browser."""
+    for cookie in filter(None, map(str.strip, header.split(";"))):
+        name = cookie.partition("=")[0]
+        if not name.startswith("BAYEUX_BROWSER"):
+            yield name, cookie
+
+
+def _joined(given: str, of_server: str) -> str:
+    """The cookies that were given, but for those that the server has set, and the server's."""
+    own = dict(_cookie_pairs(of_server))
+    kept = [cookie for name, cookie in _cookie_pairs(given) if name not in own]
+    return "; ".join(filter(None, [*kept, of_server]))
+
+
+def _cookie_values(header: str) -> Iterator[str]:
+    """What must not be shown: the header, and each value, with and without quotes."""
+    yield header
+    for _, cookie in _cookie_pairs(header):
+        value = cookie.partition("=")[2]
+        yield value
+        yield value.strip('"')

@@ -15,6 +15,7 @@ from smscli.errors import (
     HandshakeTimeout,
     NotFound,
     NotPermitted,
+    Redirected,
     RequestTimeout,
     ServerBusy,
     ServerError,
@@ -162,8 +163,9 @@ def _refusal(
     by_cookie: bool,
 ) -> SmscliError:
     code = status.code if status else None
-    if response.location and 300 <= response.status < 400:
-        return _redirect(response, mask(response.location), url, by_cookie)
+    is_redirect = 300 <= response.status < 400
+    if is_redirect and (response.location or by_cookie):
+        return _redirect(response, mask(response.location or ""), url, by_cookie)
     error_class = _ERRORS_BY_STATUS_CODE.get(code or 0) or _ERRORS_BY_HTTP_STATUS.get(
         response.status, ServerError
     )
@@ -208,12 +210,13 @@ def _redirect(response: HttpResponse, location: str, url: str, by_cookie: bool) 
         origin, is_elsewhere = "an unreadable address", False
     if by_cookie and not is_upgrade:
         return SignInRefused(
-            f"the server redirects to {origin} to sign in (HTTP {response.status}), at {url}: the session of "
-            "the cookie has expired",
+            f"the server redirects to {origin} (HTTP {response.status}), at {url}",
             http_status=response.status,
         )
-    return ServerError(
+    error = Redirected(
         f"the server redirects to {origin} (HTTP {response.status}), at {url}",
         hint=_SSO_HINT if is_elsewhere else _REDIRECT_HINT,
         http_status=response.status,
     )
+    error.to_https = is_upgrade
+    return error

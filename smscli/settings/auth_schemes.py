@@ -44,11 +44,16 @@ class AuthScheme(ABC):
         """The header that signs in, for what `check` accepts."""
 
 
+def _of(source: str) -> str:
+    """Where a secret came from; who has just typed it knows."""
+    return "" if source == "login" else f" ({source})"
+
+
 def _refuse_utf_16(secret_name: str, secret: str, source: str) -> None:
     """Raise AuthError for a secret that was read from UTF-16, as PowerShell writes files."""
     if "\0" in secret:
         raise AuthError(
-            f"the {secret_name} ({source}) has a NUL character in it",
+            f"the {secret_name}{_of(source)} has a NUL character in it",
             hint="if its file is UTF-16, save it as UTF-8",
         )
 
@@ -65,7 +70,7 @@ class Token(AuthScheme):
     def check(self, user: str | None, secret: str, source: str) -> None:
         _refuse_utf_16(self.secret_name, secret, source)
         if not secret or " " in secret or not (secret.isascii() and secret.isprintable()):
-            raise AuthError(f"the token ({source}) is empty, or has a character that tokens can't have")
+            raise AuthError(f"the token{_of(source)} is empty, or has a character that tokens can't have")
 
     def header(self, user: str | None, secret: str) -> Header:
         return "Authorization", f"Bearer {secret}"
@@ -85,7 +90,7 @@ class SessionCookie(AuthScheme):
         _refuse_utf_16(self.secret_name, secret, source)
         if not (_COOKIES.fullmatch(_cookies(secret)) and secret.isascii() and secret.isprintable()):
             raise AuthError(
-                f"the cookie ({source}) is not of the form NAME=VALUE",
+                f"the cookie{_of(source)} is not of the form NAME=VALUE",
                 hint="copy the value of the Cookie header, or only JSESSIONID=..., from the browser",
             )
 
@@ -113,7 +118,7 @@ class Basic(AuthScheme):
 
     def check(self, user: str | None, secret: str, source: str) -> None:
         if not secret:
-            raise AuthError(f"the password ({source}) is empty")
+            raise AuthError(f"the password{_of(source)} is empty")
         _refuse_utf_16(self.secret_name, secret, source)
         if not user or any(char == ":" or char < " " or char == "\x7f" for char in user):
             raise AuthError("the user name is empty, or has a colon or a control character in it")
@@ -121,7 +126,7 @@ class Basic(AuthScheme):
             self._encoded(user, secret)
         except UnicodeEncodeError:
             # The error's own text contains user and password.
-            raise AuthError(f"user or password ({source}) has a lone surrogate in it") from None
+            raise AuthError(f"user or password{_of(source)} has a lone surrogate in it") from None
 
     def header(self, user: str | None, secret: str) -> Header:
         import base64

@@ -26,6 +26,7 @@ def edit(
 
     try:
         with locked(path):
+            existed = path.exists()
             text, expected = read(path)
             change(expected)
             document = tomlkit.parse(text)
@@ -37,7 +38,7 @@ def edit(
                 replace_file(path, written)
                 then()
             except BaseException:
-                _restore(path, text)
+                _restore(path, text if existed else None)
                 raise
             return expected
     except OSError as error:
@@ -46,12 +47,13 @@ def edit(
         raise ConfigError(f"{path} can't be changed by smscli", hint="change it with an editor") from error
 
 
-def _restore(path: Path, text: str) -> None:
+def _restore(path: Path, text: str | None) -> None:
+    """The former text; None: there was no file. A link to it stays."""
     with suppress(OSError):
-        if text:
-            replace_file(path, text)
+        if text is None:
+            path.resolve().unlink()
         else:
-            path.unlink()
+            replace_file(path, text)
 
 
 def update_table(table: Any, values: Mapping[str, object]) -> None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 from smscli.errors import AuthError
-from smscli.settings.auth_schemes import VARIABLES, AuthScheme, Header
+from smscli.settings.auth_schemes import COOKIE, VARIABLES, AuthScheme, Header
 from smscli.settings.config import Settings
 from smscli.signals import call_in_thread, signals_deferred
 
@@ -48,7 +48,7 @@ class Credential:
     """A user's secret and where it came from. AuthError where HTTP can't carry it.
 
     `user` is None for a token without a user name; `source` is "environment", "command", "keyring", "demo",
-    or "login" for a secret that was just typed or piped in.
+    "login" for a secret that was just typed or piped in, or "option" for one of `--password-command`.
     """
 
     user: str | None
@@ -69,13 +69,20 @@ class Credential:
         place, hint = {
             "environment": (variable, f"set {variable} anew"),
             "command": (command, f"see {command}"),
+            "option": ("--password-command", "run the command by hand, and check the user"),
             "keyring": ("the keyring", f"sign in again: `{_login(profile, self.scheme)}`"),
             "demo": ("the demo server", "leave out --user"),
-        }.get(self.source, ("the sign-in", f"check the user and the {self.scheme.secret_name}"))
-        if self.scheme.login_option and self.source != "keyring":
+            "login": (
+                "the prompt or standard input",
+                f"check the {'user and the ' * self.scheme.needs_user}{self.scheme.secret_name}",
+            ),
+        }[self.source]
+        if self.scheme is COOKIE and self.source in ("environment", "command"):
             hint += f", or sign in again: `{_login(profile, self.scheme)}`"
-        owner = f" of {self.user}" if self.user else ""
+        owner = f" of {self.user}" if self.user and self.scheme is not COOKIE else ""
         used = f"; used the {self.scheme.secret_name}{owner} from {place}"
+        if self.scheme is COOKIE:
+            used += ", which has expired or is not accepted"
         if error.message.endswith(used):
             return
         error.message += used
@@ -173,6 +180,11 @@ class Keyring:
             return True
 
         return self._call(delete)
+
+    def hurry(self) -> None:
+        """Wait for a second only from now on, where a call was given up or interrupted."""
+        if self._left_echo is not None:
+            self._limit = _NOTICE_AFTER_SECONDS
 
     def close(self) -> None:
         """Restore the terminal's echo, which a call that was given up may have turned off meanwhile."""

@@ -66,7 +66,9 @@ def _is_command(value: object) -> bool:
 
 def _are_headers(value: object) -> bool:
     return isinstance(value, dict) and all(
-        isinstance(one, str) and _HEADER_NAME.fullmatch(name) and one.isascii() and one.isprintable()
+        isinstance(one, str)
+        and _HEADER_NAME.fullmatch(name)
+        and (one.isascii() and one.isprintable() and one == one.strip())
         for name, one in value.items()
     )
 
@@ -79,7 +81,9 @@ _LONGEST_SITE = 100
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 # Of the sign-in, the transport and the CSRF protection, and names that tell of a secret.
 _RESERVED = re.compile(
-    r"^(?:Authorization|Cookie|Host|Proxy-.*|Content-.*|X-CSRF-.*)$|token|key|secret", re.IGNORECASE
+    r"^(?:Authorization|Cookie2?|Host|Proxy-.*|Content-.*|X-CSRF-.*|Connection|Upgrade|TE|Transfer-Encoding"
+    r"|Accept-Encoding|Expect|Range|If-.*)$|token|key|secret",
+    re.IGNORECASE,
 )
 SECONDS = f"a positive number of seconds, at most {_MAX_TIMEOUT:.0f}"
 _TEXT = (lambda value: isinstance(value, str), "a string")

@@ -288,7 +288,7 @@ def test_a_refused_login_says_what_to_check(
     pipe_in(monkeypatch, "wrong\n")
     outcome = smscli("auth", "login", "--password-stdin", "--url", server.url, "--user", "demo")
     hint, url = "check the user and the password", f"{server.url}/api/v2/me"
-    assert outcome.err == refused("password of demo", "the sign-in", hint, url)
+    assert outcome.err == refused("password of demo", "the prompt or standard input", hint, url)
 
 
 def test_doctor_and_status_name_the_variable_too(smscli: Smscli, server: FakeServer) -> None:

@@ -112,7 +112,7 @@ def test_an_expired_cookie_is_told_as_that(
         server.options.sso_url, server.options.refuse = "", refusal  # type: ignore[assignment]
     outcome = smscli("list")
     assert (outcome.code, outcome.out) == (4, "")
-    assert "; used the cookie from the keyring\n" in outcome.err
+    assert "; used the cookie from the keyring, which has expired or is not accepted\n" in outcome.err
     assert outcome.err.endswith("hint: sign in again: `smscli auth login --cookie-stdin`\n")
     environ = smscli("list", SMSCLI_URL=server.url, SMSCLI_COOKIE="JSESSIONID=c2")
     hint = "hint: set SMSCLI_COOKIE anew, or sign in again: `smscli auth login --cookie-stdin`\n"
@@ -162,9 +162,8 @@ def test_a_cookie_that_expires_while_following_is_read_again(
         assert child.wait(20) == 4
         error = json.loads(child.stderr.readlines()[-1])["error"]
     assert (error["kind"], error["exitCode"]) == ("auth", 4)
-    assert error["message"].endswith(
-        "the session of the cookie has expired; used the cookie from password_command of profile default"
-    )
+    used = "; used the cookie from password_command of profile default, which has expired or is not accepted"
+    assert error["message"].endswith(used)
     assert error["hint"].endswith("or sign in again: `smscli auth login --cookie-stdin`")
 
 
@@ -227,3 +226,70 @@ def test_unknown_keys_are_named_once(smscli: Smscli, home: Environ, server: Fake
     (notice,) = [json.loads(line)["notice"] for line in outcome.err.splitlines()]
     assert (outcome.code, notice["kind"]) == (0, "config")
     assert notice["message"] == "unknown keys in profile default: colour, certificate"
+
+
+# what the server does with cookies
+
+
+def sent(server: WireServer) -> list[str | None]:
+    return [request.headers.get("cookie") for request in server.requests]
+
+
+@pytest.mark.parametrize(
+    "attributes",
+    ["Path=/elsewhere", "Path=/api/v2/notifications", "Path=/; Secure", "Path=/; Domain=x.example"],
+)
+def test_a_servers_cookie_for_elsewhere_does_not_replace_the_sign_in(smscli: Smscli, attributes: str) -> None:
+    page = answer(
+        {"statusCode": 0, "messages": []}, headers={"Set-Cookie": f"JSESSIONID=other; {attributes}"}
+    )
+    with WireServer(in_turn(page)) as server:
+        smscli("messages", ID, SMSCLI_URL=server.base_url, SMSCLI_COOKIE="JSESSIONID=c1")
+        assert set(sent(server)) == {"JSESSIONID=c1"}
+
+
+def test_cookies_are_sent_as_they_were_given(smscli: Smscli) -> None:
+    with WireServer(in_turn(answer({"statusCode": 0, "smsessions": []}))) as server:
+        given = 'JSESSIONID=first; JSESSIONID=second; a="b=c"; BAYEUX_BROWSER=x'
+        assert smscli("list", SMSCLI_URL=server.base_url, SMSCLI_COOKIE=given).code == 0
+        assert sent(server) == ['JSESSIONID=first; JSESSIONID=second; a="b=c"']
+
+
+def test_what_a_refusal_sets_replaces_no_cookie(smscli: Smscli) -> None:
+    anonymous = {"Set-Cookie": "JSESSIONID=anonymous; Path=/", "Location": "https://idp.example/"}
+    replies = in_turn(answer(b"", 503), answer(b"", 302, anonymous))
+    with WireServer(replies) as server:
+        assert smscli("list", SMSCLI_URL=server.base_url, SMSCLI_COOKIE="JSESSIONID=c1").code == 4
+        assert smscli("list", SMSCLI_URL=server.base_url, SMSCLI_COOKIE="JSESSIONID=c1").code == 4
+        assert set(sent(server)) == {"JSESSIONID=c1"}
+
+
+def test_a_quoted_value_is_masked_without_its_quotes_too(smscli: Smscli) -> None:
+    quoted = answer({"statusCode": 5, "statusMessage": "no second222 here"}, 403)
+    with WireServer(in_turn(quoted)) as server:
+        outcome = smscli("list", SMSCLI_URL=server.base_url, SMSCLI_COOKIE='a=first1111; b="second222"')
+    assert "no *** here" in outcome.err
+
+
+@pytest.mark.slow
+def test_a_cookie_that_is_replaced_amid_reads_side_by_side_goes_on(home: Environ, server: FakeServer) -> None:
+    for number in range(2, 7):
+        server.store.add_session(f"0000Na9B26EF000{number}", customer=f"Customer{number}")
+    server.options.delay_ms = 150
+    environ = {**home, "SMSCLI_URL": server.url, "SMSCLI_COOKIE": "JSESSIONID=c1"}
+    with running(environ, "tail", "--all", "--json", "--interval", "0.2", "--push", "off") as child:
+        assert child.stdout
+        assert json.loads(child.stdout.readline())["text"] == "hello"
+        server.options.renews_cookies = True
+        for number in range(2, 7):
+            server.store.say(f"0000Na9B26EF000{number}", f"after {number}")
+        found = {json.loads(child.stdout.readline())["text"] for _ in range(5)}
+    assert found == {f"after {number}" for number in range(2, 7)}
+
+
+@pytest.mark.parametrize("value", ['{ A = " x" }', '{ Transfer-Encoding = "x" }', '{ If-None-Match = "x" }'])
+def test_headers_that_would_break_requests_are_refused(smscli: Smscli, home: Environ, value: str) -> None:
+    config(home).parent.mkdir(parents=True)
+    config(home).write_text(f'[profiles.default]\nurl = "http://127.0.0.1:1"\nheaders = {value}\n')
+    outcome = smscli("list")
+    assert (outcome.code, "profiles.default.headers" in outcome.err) == (1, True)

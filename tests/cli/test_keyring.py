@@ -70,11 +70,12 @@ def as_lines(failure: tuple[str, str]) -> str:
 
 def instead(home: Environ, server: FakeServer) -> str:
     """What a sign-in suggests where the keyring can't be used."""
-    values = f'url = "{server.url}/api/v2"; user = "demo"; auth = "basic"'
+    url = f"{server.url}/api/v2"
+    path = f"{home['HOME']}/.config/smscli/config.toml"
     return (
-        ": `smscli auth login --password-command 'PROGRAM ARGUMENT'`, or these lines in "
-        f"{home['HOME']}/.config/smscli/config.toml: [profiles.default] {values}; "
-        'password_command = ["PROGRAM", "ARGUMENT"]'
+        f": `smscli auth login --profile default --url {url} --user demo"
+        f" --password-command 'PROGRAM ARGUMENT'`, or this line at the beginning of {path}: profiles.default ="
+        f' {{ url = "{url}", user = "demo", auth = "basic", password_command = ["PROGRAM", "ARGUMENT"] }}'
     )
 
 

@@ -1,6 +1,7 @@
 """`auth login` on a terminal: what is asked for, in which order, and what reaches which server."""
 
 import json
+import sys
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -132,7 +133,7 @@ def test_single_sign_on_leads_to_a_cookie(environ: Environ, server: FakeServer) 
     server.options.sso_url, server.options.sso_for = "https://idp.example/saml", "unauthenticated"
     with Login(environ, "--url", server.url) as seen:
         seen.reply("cookie at 127.0.0.1: ", "JSESSIONID=expired")
-        seen.until("the session of the cookie has expired")
+        seen.until("which has expired or is not accepted")
         seen.reply("cookie at 127.0.0.1: ", "Cookie: other=1; JSESSIONID=c1")
         assert seen.ended() == 0
         assert not [line for line in lines(seen) if "c1" in line]
@@ -154,8 +155,8 @@ def test_without_a_keyring_no_secret_is_asked_for(environ: Environ, server: Fake
         assert seen.ended() == 4
         told = " ".join(lines(seen))
     assert "password of" not in told
-    assert "`smscli auth login --password-command 'PROGRAM ARGUMENT'`" in told
-    assert '[profiles.default] url = "' in told
+    assert "--user demo --password-command 'PROGRAM ARGUMENT'`" in told
+    assert 'profiles.default = { url = "' in told
 
 
 def test_variables_that_take_precedence_are_named(environ: Environ, server: FakeServer) -> None:
@@ -179,3 +180,87 @@ def test_what_an_intranet_page_gets_without_a_terminal(
         assert seen.ended() == 1
     assert [dict(one.headers).get("authorization") for one in intranet.requests] == [None]
     assert json.dumps([one.target for one in intranet.requests]) == '["/api/v2/me"]'
+
+
+@pytest.mark.parametrize(
+    ("location", "status"),
+    [("https://sso.example/login", 302), ("https://127.0.0.1/api/v2/me", 301), (None, 304)],
+)
+@pytest.mark.parametrize("option", ["--password-stdin", "--token-stdin"])
+def test_what_only_redirects_gets_no_secret(
+    environ: Environ, option: str, location: str | None, status: int
+) -> None:
+    headers = {"Location": location} if location else {}
+    with WireServer(in_turn(answer(b"", status, headers))) as server:
+        program = (
+            "sh",
+            "-c",
+            f"echo s3cret | {sys.executable} -m smscli auth login --url $URL --user demo {option}",
+        )
+        with OnTerminal(environ=environ | {"URL": server.base_url}, program=program, columns=160) as seen:
+            assert seen.ended() == 1
+        assert [dict(one.headers).get("authorization") for one in server.requests] == [None]
+    assert saved(environ) is None
+
+
+def test_a_secret_option_on_a_terminal_asks_without_echo(environ: Environ, server: FakeServer) -> None:
+    with Login(environ, "--cookie-stdin") as seen:
+        seen.reply("server URL: ", server.url)
+        seen.reply("cookie at 127.0.0.1: ", "JSESSIONID=c1")
+        assert seen.ended() == 0
+        assert not [line for line in lines(seen) if "c1" in line]
+
+
+def test_a_mistyped_secret_is_asked_for_again(environ: Environ, server: FakeServer) -> None:
+    with Login(environ, "--url", server.url, "--cookie-stdin") as seen:
+        seen.reply("cookie at 127.0.0.1: ", "c1")
+        seen.until("error: the cookie is not of the form NAME=VALUE")
+        seen.reply("cookie at 127.0.0.1: ", "JSESSIONID=c1")
+        assert seen.ended() == 0
+    with Login(environ, "--url", server.url, "--user", "demo") as seen:
+        seen.reply("password of demo at 127.0.0.1: ", "")
+        seen.until("error: the password is empty")
+        seen.reply("password of demo at 127.0.0.1: ", "demo")
+        assert seen.ended() == 0
+
+
+def test_a_wrong_user_is_told_before_the_password(environ: Environ, server: FakeServer) -> None:
+    with Login(environ, "--url", server.url, "--user", "a:b") as seen:
+        assert seen.ended() == 4
+        assert not [line for line in lines(seen) if line.startswith("password")]
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="its terminals cut lines sooner")
+def test_a_secret_that_the_terminal_cuts_is_told_as_that(environ: Environ, server: FakeServer) -> None:
+    with Login(environ, "--url", server.url, "--cookie-stdin") as seen:
+        seen.reply("cookie at 127.0.0.1: ", "a=" + "x" * 5000)
+        seen.until("error: the cookie was cut by the terminal, at 4095 characters")
+        seen.until("hint: write it to a file, and use --cookie-stdin < FILE")
+
+
+def test_enter_alone_is_asked_again(environ: Environ, server: FakeServer) -> None:
+    with Login(environ) as seen:
+        seen.reply("server URL: ", "")
+        seen.reply("server URL: ", "ftp://x")
+        seen.reply("server URL: ", "")
+        assert seen.ended() == 1
+
+
+def test_a_command_prints_the_cookie_of_single_sign_on(environ: Environ, server: FakeServer) -> None:
+    server.options.sso_url, server.options.sso_for = "https://idp.example/saml", "unauthenticated"
+    with Login(environ, "--url", server.url, "--password-command", "echo JSESSIONID=c1") as seen:
+        assert seen.ended() == 0
+    with Login(environ, "--url", server.url, "--password-command", "echo JSESSIONID=c2") as seen:
+        assert seen.ended() == 4
+        assert "used the cookie from --password-command" in " ".join(lines(seen))
+
+
+def test_a_cookie_belongs_to_no_saved_user(environ: Environ, server: FakeServer) -> None:
+    with Login(environ, "--url", server.url, "--user", "sample") as seen:
+        seen.reply("password of sample at 127.0.0.1: ", "demo")
+        assert seen.ended() == 0
+    with Login(environ, "--cookie-stdin") as seen:
+        seen.reply("cookie at 127.0.0.1: ", "JSESSIONID=c1")
+        assert seen.ended() == 0
+    profile = {"url": f"{server.url}/api/v2", "auth": "cookie"}
+    assert saved(environ) == {"default": "default", "profiles": {"default": profile}}

@@ -51,6 +51,7 @@ class FakeApi(Api):
         super().__init__(store, resources, channel, clock)
         self.requests: deque[tuple[str, str, str | None]] = deque(maxlen=_MOST_REQUESTS)
         self.http_sessions = HttpSessions()
+        self._renewed: set[str] = set()
         self._options = options
         self._faults = faults
 
@@ -92,8 +93,9 @@ class FakeApi(Api):
         cookies, cookie = self._options().cookies, request.cookie(SESSION_COOKIE)
         if cookie not in cookies:
             return self.http_sessions.enter(request)
-        if self._options().renews_cookies:
+        if self._options().renews_cookies and cookie not in self._renewed:
             renewed = new_cookie()
+            self._renewed.add(renewed)
             cookies[renewed] = cookies.pop(cookie)
             return HttpSession(renewed, new=True)
         return HttpSession(cookie, new=False)

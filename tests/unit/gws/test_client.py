@@ -22,6 +22,7 @@ from smscli.errors import (
     LocalError,
     NotFound,
     NotPermitted,
+    Redirected,
     RequestTimeout,
     ResponseTooLarge,
     ServerBusy,
@@ -203,7 +204,7 @@ def test_a_redirect_is_not_followed_and_its_origin_is_named(
         f"HTTP/1.1 302 Found\r\nLocation: {location}\r\nContent-Length: 0\r\n\r\n".encode(), b"", 1
     )
     with WireServer(in_turn(endless)) as server:
-        error = failure(connect(server).sessions, ServerError)
+        error = failure(connect(server).sessions, Redirected)
     assert error.message == (
         f"the server redirects to {origin} (HTTP 302), at {server.base_url}/me/smsessions"
     )
@@ -214,7 +215,7 @@ def test_a_redirect_target_receives_nothing(connect: Connect) -> None:
     with WireServer(in_turn(EMPTY_LIST)) as other:
         moved = answer(b"", 307, {"Location": other.base_url})
         with WireServer(in_turn(moved)) as server:
-            failure(connect(server).sessions, ServerError)
+            failure(connect(server).sessions, Redirected)
     assert other.requests == []
 
 
@@ -703,7 +704,7 @@ def test_many_csrf_tokens_do_not_unmask_the_secret(connect: Connect) -> None:
 def test_secrets_in_a_location_or_a_key_are_masked(connect: Connect) -> None:
     redirect = answer(b"", 302, {"Location": "https://s3cret-t0ken.example/login"})
     with WireServer(in_turn(redirect)) as server:
-        error = failure(connect(server).sessions, ServerError)
+        error = failure(connect(server).sessions, Redirected)
     assert error.message.startswith("the server redirects to https://***.example (HTTP 302), at ")
     with WireServer(in_turn(answer({"x" * 130 + "s3cret-t0ken": 1}))) as server:
         error = failure(connect(server).sessions, WireError)
@@ -840,7 +841,7 @@ def asked_to_wait(seconds: int | str) -> Reply:
         ((answer(b"", 401), EMPTY_LIST), (1, [], "SignInRefused")),
         ((answer(b"", 403), EMPTY_LIST), (1, [], "NotPermitted")),
         ((answer({"statusCode": 2}), EMPTY_LIST), (1, [], "ServerError")),
-        ((answer(b"", 302, {"Location": "/x"}), EMPTY_LIST), (1, [], "ServerError")),
+        ((answer(b"", 302, {"Location": "/x"}), EMPTY_LIST), (1, [], "Redirected")),
         ((answer(b"["), EMPTY_LIST), (2, [0.5], None)),
         ((answer(b"["),), (3, [0.5, 1.0], "TruncatedJson")),
         ((answer(b'["caf\xc3'), EMPTY_LIST), (2, [0.5], None)),
