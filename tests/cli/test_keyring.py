@@ -74,8 +74,8 @@ def instead(home: Environ, server: FakeServer) -> str:
     path = f"{home['HOME']}/.config/smscli/config.toml"
     return (
         f": `smscli auth login --profile default --url {url} --user demo"
-        f" --password-command 'PROGRAM ARGUMENT'`, or this line at the beginning of {path}: profiles.default ="
-        f' {{ url = "{url}", user = "demo", auth = "basic", password_command = ["PROGRAM", "ARGUMENT"] }}'
+        f" --password-command 'PROGRAM ARGUMENT'`, or this line at the beginning of {path}: profiles.default"
+        f' = {{ url = "{url}", user = "demo", auth = "basic", password_command = ["PROGRAM", "ARGUMENT"] }}'
     )
 
 

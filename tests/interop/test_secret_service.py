@@ -132,7 +132,7 @@ def login(environ: dict[str, str], server: FakeServer) -> tuple[int, str, str]:
 
 
 def test_a_secret_is_stored_used_and_deleted(environ: dict[str, str], server: FakeServer) -> None:
-    signed_in = (0, "", "signed in to 127.0.0.1 as demo, profile default\n")
+    signed_in = (0, "", "signed in to 127.0.0.1 as demo, profile default\nnext: smscli list\n")
     assert login(environ, server) == signed_in
     assert labels(environ) == [f"Password for 'demo@{server.url}' on 'smscli'"]
     code, out, err = smscli(environ, "auth", "status", "--json")
@@ -173,4 +173,4 @@ def test_a_collection_that_is_not_unlocked_does_not_hang_a_pipe(
     assert (code, out) == (4, "")
     why, hint = err.splitlines()
     assert why.startswith("error: the keyring can't be used: ")
-    assert hint == f"hint: {DO_WITHOUT}"
+    assert hint.startswith(f"hint: {DO_WITHOUT}: `smscli auth login --profile default --url ")
