@@ -147,11 +147,6 @@ def session_object(session: Session) -> dict[str, object]:
     return value
 
 
-def session_json(session: Session) -> str:
-    """A session as one JSON object."""
-    return json_text(session_object(session))
-
-
 def json_number(seconds: float | None) -> float | None:
     """Seconds as an integer where they are a whole number."""
     return int(seconds) if seconds is not None and seconds.is_integer() else seconds

@@ -20,6 +20,7 @@ from smscli.errors import (
 )
 from smscli.model import Listing, Message, Session
 from smscli.output.formats import output_format
+from smscli.output.render.wording import counted
 
 if TYPE_CHECKING:
     from smscli.gws.client import GwsClient
@@ -217,7 +218,7 @@ class Doctor:
         collections = [envelopes.collection_of(one.uri) for one in listing.sessions if one.uri]
         spelled = list(dict.fromkeys(one for one in collections if one))
         parts = [
-            f"{_counted(len(listing.sessions), 'session')} at me/{client.spelling}",
+            f"{counted(len(listing.sessions), 'session')} at me/{client.spelling}",
             client.transport.mask_secrets(envelopes.of_sessions(document)),
             *([client.transport.mask_secrets(f"uris say {_first_few(spelled)}")] if spelled else []),
         ]
@@ -234,7 +235,7 @@ class Doctor:
         window, ignored = _window(sample)
         times, unread = _times(sample.messages)
         numbers = f"indices from {sample.orders[0]}" if sample.orders else "no indices"
-        count = _counted(len(sample.messages), "message")
+        count = counted(len(sample.messages), "message")
         text = "; ".join([f"{count} of {sample.session_id}", sample.shape, numbers, window, times])
         if ignored:
             return Diagnosis(text, "logs are read whole instead, which takes longer", "warn")
@@ -328,10 +329,6 @@ def _unread(text: str) -> Diagnosis:
     return Diagnosis(text, _OPTIONAL, "warn")
 
 
-def _counted(number: int, what: str) -> str:
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"
-
-
 def _first_few(items: Sequence[str]) -> str:
     """The first few words: a faulty server could send thousands."""
     return ", ".join(items[:_MAX_ITEMS]) + (", ..." if len(items) > _MAX_ITEMS else "")
@@ -362,4 +359,4 @@ def _times(messages: Sequence[Message]) -> tuple[str, str | None]:
     without = sum(1 for one in messages if one.at is None)
     if not without:
         return words, None
-    return f"{words}, {_counted(without, 'message')} without a time", "these pass --since and --until"
+    return f"{words}, {counted(without, 'message')} without a time", "these pass --since and --until"

@@ -24,8 +24,7 @@ from smscli.model import (
     SessionEnded,
     SessionStarted,
 )
-from smscli.output.render.layout import duration, local_time
-from smscli.output.render.notice import notice_line
+from smscli.output.render.layout import duration, local_time, paint
 from smscli.transcript import times
 from smscli.transcript.activity import Activity
 
@@ -196,7 +195,8 @@ class StatusReporter:
 
     def _styled(self, kind: str, message: str) -> str:
         at = self._clock.now() or datetime.now(UTC)
-        return notice_line(kind, message, at, self._zone, color=self._app.terminal.notices_in_color)
+        ink = paint("bold red" if kind == "lost" else "", self._app.terminal.notices_in_color)
+        return ink(f"{local_time(at, self._zone):%H:%M:%S}  {message}")
 
     def report(self, event: Event) -> None:
         match event:

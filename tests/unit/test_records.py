@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from smscli.gws.decode import message_from_json, session_from_json
 from smscli.model import Session
-from smscli.records import json_text, message_json, message_key, session_json, session_object
+from smscli.records import json_text, message_json, message_key, session_object
 from smscli.transcript import redact
 from tests.support.keys import key_of
 
@@ -142,8 +142,10 @@ SESSION = {
 
 
 def test_a_session_is_the_servers_own_object() -> None:
-    assert json.loads(session_json(session_from_json(SESSION))) == SESSION
-    assert session_json(session_from_json(SESSION)).startswith('{"id":"0000Na9B26EF002G","state":"Chatting"')
+    assert json.loads(json_text(session_object(session_from_json(SESSION)))) == SESSION
+    assert json_text(session_object(session_from_json(SESSION))).startswith(
+        '{"id":"0000Na9B26EF002G","state":"Chatting"'
+    )
 
 
 def test_a_bare_session_has_every_key() -> None:
@@ -156,12 +158,12 @@ def test_a_bare_session_has_every_key() -> None:
         "userData": {},
     }
     bare = session_from_json({"id": 17, "participants": None, "userData": None})
-    assert json.loads(session_json(bare)) == expected
-    assert json.loads(session_json(Session("17"))) == expected
+    assert json.loads(json_text(session_object(bare))) == expected
+    assert json.loads(json_text(session_object(Session("17")))) == expected
 
 
 def test_a_session_known_by_its_uri_alone() -> None:
-    assert json.loads(session_json(session_from_json("http://x/api/v2/smsessions/17"))) == {
+    assert json.loads(json_text(session_object(session_from_json("http://x/api/v2/smsessions/17")))) == {
         "id": "17",
         "state": None,
         "uri": "http://x/api/v2/smsessions/17",

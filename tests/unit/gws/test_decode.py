@@ -15,7 +15,7 @@ from smscli.gws import decode
 from smscli.gws.decode import Status, User
 from smscli.gws.responses import one_line
 from smscli.model import Message, Participant, Session, Wake, WakeKind
-from smscli.records import message_json, session_json
+from smscli.records import json_text, message_json, session_object
 from tests.support.documented_shapes import DOCUMENTED, missed
 from tests.support.wire_samples import (
     AS_PRINTED,
@@ -501,7 +501,7 @@ def test_an_exported_message_is_read_back_the_same(name: str) -> None:
 @pytest.mark.parametrize("name", documented("session_*.json", "state_*.json"))
 def test_an_exported_session_is_read_back_the_same(name: str) -> None:
     for one in sessions(name)[0]:
-        assert decode.session_from_json(decode.decode(session_json(one).encode())) == one
+        assert decode.session_from_json(decode.decode(json_text(session_object(one)).encode())) == one
 
 
 @given(ALMOST)
