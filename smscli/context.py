@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from smscli.errors import AuthError, NotConfigured, NotPermitted, SmscliError
+from smscli.output.console import shell_words
 from smscli.output.terminal import Terminal
 from smscli.sanitize import clean
 from smscli.settings.config import (
@@ -293,11 +294,9 @@ class AppContext:
         its arguments. None where standard input is read."""
         if "-" in self._recordings:
             return None
-        import shlex
-
         demo = ["--demo"] if self._setting(lambda one: one.demo) else []
         sources = [f"@{one}" for one in self._recordings]
-        return shlex.join(["smscli", *demo, words[0], *sources, *words[1:]])
+        return shell_words(["smscli", *demo, words[0], *sources, *words[1:]])
 
     @property
     def whose(self) -> str:

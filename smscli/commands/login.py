@@ -20,6 +20,7 @@ from smscli.errors import (
     SmscliError,
     UsageError,
 )
+from smscli.output.console import shell_words
 from smscli.sanitize import clean
 from smscli.settings.auth_schemes import BASIC, COOKIE, TOKEN, AuthScheme
 from smscli.settings.config import CliOptions, profile_to_save
@@ -89,7 +90,7 @@ def login(
         _forget(app, previous)
     app.say(f"signed in to {app.host} as {name}, profile {profile.name}")
     notice_overrides(app, profile._replace(password_command=()) if way.command else profile)
-    option = "" if app.config.default == profile.name else f" --profile {shlex.quote(profile.name)}"
+    option = "" if app.config.default == profile.name else f" --profile {shell_words([profile.name])}"
     app.say(f"next: smscli{option} list")
 
 
@@ -235,7 +236,7 @@ def _stored_secret(app: AppContext, profile: Profile) -> str | None:
         name = profile.name if profile.name.isidentifier() else json.dumps(profile.name)
         given = [("--profile", profile.name), ("--url", profile.url), ("--user", profile.user)]
         words = [word for option, value in given if value for word in (option, value)]
-        command = shlex.join(["smscli", "auth", "login", *words, "--password-command", "PROGRAM ARGUMENT"])
+        command = shell_words(["smscli", "auth", "login", *words, "--password-command", "PROGRAM ARGUMENT"])
         error.hint = (
             f"{error.hint}: `{command}`, or this line at the beginning of {app.config.path}: "
             f"profiles.{name} = {{ {', '.join(entries)} }}"

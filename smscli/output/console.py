@@ -5,7 +5,7 @@ import errno
 import os
 import stat
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol, TextIO
 
 # An empty pipe has this much room, and files don't block.
@@ -101,6 +101,17 @@ def _codec(encoding: str) -> str:
         return codecs.lookup(encoding).name
     except LookupError:
         return "ascii"
+
+
+def shell_words(words: Sequence[str]) -> str:
+    """A command line as the platform's shell takes it."""
+    if sys.platform == "win32":
+        from subprocess import list2cmdline
+
+        return list2cmdline(words)
+    from shlex import join
+
+    return join(words)
 
 
 def with_variable(name: str, value: str, command: str) -> list[str]:

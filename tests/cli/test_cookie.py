@@ -20,6 +20,12 @@ ID = "0000Na9B26EF0001"
 
 
 @pytest.fixture
+def home(home: dict[str, str], tmp_path: Path) -> dict[str, str]:
+    """With a folder for the config file that is the same on every platform."""
+    return {**home, "SMSCLI_CONFIG_DIR": str(tmp_path / "config")}
+
+
+@pytest.fixture
 def server() -> Iterator[FakeServer]:
     """Whoever is not signed in is redirected to an identity provider."""
     sso = "https://idp.example/saml?for=gws"
@@ -47,7 +53,7 @@ def signed_in(
 
 
 def config(home: Environ) -> Path:
-    return Path(home["HOME"], ".config", "smscli", "config.toml")
+    return Path(home["SMSCLI_CONFIG_DIR"], "config.toml")
 
 
 @pytest.mark.parametrize(

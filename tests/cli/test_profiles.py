@@ -18,6 +18,12 @@ CLOSED = "http://127.0.0.1:1"
 
 
 @pytest.fixture
+def home(home: dict[str, str], tmp_path: Path) -> dict[str, str]:
+    """With a folder for the config file that is the same on every platform."""
+    return {**home, "SMSCLI_CONFIG_DIR": str(tmp_path / "config")}
+
+
+@pytest.fixture
 def north() -> Iterator[FakeServer]:
     """A session of each of two agents, and one that both have."""
     options = Options(scene="empty", users={"ann": "p", "bob": "p"})
@@ -42,7 +48,7 @@ def south() -> Iterator[FakeServer]:
 
 def profiles(home: Mapping[str, str], **saved: tuple[str, str]) -> None:
     """Save profiles: the URL and the user of each."""
-    path = Path(home["HOME"], ".config", "smscli", "config.toml")
+    path = Path(home["SMSCLI_CONFIG_DIR"], "config.toml")
     path.parent.mkdir(parents=True)
     path.write_text(
         "".join(
