@@ -81,8 +81,8 @@ def read_logs(
         raise failure
 
     outcomes = side_by_side(app, sessions, read, "sessions read")
-    for view in {id(one.app): one.app for one in sessions}.values():
-        view.client.report()
+    for app in {id(view): view for one in sessions for view, _ in one.views}.values():
+        app.client.report()
     return [
         LogRead(one.item, one.result or new(one.item.session), one.error)
         for one in outcomes

@@ -139,8 +139,19 @@ def test_what_one_profile_cannot_read_the_next_one_does(
         "user",
         lambda request: None if BOTH in request.target and usual(request) == "ann" else usual(request),
     )
-    outcome = smscli("list", "-p", "north,west", "--columns", "id,lastMessage")
-    assert (outcome.code, rows(outcome)[1]) == (0, [BOTH, "hello from 3", "north"])
+    answered = north.api.answer
+
+    def answer(request: object, user: str | None) -> object:
+        """With an entry that is no message."""
+        answer = answered(request, user)  # type: ignore[arg-type]
+        answer.body = answer.body.replace(b'"messages":[{', b'"messages":[7,{')
+        return answer
+
+    monkeypatch.setattr(north.api, "answer", answer)
+    outcome = smscli("list", "-p", "north,west", "--customer", "Otto", "--columns", "id,lastMessage")
+    assert (outcome.code, rows(outcome)) == (0, [[BOTH, "hello from 3", "north"]])
+    left_out = f"left out 1 entry of the messages of session {BOTH}: not JSON objects"
+    assert outcome.err == f"profile west: {left_out}\n"
 
 
 def test_one_profiles_trouble_stops_nobody_else(
