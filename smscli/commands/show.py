@@ -10,7 +10,7 @@ from smscli.commands.naming import only_session
 from smscli.commands.sources import open_sources
 from smscli.context import AppContext
 from smscli.errors import UsageError
-from smscli.output.formats import output_format
+from smscli.output.formats import ShownSession, output_format
 from smscli.output.render.wording import counted
 from smscli.transcript.findings import SessionFindings
 
@@ -52,14 +52,13 @@ def show(
                 timeline.add(entry)
     now = app.server_time
     end = None if shown.ended else now
-    app.terminal.write(
-        form.session(
-            shown,
-            reader.summary(now),
-            lambda: timeline.picture(app.terminal, zone=zone, now=end),
-            lambda: _told(app, listed.id, findings()),
-        )
+    result = ShownSession(
+        shown,
+        reader.summary(now),
+        lambda: timeline.picture(app.terminal, zone=zone, now=end),
+        lambda: _told(app, listed.id, findings()),
     )
+    app.terminal.write(form.session(result))
 
 
 def _told(app: AppContext, session_id: str, findings: Sequence[SessionFindings]) -> str:

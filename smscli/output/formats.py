@@ -36,6 +36,16 @@ Picture = Callable[[], Sequence[str]]
 """Draws lines for a terminal."""
 
 
+class ShownSession(NamedTuple):
+    """What `show` shows: a session and its activity, and what is made for people only: the timeline, and one
+    line on what `check` finds (empty for nothing)."""
+
+    session: Session
+    summary: "ActivitySummary"
+    timeline: Picture
+    findings: Callable[[], str]
+
+
 class Frame(NamedTuple):
     """The text around and between the records of a stream."""
 
@@ -102,14 +112,8 @@ class OutputFormat(ABC):
         """The session list."""
 
     @abstractmethod
-    def session(
-        self,
-        session: Session,
-        summary: "ActivitySummary",
-        timeline: Picture,
-        findings: Callable[[], str],
-    ) -> str:
-        """One session with its activity; for people its timeline, and one line on what `check` finds too."""
+    def session(self, shown: ShownSession) -> str:
+        """One session with its activity; for people its timeline and findings too."""
 
     @abstractmethod
     def profiles(self, profiles: Sequence[Pairs]) -> str:
@@ -140,23 +144,17 @@ class TerminalFormat(OutputFormat):
 
         return sessions_table(table, self._terminal, self._zone) if table.sessions else ""
 
-    def session(
-        self,
-        session: Session,
-        summary: "ActivitySummary",
-        timeline: Picture,
-        findings: Callable[[], str],
-    ) -> str:
+    def session(self, shown: ShownSession) -> str:
         from smscli.output.render.tables import session_card
 
         terminal = self._terminal
         return session_card(
-            session,
-            summary,
+            shown.session,
+            shown.summary,
             terminal,
             zone=self._zone,
-            timeline=timeline(),
-            findings=findings(),
+            timeline=shown.timeline(),
+            findings=shown.findings(),
             screen=terminal.height if terminal.has_live_line else None,
         )
 
@@ -201,14 +199,8 @@ class TsvFormat(OutputFormat):
     def sessions(self, table: SessionTable) -> str:
         return "".join(f"{session_row(one, table.columns)}\n" for one in table.sessions)
 
-    def session(
-        self,
-        session: Session,
-        summary: "ActivitySummary",
-        timeline: Picture,
-        findings: Callable[[], str],
-    ) -> str:
-        return self.pairs(session_with_activity(session, summary))
+    def session(self, shown: ShownSession) -> str:
+        return self.pairs(session_with_activity(shown.session, shown.summary))
 
     def profiles(self, profiles: Sequence[Pairs]) -> str:
         return "".join(_row(_profile(one)) for one in profiles)
@@ -238,14 +230,8 @@ class JsonFormat(OutputFormat):
     def sessions(self, table: SessionTable) -> str:
         return self._joined(listed_json(one, with_activity=table.has_activity) for one in table.sessions)
 
-    def session(
-        self,
-        session: Session,
-        summary: "ActivitySummary",
-        timeline: Picture,
-        findings: Callable[[], str],
-    ) -> str:
-        return json_text(session_with_activity(session, summary)) + "\n"
+    def session(self, shown: ShownSession) -> str:
+        return json_text(session_with_activity(shown.session, shown.summary)) + "\n"
 
     def profiles(self, profiles: Sequence[Pairs]) -> str:
         return self._joined(map(json_text, profiles))
