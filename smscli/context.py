@@ -13,15 +13,7 @@ from smscli.errors import AuthError, NotConfigured, NotPermitted, SmscliError
 from smscli.output.console import shell_words
 from smscli.output.terminal import Terminal
 from smscli.sanitize import clean
-from smscli.settings.config import (
-    CliOptions,
-    Config,
-    Settings,
-    check_several_profiles,
-    profile_names,
-    resolve,
-    uses_demo,
-)
+from smscli.settings.config import CliOptions, Config, Settings, profile_names, resolve, uses_demo
 
 if TYPE_CHECKING:
     from smscli.demo.server import DemoServer
@@ -63,23 +55,8 @@ class AppContext:
         app._time_limit = seconds
         return app
 
-    def profiles(self, *, every: bool) -> "list[AppContext]":
-        """The contexts of the profiles that are to be read, `every` for all saved ones: this one alone, or
-        one for each. UsageError for what must not go to several servers."""
-        if uses_demo(self.options, self.environ) or self.reads_recordings:
-            return [self]
-        config = self.config
-        names = tuple(config.profiles) if every else profile_names(self.options, self.environ, config)
-        if every and not names:
-            raise NotConfigured("no profile is saved", hint="sign in with `smscli auth login`")
-        if len(names) > 1:
-            check_several_profiles(self.options, self.environ)
-            return [self._of_profile(name) for name in names]
-        if names:
-            self.add_options(CliOptions(profile=names[0]))
-        return [self]
-
-    def _of_profile(self, name: str) -> "AppContext":
+    def of_profile(self, name: str) -> "AppContext":
+        """The context of one of several profiles that a command reads; closed with this one."""
         child = AppContext(self.environ, json_stderr=self.json_stderr, terminal=self.terminal)
         child.options = self.options._replace(profile=name)
         child.label = name

@@ -10,10 +10,10 @@ from smscli.commands import options as opt
 from smscli.commands.activity import LogRead, read_logs, report_unread
 from smscli.commands.naming import find_session
 from smscli.commands.notices import no_live_sessions
-from smscli.commands.profiles import Lists, SharedSession, read_lists
-from smscli.commands.sources import open_sources
+from smscli.commands.profiles import Lists, SharedSession, read_lists, selected_profiles
+from smscli.commands.sources import check_named, open_sources
 from smscli.context import AppContext
-from smscli.errors import CHECK_FAILED, SmscliError, UsageError
+from smscli.errors import CHECK_FAILED, SmscliError
 from smscli.model import Listing, Page, Session
 from smscli.output.formats import output_format
 from smscli.transcript.findings import Checkup, SessionFindings, unreadable
@@ -64,13 +64,10 @@ def check(
     """
     zone = values.zone_option(utc, tz)
     form = output_format(app.terminal, json=json, jsonl=jsonl, zone=zone)
-    limit = _seconds(waiting)
+    limit = values.waiting_seconds(waiting)
     names = open_sources(app, sessions, source)
-    if names and every:
-        raise UsageError("check takes ids or --all, not both", hint="`smscli list` shows the ids")
-    if not names and not every and not app.reads_recordings:
-        raise UsageError("check takes the ids of sessions, or --all", hint="`smscli list` shows the ids")
-    apps, failure = app.profiles(every=every_profile), None
+    check_named(app, "check", names, every=every)
+    apps, failure = selected_profiles(app, every=every_profile), None
     if app.recorded:
         found = recorded_findings(
             app, lambda: _named(app, app.source.sessions(), names, redact=redact), limit
@@ -197,11 +194,3 @@ def _named(app: AppContext, listing: Listing, names: Sequence[str], *, redact: b
     if not names:
         return [*listing.sessions]
     return [find_session(app, listing, name, redact=redact) for name in names]
-
-
-def _seconds(waiting: str | None) -> float | None:
-    if waiting is None:
-        return None
-    from smscli.transcript.times import duration
-
-    return duration("--waiting", waiting)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 from smscli.commands import option_values as values
 from smscli.commands import options as opt
 from smscli.commands.notices import no_live_sessions, none_matches, notice_no_match
-from smscli.commands.profiles import Lists, SharedSession, read_lists
+from smscli.commands.profiles import Lists, SharedSession, read_lists, selected_profiles
 from smscli.commands.sources import open_sources
 from smscli.context import AppContext
 from smscli.errors import SmscliError, UsageError
@@ -138,7 +138,7 @@ def list_(
     _need_watch({"--interval": interval, "--push": push})
     if activity:
         query = query.with_activity()
-    apps = app.profiles(every=every)
+    apps = selected_profiles(app, every=every)
     lists = read_lists(apps)
     if len(apps) > 1:
         query = replace(query, columns=(*query.columns, PROFILE))
@@ -186,18 +186,17 @@ def _query(
     *,
     live: bool,
 ) -> ListQuery:
-    filter, seconds = None, None
-    if states or customer is not None or waiting is not None:
-        from smscli.transcript import filters, times
+    filter = None
+    if states or customer is not None:
+        from smscli.transcript.filters import session_filter
 
-        filter = filters.session_filter(states, customer)
-        seconds = times.duration("--waiting", waiting) if waiting is not None else None
+        filter = session_filter(states, customer)
     default = LIVE_COLUMNS if live else DEFAULT_COLUMNS
     query = ListQuery(
         parse_columns(columns) if columns is not None else default,
         filter,
         parse_order(sort) if sort is not None else LONGEST_WAIT_FIRST if live else None,
-        seconds,
+        values.waiting_seconds(waiting),
     )
     return query.with_activity() if live else query
 

@@ -25,7 +25,6 @@ from smscli.model import (
     SessionStarted,
 )
 from smscli.output.render.layout import duration, local_time, paint
-from smscli.transcript import times
 from smscli.transcript.activity import Activity
 
 if TYPE_CHECKING:
@@ -238,11 +237,6 @@ class ServerClock:
             return None
         at, read = self._last
         return at + timedelta(seconds=max(0.0, self._clock() - read))
-
-
-def waiting_limit(value: str | None) -> float | None:
-    """The seconds of `--waiting`, None without it."""
-    return times.duration("--waiting", value) if value is not None else None
 
 
 class WaitAlert:

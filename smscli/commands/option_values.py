@@ -62,6 +62,15 @@ def interval_seconds(value: float | None) -> float:
     return value
 
 
+def waiting_seconds(value: str | None) -> float | None:
+    """The seconds of `--waiting`; None when not given. UsageError."""
+    if value is None:
+        return None
+    from smscli.transcript.times import duration
+
+    return duration("--waiting", value)
+
+
 def zone_option(utc: bool, tz: str | None) -> tzinfo | None:
     """The zone of displayed times; None for the machine's own. UsageError."""
     if utc and tz is not None:

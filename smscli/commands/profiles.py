@@ -1,11 +1,12 @@
-"""Reads several profiles side by side, and tells which of their sessions are one."""
+"""Selects profiles, reads several side by side, and tells which of their sessions are one."""
 
 from collections.abc import Callable, Sequence
 from typing import Generic, NamedTuple, TypeVar
 
 from smscli.context import AppContext
-from smscli.errors import SmscliError
+from smscli.errors import NotConfigured, SmscliError
 from smscli.model import Listing, Session
+from smscli.settings.config import CliOptions, check_several_profiles, profile_names, uses_demo
 from smscli.signals import start_thread
 
 _READS_UNDER_WAY = 4
@@ -65,6 +66,23 @@ def side_by_side(
 
 def _cut(text: str) -> Callable[[int], str]:
     return lambda width: text[:width]
+
+
+def selected_profiles(app: AppContext, *, every: bool) -> list[AppContext]:
+    """The contexts of the profiles that are to be read, `every` for all saved ones: `app` alone, or one for
+    each. UsageError for what must not go to several servers."""
+    if uses_demo(app.options, app.environ) or app.reads_recordings:
+        return [app]
+    saved = app.config
+    names = tuple(saved.profiles) if every else profile_names(app.options, app.environ, saved)
+    if every and not names:
+        raise NotConfigured("no profile is saved", hint="sign in with `smscli auth login`")
+    if len(names) > 1:
+        check_several_profiles(app.options, app.environ)
+        return [app.of_profile(name) for name in names]
+    if names:
+        app.add_options(CliOptions(profile=names[0]))
+    return [app]
 
 
 class SharedSession(NamedTuple):

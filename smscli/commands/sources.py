@@ -32,3 +32,11 @@ def open_sources(
     if files:
         app.read_recordings([one if one == _STDIN else app.file(one) for one in files])
     return names
+
+
+def check_named(app: AppContext, command: str, ids: Sequence[str], *, every: bool) -> None:
+    """Raises UsageError unless exactly one of ids and `--all` is given; of recordings all sessions are
+    read without either."""
+    if bool(ids) == every and (ids or not app.reads_recordings):
+        wrong = "takes ids or --all, not both" if ids else "takes the ids of sessions, or --all"
+        raise UsageError(f"{command} {wrong}", hint="`smscli list` shows the ids")

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from smscli.commands import option_values as values
 from smscli.commands import options as opt
-from smscli.commands.live import events, recorded_events, waiting_limit
+from smscli.commands.live import events, recorded_events
 from smscli.commands.naming import session_ids
-from smscli.commands.sources import open_sources
+from smscli.commands.sources import check_named, open_sources
 from smscli.commands.tail_view import TailOptions, TailView
 from smscli.context import AppContext
 from smscli.errors import NotFound, UsageError
@@ -51,7 +51,7 @@ def tail(
     recording that another `tail` writes is followed as it grows, without the server.
     """
     ids = open_sources(app, sessions, source, stdin=False)
-    _check_targets(app, ids, every)
+    check_named(app, "tail", ids, every=every)
     zone, pushed = values.zone_option(utc, tz), values.uses_push(push)
     form = output_format(app.terminal, jsonl=json, zone=zone)
     view = TailOptions(
@@ -59,7 +59,7 @@ def tail(
         values.parse_entry_query(app, filters, zone, since=since),
         # --since takes the place of the default number of entries.
         values.last_entries(_DEFAULT_LAST if last is None and since is None else last),
-        waiting_limit(waiting),
+        values.waiting_seconds(waiting),
         bell,
         redact,
         zone,
@@ -127,14 +127,6 @@ class Following:
                 recorder.on_event(event)
             screen.on_event(event)
         screen.finish()
-
-
-def _check_targets(app: AppContext, ids: Sequence[str], every: bool) -> None:
-    """Raises UsageError unless exactly one of ids and `--all` is given; of recordings all sessions are
-    followed without either."""
-    if bool(ids) == every and (ids or not app.reads_recordings):
-        wrong = "tail takes ids or --all, not both" if ids else "tail takes the ids of sessions, or --all"
-        raise UsageError(wrong, hint="`smscli list` shows the ids")
 
 
 def _recorder(app: AppContext, path: str, redact: bool) -> "Recorder":
