@@ -63,7 +63,7 @@ class HtmlWriter(RecordWriter[SelectedEntry]):
 
     def write(self, records: Iterable[SelectedEntry]) -> None:
         for one in records:
-            with self._file_errors():
+            with _reported("the temporary file"):
                 self._log.write(self._text(one))
             self._entries += 1
 
@@ -83,8 +83,9 @@ class HtmlWriter(RecordWriter[SelectedEntry]):
         if self._path == "-":
             self._print(parts)
             return
+        file = _created(self._path)
         try:
-            with self._file_errors(), _created(self._path) as file:
+            with _reported(self._path), file:
                 file.writelines(parts)
         except BaseException:
             # Half a page could pass for a whole one.
@@ -116,13 +117,6 @@ class HtmlWriter(RecordWriter[SelectedEntry]):
             self._app.terminal.write(part)
         self._app.terminal.flush()
 
-    @contextmanager
-    def _file_errors(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            raise LocalError(f"{self._path} can't be written: {error.strerror}") from error
-
 
 def check_new_file(path: str) -> None:
     """Refuse a file that can't be created, before anything is read. LocalError."""
@@ -133,6 +127,15 @@ def check_new_file(path: str) -> None:
         raise LocalError(f"{path} {kind}", hint="name a new file")
     if not os.path.isdir(os.path.dirname(path) or "."):
         raise LocalError(f"{path} can't be written: {os.strerror(errno.ENOENT)}")
+
+
+@contextmanager
+def _reported(name: str) -> Iterator[None]:
+    """Raises LocalError where the file can't be written."""
+    try:
+        yield
+    except OSError as error:
+        raise LocalError(f"{name} can't be written: {error.strerror}") from error
 
 
 def _created(path: str) -> TextIO:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from smscli.demo.http_server import DemoRequest, DemoResponse
 from tests.server.options import Options
 from tests.server.server import FakeServer
 from tests.support.command import Smscli
@@ -107,6 +108,21 @@ def test_a_page_without_entries_is_written_all_the_same(
     outcome = smscli("messages", ID, "--html", str(file), "--grep", "pear", server=server)
     assert (outcome.code, outcome.err) == (0, f"wrote {file} (0 messages)\nno entry of 2 matches\n")
     assert "nothing to show" in file.read_text()
+
+
+def test_a_file_that_appears_meanwhile_is_left_as_it_is(
+    smscli: Smscli, server: FakeServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page, answer = tmp_path / "page.html", server.api.answer
+
+    def answer_and_write(request: DemoRequest, user: str | None) -> DemoResponse:
+        page.write_text("of another run")
+        return answer(request, user)
+
+    monkeypatch.setattr(server.api, "answer", answer_and_write)
+    outcome = smscli("messages", ID, "--html", str(page), server=server)
+    assert (outcome.code, outcome.err) == (1, f"error: {page} can't be written: File exists\n")
+    assert page.read_text() == "of another run"
 
 
 def test_a_file_that_exists_is_left_as_it_is(smscli: Smscli, server: FakeServer, tmp_path: Path) -> None:
