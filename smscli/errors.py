@@ -29,7 +29,7 @@ from typing import ClassVar
 UNREACHABLE_HINT = "is the URL right, and is the server up? some are reached through a VPN only"
 HTTPS_HINT = "is it https:// in place of http://?"
 CHECK_FAILED = 6
-"""Exit code of `check` when it found something that needs somebody."""
+"""Exit code of `check` when it found something that needs action."""
 
 
 class ReaderGone(Exception):

@@ -57,7 +57,7 @@ def check(
     """Find out what is wrong with conversations.
 
     Does a customer wait, did an answer go to agents only, how did it end, is it stuck, were messages lost,
-    doubled or damaged, how many SMS did a text become. Exits with 6 when something needs somebody now.
+    doubled or damaged, how many SMS did a text become. Exits with 6 when something needs action now.
 
     Delivery to the handset can't be seen here: see the SMS driver's log and the carrier's receipts. A last
     "thanks" counts as waiting until the agent completes the session.

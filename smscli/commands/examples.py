@@ -35,7 +35,7 @@ EXAMPLES: Mapping[str, tuple[tuple[str, str], ...]] = {
         ("whether something is wrong with Mika's conversation", "smscli check Mika"),
         ("all sessions, who has waited for five minutes as a failure", "smscli check --all --waiting 5m"),
         (
-            "what needs somebody now, for a script",
+            "what needs action now, for a script",
             "smscli check --all --jsonl | jq 'select(.result == \"fail\")'",
         ),
         ("yesterday's recordings", "smscli check '@sms-*.jsonl'"),

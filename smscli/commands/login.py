@@ -58,7 +58,7 @@ def login(
     way.check_usage(app, _saved(app))
     redirect = _find_server(app, way)
     if redirect and way.scheme and way.scheme is not COOKIE:
-        # The secret would go to whatever answers everybody with a redirect.
+        # Every request is redirected: the secret would go to where the redirect leads.
         raise redirect
     by_cookie = redirect or (_saved(app).scheme is COOKIE and not app.options.user)
     scheme = way.scheme or (COOKIE if by_cookie else None)

@@ -137,7 +137,7 @@ class MessageSource:
         if self.session_id is not None and not customer_view:
             session = app.source.sessions().find(self.session_id)
         if not self.is_window and not customer_view:
-            # The whole log is read, whatever is shown of it.
+            # The whole log is read, even where a part of it is shown.
             from smscli.commands.check import ReadFindings
 
             findings = ReadFindings(app, self.session_id, session, redact=redact)

@@ -91,7 +91,7 @@ class RecordedState:
 
     def opening(self, at: datetime | None = None) -> Iterator[Record]:
         """The records that a new file begins with, which hold at that time; without it (of sessions that
-        nobody follows now) each at its own time."""
+        are not followed now) each at its own time."""
         for one in self.sessions.values():
             if one.session is not None and not one.has_ended:
                 yield SessionRecord(at or one.at, one.session)

@@ -51,7 +51,7 @@ def waiting(conversation: Conversation) -> Iterator[Judgement]:
 
 
 def _waits_at_unknown_times(conversation: Conversation) -> Iterator[Judgement]:
-    """Nobody waits by the times that can be read; a text without one may still wait."""
+    """No wait by the times that can be read; a text without one may still wait."""
     asked = conversation.log.unanswered()
     if asked and not conversation.has_ended and not conversation.activity.is_left_by_customers:
         yield warn("last word is the customer's; since when is not known: {}", who(asked), about=asked)
@@ -168,7 +168,7 @@ def state(conversation: Conversation) -> Iterator[Judgement]:
 
 
 def typing(conversation: Conversation) -> Iterator[Judgement]:
-    """Somebody who is present began to type, and nothing came of it for ten minutes."""
+    """A participant who is present began to type, and nothing came of it for ten minutes."""
     present = set(conversation.present())
     for key, last in conversation.log.last_of.items():
         since = conversation.since(last.at)

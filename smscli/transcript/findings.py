@@ -64,7 +64,7 @@ CHECKS = (
     Check(
         "whisper",
         "a customer waits, and the latest text of an agent went to agents only",
-        "nobody waits for an answer that went to agents only",
+        "no customer waits for an answer that went to agents only",
         "send the answer to the customer too",
         whole.whisper,
     ),
@@ -72,7 +72,7 @@ CHECKS = (
         "ending",
         "how it ended, and whether a customer was left without an answer for 5 minutes",
         "not ended",
-        "contact the customer again: nobody answered them",
+        "contact the customer again: they got no answer",
         whole.ending,
     ),
     Check(
@@ -85,8 +85,8 @@ CHECKS = (
     ),
     Check(
         "typing",
-        "somebody present began to type over 10 minutes ago",
-        "nobody has been typing for over 10 min",
+        "a participant who is present began to type over 10 minutes ago",
+        "no participant has been typing for over 10 min",
         "ask them whether they are still there",
         whole.typing,
     ),
@@ -160,7 +160,7 @@ class SessionFindings(NamedTuple):
 
     @property
     def fails(self) -> bool:
-        """Whether something needs somebody now."""
+        """Whether something needs action now."""
         return any(one.result == "fail" for one in self.findings)
 
     def masked(self, mask: Callable[[str], str]) -> "SessionFindings":

@@ -186,7 +186,7 @@ class LogFacts:
 class Sides:
     """Who of customers and visible agents is there, by the log, and how they parted.
 
-    `parted` is the leave with which the last of a side went, unless somebody of that side came (back);
+    `parted` is the leave with which the last of a side went, unless one of that side came (back);
     `inactivity` a notice of inactivity before it, with nothing said in between.
     """
 

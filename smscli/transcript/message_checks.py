@@ -22,7 +22,7 @@ def after_end(message: Message, log: LogFacts) -> Iterator[Judgement]:
     if log.ended_at and message.at and message.type in SAID_TYPES:
         late = message.at - log.ended_at
         if late > _AFTER_END:
-            told, hint = "{} wrote {} after the state said ended", "find out whether anybody received it"
+            told, hint = "{} wrote {} after the state said ended", "find out whether it was received"
             yield warn(told, who(message), late, about=message, hint=hint)
 
 

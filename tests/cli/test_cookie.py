@@ -27,7 +27,7 @@ def home(home: dict[str, str], tmp_path: Path) -> dict[str, str]:
 
 @pytest.fixture
 def server() -> Iterator[FakeServer]:
-    """Whoever is not signed in is redirected to an identity provider."""
+    """Requests without a sign-in are redirected to an identity provider."""
     sso = "https://idp.example/saml?for=gws"
     options = Options(scene="empty", cookies={"c1": "demo"}, sso_url=sso, sso_for="unauthenticated")
     with FakeServer(options) as server:

@@ -33,7 +33,7 @@ NO_COMETD = (
 )
 NO_CSRF = "no CSRF token is in use"
 POLLS = "without push `smscli tail` polls the server: see --interval"
-ASK = "ask whoever runs the server"
+ASK = "ask the server's administrator"
 REPORT = f"try again; if it fails again, {ASK}: --debug names the requests"
 OPTIONAL = "not needed while sessions and messages can be read"
 OUTSIDE = "is the URL right, and is the server up? some are reached through a VPN only"

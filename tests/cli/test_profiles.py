@@ -154,9 +154,7 @@ def test_what_one_profile_cannot_read_the_next_one_does(
     assert outcome.err == f"profile west: {left_out}\n"
 
 
-def test_one_profiles_trouble_stops_nobody_else(
-    smscli: Smscli, home: dict[str, str], north: FakeServer
-) -> None:
+def test_one_profiles_trouble_stops_no_other(smscli: Smscli, home: dict[str, str], north: FakeServer) -> None:
     profiles(home, north=(north.url, "ann"), dead=(CLOSED, "ann"), wrong=(north.url, "nobody"))
     outcome = smscli("list", "--all-profiles")
     assert (outcome.code, [row[5] for row in rows(outcome)]) == (3, ["north", "north"])

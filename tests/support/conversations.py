@@ -276,7 +276,7 @@ def _begun(id_: str, random: Random) -> Conversation:
 
 
 def _end(one: Conversation) -> None:
-    """Whoever leaves first, and a last word that is answered, or was said just before the end."""
+    """Either side leaves first, and a last word that is answered, or was said just before the end."""
     random = one.random
     if random.random() < 0.4:
         one.pause(1, 20)

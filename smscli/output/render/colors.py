@@ -10,7 +10,7 @@ _OTHERS = (98, 96, 99)
 _FAMILIES = {Role.CUSTOMER: _CUSTOMERS, Role.AGENT: _AGENTS, None: _OTHERS}
 
 ALARM = "bold color(162)"
-"""What needs somebody: a customer who has waited too long, a lost connection."""
+"""What needs action: a customer who has waited too long, a lost connection."""
 
 
 def person_number(person: Participant, colors: int) -> int:

@@ -24,8 +24,8 @@ def live_line(
     """One line of at most `width` cells, such as `● live · 2 sessions · PersonP is typing: hello th…`.
 
     `status` is `connecting`, `live` or `connection lost, retrying`; `connected` chooses the shape before it;
-    `waiting` says who has waited for too long. Where it is narrow and somebody waits or is typing, that comes
-    alone, behind a shape, or a status, that tells of trouble.
+    `waiting` says who has waited for too long. Where it is narrow and a wait or typing is to be shown, that
+    comes alone, behind a shape, or a status, that tells of trouble.
     """
     shape = lamp(connected, ascii)
     who = [*(f"! {clean(one)}" for one in waiting), *dict.fromkeys(map(_typing, typing))]

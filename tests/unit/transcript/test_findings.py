@@ -103,10 +103,10 @@ def test_a_healthy_conversation_is_ok_throughout() -> None:
     assert [(one.check, one.result, words(one), one.hint) for one in found] == [
         ("waiting", "ok", "no customer waits", None),
         ("agent", "ok", "an agent is present", None),
-        ("whisper", "ok", "nobody waits for an answer that went to agents only", None),
+        ("whisper", "ok", "no customer waits for an answer that went to agents only", None),
         ("ending", "ok", "not ended", None),
         ("state", "ok", "nothing contradicts the state", None),
-        ("typing", "ok", "nobody has been typing for over 10 min", None),
+        ("typing", "ok", "no participant has been typing for over 10 min", None),
         ("duplicates", "ok", "no text was repeated within 30 s", None),
         ("order", "ok", "the times are in the order of the indices", None),
         ("gaps", "ok", "no index is missing", None),
@@ -197,7 +197,7 @@ def test_agents_who_are_there_or_whom_nobody_sees() -> None:
     assert problems(hidden, 20) == [
         ("agent", "warn", 4, "no agent is there whom the customer can see: Ben left last")
     ]
-    # Whoever writes is there, also after a leave.
+    # A participant who writes is present, also after a leave.
     assert problems(log(*OPENING, (10, BEN, "-"), (20, BEN, "back again")), 30) == []
 
 
