@@ -31,6 +31,14 @@ def finding_text(finding: "Finding", time: Callable[[datetime], str] = rfc3339) 
     return judgement.text.format(*map(shown, judgement.values))
 
 
+def finding_place(finding: "Finding", time: Callable[[datetime], str]) -> str:
+    """Index and time of the message that it is about, as ` (index 4, 10:00:05)`; empty without either."""
+    index, at = finding.judgement.index, finding.judgement.at
+    places = [f"index {index}"] if index is not None else []
+    places += [time(at)] if at else []
+    return f" ({', '.join(places)})" if places else ""
+
+
 def finding_lines(checked: "SessionFindings") -> Iterator[str]:
     """Each finding as one JSON object."""
     for one in checked.findings:

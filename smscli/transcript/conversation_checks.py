@@ -39,15 +39,12 @@ def waiting(conversation: Conversation) -> Iterator[Judgement]:
         return
     limit, for_ = conversation.limit, timedelta(seconds=seconds)
     result: Result = "fail" if seconds >= limit else "warn" if seconds >= _WAIT_SECONDS else "ok"
-    told, values, hint = (
-        "last word is the customer's, not answered for {}: {}",
-        list[Value]([for_, customer]),
-        None,
-    )
+    told, hint = "last word is the customer's, not answered for {}: {}", None
+    values: tuple[Value, ...] = (for_, customer)
     if wait.no_agent:
-        told, values = "no agent since {}: {} has waited for {}", [wait.since, customer, for_]
-        hint = "have an agent join"
-    yield Judgement(result, told, tuple(values), wait.message_index, wait.since, hint)
+        told, hint = "no agent since {}: {} has waited for {}", "have an agent join"
+        values = (wait.since, customer, for_)
+    yield Judgement(result, told, values, wait.message_index, wait.since, hint)
 
 
 def _waits_at_unknown_times(conversation: Conversation) -> Iterator[Judgement]:

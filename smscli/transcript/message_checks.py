@@ -107,11 +107,7 @@ def parts(message: Message, log: LogFacts) -> Iterator[Judgement]:
     if sms.is_ucs2:
         named = [code_point(one) if one.isspace() else f"{{}} ({code_point(one)})" for one in sms.forcing]
         more = len(named) - _MOST_CHARACTERS
-        told = (
-            f"{sms.number} SMS in UCS-2, {sms.plain_number} without "
-            if helps
-            else (f"{sms.number} SMS in UCS-2 because of ")
-        )
+        told = f"{sms.number} SMS in UCS-2" + (f", {sms.plain_number} without " if helps else " because of ")
         told += ", ".join(named[:_MOST_CHARACTERS]) + (f" and {more} more" if more > 0 else "")
         hint = "use the plain characters" if helps else "shorten it, or leave out these characters"
     values = [quote(one) for one in sms.forcing[:_MOST_CHARACTERS] if not one.isspace()]

@@ -3,13 +3,13 @@
 from datetime import tzinfo
 
 from smscli.model import Role
-from smscli.output.findings import finding_text
+from smscli.output.findings import finding_place, finding_text
 from smscli.output.render.checks import check_lines
 from smscli.output.render.layout import Display, cells, fold, paint
 from smscli.output.render.tables import TimeFormatter
 from smscli.output.render.wording import counted
 from smscli.sanitize import clean
-from smscli.transcript.findings import Finding, SessionFindings
+from smscli.transcript.findings import SessionFindings
 
 
 def findings_text(
@@ -21,7 +21,7 @@ def findings_text(
     widest = max((cells(one.check) for one in checked.findings), default=0)
     lines = [_heading(checked, times, display)]
     for one in findings:
-        text = finding_text(one, times.short) + _place(one, times)
+        text = finding_text(one, times.short) + finding_place(one, times.short)
         lines.append(check_lines(display, widest, one.check, one.result, text, one.hint))
     number = checked.checks_ok
     if number:
@@ -39,10 +39,3 @@ def _heading(checked: SessionFindings, times: TimeFormatter, display: Display) -
     width = max(display.width, 1)
     bold = paint("bold", display.color)
     return "".join(f"{line}\n" for line in fold([(clean(", ".join(facts)), bold)], width, width))
-
-
-def _place(finding: Finding, times: TimeFormatter) -> str:
-    index, at = finding.judgement.index, finding.judgement.at
-    places = [f"index {index}"] if index is not None else []
-    places += [times.short(at)] if at else []
-    return f" ({', '.join(places)})" if places else ""

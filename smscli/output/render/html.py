@@ -13,7 +13,7 @@ from importlib.resources import files
 from itertools import groupby
 
 from smscli.model import VISIBLE_TO_ALL, Message, MessageType, Participant, Role, Session
-from smscli.output.findings import finding_text
+from smscli.output.findings import finding_place, finding_text
 from smscli.output.render.colors import person_number
 from smscli.output.render.layout import Span, duration, local_time, offset_words, shape
 from smscli.output.render.timeline import Drawing, Side, Timeline
@@ -163,11 +163,7 @@ class HtmlPage:
             yield "</section>\n"
 
     def _finding(self, one: Finding) -> str:
-        index, at = one.judgement.index, one.judgement.at
-        place = [f"index {index}"] if index is not None else []
-        place += [self._moment(at)] if at else []
-        where = f" ({', '.join(place)})" if place else ""
-        told = _text(finding_text(one, self._moment))
+        told, where = _text(finding_text(one, self._moment)), finding_place(one, self._moment)
         return (
             f'<p class="{one.result}"><b>{one.result}</b> {one.check}: {told}{where}</p>\n'
             f'<p class="hint">hint: {_text(one.hint or "")}</p>\n'
