@@ -97,6 +97,11 @@ class Participant:
         return (self.type, self.nickname if self.nickname else self.participant_id)
 
     @property
+    def key(self) -> object:
+        """Tells the participants of one session apart."""
+        return self.participant_id or self.person
+
+    @property
     def name(self) -> str:
         """The name to display: the nickname, else the participantId."""
         return self.nickname or self.participant_id or "somebody"

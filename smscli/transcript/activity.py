@@ -189,7 +189,7 @@ class Activity:
             self._answers.answer(message, place)
 
     def _person(self, sender: Participant) -> "_Person | None":
-        key = _key(sender)
+        key = sender.key
         person = self._people.get(key)
         if person is None and len(self._people) < _MAX_PEOPLE:
             person = self._people[key] = _Person(sender)
@@ -198,7 +198,7 @@ class Activity:
 
     def _known(self) -> Iterator[tuple["_Person", Participant | None]]:
         """Everyone in the log, with how the session names them; then everyone whom only the session names."""
-        listed = {_key(one): one for one in self._session.participants} if self._session else {}
+        listed = {one.key: one for one in self._session.participants} if self._session else {}
         for key, person in self._people.items():
             yield person, listed.pop(key, None)
         for one in listed.values():
@@ -372,7 +372,3 @@ class _Answers:
 
 def _is_visible(visibility: str | None) -> bool:
     return (visibility or VISIBLE_TO_ALL) == VISIBLE_TO_ALL
-
-
-def _key(one: Participant) -> object:
-    return one.participant_id or one.person

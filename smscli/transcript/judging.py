@@ -81,11 +81,6 @@ def who(message: Message) -> str:
     return quote(sender.nickname) if sender and sender.nickname else sender.name if sender else "somebody"
 
 
-def key_of(one: Participant) -> object:
-    """Tells participants apart."""
-    return one.participant_id or one.person
-
-
 class Outage(NamedTuple):
     """The recorder had no connection from `lost_at` on; `message` says what was caught up on.
 
@@ -164,7 +159,7 @@ class LogFacts:
         self._last_order = order
 
     def _note_sender(self, message: Message, sender: Participant) -> None:
-        key, kind, role = key_of(sender), message.type, sender.role
+        key, kind, role = sender.key, message.type, sender.role
         if key in self.last_of or len(self.last_of) < _MOST_PEOPLE:
             self.last_of[key] = message
         if kind in ENTERING_TYPES:
@@ -205,7 +200,7 @@ class Sides:
         role = sender.role if sender else None
         if sender is None or role is None or not message.is_public:
             return
-        present, key = self._present[role], key_of(sender)
+        present, key = self._present[role], sender.key
         if kind == MessageType.LEFT:
             present.discard(key)
             self.last_leave[role] = message
@@ -253,7 +248,7 @@ def _text_key(message: Message) -> int | None:
     text = text.strip()
     if len(text) < _LEAST_DUPLICATE:
         return None
-    return hash((text, key_of(message.sender) if message.sender else None, message.is_public))
+    return hash((text, message.sender.key if message.sender else None, message.is_public))
 
 
 @dataclass(frozen=True, slots=True)
@@ -299,4 +294,4 @@ class Conversation:
         """The keys of those who are present."""
         for one in self.activity.summary().participants:
             if one.present:
-                yield one.participant_id or (one.type, one.nickname or one.participant_id)
+                yield Participant(one.type, one.nickname, one.participant_id).key
