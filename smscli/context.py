@@ -42,8 +42,10 @@ class AppContext:
         self._notice_style: Callable[[str, str], str] | None = None
         self._closing = ExitStack()
         self._closing.callback(lambda: self.terminal.close())
-        # Whose notices and records these are, where one command reads several profiles.
+        # Whose notices and records these are, where one command reads several profiles, and the context for
+        # what concerns all of them.
         self.label: str | None = None
+        self.root = self
         if terminal is not None:
             self.__dict__["terminal"] = terminal
 
@@ -59,7 +61,7 @@ class AppContext:
         """The context of one of several profiles that a command reads; closed with this one."""
         child = AppContext(self.environ, json_stderr=self.json_stderr, terminal=self.terminal)
         child.options = self.options._replace(profile=name)
-        child.label = name
+        child.label, child.root = name, self
         child.clock = self.clock
         # The terminal is closed once, at the end of the command.
         child._closing = ExitStack()
@@ -114,6 +116,11 @@ class AppContext:
                 hint="sign in with `smscli auth login`, or try `smscli --demo list`",
             )
         return self.settings.base_url
+
+    @property
+    def profile_name(self) -> str | None:
+        """The saved profile that is read; None without one."""
+        return self.label or self.settings.profile or None
 
     @property
     def host(self) -> str:
@@ -336,7 +343,7 @@ class AppContext:
                 self.debug(line)
         self.explain(error)
         if self.json_stderr:
-            self._say_json("error", _error_object(error))
+            self._say_json("error", error.facts)
             return error.exit_code
         self.say(f"error: {error.message}")
         if error.hint:
@@ -386,14 +393,3 @@ def masked(reads: "Reads", redact: bool) -> "Reads":
     from smscli.transcript.redact import MaskedReads
 
     return MaskedReads(reads)
-
-
-def _error_object(error: SmscliError) -> dict[str, object]:
-    return {
-        "kind": error.kind,
-        "exitCode": error.exit_code,
-        "message": error.message,
-        "hint": error.hint,
-        "httpStatus": error.http_status,
-        "statusCode": error.status_code,
-    }

@@ -62,6 +62,18 @@ class SmscliError(Exception):
         self.status_code = status_code
         self.retry_after = retry_after
 
+    @property
+    def facts(self) -> dict[str, object]:
+        """What the JSON object of an error has."""
+        return {
+            "kind": self.kind,
+            "exitCode": self.exit_code,
+            "message": self.message,
+            "hint": self.hint,
+            "httpStatus": self.http_status,
+            "statusCode": self.status_code,
+        }
+
 
 class UsageError(SmscliError):
     kind = "usage"

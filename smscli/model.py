@@ -327,9 +327,11 @@ class NewMessages(NamedTuple):
 
 
 class ListRead(NamedTuple):
-    """A successful read of the list."""
+    """A successful read of the list; of several profiles of one server their lists as one, complete once each
+    of them was read."""
 
     listing: Listing
+    is_complete: bool = True
 
 
 class SessionStarted(NamedTuple):

@@ -8,9 +8,9 @@ import typer
 from smscli.commands import option_values as values
 from smscli.commands import options as opt
 from smscli.commands.activity import LogRead, read_logs, report_unread
-from smscli.commands.naming import find_session
+from smscli.commands.naming import find_session, named_sessions
 from smscli.commands.notices import no_live_sessions
-from smscli.commands.profiles import Lists, SharedSession, read_lists, selected_profiles
+from smscli.commands.profiles import SharedSession, read_lists, selected_profiles
 from smscli.commands.sources import check_named, open_sources
 from smscli.context import AppContext
 from smscli.errors import CHECK_FAILED, SmscliError
@@ -74,7 +74,7 @@ def check(
         )
     else:
         lists = read_lists(apps)
-        selected = _selected(apps, lists, names, redact=redact)
+        selected = named_sessions(apps, lists, names, redact=redact)
         found, failure = _live_findings(app, selected, limit, is_only=not every and len(selected) == 1)
         failure = lists.failure or failure
     if redact:
@@ -177,16 +177,6 @@ def _findings(read: LogRead[Checkup], limit: float | None) -> SessionFindings:
         app.notice("whose", f"no messages yet in session {read.session.id}", read.session.id)
     found = read.reader.findings(read.session, app.now, limit=limit)
     return SessionFindings(read.session, found, app.now, profile)
-
-
-def _selected(
-    apps: Sequence[AppContext], lists: Lists, names: Sequence[str], *, redact: bool
-) -> list[SharedSession]:
-    """The sessions that are named, each once; without names all. NotFound."""
-    listing = Listing(tuple(one.session for one in lists.sessions))
-    known = {id(one.session): one for one in lists.sessions}
-    named = _named(apps[0], listing, names, redact=redact)
-    return [*{id(one): known[id(one)] for one in named}.values()]
 
 
 def _named(app: AppContext, listing: Listing, names: Sequence[str], *, redact: bool) -> list[Session]:

@@ -122,18 +122,20 @@ def list_(
             f"list takes no session, but {names[0]!r} was given", hint="see `smscli show --help`"
         )
     if watch:
-        if every:
-            raise UsageError("--watch can't be combined with --all-profiles")
         if app.reads_recordings:
             raise UsageError(
                 "--watch works with a server only", hint="`smscli tail @FILE` follows a recording"
             )
         if json or jsonl:
             raise UsageError("--watch can't be combined with --json or --jsonl")
+        from smscli.commands.following import configured
         from smscli.commands.watch import WatchOptions, watch_list
 
+        apps = configured(selected_profiles(app, every=every))
         all_waits = replace(query, waiting=None)
-        watch_list(app, WatchOptions(all_waits, query.waiting, seconds, pushed, redact, zone))
+        if len(apps) > 1:
+            all_waits = replace(all_waits, columns=(*query.columns, PROFILE))
+        watch_list(apps, WatchOptions(all_waits, query.waiting, seconds, pushed, redact, zone))
         return 0
     _need_watch({"--interval": interval, "--push": push})
     if activity:

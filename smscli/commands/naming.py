@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from smscli.commands.notices import no_live_sessions
+from smscli.commands.profiles import Lists, SharedSession
 from smscli.context import AppContext
 from smscli.errors import NotFound, ServerError, did_you_mean
 from smscli.gws.responses import is_invalid_parameter
@@ -29,6 +30,18 @@ def find_session(app: AppContext, listing: Listing, name: str, *, redact: bool) 
         message = f"{_masked(name, redact)} is session {session.id}{_customers(session, redact)}"
         app.notice("whose", message, session.id)
     return session
+
+
+def named_sessions(
+    apps: Sequence[AppContext], lists: Lists, names: Sequence[str], *, redact: bool
+) -> list[SharedSession]:
+    """The sessions of several profiles that are named, each once; without names all. NotFound."""
+    if not names:
+        return [*lists.sessions]
+    listing = Listing(tuple(one.session for one in lists.sessions))
+    known = {id(one.session): one for one in lists.sessions}
+    named = [find_session(apps[0], listing, name, redact=redact) for name in names]
+    return [*{id(one): known[id(one)] for one in named}.values()]
 
 
 def only_session(app: AppContext, listing: Listing, names: Sequence[str], *, redact: bool) -> Session:
@@ -93,7 +106,7 @@ def _contents(app: AppContext, listing: Listing, *, redact: bool) -> str:
     return (
         f"it contains {named}"
         if app.recorded
-        else f"`smscli list` shows the live sessions of {app.user}: {named}"
+        else f"`smscli list` shows the live sessions of {'the profiles' if app.label else app.user}: {named}"
     )
 
 

@@ -50,7 +50,7 @@ ProfileOption = Annotated[
         "--profile",
         "-p",
         metavar="NAME",
-        help="Saved profile to use; on list and check several, NAME,NAME or '*' [SMSCLI_PROFILE].",
+        help="Saved profile to use; on list, tail and check several, NAME,NAME or '*' [SMSCLI_PROFILE].",
     ),
 ]
 UrlOption = Annotated[

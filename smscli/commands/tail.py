@@ -1,19 +1,28 @@
 """`smscli tail`: follow sessions live."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from smscli.commands import option_values as values
 from smscli.commands import options as opt
-from smscli.commands.live import events, recorded_events
-from smscli.commands.naming import session_ids
+from smscli.commands.following import (
+    FollowOptions,
+    ProfileEvent,
+    Resumed,
+    configured,
+    events,
+    followed_servers,
+    recorded_events,
+)
+from smscli.commands.naming import named_sessions, session_ids
+from smscli.commands.profiles import read_lists, selected_profiles
 from smscli.commands.sources import check_named, open_sources
 from smscli.commands.tail_view import TailOptions, TailView
 from smscli.context import AppContext
 from smscli.errors import NotFound, UsageError
 from smscli.follow.cursor import Cursor, Position
-from smscli.model import Message
+from smscli.model import Event, Idle, Message
 from smscli.output.formats import OutputFormat, output_format
 from smscli.output.view import EntryView
 from smscli.records import message_key
@@ -44,6 +53,7 @@ def tail(
     wide: opt.WideOption = False,
     utc: opt.UtcOption = False,
     tz: opt.TzOption = None,
+    every_profile: opt.AllProfilesOption = False,
 ) -> None:
     """Follow sessions live, message by message.
 
@@ -67,21 +77,25 @@ def tail(
     seconds, file = values.interval_seconds(interval), values.record_file(record)
     if file is not None and app.reads_recordings:
         raise UsageError("--record works with a server only, not with a recording")
-    recorder = _recorder(app, app.file(file), redact) if file is not None else None
+    apps = configured(selected_profiles(app, every=every_profile))
+    recorder = _recorder(apps, app.file(file), redact) if file is not None else None
     following = Following(form, view, seconds, pushed, recorder, wide)
     app.terminal.handle_ctrl_z()
     if not ids:
-        following.run(app, None)
+        following.run(apps, None)
+        return
+    if len(apps) > 1:
+        following.run(*_named(apps, ids, redact=redact))
         return
     named = session_ids(app, ids, redact=redact)
     try:
-        following.run(app, named)
+        following.run(apps, {apps[0]: named})
     except NotFound:
         # Refused before anything was shown: what looked like an id may be a customer's name.
         others = session_ids(app, named, redact=redact, by_list=True)
         if others == named:
             raise
-        following.run(app, others)
+        following.run(apps, {apps[0]: others})
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,14 +110,24 @@ class Following:
     recorder: "Recorder | None"
     wide: bool
 
-    def run(self, app: AppContext, ids: Sequence[str] | None) -> None:
-        """Follow these sessions until they have ended, or all until Ctrl-C. Raises NotFound if the server
-        doesn't have one of them."""
-        view = replace(self.view, ids=tuple(ids) if ids else None)
-        many = ids is None or len(ids) > 1
-        writer = self.form.entries(view.typing, EntryView(many, wide=self.wide))
-        screen = TailView(app, writer, view)
-        recorder = self.recorder
+    def run(self, apps: Sequence[AppContext], ids: Mapping[AppContext, Sequence[str]] | None) -> None:
+        """Follow these sessions of each profile until they have ended, or all until Ctrl-C. Raises NotFound
+        if the server doesn't have one of them."""
+        named = None if ids is None else tuple(dict.fromkeys(one for some in ids.values() for one in some))
+        view = replace(self.view, ids=named)
+        many = named is None or len(named) > 1 or len(apps) > 1
+        writer = self.form.entries(view.typing, EntryView(many, wide=self.wide, profiles=len(apps) > 1))
+        screen = TailView(apps, writer, view)
+        for app, event in self._events(apps, ids, screen):
+            if self.recorder:
+                self._record(self.recorder, app, event)
+            screen.on_event(app, event)
+        screen.finish()
+
+    def _events(
+        self, apps: Sequence[AppContext], ids: Mapping[AppContext, Sequence[str]] | None, screen: TailView
+    ) -> Iterator[ProfileEvent]:
+        recorder, (app, *_) = self.recorder, apps
 
         def refresh() -> None:
             if recorder:
@@ -111,57 +135,66 @@ class Following:
             screen.refresh()
 
         if app.recorded:
-            following = recorded_events(app, ids, redact=view.redact, refresh=screen.refresh)
+            named = None if ids is None else ids[app]
+            return recorded_events(app, named, redact=self.view.redact, refresh=screen.refresh)
+        resume = _resumed(recorder) if recorder else {}
+        return events(apps, ids, FollowOptions(self.view.redact, self.interval, self.pushed, refresh, resume))
+
+    def _record(self, recorder: "Recorder", app: AppContext, event: Event) -> None:
+        if isinstance(event, Idle):
+            recorder.sync()
         else:
-            following = events(
-                app,
-                ids,
-                redact=view.redact,
-                interval=self.interval,
-                pushed=self.pushed,
-                refresh=refresh,
-                resume=_cursors(recorder) if recorder else None,
-            )
-        for event in following:
-            if recorder:
-                recorder.on_event(event)
-            screen.on_event(event)
-        screen.finish()
+            recorder.on_event(event, app.server_name, app.label)
 
 
-def _recorder(app: AppContext, path: str, redact: bool) -> "Recorder":
+def _named(
+    apps: Sequence[AppContext], names: Sequence[str], *, redact: bool
+) -> tuple[list[AppContext], dict[AppContext, list[str]]]:
+    """The profiles that have the named sessions, and which of them each has. NotFound."""
+    found: dict[AppContext, list[str]] = {}
+    for shared in named_sessions(apps, read_lists(apps), names, redact=redact):
+        for app, session in shared.views:
+            found.setdefault(app, []).append(session.id)
+    return [*found], found
+
+
+def _recorder(apps: Sequence[AppContext], path: str, redact: bool) -> "Recorder":
     """The recorder of a file, which is locked from now on. LocalError, UsageError."""
     from smscli.recordings.recorder import Recorder
 
+    app = apps[0]
     recorder = Recorder(
         path,
-        server=app.server_name,
+        servers=followed_servers(apps),
         redact=redact,
-        notice=lambda message: app.notice("recording", message),
-        now=lambda: app.server_time,
+        notice=lambda message: app.root.notice("recording", message),
     )
     app.on_close(recorder.close)
     return recorder
 
 
-def _cursors(recorder: "Recorder") -> dict[str, Cursor]:
-    """Where an earlier run stopped, by session id."""
-    cursors: dict[str, Cursor] = {}
-    for record in recorder.resume():
-        cursor = cursors.setdefault(record.session_id, Cursor())
-        if isinstance(record, Message):
-            cursor.recall(record)
+def _resumed(recorder: "Recorder") -> dict[str, Resumed]:
+    """Where an earlier run stopped, by server."""
+    resumed: dict[str, Resumed] = {}
+    for one in recorder.resume():
+        of_server = resumed.setdefault(one.server, Resumed())
+        session_id = one.record.session_id
+        cursor = of_server.cursors.setdefault(session_id, Cursor())
+        if one.profile:
+            of_server.profiles[session_id] = one.profile
+        if isinstance(one.record, Message):
+            cursor.recall(one.record)
         else:
-            cursor.restore(_position(recorder, record))
-    return cursors
+            cursor.restore(_position(recorder, one.server, one.record))
+    return resumed
 
 
-def _position(recorder: "Recorder", record: "PositionRecord") -> Position:
+def _position(recorder: "Recorder", server: str, record: "PositionRecord") -> Position:
     keys = {record.key, *record.unplaced}
     return Position(
         record.order,
         lambda message: message_key(message) in keys,
         record.gaps,
-        lambda: recorder.older_messages(record.session_id),
+        lambda: recorder.older_messages(server, record.session_id),
         record.at,
     )

@@ -1,12 +1,12 @@
 """The view of `tail`: writes entries, reports notices and keeps the live line."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from functools import cached_property
 
-from smscli.commands.live import ServerClock, StatusReporter, WaitAlert
+from smscli.commands.live import ServerClocks, SessionKey, StatusReporter, WaitAlert, session_key
 from smscli.commands.notices import notice_unmatched
 from smscli.commands.writers import SessionLog
 from smscli.context import AppContext
@@ -54,9 +54,11 @@ class TailOptions:
 
 
 class SessionView:
-    """One session: its log, its first entries until all are read, and its unfiltered activity."""
+    """One session: the profile that reads it, its log, its first entries until all are read, and its
+    unfiltered activity."""
 
-    def __init__(self, log: SessionLog, history: LastEntries, activity: Activity) -> None:
+    def __init__(self, app: AppContext, log: SessionLog, history: LastEntries, activity: Activity) -> None:
+        self.app = app
         self.activity = activity
         self.log = log
         self._history: LastEntries | None = history
@@ -110,18 +112,21 @@ class FirstEntries:
 
 
 class TailView:
-    """Shows the events of a feed."""
+    """Shows the events of the profiles that are followed."""
 
-    def __init__(self, app: AppContext, writer: RecordWriter[SelectedEntry], view: TailOptions) -> None:
-        self._app = app
+    def __init__(
+        self, apps: Sequence[AppContext], writer: RecordWriter[SelectedEntry], view: TailOptions
+    ) -> None:
+        self._apps = apps
+        self._app = app = apps[0]
         self._writer = writer
         self._view = view
-        self._followed: dict[str, SessionView] = {}
+        self._followed: dict[SessionKey, SessionView] = {}
         # Kept after a session has ended: if it comes back, its log is read on from where it was.
-        self._activities: defaultdict[str, Activity] = defaultdict(Activity)
-        self._server_clock = ServerClock(app.clock)
-        self._reporter = StatusReporter(app, self._server_clock, view.zone)
-        self._alert = WaitAlert(app, view.waiting, view.zone)
+        self._activities: defaultdict[SessionKey, Activity] = defaultdict(Activity)
+        self._clocks = ServerClocks(app.clock)
+        self._reporter = StatusReporter(apps, self._clocks, view.zone)
+        self._alert = WaitAlert(view.waiting, view.zone)
         self._waiting: list[str] = []
         self._tally = FilterTally(view.query)
         self._has_reported = self._has_named = False
@@ -132,36 +137,38 @@ class TailView:
     def _filter(self) -> EntryFilter:
         return self._view.query.resolve(self._app.now)
 
-    def on_event(self, event: Event) -> None:
+    def on_event(self, app: AppContext, event: Event) -> None:
         match event:
             case ListRead():
-                self._server_clock.set(event.listing.at)
+                self._clocks.of(app).set(event.listing.at)
                 for session in event.listing.sessions:
-                    self._activities[session.id].session = session
+                    self._activities[session_key(app, session.id)].session = session
                 self._report_targets(event.listing)
             case NewMessages():
-                self._read(event)
+                self._read(app, event)
             case SessionStarted():
-                self._activities[event.session.id].session = event.session
+                self._activities[session_key(app, event.session.id)].session = event.session
                 # A session that begins while we follow is shown from its start.
-                self._follow(event.session.id, None if event.announce else self._view.keep)
+                self._follow(app, event.session.id, None if event.announce else self._view.keep)
             case SessionEnded():
-                self._end(event.session_id)
+                self._end(app, event.session_id)
             case Idle():
                 self._idle()
-        self._reporter.report(event)
+        self._reporter.report(app, event)
 
     def _report_targets(self, listing: Listing) -> None:
         """Once, with the first list: whose sessions are followed, and which."""
         if self._has_named:
             return
         self._has_named = True
-        of = self._app.whose
+        of = self._app.whose if len(self._apps) == 1 else f"of {len(self._apps)} profiles"
         if self._view.ids is None:
-            self._app.notice("whose", f"following the SMS sessions {of}")
+            self._app.root.notice("whose", f"following the SMS sessions {of}")
             return
-        named = ", ".join(_named(one, listing.find(one)) for one in self._view.ids)
-        self._app.notice("whose", f"following session{'s' * (len(self._view.ids) > 1)} {named} {of}")
+        # Where there are several profiles, the list is that of one server only.
+        find = listing.find if len(self._apps) == 1 else lambda session_id: None
+        named = ", ".join(_named(one, find(one)) for one in self._view.ids)
+        self._app.root.notice("whose", f"following session{'s' * (len(self._view.ids) > 1)} {named} {of}")
 
     def finish(self) -> None:
         """Write what is left; no more events follow."""
@@ -173,26 +180,32 @@ class TailView:
         """Update what only time changes: first entries, wait alerts and the live line."""
         self._release_first(False)
         if self._alert.limit is not None:
-            now = self._server_clock.now()
-            live = ((one, seen.activity) for one, seen in self._followed.items() if seen.is_live)
-            overdue = (self._alert.exceeded(one, activity, now) for one, activity in live)
+            live = ((key, seen) for key, seen in self._followed.items() if seen.is_live)
+            overdue = (
+                self._alert.exceeded(one.app, key.session_id, one.activity, self._clocks.now(one.app))
+                for key, one in live
+            )
             self._waiting = [words for words in overdue if words]
         if self._app.terminal.has_live_line and not self._app.json_stderr:
             self._app.terminal.live(self._live_line)
 
-    def _read(self, read: NewMessages) -> None:
-        self._server_clock.set(read.at)
-        followed = self._followed.get(read.session_id) or self._follow(read.session_id, self._view.keep)
+    def _read(self, app: AppContext, read: NewMessages) -> None:
+        self._clocks.of(app).set(read.at)
+        followed = self._followed.get(session_key(app, read.session_id))
+        followed = followed or self._follow(app, read.session_id, self._view.keep)
+        followed.app = app
         is_new = followed.is_live or not read.first
         selected = followed.select(read)
-        self._write(selected)
+        self._write(app, selected)
         if followed.is_live:
             # The next read may wait.
             self._writer.flush()
         if self._view.bell and is_new and any(_is_from_customer(one.entry.message) for one in selected):
             self._app.terminal.ring()
 
-    def _write(self, selected: Iterable[SelectedEntry]) -> None:
+    def _write(self, app: AppContext, selected: Iterable[SelectedEntry]) -> None:
+        if app.label is not None:
+            selected = [one._replace(profile=app.label) for one in selected]
         if self._first is None:
             self._writer.write(selected)
             return
@@ -206,23 +219,23 @@ class TailView:
             self._writer.write(first.release())
             self._writer.flush()
 
-    def _follow(self, session_id: str, keep: int | None) -> SessionView:
+    def _follow(self, app: AppContext, session_id: str, keep: int | None) -> SessionView:
         log = SessionLog(self._view.typing, self._filter, self._tally, redact=self._view.redact)
         history = LastEntries(keep, self._filter.context)
-        self._followed[session_id] = SessionView(log, history, self._activities[session_id])
-        return self._followed[session_id]
+        key = session_key(app, session_id)
+        self._followed[key] = SessionView(app, log, history, self._activities[key])
+        return self._followed[key]
 
-    def _end(self, session_id: str) -> None:
-        followed = self._followed.pop(session_id, None)
+    def _end(self, app: AppContext, session_id: str) -> None:
+        followed = self._followed.pop(session_key(app, session_id), None)
         if followed:
-            self._write(followed.log.end(self._server_clock.now()))
+            self._write(app, followed.log.end(self._clocks.now(app)))
 
     def _idle(self) -> None:
-        now = self._server_clock.now()
         # Not before the first read is complete: its messages are from an earlier time.
         live = [one for one in self._followed.values() if one.is_live]
         for followed in live:
-            self._write(followed.log.expire(now))
+            self._write(followed.app, followed.log.expire(self._clocks.now(followed.app)))
         self._writer.flush()
         if live and len(live) == len(self._followed):
             self._report_unmatched()
@@ -232,11 +245,11 @@ class TailView:
         """Once, when the history has been read: which filters match nothing."""
         if not self._has_reported:
             self._has_reported = True
-            notice_unmatched(self._app, self._tally, redact=self._view.redact)
+            notice_unmatched(self._app.root, self._tally, redact=self._view.redact)
 
     def _typing(self) -> list[ActiveTyping]:
-        now = self._server_clock.now()
-        typing = [one for followed in self._followed.values() for one in followed.log.typing(now)]
+        connected = (one for one in self._followed.values() if self._reporter.is_connected(one.app))
+        typing = [one for seen in connected for one in seen.log.typing(self._clocks.now(seen.app))]
         # Customers first: agents wait for what they write.
         return sorted(typing, key=lambda one: one.participant.role != Role.CUSTOMER)
 
@@ -246,7 +259,7 @@ class TailView:
         return live_line(
             self._reporter.status,
             len(self._followed),
-            self._typing() if self._reporter.is_live else (),
+            self._typing(),
             width,
             waiting=self._waiting,
             ascii=self._app.terminal.ascii,

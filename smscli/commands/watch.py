@@ -1,13 +1,15 @@
 """`smscli list --watch`: a live list, redrawn in place, with the same feed as `tail`."""
 
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from math import inf
 
 from smscli.commands.activity import SessionReader
+from smscli.commands.following import FollowOptions, events
 from smscli.commands.list import ListQuery
-from smscli.commands.live import ServerClock, StatusReporter, WaitAlert, events
+from smscli.commands.live import ServerClocks, SessionKey, StatusReporter, WaitAlert, session_key
 from smscli.commands.notices import no_live_sessions, none_matches, notice_no_match
 from smscli.context import AppContext
 from smscli.errors import UsageError
@@ -44,24 +46,18 @@ class WatchOptions:
     zone: tzinfo | None
 
 
-def watch_list(app: AppContext, options: WatchOptions) -> None:
+def watch_list(apps: Sequence[AppContext], options: WatchOptions) -> None:
     """Show the live list until `q` or Ctrl-C."""
+    app = apps[0]
     if not app.terminal.has_live_line:
         raise UsageError("--watch needs a terminal", hint="in a pipe: `smscli tail --all`")
     app.terminal.handle_ctrl_z()
     app.terminal.read_keys()
-    screen = ListWatcher(app, options)
-    following = events(
-        app,
-        None,
-        redact=options.redact,
-        interval=options.interval,
-        pushed=options.pushed,
-        refresh=screen.refresh,
-    )
+    screen = ListWatcher(apps, options)
+    how = FollowOptions(options.redact, options.interval, options.pushed, screen.refresh)
     with suppress(_Quit):
-        for event in following:
-            screen.on_event(event)
+        for of, event in events(apps, None, how):
+            screen.on_event(of, event)
 
 
 class _Quit(Exception):
@@ -69,12 +65,14 @@ class _Quit(Exception):
 
 
 class WatchedSession:
-    """One session of the list and the activity of its log; `shown` is the session masked with `--redact`.
+    """One session of the list and the activity of its log; `shown` is the session masked with `--redact`,
+    `app` the context of the profile that shows it.
 
     Times are those of the monotonic clock.
     """
 
-    def __init__(self, session: Session, shown: Session) -> None:
+    def __init__(self, app: AppContext, session: Session, shown: Session) -> None:
+        self.app = app
         self.session = session
         self.shown = shown
         self._reader = SessionReader(shown)
@@ -107,10 +105,8 @@ class WatchedSession:
     def row(self, now: float, at: datetime | None, overdue: bool) -> SessionRow:
         """The row to draw; `at` is the server's clock."""
         activity = self._reader.summary(at) if self._is_read else None
-        is_gone = self.gone_at < inf
-        return SessionRow(
-            ListedSession(self.shown, activity), overdue, now - self.changed_at < _MARKED_SECONDS, is_gone
-        )
+        listed = ListedSession(self.shown, activity, self.app.label)
+        return SessionRow(listed, overdue, now - self.changed_at < _MARKED_SECONDS, self.gone_at < inf)
 
 
 class ListWatcher:
@@ -119,36 +115,38 @@ class ListWatcher:
     Of a session that has gone all is kept: should it come back, its log is read on from where it was.
     """
 
-    def __init__(self, app: AppContext, options: WatchOptions) -> None:
-        self._app = app
+    def __init__(self, apps: Sequence[AppContext], options: WatchOptions) -> None:
+        self._apps = apps
+        self._app = app = apps[0]
         self._query = options.query
         self._redact = options.redact
-        self._sessions: dict[str, WatchedSession] = {}
-        self._server_clock = ServerClock(app.clock)
-        self._reporter = StatusReporter(app, self._server_clock, options.zone)
-        self._alert = WaitAlert(app, options.waiting, options.zone)
-        whose = app.whose
+        self._sessions: dict[SessionKey, WatchedSession] = {}
+        self._clocks = ServerClocks(app.clock)
+        self._reporter = StatusReporter(apps, self._clocks, options.zone)
+        self._alert = WaitAlert(options.waiting, options.zone)
+        whose = app.whose if len(apps) == 1 else f"of {len(apps)} profiles"
         self._draw = LiveList(app.terminal, whose, options.query.columns, options.zone)
         self._painted: tuple[object, ...] = ()
         self._changes = 0
         self._is_listed = False
         self._last_notice: tuple[str, float] = ("", -inf)
 
-    def on_event(self, event: Event) -> None:
+    def on_event(self, app: AppContext, event: Event) -> None:
         if isinstance(event, Idle):
             self.refresh()
             return
         self._changes += 1
         match event:
             case ListRead():
-                self._listed(event)
+                self._listed(app, event)
             case NewMessages():
-                self._read(event)
+                self._read(app, event)
             case SessionStarted():
-                self._sessions[event.session.id].changed_at = self._app.clock() if event.announce else -inf
+                one = self._sessions[session_key(app, event.session.id)]
+                one.changed_at = app.clock() if event.announce else -inf
             case SessionEnded():
-                self._sessions[event.session_id].gone_at = self._app.clock()
-        self._reporter.report(event)
+                self._sessions[session_key(app, event.session_id)].gone_at = app.clock()
+        self._reporter.report(app, event)
 
     def refresh(self) -> None:
         """Redraw, unless nothing can have changed."""
@@ -156,35 +154,37 @@ class ListWatcher:
             raise _Quit
         if not self._is_listed:
             return
-        terminal, at, now = self._app.terminal, self._server_clock.now(), self._app.clock()
+        terminal, at, now = self._app.terminal, self._clocks.now(self._app), self._app.clock()
         painted = (self._changes, terminal.width, terminal.height, int(now), len(terminal.held_lines))
         if painted == self._painted:
             return
         self._painted = painted
-        rows = self._rows(now, at)
+        rows = self._rows(now)
         below = self._below(now)
         status = FollowStatus(self._reporter.status, self._reporter.is_live, at)
         lines = max(terminal.height - len(below), 1)
         terminal.show(self._draw(status, rows, lines, self._empty()), below)
 
-    def _listed(self, event: ListRead) -> None:
-        now, listing = self._app.clock(), event.listing
-        self._server_clock.set(listing.at)
+    def _listed(self, app: AppContext, event: ListRead) -> None:
+        now, listing = app.clock(), event.listing
+        self._clocks.of(app).set(listing.at)
         # Filters judge the sessions before masking.
         unmasked = (listing.original or listing).sessions
         for session, shown in zip(unmasked, listing.sessions, strict=True):
-            if session.id not in self._sessions:
-                self._sessions[session.id] = WatchedSession(session, shown)
-            self._sessions[session.id].listed(session, shown, now)
+            key = session_key(app, session.id)
+            if key not in self._sessions:
+                self._sessions[key] = WatchedSession(app, session, shown)
+            self._sessions[key].listed(session, shown, now)
         if not self._is_listed:
             self._is_listed = True
-            notice_no_match(self._app, self._query.notices(unmasked), redact=self._redact)
+            notice_no_match(self._app.root, self._query.notices(unmasked), redact=self._redact)
         # At once, before any log is read: notices from now on appear below the list.
         self.refresh()
 
-    def _read(self, event: NewMessages) -> None:
-        self._server_clock.set(event.at)
-        if watched := self._sessions.get(event.session_id):
+    def _read(self, app: AppContext, event: NewMessages) -> None:
+        self._clocks.of(app).set(event.at)
+        if watched := self._sessions.get(session_key(app, event.session_id)):
+            watched.app = app
             watched.read(event, self._app.clock())
 
     def _empty(self) -> str:
@@ -200,14 +200,20 @@ class ListWatcher:
         is_recent = now - self._last_notice[1] < _NOTICE_SECONDS
         return self._draw.below(notices, self._app.terminal.height) if is_recent else []
 
-    def _rows(self, now: float, at: datetime | None) -> list[SessionRow]:
+    def _rows(self, now: float) -> list[SessionRow]:
         """The sessions that match the filters, in order."""
-        visible = [seen.session for seen in self._sessions.values() if now - seen.gone_at < _MARKED_SECONDS]
-        rows = {one.id: self._row(self._sessions[one.id], now, at) for one in self._query.select(visible)}
+        visible = [one for one in self._sessions.values() if now - one.gone_at < _MARKED_SECONDS]
+        passing = {id(one) for one in self._query.select(one.session for one in visible)}
         # Sorted by what is not masked: masked values are all alike.
-        sessions = [row.listed._replace(session=self._sessions[key].session) for key, row in rows.items()]
-        return [rows[one.session.id] for one in self._query.arrange(sessions)]
+        rows = {id(one.session): self._row(one, now) for one in visible if id(one.session) in passing}
+        sessions = [
+            rows[id(one.session)].listed._replace(session=one.session)
+            for one in visible
+            if id(one.session) in passing
+        ]
+        return [rows[id(one.session)] for one in self._query.arrange(sessions)]
 
-    def _row(self, seen: WatchedSession, now: float, at: datetime | None) -> SessionRow:
-        overdue = seen.may_wait and self._alert.exceeded(seen.session.id, seen.activity, at)
+    def _row(self, seen: WatchedSession, now: float) -> SessionRow:
+        at = self._clocks.now(seen.app)
+        overdue = seen.may_wait and self._alert.exceeded(seen.app, seen.session.id, seen.activity, at)
         return seen.row(now, at, bool(overdue))

@@ -4,7 +4,15 @@ from collections.abc import Iterator
 from math import inf
 
 from smscli.backoff import Backoff
-from smscli.errors import SmscliError
+from smscli.errors import (
+    NotFound,
+    NotPermitted,
+    ServerError,
+    SmscliError,
+    TlsError,
+    Unreachable,
+    WireError,
+)
 from smscli.model import Notice
 
 CONNECTION_LOST = "connection lost, retrying"
@@ -14,6 +22,12 @@ _SHORT_LOSS = 300.0
 _FIRST_TRY = 0.5
 _LONGEST_TRY = 5.0
 _LONGEST_TRY_LATER = 30.0
+_TEMPORARY = (Unreachable, ServerError, WireError, NotPermitted, NotFound)
+
+
+def is_temporary(error: Exception) -> bool:
+    """Whether a retry may succeed."""
+    return isinstance(error, _TEMPORARY) and not isinstance(error, TlsError)
 
 
 class Connection:

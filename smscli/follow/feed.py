@@ -1,35 +1,39 @@
-"""The feed of `tail` and `list --watch`: starts reads and turns their results into events, each message once.
+"""The feed of one profile: starts reads and turns their results into events, each message once.
 
-Single-threaded: up to four reads are under way at once, but they are started and their results handled here.
-`schedule` chooses the next read, `targets` say when they are due, `cursor` says which messages are new.
+Single-threaded: several reads are under way at once, but they are started and their results handled here.
+`loop` runs one feed or several; `schedule` chooses the next read, `targets` say when they are due, `cursor`
+says which messages are new.
 """
 
 import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from math import inf
 
 from smscli.errors import (
     NotFound,
-    NotPermitted,
     RequestTimeout,
     ServerBusy,
-    ServerError,
     SignInRefused,
     SmscliError,
-    TlsError,
-    Unreachable,
-    WireError,
     did_you_mean,
 )
-from smscli.follow.connection import Connection
+from smscli.follow.connection import Connection, is_temporary
 from smscli.follow.cursor import Cursor, PageRequest
-from smscli.follow.rate import PushTrust, RateLimit
+from smscli.follow.rate import PushTrust
 from smscli.follow.requests import ListRequest, MessagesRequest, ReadResult, Request, SignInRequest
 from smscli.follow.schedule import Schedule
-from smscli.follow.targets import FollowedSession, Phase, Priority, SessionList, Target
+from smscli.follow.slots import ReadSlots
+from smscli.follow.targets import (
+    LONGEST_RETRY,
+    Due,
+    FollowedSession,
+    Phase,
+    Priority,
+    SessionList,
+    Target,
+)
 from smscli.model import (
     Event,
-    Idle,
     Listing,
     ListRead,
     NewMessages,
@@ -45,117 +49,153 @@ from smscli.model import (
 _SLOW = 0.5
 # After this many failures of a session in a row the list is read too, to judge the connection.
 _WITNESS_FAILURES = 2
-_SHORTEST_WAIT = 0.001
-_LONGEST_WAIT = 60.0
-# Output is flushed and the screen redrawn at each Idle: when no read is under way, else this often.
-_LONGEST_BUSY = 0.25
-_TEMPORARY = (Unreachable, ServerError, WireError, NotPermitted, NotFound)
-
-Arrivals = Sequence[Wake | ReadResult]
+# Between the first reads of a list that fails while other profiles can be read.
+_LONGEST_START_RETRY = 30.0
 
 
 class Feed:
-    """Follows sessions; `events` is called once.
+    """Follows the sessions of one profile.
 
-    `start(request)` begins a request and returns at once. `wait(seconds)` blocks up to that long and returns
-    the wake-ups and results that arrived; with 0 it doesn't block. `clock` is monotonic, in seconds, and
-    `interval` the seconds between polls. `trusted`: push is tried, and was reliable in the last run. `jitter`
-    returns numbers from 0 to 1. `resume` holds the cursors of sessions that an earlier run recorded.
+    `start(request)` begins a request and returns at once. `clock` is monotonic, in seconds, and `interval`
+    the seconds between polls. `slots` limit the reads from its server. `ids`: the sessions to follow until
+    they have ended; None for every session, without end. `trusted`: push is tried, and was reliable in the
+    last run. `jitter` returns numbers from 0 to 1. `resume` holds the cursors of sessions that an earlier run
+    recorded, `unfinished` those that are read even where the list lacks them (None: all of them).
     """
 
     def __init__(
         self,
         start: Callable[[Request], None],
         *,
-        wait: Callable[[float], Arrivals],
         clock: Callable[[], float],
         interval: float,
+        slots: ReadSlots,
+        ids: Sequence[str] | None = None,
         trusted: bool = False,
         jitter: Callable[[], float] = random.random,
         resume: Mapping[str, Cursor] | None = None,
+        unfinished: Collection[str] | None = None,
     ) -> None:
         self._send = start
-        self._wait = wait
         self._clock = clock
         self._interval = interval
+        self._slots = slots
         self._trust = PushTrust(trusted)
         self._jitter = jitter
+        self._ids = ids
         self._resume = resume or {}
-        self._limit = RateLimit()
+        self._unfinished = unfinished
         self._connection = Connection(clock())
         self._list = SessionList(interval, clock())
-        self._sessions: dict[str, FollowedSession] = {}
-        self._schedule = Schedule(self._list, self._sessions, self._connection, self._trust, clock())
-        self._all = True
+        self.sessions: dict[str, FollowedSession] = {}
+        self._schedule = Schedule(self._list, self.sessions, self._connection, self._trust, slots, clock())
         self._refused: list[Target] = []
         self._sign_ins = 0
         self._reported: set[str] = set()
-        self._idle_at = clock()
-        self._is_idle = False
 
-    def events(self, ids: Sequence[str] | None) -> Iterator[Event]:
-        """Follow the sessions of these ids until all have ended; or, with None, every session, without end.
+    @property
+    def listing(self) -> Listing | None:
+        """The last list; None before the first."""
+        return self._list.last
+
+    @property
+    def is_over(self) -> bool:
+        """Whether every session that it was to follow has ended."""
+        if self._ids is None or self.listing is None:
+            return False
+        return all(one.phase is Phase.ENDED for one in self.sessions.values())
+
+    @property
+    def is_connected(self) -> bool:
+        return not self._connection.is_down
+
+    @property
+    def deadline(self) -> float:
+        """When `check` is to be called."""
+        return self._trust.deadline
+
+    @property
+    def polls_per_second(self) -> float:
+        """How often it has to read without wake-ups."""
+        if self._trust.trusted:
+            return 0.0
+        return sum(1 / target.poll.interval for target in (self._list, *self.live))
+
+    @property
+    def live(self) -> list[FollowedSession]:
+        """The sessions that it reads and that have not ended."""
+        return [one for one in self.sessions.values() if one.is_reader and one.phase is not Phase.ENDED]
+
+    @property
+    def is_reading(self) -> bool:
+        return self._schedule.is_reading
+
+    def free_at(self, now: float) -> float:
+        """When the limits let it start a read: in the past if at once."""
+        return self._slots.limit.free_at(now)
+
+    def reads_per_second(self, now: float) -> int:
+        """How many reads its server allows."""
+        return self._slots.limit.per_second(now)
+
+    def next(self, now: float) -> Due | None:
+        """The read to start now, or the first one to start later; None before another result has arrived."""
+        return self._schedule.next(now)
+
+    def start(self, due: Due, now: float) -> None:
+        """Start a read that is due."""
+        if self._refused:
+            self._schedule.is_paused = True
+            self._slots.limit.start()
+            self._send(SignInRequest())
+        elif target := self._schedule.start(due, now, self._sign_ins):
+            self._send(target.request(now))
+
+    def handle(self, item: Wake | ReadResult) -> Iterator[Event]:
+        """What a wake-up, or the result of a read, leads to.
 
         Raises what the first list read raises; NotFound for a session that neither the list nor messages
         know; later only a refused certificate, a sign-in refused again, and errors that no retry can fix.
         """
-        yield from self._begin(ids)
-        while self._all or any(one.phase is not Phase.ENDED for one in self._sessions.values()):
-            yield from self._start_reads()
-            yield from self._await_arrivals()
+        return self._on_wake(item) if isinstance(item, Wake) else self._on_result(item)
 
-    def _begin(self, ids: Sequence[str] | None) -> Iterator[Event]:
-        """Read the list, and choose the sessions to follow."""
-        listing, resume = self._first_list(), self._resume
+    def check(self, now: float) -> Iterator[Event]:
+        """What only time leads to."""
+        if self._trust.expires(now):
+            yield from self._distrust("push-lost", "a message came without a wake-up: polling as well")
+
+    def stop(self) -> None:
+        """Nothing more is read; reads under way no longer count."""
+        self._schedule.abandon(self._clock())
+
+    def try_again(self, error: SmscliError) -> bool:
+        """After the first list failed: read it again later; returns False where that can't help."""
+        if self.listing is not None or not is_temporary(error):
+            return False
+        self._list.backoff.longest = _LONGEST_START_RETRY
+        self._list.failed(self._clock(), self._jitter())
+        return True
+
+    def _begin(self, listing: Listing) -> Iterator[Event]:
+        """Choose the sessions to follow: the first list has been read."""
+        resume, ids = self._resume, self._ids
+        self._list.backoff.longest = LONGEST_RETRY
         end = max((cursor.last_at for cursor in resume.values() if cursor.last_at), default=None)
         for cursor in resume.values():
             cursor.settle(end, self._clock())
-        self._all = ids is None
         if ids is None:
-            self._follow([one for one, cursor in resume.items() if cursor.may_be_live(end)])
+            unfinished = [one for one, cursor in resume.items() if cursor.may_be_live(end)]
+            self._follow([one for one in unfinished if self._unfinished is None or one in self._unfinished])
         else:
             # Those the list doesn't know go first: one that messages doesn't know either is refused at once.
             self._follow(sorted(ids, key=lambda one: listing.find(one) is not None))
         yield from self._on_list(listing)
 
-    def _first_list(self) -> Listing:
-        self._start(self._list, Priority.POLL, self._clock())
-        while True:
-            for item in self._wait(_LONGEST_WAIT):
-                if isinstance(item, ReadResult):
-                    self._limit.finish(self._clock())
-                    self._schedule.under_way.remove(self._list)
-                    if item.error is not None:
-                        raise item.error
-                    if isinstance(item.result, Listing):
-                        return item.result
-
     def _follow(self, session_ids: Sequence[str]) -> None:
         for one in session_ids:
-            self._sessions[one] = FollowedSession(one, self._resume.get(one), self._interval, self._clock())
+            self.sessions[one] = FollowedSession(one, self._resume.get(one), self._interval, self._clock())
 
-    # Waiting, and wake-ups
-
-    def _await_arrivals(self) -> Iterator[Event]:
-        """Wait until a read may start or something arrives; handle what arrived."""
-        now = self._clock()
-        due = self._schedule.next(now)
-        at = self._trust.deadline
-        if due is not None:
-            at = min(at, max(due.at, self._limit.free_at(now)))
-        seconds = min(max(at - now, _SHORTEST_WAIT), _LONGEST_WAIT) if at > now else 0.0
-        idle_due = self._idle_at + _LONGEST_BUSY
-        if now >= idle_due or (seconds and not self._schedule.under_way):
-            self._idle_at = now
-            self._is_idle = True
-            yield Idle(seconds)
-        elif not self._is_idle:
-            seconds = min(seconds, idle_due - now)
-        for item in self._wait(seconds):
-            self._is_idle = False
-            yield from self._on_wake(item) if isinstance(item, Wake) else self._on_result(item)
-        if self._trust.expires(self._clock()):
-            yield from self._distrust("push-lost", "a message came without a wake-up: polling as well")
+    # Wake-ups
 
     def _on_wake(self, wake: Wake) -> Iterator[Event]:
         now = self._clock()
@@ -177,7 +217,7 @@ class Feed:
                 yield from self._distrust("polling", f"no push{reason}: polling every {self._interval:g} s")
 
     def _wake_session(self, session_id: str | None, now: float) -> None:
-        one = self._sessions.get(session_id or "")
+        one = self.sessions.get(session_id or "")
         if one is not None:
             one.wake(now)
             self._trust.on_wake(one.id, now)
@@ -188,14 +228,6 @@ class Feed:
         self._schedule.poll_all(self._clock())
         yield from self._report_once(kind, message)
 
-    def _report_stretch(self, now: float) -> Iterator[Event]:
-        """Once, when more polls are due than the rate limit allows."""
-        live = [one for one in self._sessions.values() if one.phase is not Phase.ENDED]
-        polls_per_second = sum(1 / target.poll.interval for target in (self._list, *live))
-        if not self._trust.trusted and polls_per_second > self._limit.per_second(now):
-            message = f"{len(live)} sessions: polling is slower than asked for"
-            yield from self._report_once("stretched", message)
-
     def _report_once(self, kind: str, message: str, cause: str | None = None) -> Iterator[Event]:
         """Report each cause once; by default there is one for each kind of notice."""
         cause = cause or kind
@@ -203,70 +235,55 @@ class Feed:
             self._reported.add(cause)
             yield Notice(kind, message)
 
-    # Starting reads
-
-    def _start_reads(self) -> Iterator[Event]:
-        """Start the reads that are due, within the limits."""
-        now = self._clock()
-        while (due := self._schedule.next(now)) is not None and due.at <= now:
-            if self._limit.free_at(now) > now:
-                if due.priority is Priority.POLL:
-                    yield from self._report_stretch(now)
-                return
-            if self._refused:
-                self._schedule.is_paused = True
-                self._limit.start()
-                self._send(SignInRequest())
-            elif target := self._schedule.target(due, now):
-                self._start(target, due.priority, now)
-
-    def _start(self, target: Target, priority: Priority, now: float) -> None:
-        target.start(now, priority, self._connection.is_down, self._sign_ins)
-        self._schedule.under_way.append(target)
-        self._limit.start()
-        self._send(target.request(now))
-
     # Results
 
     def _on_result(self, result: ReadResult) -> Iterator[Event]:
-        self._limit.finish(self._clock())
+        self._slots.limit.finish(self._clock())
         request, error = result.request, result.error
         if isinstance(request, SignInRequest):
             yield from self._on_sign_in(error)
             return
-        target = self._list if isinstance(request, ListRequest) else self._sessions[request.session_id]
-        is_slow = result.seconds > _SLOW or isinstance(error, RequestTimeout)
-        target.is_slow = is_slow and target is not self._list
-        match request, error or result.result:
+        target = self._list if isinstance(request, ListRequest) else self.sessions[request.session_id]
+        target.is_slow = result.seconds > _SLOW or isinstance(error, RequestTimeout)
+        try:
+            if error is not None and self.listing is None:
+                raise error
+            yield from self._on_response(target, result)
+        finally:
+            # Not before: after a loss of the connection this session is behind too.
+            self._schedule.finish(target)
+
+    def _on_response(self, target: Target, result: ReadResult) -> Iterator[Event]:
+        match result.request, result.error or result.result:
             case MessagesRequest(session_id, page_request), Page() as page:
                 yield from self._on_success()
-                yield from self._on_page(self._sessions[session_id], page_request, page)
+                yield from self._on_page(self.sessions[session_id], page_request, page)
             case MessagesRequest(session_id), NotFound() as not_found:
                 yield from self._on_success()
-                yield from self._on_not_found(self._sessions[session_id], not_found)
+                yield from self._on_not_found(self.sessions[session_id], not_found)
             case ListRequest(), Listing() as listing:
                 yield from self._on_success()
-                yield from self._on_list(listing)
+                yield from self._on_list(listing) if self.listing else self._begin(listing)
             case _, SignInRefused() as refusal:
                 self._on_refusal(target, refusal)
             case _, Exception() as failure:
                 yield from self._on_failure(target, failure)
-        # Not before: after a loss of the connection this session is behind too.
-        self._schedule.under_way.remove(target)
 
     def _on_success(self) -> Iterator[Event]:
         """Any good response ends a loss of the connection."""
         now = self._clock()
         if self._connection.on_success(now):
-            for one in (self._list, *self._sessions.values()):
+            for one in (self._list, *self.sessions.values()):
                 one.clear_failures()
             yield from self._connection.catch_up(self._schedule.behind(now))
 
     def _on_page(self, one: FollowedSession, request: PageRequest, page: Page) -> Iterator[Event]:
+        if not one.is_reader:
+            return  # Another profile's feed reads the log now, this page too.
         now = self._clock()
         read_before, doubtful = one.read_from, one.cursor.doubtful
         result = one.record(request, page, now, polled=not self._trust.trusted)
-        if not self._all and one.confirm():
+        if self._ids is not None and one.confirm():
             # The list doesn't have it: read that again soon, in case it has just ended.
             self._list.poll_by(one.gone_at)
             yield SessionStarted(Session(one.id), announce=False)
@@ -298,13 +315,13 @@ class Feed:
         self._list.record(listing, now, polled=not self._trust.trusted)
         yield ListRead(listing)
         for session in listing.sessions:
-            if self._all and session.id not in self._sessions:
+            if self._ids is None and session.id not in self.sessions:
                 self._follow([session.id])
-            one = self._sessions.get(session.id)
+            one = self.sessions.get(session.id)
             if one is not None and one.listed(session, now):
                 yield SessionStarted(session, announce)
         listed = {session.id for session in listing.sessions}
-        for one in self._sessions.values():
+        for one in self.sessions.values():
             if one.id not in listed and not one.has_ended:
                 self._list.poll_by(one.absent(self._list.read_from, now))
 
@@ -355,7 +372,7 @@ class Feed:
     def _on_failure(self, target: Target, error: Exception) -> Iterator[Event]:
         failure, now = _temporary(error), self._clock()
         target.failed(now, self._jitter())
-        if isinstance(error, ServerBusy) and (seconds := self._limit.throttle(now, error.retry_after)):
+        if isinstance(error, ServerBusy) and (seconds := self._slots.limit.throttle(now, error.retry_after)):
             message = f"the server asks for no requests for {seconds:.0f} s ({error.message})"
             yield from self._report_once("stretched", message, "Retry-After")
         yield from self._connection.on_failure(failure, now, self._jitter(), target.is_try)
@@ -372,6 +389,6 @@ class Feed:
 
 def _temporary(error: Exception) -> SmscliError:
     """The error, if a retry may succeed; raises it otherwise."""
-    if isinstance(error, _TEMPORARY) and not isinstance(error, TlsError):
+    if isinstance(error, SmscliError) and is_temporary(error):
         return error
     raise error

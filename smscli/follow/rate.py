@@ -24,10 +24,11 @@ class RateLimit:
     """At most 20 reads in any one second, 10 for a minute after the server asked for fewer.
 
     A read counts from its start until a second after its response, since it isn't known when the server
-    received it.
+    received it. `process` limits the reads from all servers together.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, process: "RateLimit | None" = None) -> None:
+        self._process = process
         self._under_way = 0
         self._responses: deque[float] = deque(maxlen=LIMIT)
         self._halved_until = self._held_until = -inf
@@ -40,16 +41,21 @@ class RateLimit:
         free = self.per_second(now) - self._under_way
         if free <= 0:
             return inf
+        at = self._process.free_at(now) if self._process else -inf
         if len(self._responses) < free:
-            return self._held_until
-        return max(self._held_until, self._responses[-free] + _SECOND)
+            return max(self._held_until, at)
+        return max(self._held_until, self._responses[-free] + _SECOND, at)
 
     def start(self) -> None:
         self._under_way += 1
+        if self._process:
+            self._process.start()
 
     def finish(self, now: float) -> None:
         self._under_way -= 1
         self._responses.append(now)
+        if self._process:
+            self._process.finish(now)
 
     def throttle(self, now: float, retry_after: float | None) -> float:
         """The server asked for fewer requests: halve the limit, and obey `Retry-After`; returns for how many

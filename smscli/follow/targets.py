@@ -18,9 +18,10 @@ _LONG_ACTIVE = 300.0
 _ACTIVE_WEIGHT = 4.0
 _GONE_AFTER = 5.0
 _FIRST_RETRY = 0.5
-_LONGEST_RETRY = 2.0
+LONGEST_RETRY = 2.0
 _LIST_FAILURES = 3
 _SESSION_FAILING = 10.0
+_FAILING = 2
 
 
 class Priority(IntEnum):
@@ -62,7 +63,7 @@ class Target(ABC):
 
     def __init__(self, interval: float, now: float) -> None:
         self.poll = PollInterval(interval)
-        self.backoff = Backoff(_FIRST_RETRY, _LONGEST_RETRY)
+        self.backoff = Backoff(_FIRST_RETRY, LONGEST_RETRY)
         self.due = now
         self.woken = inf
         self.started = now
@@ -159,13 +160,15 @@ class SessionList(Target):
 
 class FollowedSession(Target):
     """One session's messages; `session` as last listed, None before. `gone_at`: it has ended if a list
-    requested from then on lacks it; infinite while the last list has it."""
+    requested from then on lacks it; infinite while the last list has it. `is_reader`: its log is read here,
+    and not by the feed of another profile."""
 
     def __init__(self, session_id: str, cursor: Cursor | None, interval: float, now: float) -> None:
         super().__init__(interval, now)
         self.id = session_id
         self.session: Session | None = None
         self.phase = Phase.UNCONFIRMED if cursor is None else Phase.LIVE
+        self.is_reader = True
         self.cursor = cursor or Cursor()
         self.gone_at = inf
         self._page_at: datetime | None = None
@@ -228,9 +231,25 @@ class FollowedSession(Target):
 
     def end(self, now: float) -> None:
         """It has ended: read its messages once more."""
-        if not self.has_ended:
+        if not self.is_reader:
+            self.phase = Phase.ENDED
+        elif not self.has_ended:
             self.phase = Phase.ENDING
             self.wake(now)
+
+    def take_over(self, other: "FollowedSession", now: float) -> None:
+        """Read its log from now on, from where the feed of another profile stopped."""
+        other.stop_reading()
+        self.is_reader = True
+        self.cursor = other.cursor
+        self.phase = Phase.ENDING if self.has_ended else self.phase
+        self.wake(now)
+
+    def stop_reading(self) -> None:
+        """The feed of another profile reads its log."""
+        self.is_reader = False
+        if self.phase is Phase.ENDING:
+            self.phase = Phase.ENDED
 
     @property
     def has_ended(self) -> bool:
@@ -239,7 +258,12 @@ class FollowedSession(Target):
     @property
     def is_waiting(self) -> bool:
         """Whether it must be read again."""
-        return self.phase is not Phase.ENDED or self.woken < inf
+        return self.is_reader and (self.phase is not Phase.ENDED or self.woken < inf)
+
+    @property
+    def is_failing(self) -> bool:
+        """Whether another profile should read it: several reads in a row have failed."""
+        return self.backoff.failures >= _FAILING
 
     @property
     def is_done(self) -> bool:

@@ -1,4 +1,4 @@
-"""Parallel reads: threads with a client each, and the queue on which results and wake-ups come back."""
+"""Parallel reads: threads, the clients they use, and the queue on which results and wake-ups come back."""
 
 import threading
 from collections.abc import Callable
@@ -6,7 +6,6 @@ from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from smscli.model import Wake
 from smscli.signals import start_thread
 
 if TYPE_CHECKING:
@@ -20,45 +19,66 @@ _Item = TypeVar("_Item")
 
 
 class Pool:
-    """Up to `size` threads, started when needed; `connect` makes each one's client.
+    """Up to `size` threads, started when needed, that do jobs."""
 
-    `connect` is called in the thread of the caller, since it may ask for the secret.
-    """
-
-    def __init__(self, connect: "Callable[[], GwsClient]", size: int) -> None:
-        self._connect = connect
+    def __init__(self, size: int) -> None:
         self._size = size
         self._threads = 0
         self._waiting = 0
         self._lock = threading.Lock()
-        self._jobs: SimpleQueue[Callable[[GwsClient], None] | None] = SimpleQueue()
+        self._jobs: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
 
-    def submit(self, job: "Callable[[GwsClient], None]") -> None:
-        """Runs `job` in one of the threads, with its client; a job passes on its own result and error."""
+    def submit(self, job: Callable[[], None]) -> None:
+        """Does `job` in one of the threads; it passes on its own result and error."""
         with self._lock:
             self._waiting += 1
             is_more = self._waiting > self._threads and self._threads < self._size
         if is_more:
-            client = self._connect()
             self._threads += 1
-            start_thread(self._work, client, name="reads")
+            start_thread(self._work, name="reads")
         self._jobs.put(job)
 
     def close(self) -> None:
-        """Runs no more jobs; those that are running end by themselves."""
+        """Does no more jobs; those that are being done end by themselves."""
         for _ in range(self._threads):
             self._jobs.put(None)
 
-    def _work(self, client: "GwsClient") -> None:
-        try:
-            while (job := self._jobs.get()) is not None:
-                try:
-                    job(client)
-                finally:
-                    with self._lock:
-                        self._waiting -= 1
-        finally:
-            client.close()
+    def _work(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            try:
+                job()
+            finally:
+                with self._lock:
+                    self._waiting -= 1
+
+
+class ClientPool:
+    """The clients of one profile, each for one thread at a time; `connect` makes another one.
+
+    `connect` is called in the thread of the caller of `take`, since it may ask for the secret.
+    """
+
+    def __init__(self, connect: "Callable[[], GwsClient]") -> None:
+        self._connect = connect
+        # The last one used is the next one taken: the others' connections may be closed by the server.
+        self._idle: list[GwsClient] = []
+        self._is_closed = False
+
+    def take(self) -> "GwsClient":
+        """A client that is not in use."""
+        return self._idle.pop() if self._idle else self._connect()
+
+    def give_back(self, client: "GwsClient") -> None:
+        """May be called in any thread, when the client is no longer used."""
+        self._idle.append(client)
+        if self._is_closed:
+            self.close()
+
+    def close(self) -> None:
+        """Closes the clients, those in use when they are given back."""
+        self._is_closed = True
+        while self._idle:
+            self._idle.pop().close()
 
 
 def return_large_blocks() -> None:
@@ -75,16 +95,16 @@ def return_large_blocks() -> None:
 
 
 class Inbox(Generic[_Item]):
-    """A queue from other threads to the one that waits: wake-ups, without repetitions, and items."""
+    """A queue from other threads to the one that waits: wake-ups, without repetitions, and other items."""
 
     def __init__(self) -> None:
-        self._wakes: dict[Wake, None] = {}
+        self._wakes: dict[_Item, None] = {}
         self._items: list[_Item] = []
         self._lock = threading.Lock()
         # A condition variable can be left in disorder by a signal that ends a wait; this queue can't.
         self._bell: SimpleQueue[None] = SimpleQueue()
 
-    def wake(self, wake: Wake) -> None:
+    def wake(self, wake: _Item) -> None:
         with self._lock:
             self._ring()
             self._wakes[wake] = None
@@ -98,7 +118,7 @@ class Inbox(Generic[_Item]):
         if not self._wakes and not self._items:
             self._bell.put(None)
 
-    def take(self, seconds: float) -> list[Wake | _Item]:
+    def take(self, seconds: float) -> list[_Item]:
         """What arrived since, in order; waits up to `seconds` for the first arrival."""
         try:
             self._bell.get(timeout=max(seconds, 0.0))

@@ -5,7 +5,7 @@ from functools import partial
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
 
-from smscli.gws.pool import Pool
+from smscli.gws.pool import ClientPool, Pool
 from smscli.paging import PageWindow
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ class _Request:
 
 
 class Prefetcher:
-    """Fetches scheduled pages in up to `max_depth` threads, each with a client that `connect` makes.
+    """Fetches scheduled pages in up to `max_depth` threads, with clients that `connect` makes.
 
     `on_wait` is called every 0.1 s while a result is waited for. The depth starts at one and grows by one
     with each result that was used. After a schedule that proved wrong it stays at one, so that little is
@@ -40,7 +40,8 @@ class Prefetcher:
         max_depth: int,
         on_wait: Callable[[], None],
     ) -> None:
-        self._pool = Pool(connect, max_depth)
+        self._pool = Pool(max_depth)
+        self._clients = ClientPool(connect)
         self._fetch = fetch
         self._max_depth = max_depth
         self._on_wait = on_wait
@@ -55,7 +56,7 @@ class Prefetcher:
         for window in windows[: self._depth]:
             if window not in self._requests:
                 request = self._requests[window] = _Request(window)
-                self._pool.submit(partial(self._run, request))
+                self._pool.submit(partial(self._run, request, self._clients.take()))
 
     def result(self, window: PageWindow) -> "HttpResponse | Exception | None":
         """Waits for a scheduled page's response or error; None for a page that is not scheduled."""
@@ -78,13 +79,17 @@ class Prefetcher:
         running = [one.window for one in self._requests.values() if one.is_started and one.outcome.empty()]
         self.schedule(())
         self._pool.close()
+        self._clients.close()
         return running
 
     def _run(self, request: _Request, client: "GwsClient") -> None:
-        if request.is_cancelled:
-            return
-        request.is_started = True
-        try:
-            request.outcome.put(self._fetch(client, request.window))
-        except Exception as error:
-            request.outcome.put(error)
+        outcome: HttpResponse | Exception | None = None
+        if not request.is_cancelled:
+            request.is_started = True
+            try:
+                outcome = self._fetch(client, request.window)
+            except Exception as error:
+                outcome = error
+        self._clients.give_back(client)
+        if outcome is not None:
+            request.outcome.put(outcome)

@@ -29,15 +29,31 @@ _DEEPEST = 4
 _ENTRY_KEYS = MESSAGE_KEYS | {"composingSeconds", "draft"}
 
 
-def entry_json(entry: "Entry") -> str:
+def entry_json(entry: "Entry", profile: str | None = None) -> str:
     """An entry of a folded transcript: its message with `composingSeconds`, and `draft` where it is one."""
+    added, omitted = _of_profile(profile)
     composing = "null" if entry.composing is None else json_number(entry.composing)
     draft = f',"draft":"{entry.draft}"' if entry.draft else ""
-    return message_json(entry.message, f',"composingSeconds":{composing}{draft}', _ENTRY_KEYS)
+    text = f',"composingSeconds":{composing}{draft}{added}'
+    return message_json(entry.message, text, _ENTRY_KEYS | omitted)
 
 
-def entry_row(entry: "Entry") -> str:
-    """Time, session, index, type, participant type, nickname, visibility, body and composingSeconds."""
+def unfolded_json(message: Message, profile: str | None = None) -> str:
+    """A message as it is; `profile` is that of several from which it came."""
+    added, omitted = _of_profile(profile)
+    return message_json(message, added, MESSAGE_KEYS | omitted)
+
+
+def _of_profile(profile: str | None) -> tuple[str, frozenset[str]]:
+    """What names the profile in an object, and the key of the server's that it replaces."""
+    if profile is None:
+        return "", frozenset()
+    return f',"profile":{json_text(profile)}', frozenset({"profile"})
+
+
+def entry_row(entry: "Entry", profile: str | None = None) -> str:
+    """Time, session, index, type, participant type, nickname, visibility, body and composingSeconds, and the
+    profile where there are several."""
     message, sender = entry.message, entry.message.sender
     return (
         f"{rfc3339(message.at) if message.at else ''}\t"
@@ -49,6 +65,7 @@ def entry_row(entry: "Entry") -> str:
         f"{pipe_value(message.visibility or '')}\t"
         f"{pipe_value(entry.draft_text or message.body)}\t"
         f"{'' if entry.composing is None else json_number(entry.composing)}"
+        f"{'' if profile is None else chr(9) + pipe_value(profile)}"
     )
 
 

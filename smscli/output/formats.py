@@ -16,10 +16,11 @@ from smscli.output.export import (
     pair_rows,
     session_row,
     session_with_activity,
+    unfolded_json,
 )
 from smscli.output.terminal import Terminal
 from smscli.output.view import ONE_SESSION, EntryView
-from smscli.records import json_text, message_json
+from smscli.records import json_text
 from smscli.sanitize import pipe_value
 
 if TYPE_CHECKING:
@@ -174,7 +175,7 @@ class TerminalFormat(OutputFormat):
         lines = TranscriptLines(self._terminal, view, self._zone)
         return RecordWriter(
             self._terminal,
-            lambda one: (lines.gap() if one.gap else "") + lines(one.entry, one.marks),
+            lambda one: (lines.gap() if one.gap else "") + lines(one.entry, one.marks, one.profile),
         )
 
     def checks(self, names: Iterable[str]) -> RecordWriter[Pairs]:
@@ -209,7 +210,7 @@ class TsvFormat(OutputFormat):
         return "".join(f"{row}\n" for row in pair_rows(pairs))
 
     def entries(self, typing: str, view: EntryView = ONE_SESSION) -> "RecordWriter[SelectedEntry]":
-        return RecordWriter(self._terminal, lambda one: entry_row(one.entry) + "\n")
+        return RecordWriter(self._terminal, lambda one: entry_row(one.entry, one.profile) + "\n")
 
     def checks(self, names: Iterable[str]) -> RecordWriter[Pairs]:
         return RecordWriter(self._terminal, lambda one: _row(_texts(one)))
@@ -242,8 +243,8 @@ class JsonFormat(OutputFormat):
     def entries(self, typing: str, view: EntryView = ONE_SESSION) -> "RecordWriter[SelectedEntry]":
         end = self._end
         if typing == "fold":
-            return self._writer(lambda one: entry_json(one.entry) + end)
-        return self._writer(lambda one: message_json(one.entry.message) + end)
+            return self._writer(lambda one: entry_json(one.entry, one.profile) + end)
+        return self._writer(lambda one: unfolded_json(one.entry.message, one.profile) + end)
 
     def checks(self, names: Iterable[str]) -> RecordWriter[Pairs]:
         return self._writer(lambda one: json_text(one) + self._end)

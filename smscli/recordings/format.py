@@ -1,8 +1,8 @@
 """The format of a recording: a JSON object per line, a message or another record; lines to records and back.
 
 A message is the object of `tail --json`, any other record has its kind under `record`. All have `server`,
-which names the server, and those of a recording with `--redact` have `"masked": true`; recordings of 0.1.0
-have neither, and mark a masked line by a blank in front.
+which names the server, those of several profiles `profile`, and those of a recording with `--redact` have
+`"masked": true`; recordings of 0.1.0 have none of them, and mark a masked line by a blank in front.
 """
 
 import codecs
@@ -20,7 +20,7 @@ _HINT = "a recording has one message per line, as --record and `messages --jsonl
 _UTF_16_HINT = "it is UTF-16, as `>` of PowerShell writes; use --record FILE, or save it as UTF-8"
 _OPENINGS = (b'{"sessionId":', b'{"record":')
 _MASKED = b" "
-_OUR_KEYS = MESSAGE_KEYS | {"server", "masked"}
+_OUR_KEYS = MESSAGE_KEYS | {"server", "profile", "masked"}
 _MAX_CACHED_PEOPLE = 1024
 
 
@@ -77,17 +77,21 @@ Record = Message | SessionRecord | EndedRecord | ConnectionRecord | PositionReco
 
 
 class Line(NamedTuple):
-    """A line that was read, of `size` bytes; `server` is None where it names none."""
+    """A line that was read, of `size` bytes; `server` and `profile` are None where it names none."""
 
     record: Record
     server: str | None = None
     masked: bool = False
     size: int = 0
+    profile: str | None = None
 
 
-def line_of(record: Record, server: str | None = None, *, masked: bool = False) -> bytes:
+def line_of(
+    record: Record, server: str | None = None, *, masked: bool = False, profile: str | None = None
+) -> bytes:
     """The line of a record, with its newline. LocalError."""
     added = f',"server":{json_text(server)}' if server is not None else ""
+    added += f',"profile":{json_text(profile)}' if profile is not None else ""
     added += ',"masked":true' if masked else ""
     try:
         if isinstance(record, Message):
@@ -142,10 +146,13 @@ def parse_line(line: bytes, number: int, name: str, known: dict[str, Participant
 def _parsed(value: object, known: dict[str, Participant] | None, line: bytes) -> Line:
     if not isinstance(value, dict):
         raise WireError("neither a message nor a record of another kind")
-    server, is_masked = value.pop("server", None), value.pop("masked", None)
-    server = server if isinstance(server, str) else None
-    is_masked = is_masked is True or line.startswith(_MASKED)
-    return Line(_record(value, known), server, is_masked, len(line))
+    server, profile = (_name(value.pop(key, None)) for key in ("server", "profile"))
+    is_masked = value.pop("masked", None) is True or line.startswith(_MASKED)
+    return Line(_record(value, known), server, is_masked, len(line), profile)
+
+
+def _name(value: object) -> str | None:
+    return value if isinstance(value, str) else None
 
 
 def _record(value: dict[str, object], known: dict[str, Participant] | None) -> Record:

@@ -20,9 +20,10 @@ _BEFORE_ALL = -1
 @dataclass(slots=True)
 class RecordedSession:
     """One session: its last record, whether it has ended, and its position in the log; `at` is the time of
-    the last record of it."""
+    the last record of it, `profile` the profile that it came from."""
 
     at: datetime | None = None
+    profile: str | None = None
     session: Session | None = None
     has_ended: bool = False
     order: int | None = None
@@ -70,34 +71,36 @@ class RecordedState:
     def __init__(self) -> None:
         self.sessions: dict[str, RecordedSession] = {}
 
-    def add(self, record: Record) -> None:
+    def add(self, record: Record, profile: str | None = None) -> None:
         match record:
             case Message():
-                self._of(record.session_id).add(record)
+                self._of(record.session_id, profile).add(record)
             case SessionRecord(at, session):
-                one = self._of(session.id)
+                one = self._of(session.id, profile)
                 one.at, one.session, one.has_ended = at, session, False
             case EndedRecord(_, session_id):
-                self._of(session_id).has_ended = True
+                self._of(session_id, profile).has_ended = True
             case PositionRecord():
-                self._of(record.session_id).restore(record)
+                self._of(record.session_id, profile).restore(record)
 
-    def _of(self, session_id: str) -> RecordedSession:
-        return self.sessions.setdefault(session_id, RecordedSession())
+    def _of(self, session_id: str, profile: str | None) -> RecordedSession:
+        one = self.sessions.setdefault(session_id, RecordedSession())
+        one.profile = profile or one.profile
+        return one
 
     def forget(self, session_id: str) -> None:
         """Drop a session that has ended and is no longer listed: nothing more comes of it."""
         self.sessions.pop(session_id, None)
 
-    def opening(self, at: datetime | None = None) -> Iterator[Record]:
-        """The records that a new file begins with, which hold at that time; without it (of sessions that
-        are not followed now) each at its own time."""
+    def opening(self, at: datetime | None = None) -> Iterator[tuple[Record, str | None]]:
+        """The records that a new file begins with, which hold at that time, and the profile of each; without
+        it (of sessions that are not followed now) each at its own time."""
         for one in self.sessions.values():
             if one.session is not None and not one.has_ended:
-                yield SessionRecord(at or one.at, one.session)
+                yield SessionRecord(at or one.at, one.session), one.profile
         for session_id, one in self.sessions.items():
             if position := one.position(session_id, at or one.at):
-                yield position
+                yield position, one.profile
 
 
 def session_facts(session: Session) -> str:

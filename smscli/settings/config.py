@@ -308,7 +308,7 @@ def _profile(options: CliOptions, environ: Mapping[str, str], config: Config, ne
         return config.profiles.get(name) or Profile(name)
     names = profile_names(options, environ, config)
     if len(names) > 1 and options.profile:
-        raise UsageError("several profiles work with list and check only")
+        raise UsageError("several profiles work with list, tail and check only")
     if names:
         return config.profiles[names[0]]
     if config.default is None:

@@ -87,13 +87,15 @@ class SelectedEntry(NamedTuple):
     """An entry to show. `marks` are spans of its `searched_text`, in order and disjoint.
 
     `context`: it did not pass the filter, but is near an entry that did. `gap`: entries were left out between
-    it and the one shown before it; set with `--context` only.
+    it and the one shown before it; set with `--context` only. `profile`: the profile that read it, of
+    several.
     """
 
     entry: Entry
     marks: tuple[Span, ...] = ()
     context: bool = False
     gap: bool = False
+    profile: str | None = None
 
 
 class Selection:

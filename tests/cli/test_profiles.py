@@ -1,66 +1,19 @@
 """Several profiles on `list` and `check`: whose session is whose, what is shared, whose trouble is whose."""
 
 import json
-import sys
-from collections.abc import Iterator, Mapping
-from pathlib import Path
 
 import pytest
 
-from tests.server.options import Options
 from tests.server.server import FakeServer
 from tests.support.command import Outcome, Smscli
+from tests.support.profiles import BOTH, CLOSED, MIKA, NOOR, profiles, with_ended_view
 
-START = 1772445600.0  # 2026-03-02T10:00:00Z
-MIKA, NOOR, BOTH = "0000Na9B26EF0001", "0000Na9B26EF0002", "0000Na9B26EF0003"
-PASSWORD = json.dumps([sys.executable, "-c", "print('p')"])
-CLOSED = "http://127.0.0.1:1"
+Home = dict[str, str]
 
 
 @pytest.fixture
-def home(home: dict[str, str], tmp_path: Path) -> dict[str, str]:
-    """With a folder for the config file that is the same on every platform."""
-    return {**home, "SMSCLI_CONFIG_DIR": str(tmp_path / "config")}
-
-
-@pytest.fixture
-def north() -> Iterator[FakeServer]:
-    """A session of each of two agents, and one that both have."""
-    options = Options(scene="empty", users={"ann": "p", "bob": "p"})
-    with FakeServer(options, clock=lambda: START) as server:
-        server.store.add_session(MIKA, customer="Mika", owner="ann")
-        server.store.add_session(NOOR, customer="Noor", owner="bob")
-        server.store.add_session(BOTH, customer="Otto")
-        for session_id in (MIKA, NOOR, BOTH):
-            server.store.say(session_id, f"hello from {session_id[-1]}")
-        yield server
-
-
-@pytest.fixture
-def south() -> Iterator[FakeServer]:
-    """A session with the id of one of the other server."""
-    options = Options(scene="empty", users={"ann": "p"})
-    with FakeServer(options, clock=lambda: START) as server:
-        server.store.add_session(MIKA, customer="Yuki")
-        server.store.say(MIKA, "hello from the south")
-        yield server
-
-
-def profiles(home: Mapping[str, str], **saved: tuple[str, str]) -> None:
-    """Save profiles: the URL and the user of each."""
-    path = Path(home["SMSCLI_CONFIG_DIR"], "config.toml")
-    path.parent.mkdir(parents=True)
-    path.write_text(
-        "".join(
-            f'[profiles.{name}]\nurl = "{url}"\nuser = "{user}"\npassword_command = {PASSWORD}\n'
-            for name, (url, user) in saved.items()
-        )
-    )
-
-
-@pytest.fixture
-def three(home: dict[str, str], north: FakeServer, south: FakeServer) -> None:
-    profiles(home, north=(north.url, "ann"), west=(north.url, "bob"), south=(south.url, "ann"))
+def home(profile_home: Home) -> Home:
+    return profile_home
 
 
 def rows(outcome: Outcome) -> list[list[str]]:
@@ -71,7 +24,7 @@ def rows(outcome: Outcome) -> list[list[str]]:
     "words",
     [("-p", "north,west,south"), ("-p", "*"), ("--all-profiles",), ("-p", " north, west,south,west ")],
 )
-def test_every_line_says_whose_it_is(smscli: Smscli, three: None, words: tuple[str, ...]) -> None:
+def test_every_line_says_whose_it_is(smscli: Smscli, three: Home, words: tuple[str, ...]) -> None:
     outcome = smscli("list", *words)
     assert (outcome.code, outcome.err) == (0, "")
     at = "2026-03-02T10:00:00.000Z"
@@ -83,7 +36,7 @@ def test_every_line_says_whose_it_is(smscli: Smscli, three: None, words: tuple[s
     ]
 
 
-def test_on_a_terminal_the_profile_is_the_last_column(smscli: Smscli, three: None) -> None:
+def test_on_a_terminal_the_profile_is_the_last_column(smscli: Smscli, three: Home) -> None:
     outcome = smscli("list", "-p", "west,south", "--utc", tty=True, color="never")
     assert outcome.out == (
         "id                state     customer  agents  received (UTC)       profile\n"
@@ -94,7 +47,7 @@ def test_on_a_terminal_the_profile_is_the_last_column(smscli: Smscli, three: Non
     )
 
 
-def test_json_names_the_profile(smscli: Smscli, three: None) -> None:
+def test_json_names_the_profile(smscli: Smscli, three: Home) -> None:
     listed = json.loads(smscli("list", "-p", "*", "--activity", "--json").out)
     assert [(one["id"], one["profile"], one["activity"]["lastMessage"]["text"]) for one in listed] == [
         (MIKA, "north", "hello from 1"),
@@ -106,22 +59,9 @@ def test_json_names_the_profile(smscli: Smscli, three: None) -> None:
 
 
 def test_a_shared_session_is_live_while_one_view_is(
-    smscli: Smscli, three: None, north: FakeServer, monkeypatch: pytest.MonkeyPatch
+    smscli: Smscli, three: Home, north: FakeServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    usual = north.api.answer
-
-    def answer(request: object, user: str | None) -> object:
-        """For ann the session has ended, as for an agent who has left a conference."""
-        answered = usual(request, user)  # type: ignore[arg-type]
-        if user == "ann" and b'"smsessions"' in answered.body:
-            document = json.loads(answered.body)
-            for session in document["smsessions"]:
-                if session["id"] == BOTH:
-                    session["state"] = "Completed"
-            answered.body = json.dumps(document).encode()
-        return answered
-
-    monkeypatch.setattr(north.api, "answer", answer)
+    with_ended_view(monkeypatch, north, "ann", BOTH)
     shown = rows(smscli("list", "-p", "north,west"))
     assert [(row[0], row[1], row[5]) for row in shown] == [
         (MIKA, "Chatting", "north"),
@@ -131,7 +71,7 @@ def test_a_shared_session_is_live_while_one_view_is(
 
 
 def test_what_one_profile_cannot_read_the_next_one_does(
-    smscli: Smscli, three: None, north: FakeServer, monkeypatch: pytest.MonkeyPatch
+    smscli: Smscli, three: Home, north: FakeServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     usual = north.api.user
     monkeypatch.setattr(
@@ -154,7 +94,7 @@ def test_what_one_profile_cannot_read_the_next_one_does(
     assert outcome.err == f"profile west: {left_out}\n"
 
 
-def test_one_profiles_trouble_stops_no_other(smscli: Smscli, home: dict[str, str], north: FakeServer) -> None:
+def test_one_profiles_trouble_stops_no_other(smscli: Smscli, home: Home, north: FakeServer) -> None:
     profiles(home, north=(north.url, "ann"), dead=(CLOSED, "ann"), wrong=(north.url, "nobody"))
     outcome = smscli("list", "--all-profiles")
     assert (outcome.code, [row[5] for row in rows(outcome)]) == (3, ["north", "north"])
@@ -166,7 +106,7 @@ def test_one_profiles_trouble_stops_no_other(smscli: Smscli, home: dict[str, str
     assert [(one["kind"], one["profile"]) for one in notices] == [("lost", "dead"), ("lost", "wrong")]
 
 
-def test_if_all_fail_the_first_error_counts(smscli: Smscli, home: dict[str, str], north: FakeServer) -> None:
+def test_if_all_fail_the_first_error_counts(smscli: Smscli, home: Home, north: FakeServer) -> None:
     profiles(home, wrong=(north.url, "nobody"), dead=(CLOSED, "ann"))
     outcome = smscli("list", "-p", "*")
     assert (outcome.code, outcome.out) == (4, "")
@@ -174,7 +114,7 @@ def test_if_all_fail_the_first_error_counts(smscli: Smscli, home: dict[str, str]
     assert smscli("list", "-p", "dead,wrong").code == 3
 
 
-def test_a_check_of_several_profiles(smscli: Smscli, three: None) -> None:
+def test_a_check_of_several_profiles(smscli: Smscli, three: Home) -> None:
     outcome = smscli("check", "--all", "-p", "*", "--waiting", "0s")
     assert outcome.code == 6
     assert [(row[0], row[2], row[7]) for row in rows(outcome) if row[1] == "waiting"] == [
@@ -204,9 +144,14 @@ def test_a_check_of_several_profiles(smscli: Smscli, three: None) -> None:
                 *("SMSCLI_URL", "SMSCLI_USERNAME", "SMSCLI_PASSWORD", "SMSCLI_COOKIE", "SMSCLI_TOKEN"),
             )
         ),
-        (("show", "Mika", "-p", "north,west"), {}, "several profiles work with list and check only"),
+        (("show", "Mika", "-p", "north,west"), {}, "several profiles work with list, tail and check only"),
         (("list", "-p", "north,nobody"), {}, "there is no profile 'nobody'"),
-        (("list", "--watch", "--all-profiles"), {}, "--watch can't be combined with --all-profiles"),
+        (
+            ("tail", "--all", "-p", "*"),
+            {"SMSCLI_TOKEN": "x"},
+            "SMSCLI_TOKEN can't be combined with several profiles",
+        ),
+        (("messages", "Mika", "-p", "*"), {}, "several profiles work with list, tail and check only"),
         (
             ("auth", "login", "-p", "a,b"),
             {},
@@ -216,7 +161,7 @@ def test_a_check_of_several_profiles(smscli: Smscli, three: None) -> None:
 )
 def test_wrong_usage_is_refused_before_any_request(
     smscli: Smscli,
-    three: None,
+    three: Home,
     north: FakeServer,
     words: tuple[str, ...],
     environ: dict[str, str],
@@ -227,27 +172,19 @@ def test_wrong_usage_is_refused_before_any_request(
     assert outcome.err.splitlines()[0] == f"error: {told}"
 
 
-def test_a_list_is_watched_of_one_profile(smscli: Smscli, three: None, north: FakeServer) -> None:
-    outcome = smscli("list", "--watch", "-p", "north,west", tty=True)
-    assert (outcome.code, [*north.requests]) == (2, [])
-    assert "error: several profiles work with list and check only\n" in outcome.err
-
-
-def test_a_name_that_exists_as_written_is_one_profile(
-    smscli: Smscli, home: dict[str, str], north: FakeServer
-) -> None:
+def test_a_name_that_exists_as_written_is_one_profile(smscli: Smscli, home: Home, north: FakeServer) -> None:
     profiles(home, **{'"a,b"': (north.url, "ann"), "a": (CLOSED, "x"), "b": (CLOSED, "x")})
     assert [len(row) for row in rows(smscli("list", "-p", "a,b"))] == [5, 5]
 
 
-def test_other_commands_use_the_first_profile_of_the_environment(smscli: Smscli, three: None) -> None:
+def test_other_commands_use_the_first_profile_of_the_environment(smscli: Smscli, three: Home) -> None:
     outcome = smscli("show", "Mika", SMSCLI_PROFILE="north,west")
     assert outcome.code == 0
     assert outcome.err.splitlines()[0] == "SMSCLI_PROFILE names several profiles: using north"
     assert [row[5] for row in rows(smscli("list", SMSCLI_PROFILE="west,south"))] == ["west", "west", "south"]
 
 
-def test_one_saved_profile_is_read_as_always(smscli: Smscli, home: dict[str, str], north: FakeServer) -> None:
+def test_one_saved_profile_is_read_as_always(smscli: Smscli, home: Home, north: FakeServer) -> None:
     profiles(home, only=(north.url, "ann"))
     assert smscli("list", "--all-profiles").out == smscli("list", "-p", "only").out
     assert [len(row) for row in rows(smscli("list", "-p", "*"))] == [5, 5]

@@ -13,7 +13,9 @@ from typing import Any
 import pytest
 
 from smscli.follow.feed import Feed
+from smscli.follow.loop import FeedLoop
 from smscli.follow.requests import MessagesRequest, ReadResult, Request
+from smscli.follow.slots import ReadSlots
 from smscli.gws.client import GwsClient, Server
 from smscli.gws.cometd import Advice, BayeuxClient
 from smscli.gws.http import Transport
@@ -254,7 +256,11 @@ def test_a_session_is_followed_to_its_end_by_push_alone(start: Start, listen: Li
             push.inbox.put(ReadResult(request, client.sessions()))
 
     told: list[Event] = []
-    events = Feed(begin, wait=wait, clock=time.monotonic, interval=300).events([ID])
+    feed = Feed(begin, clock=time.monotonic, interval=300, slots=ReadSlots(), ids=[ID])
+    loop = FeedLoop(
+        {"": feed}, wait=lambda seconds: [("", one) for one in wait(seconds)], clock=time.monotonic
+    )
+    events = (event for _, event in loop.events())
 
     def until(what: Callable[[Event], bool]) -> None:
         for event in events:

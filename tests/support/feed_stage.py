@@ -14,7 +14,9 @@ from math import inf
 from smscli.errors import NotFound, SmscliError
 from smscli.follow.cursor import Cursor
 from smscli.follow.feed import Feed
+from smscli.follow.loop import Arrivals, FeedBegan, FeedFailed, FeedLoop
 from smscli.follow.requests import ListRequest, MessagesRequest, ReadResult, Request, SignInRequest
+from smscli.follow.slots import ReadSlots
 from smscli.model import (
     Event,
     Idle,
@@ -182,6 +184,24 @@ class Stage:
         arrived, self._arrived = self._arrived, []
         return arrived
 
+    def arrivals(self, seconds: float) -> Arrivals:
+        """What a loop with this feed only waits for."""
+        return [("", item) for item in self.wait(seconds)]
+
+    @property
+    def next_due(self) -> float:
+        """When something happens next."""
+        if self._arrived:
+            return self.now
+        return min((one[0][0] for one in (self._script, self._under_way) if one), default=inf)
+
+    def arrivals_by(self, target: float) -> Sequence[Wake | ReadResult]:
+        """Move the clock to `target`; what has arrived by then."""
+        self._move(target)
+        self.now = max(self.now, target)
+        arrived, self._arrived = self._arrived, []
+        return arrived
+
     def _move(self, target: float) -> None:
         """Move the clock until something has arrived."""
         while True:
@@ -261,15 +281,18 @@ class Stage:
         self._under_way.clear()
         feed = Feed(
             self.start,
-            wait=self.wait,
             clock=self.clock,
             interval=interval,
+            slots=ReadSlots(),
+            ids=wanted or None,
             trusted=trusted,
             jitter=lambda: self.jitter,
             resume=resume,
         )
+        loop = FeedLoop({"": feed}, wait=self.arrivals, clock=self.clock)
         try:
-            for event in feed.events(wanted or None):
+            for _, event in loop.events():
+                assert not isinstance(event, FeedBegan | FeedFailed)
                 if isinstance(event, Notice) and event.kind == "debug":
                     self.debug.append(event.message)
                 else:

@@ -247,6 +247,7 @@ OUTPUTS_BY_GROUP: Mapping[str, tuple[Output, ...]] = {
     "follows": (
         *messages(TAIL, *FOLLOWED, holds="ended"),
         *messages(f"sessions {TAIL} --redact --bell --typing show", *FOLLOWED),
+        *same("tail --all --all-profiles", NONE),
         *one(f"{TAIL} --wide", "people", WIDE - ID | names("endedId"), cuts=NARROW),
     ),
     "sign-ins": (

@@ -93,6 +93,13 @@ def cut_middle(text: str, width: int, ellipsis: str) -> str:
     return _fitting(text, room - end) + ellipsis + _fitting(text[::-1], end)[::-1]
 
 
+def cut_id(text: str, width: int, ellipsis: str) -> str:
+    """Like `cut_middle`, but in little room the end is shown, which tells ids apart."""
+    if width >= _LEAST_FOR_BOTH_ENDS or cells(text) <= width:
+        return cut_middle(text, width, ellipsis)
+    return ellipsis + _fitting(text[::-1], width - len(ellipsis))[::-1]
+
+
 def _fitting(text: str, width: int) -> str:
     """The beginning of `text` that fits into so many cells."""
     used = 0

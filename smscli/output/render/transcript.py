@@ -18,6 +18,7 @@ from smscli.output.render.layout import (
     Piece,
     Span,
     cells,
+    cut_id,
     cut_middle,
     fold,
     paint,
@@ -48,6 +49,10 @@ _LONGEST_NAME = 16
 _WIDE = 100
 _ID_CELLS = 16
 _SHORT_ID_CELLS = 9
+# With the profile in front.
+_OWNED_ID_CELLS = 24
+_SHORT_OWNED_ID_CELLS = 12
+_SHORTEST_ID_CELLS = 5
 # With `--wide`: the index and the blank behind it, and the milliseconds.
 _INDEX_CELLS = 7
 _FRACTION_CELLS = len(".000")
@@ -90,8 +95,11 @@ class TranscriptLines:
         self._many = view.many
         self._has_column = view.many and not view.once_needed
         self._wide = view.wide
+        self._id_cells = _ID_CELLS, _SHORT_ID_CELLS
+        if view.profiles:
+            self._id_cells = _OWNED_ID_CELLS, _SHORT_OWNED_ID_CELLS
         self._labels: dict[object, _Label] = {}
-        self._session: str | None = None
+        self._session: tuple[str | None, str] | None = None
         self._whose = ""
         self._measure()
         self._clock = DayClock(zone, milliseconds=view.wide)
@@ -102,19 +110,20 @@ class TranscriptLines:
         self._marked = paint(_MARKED, color)
         self._signs = ("", "") if color else _SIGNS[display.ascii]
 
-    def __call__(self, entry: Entry, marks: Sequence[Span] = ()) -> str:
+    def __call__(self, entry: Entry, marks: Sequence[Span] = (), profile: str | None = None) -> str:
         """The lines of one entry, each ending in a newline; above them the day or session if it changed.
 
         `marks` are spans of its body, or of a draft's last wording, as they came: in code points, in order,
         apart from each other. They are shown bold, underlined and coloured; without colour as `⟦marked⟧`, in
-        ASCII `[[marked]]`. Nothing else changes but, for the room that signs take, where lines end.
+        ASCII `[[marked]]`. Nothing else changes but, for the room that signs take, where lines end. `profile`
+        is that of several from which it came.
         """
         if self._display.width != self._width:
             self._measure()
         message = entry.message
         clock, above = self._time(message.at)
-        if self._many and message.session_id != self._session:
-            above += self._turn_to(message.session_id)
+        if self._many and (profile, message.session_id) != self._session:
+            above += self._turn_to(profile, message.session_id)
         sender = message.sender
         label = self._labels.get(self._key(sender)) or self._label(sender)
         index = self._index(message) if self._wide else ""
@@ -243,24 +252,26 @@ class TranscriptLines:
         pieces = [(f"{words} ", self._strong), (NoWrap(f"{last} {rule}"), self._strong)]
         return clock, "".join(f"{line}\n" for line in fold(pieces, self._layout.width, self._layout.width))
 
-    def _turn_to(self, session_id: str) -> str:
+    def _turn_to(self, profile: str | None, session_id: str) -> str:
         """Let the next lines belong to that session; a line that says so where they have no room for it."""
         if self._session is not None and not self._has_column:
             self._has_column = True
             self._measure()
-        self._session = session_id
-        shown = clean(session_id)
+        self._session = profile, session_id
+        owner, shown = f"{clean(profile)}/" if profile else "", clean(session_id)
         room = self._layout.session - 2
         if room > 0:
-            shown = cut_middle(shown, room, self._ellipsis)
+            if owner:
+                owner = cut_middle(owner[:-1], room - 1 - _SHORTEST_ID_CELLS, self._ellipsis) + "/"
+            shown = owner + cut_id(shown, room - cells(owner), self._ellipsis)
             self._whose = self._quiet(shown) + " " * (self._layout.session - cells(shown))
             return ""
-        return "".join(f"{self._strong(line)}\n" for line in session_lines(shown, self._layout.width))
+        return "".join(f"{self._strong(line)}\n" for line in session_lines(owner + shown, self._layout.width))
 
     def _measure(self) -> None:
         """Compute the layout for the current width."""
         self._width = self._display.width
-        self._layout = _layout(self._width, self._has_column, self._wide)
+        self._layout = _layout(self._width, self._id_cells if self._has_column else None, self._wide)
         self._labels.clear()
         self._session = None
 
@@ -296,15 +307,16 @@ def _joined(pieces: list[Piece]) -> list[Piece]:
     return [*pieces[:place], (before + blank, ink), *last]
 
 
-def _layout(asked: int, many: bool, wide: bool) -> _Layout:
+def _layout(asked: int, id_cells: tuple[int, int] | None, wide: bool) -> _Layout:
+    """`id_cells`: of the column for the session where there is one, on a wide and on a narrower terminal."""
     width = max(asked, _SHORTEST)
-    session = (_ID_CELLS if width >= _WIDE else _SHORT_ID_CELLS) + 2 if many and width >= 80 else 0
+    session = (id_cells[0] if width >= _WIDE else id_cells[1]) + 2 if id_cells and width >= 80 else 0
     front = session + len(NO_TIME) + (_INDEX_CELLS + _FRACTION_CELLS if wide else 0)
     left = width - session
     if left < _NARROW:
         return _Layout(width, min(_LONGEST_NAME, left // 3), False, session, front, 2, " ")
     name = min(_LONGEST_NAME, left // 6)
-    if many:
+    if id_cells:
         name = min(name, left - len(NO_TIME) - 7 - _TEXT_CELLS)
     indent = min(front + 2 + 2 + name + 3 + (_ID_CELLS + 2 if wide else 0), width // 2)
     return _Layout(width, name, True, session, front, indent, "  ")

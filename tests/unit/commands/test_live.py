@@ -36,14 +36,15 @@ def test_each_wait_is_reported_once_even_if_answer_and_question_come_together(
     answered: bool, alerts: list[str]
 ) -> None:
     terminal = CapturedTerminal()
-    alert = WaitAlert(AppContext({}, json_stderr=False, terminal=terminal), 5.0, None)
+    app = AppContext({"SMSCLI_URL": "https://gws.example.com"}, json_stderr=False, terminal=terminal)
+    alert = WaitAlert(5.0, None)
     activity = Activity()
     said_at(activity, 0, CUSTOMER)
     for seconds in (10, 11):
-        alert.exceeded(ID, activity, START + timedelta(seconds=seconds))
+        alert.exceeded(app, ID, activity, START + timedelta(seconds=seconds))
     if answered:
         said_at(activity, 12, AGENT)
     said_at(activity, 13, CUSTOMER)
     for seconds in (14, 21, 22):
-        alert.exceeded(ID, activity, START + timedelta(seconds=seconds))
+        alert.exceeded(app, ID, activity, START + timedelta(seconds=seconds))
     assert terminal.err_text.splitlines() == alerts

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from smscli.gws.pool import Inbox, Pool
+from smscli.gws.pool import ClientPool, Inbox, Pool
 from smscli.model import Wake, WakeKind
 
 SOON = 10.0
@@ -33,21 +33,25 @@ class Connection:
 
 
 class Pooled:
-    """A pool, its connections, and an inbox for what comes of its jobs."""
+    """A pool of threads, one of connections, and an inbox for what comes of the jobs."""
 
     def __init__(self, size: int) -> None:
         self.connections: list[Connection] = []
         self.inbox: Inbox[str] = Inbox()
-        self.pool = Pool(self._connect, size)
+        self.pool = Pool(size)
+        self.clients = ClientPool(self._connect)
 
     def _connect(self) -> Connection:
         self.connections.append(Connection())
         return self.connections[-1]
 
     def run(self, name: str, wait: Callable[[], object] = lambda: None) -> None:
-        def job(connection: Connection) -> None:
+        connection = self.clients.take()
+
+        def job() -> None:
             connection.use()
             wait()
+            self.clients.give_back(connection)
             self.inbox.put(name)
 
         self.pool.submit(job)
@@ -63,10 +67,11 @@ def pooled(size: int) -> Iterator[Pooled]:
         yield one
     finally:
         one.pool.close()
+        one.clients.close()
         assert all(connection.closed.wait(SOON) for connection in one.connections)
 
 
-def test_jobs_run_side_by_side_each_thread_on_a_connection_of_its_own() -> None:
+def test_jobs_run_side_by_side_each_on_a_connection_of_its_own() -> None:
     together = threading.Barrier(3)
     with pooled(3) as one:
         for name in "abc":
@@ -79,7 +84,7 @@ def test_jobs_run_side_by_side_each_thread_on_a_connection_of_its_own() -> None:
     assert len(threads) == 3 == len(set[threading.Thread]().union(*threads))
 
 
-def test_connections_are_made_in_the_thread_that_submits() -> None:
+def test_connections_are_made_in_the_thread_that_takes_them() -> None:
     with pooled(2) as one:
         one.run("a")
         assert one.next() == ["a"]
@@ -95,25 +100,29 @@ def test_no_more_threads_than_the_size_and_no_job_is_lost() -> None:
         came: list[Wake | str] = []
         while len(came) < 7:
             came += one.next()
-    assert len(one.connections) == 2
+    used_in = set[threading.Thread]().union(*(connection.used_in for connection in one.connections))
+    assert len(used_in) <= 2
     assert sorted(map(str, came)) == [f"{number}" for number in range(7)]
 
 
-def test_one_job_after_the_other_takes_one_thread() -> None:
+def test_one_job_after_the_other_takes_one_connection_and_one_thread() -> None:
+    used_in = set[threading.Thread]()
     with pooled(4) as one:
         for number in range(5):
             one.run(f"{number}")
             assert one.next() == [f"{number}"]
-            one.connections[0].used_in.clear()
-        # The first thread may not yet have put down its job when the next one was submitted.
-        assert len(one.connections) <= 2
+            used_in |= one.connections[0].used_in
+        assert len(one.connections) == 1
+    # The first thread may not yet have put down its job when the next one was submitted.
+    assert len(used_in) <= 2
 
 
-def test_a_closed_pool_closes_its_connections_once_their_jobs_have_ended() -> None:
+def test_a_connection_in_use_is_closed_once_its_job_has_ended() -> None:
     gate = threading.Event()
     one = Pooled(1)
     one.run("a", lambda: gate.wait(SOON))
     one.pool.close()
+    one.clients.close()
     assert not one.connections[0].closed.is_set()
     gate.set()
     assert one.next() == ["a"]

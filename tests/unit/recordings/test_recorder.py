@@ -28,6 +28,7 @@ from smscli.model import (
 )
 from smscli.recordings.format import PositionRecord
 from smscli.recordings.recorder import Recorder
+from smscli.recordings.server import FollowedServer
 from smscli.records import message_key
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="on Windows an open file can't be moved")
@@ -44,17 +45,20 @@ class Stage:
         self.said: list[str] = []
         self.recorder = Recorder(
             str(name),
-            server=server,
+            servers={server: FollowedServer(lambda: self.now)},
             redact=redact,
             notice=self.said.append,
-            now=lambda: self.now,
             clock=lambda: self.now.timestamp(),
         )
-        self.resumed = list(self.recorder.resume())
+        self.resumed = [one.record for one in self.recorder.resume()]
+        self.server = server
 
     def play(self, *events: Event) -> None:
         for event in events:
-            self.recorder.on_event(event)
+            if isinstance(event, Idle):
+                self.recorder.sync()
+            else:
+                self.recorder.on_event(event, self.server)
 
     def later(self, seconds: float) -> None:
         self.now += timedelta(seconds=seconds)
@@ -481,5 +485,5 @@ def test_older_files_are_read_for_a_session_that_was_renumbered(tmp_path: Path) 
     stage.play(news(text(3)))
     stage.recorder.close()
     again = Stage(tmp_path / "sms-%d.jsonl")
-    assert sorted(one.index or 0 for one in again.recorder.older_messages("S1")) == [1, 2, 3]
+    assert sorted(one.index or 0 for one in again.recorder.older_messages(again.server, "S1")) == [1, 2, 3]
     again.recorder.close()
