@@ -4,6 +4,7 @@ import socket
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from typing import Any
 
 from requests.adapters import HTTPAdapter
@@ -76,8 +77,10 @@ def _tracked_connections(adapter: ClosableAdapter) -> dict[str, Any]:
     return {"http": PlainConnection, "https": TlsConnection}
 
 
+@cache
 def tls_context(ca_bundle: str | None = None, client_cert: str | None = None) -> ssl.SSLContext:
-    """The operating system's trust store plus these PEM files. Raises LocalError for an unusable file."""
+    """The operating system's trust store plus these PEM files, one for all profiles with the same: each holds
+    some megabytes. Raises LocalError for an unusable file."""
     import truststore
 
     context = truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
