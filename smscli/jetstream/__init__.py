@@ -1,0 +1,1 @@
+"""Publishing to and reading from a stream of NATS JetStream. Needs the extra `nats`."""
