@@ -24,6 +24,7 @@ OURS: dict[str, set[str]] = {
     "records": {"errors", "model", "sanitize"},
     "output": {"errors", "model", "records", "sanitize", "signals", "transcript"},
     "recordings": {"errors", "gws", "model", "records", "settings", "signals"},
+    "jetstream": {"backoff", "errors", "gws", "model", "recordings", "records", "signals"},
     "demo": set(),
     "context": {
         "demo", "errors", "gws", "model", "output", "recordings", "records", "sanitize", "settings",
@@ -43,6 +44,7 @@ OURS: dict[str, set[str]] = {
 THEIRS: dict[str, set[str]] = {
     "gws": {"idna", "requests", "truststore", "urllib3"},
     "settings": {"idna", "keyring", "tomlkit"},
+    "jetstream": {"nats", "nkeys"},
     "output": {"rich"},
     "transcript": {"regex"},
     "commands": {"typer"},
@@ -50,7 +52,7 @@ THEIRS: dict[str, set[str]] = {
 }
 
 # Slow to import, and so never at the top of a module that every command loads.
-LAZY = {"keyring", "regex", "requests", "rich", "tomlkit", "truststore", "urllib3"}
+LAZY = {"keyring", "nats", "nkeys", "regex", "requests", "rich", "tomlkit", "truststore", "urllib3"}
 LOADED_BY_EVERY_COMMAND = {
     "__main__", "cli", "commands", "context", "errors", "model", "output.terminal", "output.writer",
     "sanitize", "settings", "signals",
