@@ -44,15 +44,18 @@ class LogPart:
 class RecordedLog:
     """What is recorded of one session. `name` is its id, with the server in front where several have it.
 
-    `ended_at` is when its state said first that it had ended, `is_end_exact` whether it ended then,
-    `first_at` the earliest time known of it. `is_ordered`: each message has a higher index than the one
-    before, over all files. `sources` are the files that name it.
+    `changed_at` is the time of the last record of its state, `changed_in` the source of it. `ended_at` is
+    when its state said first that it had ended, `is_end_exact` whether it ended then, `first_at` the earliest
+    time known of it. `is_ordered`: each message has a higher index than the one before, over all sources.
+    `sources` are those that name it.
     """
 
-    name: str
+    session_id: str
     server: str | None
+    name: str = field(init=False)
     session: Session | None = None
     changed_at: datetime | None = None
+    changed_in: int | None = None
     first_at: datetime | None = None
     ended_at: datetime | None = None
     is_end_exact: bool = True
@@ -63,6 +66,9 @@ class RecordedLog:
     sources: set[int] = field(default_factory=set)
     _last_order: int = -1
     _has_unplaced: bool = False
+
+    def __post_init__(self) -> None:
+        self.name = self.session_id
 
     def add(self, source: int, place: int | None, message: Message) -> None:
         """Note a message, and its place in a file."""
@@ -81,15 +87,16 @@ class RecordedLog:
             self.is_ordered = self.is_ordered and order > self._last_order
             self._last_order = order
 
-    def change(self, at: datetime | None, session: Session, *, exact: bool) -> None:
-        """Note a record of its state, unless a newer one is known; `exact`: the state changed then."""
-        if at is not None and self.changed_at is not None and at < self.changed_at:
+    def change(self, source: int, at: datetime | None, session: Session, *, exact: bool) -> None:
+        """Note a record of its state, unless another source has a newer one; `exact`: it changed then."""
+        is_older = at is not None and self.changed_at is not None and at < self.changed_at
+        if is_older and source != self.changed_in:
             return
         if session.ended and self.ended_at is None:
             self.ended_at, self.is_end_exact = at, exact
         elif not session.ended:
             self.ended_at = None
-        self.session, self.changed_at = session, at
+        self.session, self.changed_at, self.changed_in = session, at, source
 
     @property
     def last_session(self) -> Session:
@@ -122,7 +129,7 @@ class RecordedLog:
         self.people.update(other.people)
         self.sources |= other.sources
         if self.session is None:
-            self.session, self.changed_at = other.session, other.changed_at
+            self.session, self.changed_at, self.changed_in = other.session, other.changed_at, other.changed_in
             self.ended_at, self.is_end_exact = other.ended_at, other.is_end_exact
         self.first_at = min(filter(None, (self.first_at, other.first_at)), default=None)
         self.is_masked = self.is_masked or other.is_masked
@@ -174,11 +181,11 @@ class RecordingIndex:
             case SessionRecord(at, session):
                 log = self._log(server, session.id)
                 # The first record may be of a session that had ended before.
-                log.change(at, session, exact=bool(log.session or log.parts))
+                log.change(source, at, session, exact=bool(log.session or log.parts))
             case EndedRecord(at, session_id, state):
                 log = self._log(server, session_id)
                 # One that is gone may have ended between two runs of the recorder.
-                log.change(at, _ended(log.last_session, state), exact=state is not None)
+                log.change(source, at, _ended(log.last_session, state), exact=state is not None)
             case ConnectionRecord():
                 self._connections.append(_ConnectionLine(server, source, record))
                 return None

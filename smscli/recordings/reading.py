@@ -9,7 +9,7 @@ from io import BytesIO
 from typing import BinaryIO
 
 from smscli.errors import LocalError
-from smscli.model import Participant
+from smscli.model import Message, Participant
 from smscli.recordings.format import Line, file_error, is_torn, numbered_lines, parse_line
 
 STDIN = "-"
@@ -87,3 +87,13 @@ class Source:
                     notice(f"the last line of {self.name} is truncated and was skipped")
                     return
                 place += len(text)
+
+    def messages(self, places: Iterable[int]) -> Iterator[Message]:
+        """The messages whose lines begin at these places."""
+        known: dict[str, Participant] = {}
+        with self.opened() as file:
+            for place in places:
+                file.seek(place)
+                record = parse_line(file.readline(), 0, self.name, known).record
+                if isinstance(record, Message):
+                    yield record

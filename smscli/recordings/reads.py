@@ -1,17 +1,18 @@
-"""Recordings as `Reads`: sessions with their last state and messages, of one or several files read as one."""
+"""Records as `Reads`: sessions with their last state and messages, of one or several sources read as one."""
 
 import heapq
-from collections.abc import Callable, Iterator, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import datetime
 from functools import cached_property
 from itertools import islice
 from operator import itemgetter
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
-from smscli.errors import LocalError, NotFound
-from smscli.model import Listing, Message, Page, Participant, Session
-from smscli.recordings.format import parse_line
-from smscli.recordings.index import Disconnection, LogPart, RecordedLog, RecordingIndex
+from smscli.errors import LocalError, NotFound, SmscliError
+from smscli.model import Listing, Message, Page, Session
+from smscli.recordings.format import Line
+from smscli.recordings.index import Disconnection, RecordedLog, RecordingIndex
 from smscli.recordings.reading import Source, expand_sources, matching_files
 
 _PAGE = 500
@@ -40,16 +41,37 @@ class Replayed(NamedTuple, Generic[Reader]):
     disconnections: Sequence[Disconnection]
 
 
-class RecordedReads:
-    """Reads from recordings as if they were the server. LocalError for what can't be read.
+class RecordSource(Protocol):
+    """What records are read from, in their order: a file, or a stream's messages on some subjects.
 
-    `sources` are file names, patterns, or `-`; `notice` is told of a truncated last line.
+    `is_stream`: it can be read only once, unless it was kept. Every method raises SmscliError.
     """
 
-    def __init__(self, sources: Sequence[str], notice: Callable[[str], None]) -> None:
-        self._names = sources
-        self._sources = [Source(one) for one in expand_sources(sources)]
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def is_stream(self) -> bool: ...
+
+    def keep(self) -> None:
+        """See that it can be read again."""
+        ...
+
+    def lines(self, notice: Callable[[str], None]) -> Iterator[tuple[int, Line]]:
+        """Each line with its place, which grows from line to line; `notice` is told of what is left out."""
+        ...
+
+
+class SourceReads(ABC):
+    """Reads from sources of records as if they were the server. Every read raises SmscliError.
+
+    `notice` is told of what is left out.
+    """
+
+    def __init__(self, sources: Sequence[RecordSource], notice: Callable[[str], None]) -> None:
+        self._sources = sources
         self._notice = notice
+        self._replayed: RecordingIndex | None = None
 
     @property
     def name(self) -> str:
@@ -59,43 +81,41 @@ class RecordedReads:
 
     @property
     def now(self) -> datetime | None:
-        """The newest time of all files together; None where they have none."""
+        """The newest time of all sources together; None where they have none."""
         return self._summary.newest
 
-    @cached_property
+    @property
+    @abstractmethod
     def _index(self) -> RecordingIndex:
-        """Where each session's messages stand. Reads everything once."""
-        return self._scan(RecordingIndex(), lambda log, message: None)
+        """What is known of each session."""
+
+    @abstractmethod
+    def _log(self, session_id: str) -> RecordedLog:
+        """What is known of one session. NotFound."""
+
+    @abstractmethod
+    def _messages_of(self, log: RecordedLog) -> Iterator[Message]:
+        """The messages of a session in the log's order, each once."""
 
     @property
     def _summary(self) -> RecordingIndex:
-        """What is known of the sessions, from whichever pass over the files there was."""
-        replayed: RecordingIndex | None = self.__dict__.get("_replayed")
-        return replayed or self._index
+        """What is known of the sessions, from whichever pass over the sources there was."""
+        return self._replayed or self._index
 
-    def _scan(
-        self, index: RecordingIndex, on_record: Callable[[RecordedLog, Message | None], None]
-    ) -> RecordingIndex:
-        """Read everything once; `on_record` is told of each record of a session in the order of the files."""
-        for number, source in enumerate(self._sources):
-            source.keep()
-            try:
-                for place, line in source.lines(self._notice):
-                    record = line.record
-                    log = index.add(number, place, line.server, record)
-                    index.ends[number] = place + line.size
-                    if log is not None:
-                        log.is_masked = log.is_masked or line.masked
-                        on_record(log, record if isinstance(record, Message) else None)
-            except LocalError as error:
-                index.failure = index.failure or error
-        index.join_unnamed()
-        index.name_servers()
-        return index
+    def replay(
+        self, new: Callable[[], Reader], ids: Collection[str] | None = None
+    ) -> Sequence[Replayed[Reader]]:
+        """Have a new reader read each of these sessions, None for all. Where the sources have a log in its
+        order, in one pass over all of them."""
+        return self._replay(self._sources, RecordingIndex(places=False), new, ids)
 
-    def replay(self, new: Callable[[], Reader]) -> Sequence[Replayed[Reader]]:
-        """Have a new reader read each session. Where the files have a log in its order, in one pass over all
-        of them. LocalError."""
+    def _replay(
+        self,
+        sources: Sequence[RecordSource],
+        index: RecordingIndex,
+        new: Callable[[], Reader],
+        ids: Collection[str] | None,
+    ) -> list[Replayed[Reader]]:
         readers: dict[int, Reader] = {}
 
         def read(log: RecordedLog, message: Message | None) -> None:
@@ -109,15 +129,15 @@ class RecordedReads:
             elif log.is_ordered:
                 reader.add(message)
 
-        index = self.__dict__["_replayed"] = self._scan(RecordingIndex(places=False), read)
+        self._replayed = scan(sources, index, self._notice, read)
         if index.failure:
             raise index.failure
         found = []
         for log in index.logs.values():
-            reader = readers[id(log)] if log.is_ordered else self._read_in_order(log, new())
-            disconnections = index.disconnections_of(log)
-            has_state = log.session is not None
-            found.append(Replayed(log.last_session, reader, has_state, disconnections))
+            if ids is None or log.name in ids:
+                reader = readers[id(log)] if log.is_ordered else self._read_in_order(log, new())
+                has_state = log.session is not None
+                found.append(Replayed(log.last_session, reader, has_state, index.disconnections_of(log)))
         return found
 
     def _read_in_order(self, log: RecordedLog, reader: Reader) -> Reader:
@@ -146,12 +166,6 @@ class RecordedReads:
             reader.add(message)
         return reader
 
-    def ends(self) -> dict[str, int]:
-        """How far each file was read, in bytes; files that a pattern fits by now too."""
-        read = {source.path: self._index.ends.get(place, 0) for place, source in enumerate(self._sources)}
-        now = dict.fromkeys(file for name in self._names for file in matching_files(name))
-        return {file: read.get(file, 0) for file in [*now, *read]}
-
     def sessions(self, *, retries: int | None = None) -> Listing:
         """All sessions, ended ones too, in the order in which they were recorded first."""
         if self._summary.failure:
@@ -159,36 +173,21 @@ class RecordedReads:
         return Listing(tuple(log.last_session for log in self._summary.logs.values()), self.now)
 
     def log(self, *, streamed: bool) -> Iterator[Page]:
-        """The messages of all sessions: of one file in order of arrival, of several session by session.
+        """The messages of all sessions, in order of arrival.
 
-        `streamed`: read a single source only once, as it arrives, without knowing its end.
+        `streamed`: read a source only once, as it arrives, without knowing its end.
         """
-        if len(self._sources) == 1:
-            if not streamed:
-                self._sources[0].keep()
-            size = 1 if streamed and self._sources[0].is_stream else _PAGE
-            yield from _pages(self._arrivals(), size)
-        else:
-            for log in self._index.logs.values():
-                yield from _pages(self._messages_of(log), _PAGE)
-            if self._index.failure:
-                raise self._index.failure
-
-    def _arrivals(self) -> Iterator[Message]:
-        for _, line in self._sources[0].lines(self._notice):
-            if isinstance(line.record, Message):
-                yield line.record
+        (source,) = self._sources
+        if not streamed:
+            source.keep()
+        messages = (one.record for _, one in source.lines(self._notice) if isinstance(one.record, Message))
+        yield from _pages(messages, 1 if streamed and source.is_stream else _PAGE)
 
     def messages(
         self, session_id: str, start: int = 1, *, on_wait: Callable[[], None] = lambda: None
     ) -> Iterator[Page]:
         """A session's messages in order, each once. NotFound if it is not recorded."""
-        log = next((one for one in self._index.logs.values() if one.name == session_id), None)
-        if log is None:
-            raise NotFound(f"no session {session_id} in {self.name}")
-        yield from _pages(self._messages_of(log), _PAGE)
-        if self._index.failure:
-            raise self._index.failure
+        yield from _pages(self._messages_of(self._log(session_id)), _PAGE)
 
     def page(
         self,
@@ -206,23 +205,82 @@ class RecordedReads:
     def window(self, session_id: str, start: int | None = None, count: int | None = None) -> Page:
         return self.page(session_id, start, count)
 
-    def _messages_of(self, log: "RecordedLog") -> Iterator[Message]:
+
+class RecordedReads(SourceReads):
+    """Reads from recordings. LocalError for what can't be read.
+
+    `names` are file names, patterns, or `-`; `notice` is told of a truncated last line.
+    """
+
+    def __init__(self, names: Sequence[str], notice: Callable[[str], None]) -> None:
+        self._names = names
+        self._files = [Source(one) for one in expand_sources(names)]
+        super().__init__(self._files, notice)
+
+    @cached_property
+    def _index(self) -> RecordingIndex:
+        """Where each session's messages stand. Reads everything once."""
+        return scan(self._sources, RecordingIndex(), self._notice)
+
+    def log(self, *, streamed: bool) -> Iterator[Page]:
+        """The messages of all sessions: of one file in order of arrival, of several session by session."""
+        if len(self._sources) == 1:
+            yield from super().log(streamed=streamed)
+            return
+        for log in self._index.logs.values():
+            yield from _pages(self._messages_of(log), _PAGE)
+        if self._index.failure:
+            raise self._index.failure
+
+    def messages(
+        self, session_id: str, start: int = 1, *, on_wait: Callable[[], None] = lambda: None
+    ) -> Iterator[Page]:
+        yield from super().messages(session_id)
+        if self._index.failure:
+            raise self._index.failure
+
+    def ends(self) -> dict[str, int]:
+        """How far each file was read, in bytes; files that a pattern fits by now too."""
+        read = {file.path: self._index.ends.get(number, 0) for number, file in enumerate(self._files)}
+        now = dict.fromkeys(file for name in self._names for file in matching_files(name))
+        return {file: read.get(file, 0) for file in [*now, *read]}
+
+    def _log(self, session_id: str) -> RecordedLog:
+        log = next((one for one in self._index.logs.values() if one.name == session_id), None)
+        if log is None:
+            raise NotFound(f"no session {session_id} in {self.name}")
+        return log
+
+    def _messages_of(self, log: RecordedLog) -> Iterator[Message]:
         for parts in log.groups():
             if len(parts) == 1:
-                yield from self._part(parts[0])
+                yield from self._files[parts[0].source].messages(parts[0].places)
             else:
-                yield from _merged([self._part(one) for one in parts])
+                yield from _merged([self._files[one.source].messages(one.places) for one in parts])
 
-    def _part(self, part: "LogPart") -> Iterator[Message]:
-        """The messages of one file."""
-        source = self._sources[part.source]
-        known: dict[str, Participant] = {}
-        with source.opened() as file:
-            for place in part.places:
-                file.seek(place)
-                record = parse_line(file.readline(), 0, source.name, known).record
-                if isinstance(record, Message):
-                    yield record
+
+def scan(
+    sources: Sequence[RecordSource],
+    index: RecordingIndex,
+    notice: Callable[[str], None],
+    on_record: Callable[[RecordedLog, Message | None], None] = lambda log, message: None,
+) -> RecordingIndex:
+    """Read everything once; `on_record` is told of each record of a session in the order of the sources."""
+    for number, source in enumerate(sources):
+        source.keep()
+        try:
+            for place, line in source.lines(notice):
+                record = line.record
+                log = index.add(number, place, line.server, record)
+                index.ends[number] = place + line.size
+                if log is not None:
+                    log.is_masked = log.is_masked or line.masked
+                    on_record(log, record if isinstance(record, Message) else None)
+        except LocalError as error:
+            index.failure = index.failure or error
+    index.join_unnamed()
+    index.name_servers()
+    return index
 
 
 def _merged(parts: Sequence[Iterator[Message]]) -> Iterator[Message]:
@@ -243,7 +301,7 @@ def _placed(messages: Iterator[Message]) -> Iterator[tuple[int, Message]]:
 
 
 def _pages(messages: Iterator[Message], size: int) -> Iterator[Page]:
-    """Messages as pages, the first of which may be empty; those before an unreadable line are kept."""
+    """Messages as pages, the first of which may be empty; those before an error are kept."""
     page: list[Message] = []
     is_first = True
     try:
@@ -252,7 +310,7 @@ def _pages(messages: Iterator[Message], size: int) -> Iterator[Page]:
             if len(page) == size:
                 yield Page(tuple(page))
                 page, is_first = [], False
-    except LocalError:
+    except SmscliError:
         yield Page(tuple(page))
         raise
     if page or is_first:

@@ -83,6 +83,13 @@ def test_a_session_has_its_last_state(tmp_path: Path) -> None:
     assert listing.at == NOON + timedelta(1)
 
 
+def test_of_one_file_the_last_line_tells_the_state_even_if_the_clock_went_back(tmp_path: Path) -> None:
+    live, done = (Session("S1", state, sent={"state": state}) for state in ("Chatting", "Completed"))
+    write(tmp_path / "a", SessionRecord(NOON, live), SessionRecord(NOON - timedelta(seconds=9), done))
+    (session,) = reads(tmp_path / "a").sessions().sessions
+    assert session.state == "Completed"
+
+
 @pytest.mark.parametrize(("state", "shown"), [("Completed", "Completed"), (None, "Chatting")])
 def test_a_session_that_has_ended_has_ended(tmp_path: Path, state: str | None, shown: str) -> None:
     live = Session("S1", "Chatting", sent={"state": "Chatting"})
@@ -195,6 +202,12 @@ def test_sessions_are_replayed_in_the_order_of_the_file(tmp_path: Path) -> None:
         "S1": ["live", 1, "ended 12:00:05", 2, "ended 12:00:05"],
         "S2": [1, 2],
     }
+
+
+def test_only_named_sessions_are_replayed(tmp_path: Path) -> None:
+    write(tmp_path / "a", text(1), text(1, of="S2"), text(2))
+    found = reads(tmp_path / "a").replay(Log, {"S1"})
+    assert [(one.session.id, one.reader.told) for one in found] == [("S1", [1, 2])]
 
 
 def test_late_and_repeated_messages_are_replayed_at_their_place(tmp_path: Path) -> None:
