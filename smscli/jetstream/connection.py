@@ -128,6 +128,12 @@ class Connection:
             raise Unreachable(f"the connection to {self.address.host} is closed")
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop)
 
+    def call(self, function: Callable[[], None]) -> None:
+        """Have a function called in the connection's thread; nothing once it is closed."""
+        if self._loop is not None and not self._closing:
+            with suppress(RuntimeError):  # The loop was closed this moment.
+                self._loop.call_soon_threadsafe(function)
+
     @property
     def client(self) -> "Client":
         """nats-py's client; another one after the engine has closed the connection for good."""
@@ -342,13 +348,17 @@ class Connection:
         )
 
     async def _close(self) -> None:
+        """Close the client, which waits while it reconnects, and end what is still under way."""
         import asyncio
 
         if self._client:
-            await self._client.close()
-        for task in asyncio.all_tasks() - {asyncio.current_task()}:
+            with suppress(Exception):
+                await asyncio.wait_for(self._client.close(), _CLOSE_SECONDS / 2)
+        tasks = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in tasks:
             task.cancel()
-        await asyncio.sleep(0)
+        if tasks:
+            await asyncio.wait(tasks, timeout=_CLOSE_SECONDS / 4)
 
 
 def _new_client(connection: Connection) -> "Client":

@@ -9,6 +9,8 @@ from smscli.errors import (
     RequestTimeout,
     ServerError,
     SmscliError,
+    TlsError,
+    Unreachable,
     UsageError,
 )
 from smscli.jetstream.address import StreamAddress
@@ -24,6 +26,7 @@ TOO_MANY_REPLICAS = frozenset({10005, 10074})
 NO_MESSAGE = 10037
 WRONG_SEQUENCE = 10071
 UNAVAILABLE = 10008
+TOO_LARGE = 10054
 # Limits of the stream or the account, and the disk.
 FULL = frozenset({10002, 10023, 10028, 10047, 10077})
 
@@ -35,6 +38,10 @@ _REFUSALS = (
     "revoked",
 )
 _CAPACITY = ("maximum connections", "maximum account")
+
+
+class StreamFull(ServerError):
+    """The stream, its account or the disk has no room left."""
 
 
 class Denied(Exception):
@@ -58,9 +65,7 @@ def stream_error(error: BaseException, address: StreamAddress, timeout: float) -
     if isinstance(error, js.APIError):
         return _api_error(error, address)
     if isinstance(error, js.NoStreamResponseError):
-        return ServerError(
-            f"no stream at {address.host} takes what is published", hint="is it being restarted?"
-        )
+        return Unreachable(f"no node at {address.host} leads the stream {address.stream} now")
     if isinstance(error, OSError) and not isinstance(error, TimeoutError):
         return _network_error(error, address, timeout)
     if isinstance(error, TimeoutError | nats.errors.TimeoutError):
@@ -82,11 +87,6 @@ def wrong_subjects(address: StreamAddress) -> ServerError:
         f"the stream {address.stream} at {address.host} is configured for other subjects than smscli's",
         hint="name another stream; smscli tail --to creates one that doesn't exist",
     )
-
-
-def is_full(error: BaseException) -> bool:
-    """Whether the stream, its account or the disk has no room left."""
-    return getattr(error, "err_code", None) in FULL
 
 
 def worst(errors: list[Exception]) -> Exception | None:
@@ -128,12 +128,14 @@ def _api_error(error: Any, address: StreamAddress) -> SmscliError:
             f"another stream at {where} has subjects that begin with {address.stream}",
             hint="name another stream",
         )
+    if code == UNAVAILABLE:
+        return Unreachable(f"{where} has no leader now")
     if code in NOT_ENABLED or (code is None and error.code in (None, 503)):
         return ServerError(
             f"{where} has no JetStream, or not for this account", hint="start nats-server with -js"
         )
-    if is_full(error):
-        return ServerError(
+    if code in FULL:
+        return StreamFull(
             f"the stream {address.stream} is full: {error.description}",
             hint="raise its limits, or remove old messages",
         )
@@ -143,8 +145,6 @@ def _api_error(error: Any, address: StreamAddress) -> SmscliError:
 def _client_error(error: Exception, address: StreamAddress, timeout: float) -> SmscliError:
     """What the engine said when we connected, or nats-py found itself."""
     import nats.errors
-
-    from smscli.errors import TlsError, Unreachable
 
     if isinstance(error, nats.errors.SecureConnRequiredError):
         return TlsError(f"{address.host} offers no TLS", hint="is it nats:// in place of tls://?")

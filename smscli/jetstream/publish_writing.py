@@ -1,0 +1,221 @@
+"""Publishes what waits in a lane: the asyncio side of publishing, in the connection's thread."""
+
+import asyncio
+import random
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from smscli.backoff import Backoff
+from smscli.errors import LocalError, NotFound, SmscliError
+from smscli.jetstream.connection import Connection
+from smscli.jetstream.publish_lanes import Lane, Publication, masked_of
+from smscli.jetstream.publish_trouble import CONNECTION, PublishTrouble, StreamNotice
+from smscli.jetstream.stream_errors import TOO_LARGE, WRONG_SEQUENCE
+from smscli.jetstream.stream_reading import gained, last_of, stored_at
+from smscli.jetstream.subjects import MESSAGE, SESSION, all_of
+from smscli.model import Message
+
+if TYPE_CHECKING:
+    from nats.aio.client import Client
+    from nats.js import JetStreamContext
+
+_REQUEST_SECONDS = 2.0
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 5.0
+_CONFLICT_PAUSE = 0.05
+# A record that the engine takes for known, but that can't be found: it may be in a log not yet applied.
+_MOST_REFUSALS = 5
+_REFUSAL_PAUSE = 0.5
+_SIDE_BY_SIDE = 64
+# The engine counts the headers too: names, an id of 32 digits, a sequence number, the stream.
+_HEADER_SIZE = 220
+
+
+class LaneWriter:
+    """Publishes lanes, different ones side by side.
+
+    `done(n)` is called when n records of sessions have come to their end, `late` tells how many wait, and
+    `on_recreated` is called when a stream that was deleted is there again.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        *,
+        masked: bool,
+        trouble: PublishTrouble,
+        say: Callable[[StreamNotice], None],
+        done: Callable[[int], None],
+        late: Callable[[], int],
+        on_recreated: Callable[[], None],
+    ) -> None:
+        self._connection = connection
+        self._stream = connection.address.stream
+        self._masked = masked
+        self._trouble = trouble
+        self._say = say
+        self._done = done
+        self._late = late
+        self._on_recreated = on_recreated
+        self._context: tuple[Client, JetStreamContext] | None = None
+        self._slots = asyncio.Semaphore(_SIDE_BY_SIDE)
+        self._wake = asyncio.Event()
+        self.is_connected = asyncio.Event()
+        self._is_deleted = False
+        self.refused: LocalError | None = None
+
+    async def write(self, lane: Lane) -> None:
+        """Publish what waits in a lane, retrying for ever, until nothing waits or publishing is refused."""
+        backoff = Backoff(_FIRST_PAUSE, _LONGEST_PAUSE)
+        while lane.waiting and not self.refused:
+            await self.is_connected.wait()
+            async with self._slots:
+                began, dropped = time.monotonic(), lane.dropped
+                try:
+                    await self._step(lane)
+                except Exception as error:
+                    self._failed(lane, error, began)
+                    backoff.failed(time.monotonic(), random.random())
+                else:
+                    backoff.passed()
+                if lane.is_compared:
+                    self._done(lane.dropped - dropped)
+            if (pause := backoff.until - time.monotonic()) > 0:
+                await self._pause(pause)
+
+    async def check_setting(self) -> None:
+        """Note whether the last records of the stream are of the other `--redact` setting."""
+        for kind in (MESSAGE, SESSION):
+            if found := await last_of(self.jetstream, self._stream, all_of(self._stream, kind)):
+                self._check(masked_of(found.payload))
+
+    @property
+    def jetstream(self) -> "JetStreamContext":
+        client = self._connection.client
+        if self._context is None or self._context[0] is not client:
+            self._context = client, client.jetstream(timeout=_REQUEST_SECONDS)
+        return self._context[1]
+
+    async def _step(self, lane: Lane) -> None:
+        """Publish the first record of a lane, or find out what the subject has gained."""
+        if lane.must_read:
+            await self._read(lane)
+            lane.must_read = False
+        if self.refused:
+            return
+        try:
+            publication = lane.next(masked=self._masked)
+        except LocalError as error:
+            self._skip(lane, error.message)
+            return
+        if publication is None:
+            self._passed(lane)
+        elif len(publication.payload) + _HEADER_SIZE > self._connection.client.max_payload:
+            self._skip(lane, self._too_large(lane, publication))
+        else:
+            await self._publish(lane, publication)
+
+    async def _read(self, lane: Lane) -> None:
+        last = await last_of(self.jetstream, self._stream, lane.subject)
+        if last is None or last.sequence < lane.sequence:
+            lane.restart()
+        if last is None:
+            return
+        async for one in gained(self.jetstream, self._stream, lane.subject, lane.sequence, last.sequence):
+            self._check(lane.absorb(one.payload, one.sequence))
+
+    async def _publish(self, lane: Lane, publication: Publication) -> None:
+        from nats.js.errors import APIError
+
+        headers = {"Nats-Msg-Id": publication.id}
+        if publication.after is not None:
+            headers["Nats-Expected-Last-Subject-Sequence"] = str(publication.after)
+        try:
+            done = await self.jetstream.publish(
+                lane.subject, publication.payload, _REQUEST_SECONDS, self._stream, headers
+            )
+        except APIError as error:
+            if error.err_code == WRONG_SEQUENCE:
+                await self._on_conflict(lane)
+            elif error.err_code == TOO_LARGE:
+                self._skip(lane, self._too_large(lane, publication))
+            else:
+                raise
+            return
+        if done.duplicate and publication.after is not None:
+            await self._on_duplicate(lane, done.seq)
+        else:
+            lane.published(done.seq)
+            self._passed(lane)
+
+    async def _on_conflict(self, lane: Lane) -> None:
+        """Somebody else has published on the subject."""
+        lane.must_read = True
+        lane.conflicts += 1
+        if lane.conflicts > 1:
+            # What the engine compares with can be ahead of what it lets us read.
+            await asyncio.sleep(min(_CONFLICT_PAUSE * lane.conflicts, 1.0))
+
+    async def _on_duplicate(self, lane: Lane, sequence: int) -> None:
+        """The id is known: of this record, which is then found in the subject, or of another subject's."""
+        lane.must_read = True
+        lane.refusals += 1
+        found = await stored_at(self.jetstream, self._stream, sequence) if sequence else None
+        if (found and found.subject != lane.subject) or lane.refusals > _MOST_REFUSALS:
+            lane.take_another_id()
+        elif found and found.sequence <= lane.sequence:
+            lane.restart()
+        elif lane.refusals > 1:
+            await asyncio.sleep(_REFUSAL_PAUSE)
+
+    def _passed(self, lane: Lane) -> None:
+        lane.conflicts = 0
+        had_failed = [self._trouble.passed(one, self._late) for one in (CONNECTION, lane.subject)]
+        if any(had_failed):
+            self._wake.set()
+            self._wake = asyncio.Event()
+        if self._is_deleted:
+            self._is_deleted = False
+            self._on_recreated()
+
+    def _failed(self, lane: Lane, error: Exception, since: float) -> None:
+        lane.must_read = lane.is_compared
+        denial = self._connection.denial_of(lane.subject, since)
+        self._trouble.failed(lane.subject, denial or self._explained(error), since)
+
+    def _explained(self, error: Exception) -> SmscliError:
+        lost = None if self._connection.connected else self._connection.trouble
+        found = lost or self._connection.error(error, _REQUEST_SECONDS)
+        if not isinstance(found, NotFound):
+            return found
+        self._is_deleted = True
+        address = self._connection.address
+        return NotFound(
+            f"the stream {address.stream} at {address.host} was deleted", hint="start tail again to create it"
+        )
+
+    def _check(self, masked: bool | None) -> None:
+        if masked is None or masked == self._masked or self.refused:
+            return
+        begun = "without" if self._masked else "with"
+        self.refused = LocalError(
+            f"the stream {self._connection.address.url} was started {begun} --redact",
+            hint=f"run tail {begun} it, or publish to another stream",
+        )
+
+    def _skip(self, lane: Lane, why: str) -> None:
+        self._say(StreamNotice("skipped", f"{why}: not published", lane.session_id))
+        lane.drop()
+        self._passed(lane)
+
+    def _too_large(self, lane: Lane, publication: Publication) -> str:
+        record = lane.waiting[0].record
+        what = f"message {record.index}" if isinstance(record, Message) else "the state"
+        size = len(publication.payload)
+        return f"{what} of session {lane.session_id} is too large for the stream ({size} bytes)"
+
+    async def _pause(self, seconds: float) -> None:
+        """Wait, but not longer than until the stream can be written again."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._wake.wait(), seconds)

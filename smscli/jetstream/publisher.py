@@ -1,0 +1,294 @@
+"""Publishes the records of `tail` to a stream, each once; the main thread never waits for the engine."""
+
+import socket
+import time
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+from smscli.errors import Unreachable
+from smscli.jetstream.connection import Connection
+from smscli.jetstream.publish_backlog import MOST_WAITING, Backlog
+from smscli.jetstream.publish_catch_up import CatchUp, ReadLog
+from smscli.jetstream.publish_lanes import (
+    CollectorLane,
+    Lane,
+    MessageLane,
+    SessionKey,
+    SessionLane,
+    SignOfLife,
+    Waiting,
+)
+from smscli.jetstream.publish_trouble import CONNECTION, Notices, PublishTrouble, StreamNotice, not_published
+from smscli.jetstream.subjects import collector_subject, message_subject, session_subject
+from smscli.model import Message
+from smscli.recordings.format import ConnectionRecord, EndedRecord, Record, SessionRecord
+from smscli.signals import interruptible
+
+if TYPE_CHECKING:
+    import asyncio
+    from concurrent.futures import Future
+
+    from smscli.jetstream.publish_writing import LaneWriter
+
+_ALIVE_SECONDS = 30.0
+_TICK_SECONDS = 0.1
+# A lane that nothing has come for is dropped; its subject is read again when something does.
+_IDLE_SECONDS = 600.0
+_CLOSE_SECONDS = 5.0
+_CLOSE_TICK = 0.02
+# nats-server refuses lines over 4,096 bytes, and a consumer's request holds the subject twice.
+_LONGEST_SUBJECT = 1000
+_LONGEST_NAME = 80
+
+
+def collector_name(profiles: Sequence[str], host: str | None = None) -> str:
+    """The name of the collector on this host for these profiles: the same at each start, and another one
+    than that of a collector for other profiles on the same host."""
+    name = "-".join([host or socket.gethostname(), *sorted(profiles)])
+    if len(name) <= _LONGEST_NAME:
+        return name
+    digest = sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+    return f"{name[: _LONGEST_NAME - 9]}-{digest}"
+
+
+class Publisher:
+    """Publishes to a stream whose connection is open and which is there.
+
+    `notice(kind, message, session_id)` is called by `report` only; `read_log(server, session_id)` reads a
+    session's whole log again, masked with `redact`, in a thread of the publisher's; `clock` counts epoch
+    seconds.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        *,
+        redact: bool,
+        profiles: Sequence[str],
+        notice: Callable[[str, str, str | None], None],
+        name: str | None = None,
+        read_log: ReadLog | None = None,
+        clock: Callable[[], float] = time.time,
+        most_waiting: int = MOST_WAITING,
+    ) -> None:
+        self._connection = connection
+        self._stream = connection.address.stream
+        self._redact = redact
+        self._profiles = tuple(profiles)
+        self._notice = notice
+        self._clock = clock
+        self._notices = Notices()
+        self._backlog = Backlog(most_waiting)
+        self._trouble = PublishTrouble(self._notices.add, time.monotonic)
+        self._catch_up = CatchUp(self._backlog, read_log, self._wake, self._notices.add) if read_log else None
+        # From here on in the connection's thread only.
+        self._own = CollectorLane(collector_subject(self._stream, name or collector_name(profiles)))
+        self._lanes: dict[str, Lane] = {self._own.subject: self._own}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._too_long: set[str] = set()
+        self._lost_at: float | None = None
+        self._alive_at = 0.0
+        self._idle_at = time.monotonic()
+        self._writer: LaneWriter | None = None
+        self._supervisor: Future[None] | None = None
+        self._checking: asyncio.Task[None] | None = None
+        self._is_closed = False
+
+    # In the main thread
+
+    def open(self) -> None:
+        """Begin to publish. LocalError if the stream holds records of the other setting of `redact`; the
+        errors of `Connection.run`. The connection is closed then."""
+        from smscli.jetstream.publish_writing import LaneWriter
+
+        self._writer = writer = LaneWriter(
+            self._connection,
+            masked=self._redact,
+            trouble=self._trouble,
+            say=self._notices.add,
+            done=self._backlog.done,
+            late=lambda: self._backlog.waiting,
+            on_recreated=self._begin_anew,
+        )
+        try:
+            self._connection.run(writer.check_setting)
+            if writer.refused:
+                raise writer.refused
+            self._supervisor = self._connection.start(self._supervise(writer))
+        except BaseException:
+            self._connection.close()
+            raise
+
+    def take(self, server: str, record: Record, profile: str | None = None) -> None:
+        """Publish a record in time; returns at once. Positions, which only files need, are left out."""
+        waiting = Waiting(record, server, profile)
+        match record:
+            case ConnectionRecord():
+                self._call(lambda: self._add_own(waiting))
+            case Message() | EndedRecord():
+                self._take(SessionKey(server, record.session_id), waiting)
+            case SessionRecord(_, session):
+                self._take(SessionKey(server, session.id), waiting)
+
+    def report(self) -> None:
+        """Hand over what there is to say. LocalError when a collector with the other setting of `redact`
+        publishes to the stream too; nothing is published any more then."""
+        for one in self._notices.taken():
+            self._notice(*one)
+        if self._is_closed:
+            return
+        if self._writer and self._writer.refused:
+            raise self._writer.refused
+        if self._supervisor and self._supervisor.done():
+            self._supervisor.result()
+
+    def close(self, seconds: float = _CLOSE_SECONDS) -> None:
+        """Publish what waits, for at most so many seconds; close the connection and say what is left over."""
+        if self._is_closed:
+            return
+        end = time.monotonic() + seconds
+        try:
+            while not self._is_done and time.monotonic() < end:
+                interruptible(lambda: time.sleep(_CLOSE_TICK))
+        finally:
+            self._is_closed = True
+            if self._catch_up:
+                self._catch_up.stop()
+            self._connection.close()
+            left, behind = self._backlog.waiting, len(self._backlog.behind)
+            if left or behind:
+                self._notices.add(not_published(left, behind))
+            self.report()
+
+    @property
+    def _is_done(self) -> bool:
+        refused = self._writer is None or self._writer.refused is not None
+        behind = self._catch_up and self._backlog.behind
+        return refused or not (self._backlog.waiting or behind or self._own.waiting)
+
+    def _take(self, key: SessionKey, waiting: Waiting) -> None:
+        if self._backlog.take(key, waiting):
+            self._wake()
+
+    def _wake(self) -> None:
+        """Have what was taken published; for any thread."""
+        self._call(self._collect)
+
+    def _call(self, function: Callable[[], None]) -> None:
+        self._connection.call(function)
+
+    # In the connection's thread
+
+    def _collect(self) -> None:
+        for key, waiting in self._backlog.collect():
+            lane = self._lane_for(key, is_message=isinstance(waiting.record, Message))
+            if lane is None:
+                self._backlog.done(1)
+            else:
+                lane.waiting.append(waiting)
+                self._start(lane)
+
+    def _lane_for(self, key: SessionKey, *, is_message: bool) -> Lane | None:
+        """The lane of a session's messages or states; None if its id is too long for a subject."""
+        subject_of = message_subject if is_message else session_subject
+        subject = subject_of(self._stream, *key)
+        if len(subject) > _LONGEST_SUBJECT:
+            if key.session_id not in self._too_long:
+                self._too_long.add(key.session_id)
+                shown = f"{key.session_id[:20]}..."
+                self._notices.add(
+                    StreamNotice("skipped", f"the id of session {shown} is too long for a stream")
+                )
+            return None
+        if subject not in self._lanes:
+            lane_type = MessageLane if is_message else SessionLane
+            self._lanes[subject] = lane_type(subject, key)
+        return self._lanes[subject]
+
+    def _add_own(self, waiting: Waiting) -> None:
+        self._own.add(waiting)
+        self._start(self._own)
+
+    def _start(self, lane: Lane) -> None:
+        """Have a lane written, unless it is being written."""
+        import asyncio
+
+        lane.used_at = time.monotonic()
+        if self._writer and lane.subject not in self._tasks:
+            task = asyncio.get_running_loop().create_task(self._writer.write(lane))
+            self._tasks[lane.subject] = task
+            task.add_done_callback(lambda _: self._on_written(lane))
+
+    def _on_written(self, lane: Lane) -> None:
+        del self._tasks[lane.subject]
+        if lane.waiting and self._writer and not self._writer.refused and not self._is_closed:
+            self._start(lane)
+
+    async def _supervise(self, writer: "LaneWriter") -> None:
+        """What is due from time to time."""
+        import asyncio
+
+        while True:
+            now = time.monotonic()
+            self._watch_connection(writer, now)
+            if now - self._alive_at >= _ALIVE_SECONDS:
+                self._alive_at = now
+                self._add_own(Waiting(SignOfLife(self._now(), self._profiles), ""))
+                self._checking = asyncio.get_running_loop().create_task(self._check_setting(writer))
+            self._resume(now)
+            await asyncio.sleep(_TICK_SECONDS)
+
+    def _watch_connection(self, writer: "LaneWriter", now: float) -> None:
+        if self._connection.connected:
+            self._lost_at = None
+            writer.is_connected.set()
+            if not self._backlog.waiting:
+                self._trouble.passed(CONNECTION, lambda: 0)
+        else:
+            self._lost_at = self._lost_at or now
+            writer.is_connected.clear()
+            lost = Unreachable(f"no connection to {self._connection.address.host}")
+            self._trouble.failed(CONNECTION, self._connection.trouble or lost, self._lost_at)
+        self._trouble.look()
+
+    async def _check_setting(self, writer: "LaneWriter") -> None:
+        """Another collector may have begun with the other setting, about other sessions."""
+        try:
+            await writer.check_setting()
+        except Exception:
+            # The engine is away, which publishing finds out too.
+            return
+
+    def _resume(self, now: float) -> None:
+        """Once there is room: take what was held, and read again what was missed."""
+        if self._connection.connected and self._backlog.has_room:
+            if self._backlog.release():
+                self._collect()
+            if self._catch_up and self._backlog.behind:
+                self._catch_up.start()
+        if now - self._idle_at >= _IDLE_SECONDS:
+            self._idle_at = now
+            idle = [
+                subject
+                for subject, lane in self._lanes.items()
+                if lane is not self._own
+                and subject not in self._tasks
+                and now - lane.used_at >= _IDLE_SECONDS
+            ]
+            for subject in idle:
+                del self._lanes[subject]
+
+    def _begin_anew(self) -> None:
+        """The stream was deleted and is there again, empty: publish what is known of the sessions anew."""
+        for lane in self._lanes.values():
+            lane.forget()
+            if isinstance(lane, MessageLane):
+                self._backlog.fall_behind(lane.key)
+            elif isinstance(lane, SessionLane) and lane.newest:
+                self._backlog.take(lane.key, lane.newest)
+        self._collect()
+
+    def _now(self) -> datetime:
+        return datetime.fromtimestamp(self._clock(), UTC)

@@ -1,0 +1,430 @@
+"""Publishing to a real nats-server: each record once, whatever happens to engine and collectors."""
+
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from smscli.errors import LocalError, NotFound, NotPermitted, ServerError
+from smscli.jetstream.address import parse_address
+from smscli.jetstream.connection import Connection
+from smscli.model import Page
+from smscli.recordings.format import ConnectionRecord
+from smscli.records import message_key
+from tests.support.nats_nodes import NatsCluster, NatsNode, needs_nats, until
+from tests.support.published import (
+    SITE,
+    START,
+    Collector,
+    ended_record,
+    held,
+    message,
+    messages_held,
+    session_record,
+    session_states,
+)
+
+pytestmark = needs_nats
+
+
+@pytest.fixture
+def node(tmp_path: Path) -> Iterator[NatsNode]:
+    with NatsNode(tmp_path) as one:
+        yield one
+
+
+def test_each_kind_of_record_has_its_subject(node: NatsNode) -> None:
+    with Collector(node.url(), name="desk", clock=START.timestamp) as collector:
+        collector.take(session_record("Chatting"), message(1), ended_record())
+        until(lambda: held(node.url(), "collector.*"))
+        collector.take(ConnectionRecord(START, "lost", "connection lost, retrying"))
+    found = held(node.url())
+    assert {one.subject: one.value for one in found if one.subject != "CC.collector.desk"} == {
+        "CC.message.gws=2Eexample=2Ecom=3A443.s1": {
+            "sessionId": "s1",
+            "key": message_key(message(1)),
+            "index": 1,
+            "text": "text 1",
+            "from": None,
+            "visibility": None,
+            "type": "Text",
+            "timestamp": "2026-03-02T10:00:01.000Z",
+            "server": SITE,
+        },
+        "CC.session.gws=2Eexample=2Ecom=3A443.s1": {
+            "record": "ended",
+            "at": "2026-03-02T10:00:00.000Z",
+            "sessionId": "s1",
+            "state": "Completed",
+            "server": SITE,
+        },
+    }
+    assert session_states(node.url()) == ["Chatting", "ended"]
+    assert [one.value for one in found if one.subject == "CC.collector.desk"] == [
+        {"record": "alive", "at": "2026-03-02T10:00:00.000Z", "profiles": ["default"]},
+        {
+            "record": "lost",
+            "at": "2026-03-02T10:00:00.000Z",
+            "message": "connection lost, retrying",
+            "server": SITE,
+        },
+    ]
+    assert collector.said == []
+
+
+def test_a_message_has_its_key_as_id(node: NatsNode) -> None:
+    with Collector(node.url()) as collector:
+        collector.take(message(1))
+    (found,) = held(node.url(), "message.>")
+    assert found.headers["Nats-Msg-Id"] == found.value["key"] == message_key(message(1))
+
+
+def test_two_servers_may_have_the_same_session_and_message(node: NatsNode) -> None:
+    with Collector(node.url()) as collector:
+        for site in ("a", "b", "c"):
+            collector.take(message(1), message(2), session_record("Chatting"), server=site)
+    for site in ("a", "b", "c"):
+        assert messages_held(node.url(), site) == [1, 2]
+    assert session_states(node.url()) == ["Chatting"] * 3
+
+
+def test_two_collectors_publish_each_message_once_and_in_order(node: NatsNode) -> None:
+    sessions = [f"s{number}" for number in range(10)]
+    with Collector(node.url()) as one, Collector(node.url()) as other:
+        for index in range(1, 101):
+            for collector in (one, other):
+                collector.take(*(message(index, session) for session in sessions))
+    for session in sessions:
+        assert messages_held(node.url(), "*", session) == list(range(1, 101))
+    assert one.said == other.said == []
+
+
+@pytest.mark.slow
+def test_a_killed_leader_costs_no_message_and_doubles_none(tmp_path: Path) -> None:
+    sessions = [f"s{number}" for number in range(5)]
+    with NatsCluster(tmp_path) as cluster:
+        url = f"{cluster.url()}?replicas=3"
+        with Collector(url) as one, Collector(url) as other:
+            killed = None
+            for index in range(1, 601):
+                for collector in (one, other):
+                    collector.take(*(message(index, session) for session in sessions))
+                if index == 200:
+                    until(lambda: len(held(url, "message.>")) > 100)
+                    killed = cluster.leader()
+                    killed.kill()
+                time.sleep(0.002)
+            one.settle()
+            other.settle()
+            assert killed
+            killed.restart()
+            # The states of a session, there and back.
+            one.take(session_record("Chatting"), session_record("Invited", 1), session_record("Chatting", 2))
+        for session in sessions:
+            assert messages_held(url, "*", session) == list(range(1, 601))
+        assert session_states(url) == ["Chatting", "Invited", "Chatting"]
+
+
+def test_what_waits_while_the_engine_is_away_follows_when_it_is_back(node: NatsNode) -> None:
+    with Collector(node.url()) as collector:
+        collector.take(message(1))
+        collector.settle()
+        node.kill()
+        collector.take(message(2), message(3), session_record("Chatting"))
+        until(lambda: collector.says("stream can't be written"))
+        node.restart()
+        until(lambda: collector.says("can be written again"))
+        collector.settle()
+    assert messages_held(node.url()) == [1, 2, 3]
+    assert session_states(node.url()) == ["Chatting"]
+    assert collector.said == [
+        (
+            "stream",
+            f"stream can't be written, retrying (127.0.0.1:{node.port} refuses the connection)",
+        ),
+        ("stream", "stream can be written again, 3 records late"),
+    ]
+
+
+def test_beyond_the_limit_the_log_is_read_again(node: NatsNode) -> None:
+    log = [message(index) for index in range(1, 301)]
+    reads = []
+
+    def read_log(server: str, session_id: str) -> Iterator[Page]:
+        reads.append((server, session_id))
+        if session_id == "gone":
+            raise NotFound("no session gone")
+        yield Page(tuple(log[:200]))
+        yield Page(tuple(log[200:]))
+
+    with Collector(node.url(), read_log=read_log, most_waiting=100) as collector:
+        node.kill()
+        until(lambda: not collector.connection.connected)
+        collector.take(*log[:150])
+        collector.take(session_record("Invited"), session_record("Chatting", 1), ended_record(2))
+        collector.take(session_record("Chatting", session_id="gone"), message(1, "gone"))
+        collector.take(*log[150:])
+        assert collector.waiting == 103
+        node.restart()
+        collector.settle()
+    assert messages_held(node.url(), "*", "s1") == list(range(1, 301))
+    assert messages_held(node.url(), "*", "gone") == []
+    assert session_states(node.url(), "s1") == ["Chatting", "ended"]
+    assert session_states(node.url(), "gone") == ["Chatting"]
+    assert reads == [(SITE, "s1"), (SITE, "gone")]
+    lost = (
+        "session gone can't be read any more: what came while the stream couldn't be written is missing there"
+    )
+    assert ("lost", lost) in collector.said
+
+
+def test_a_message_that_came_while_the_log_was_read_again_is_not_missed(node: NatsNode) -> None:
+    log = [message(index) for index in range(1, 51)]
+    reads = []
+
+    def read_log(server: str, session_id: str) -> Iterator[Page]:
+        reads.append(len(log))
+        yield Page(tuple(log))
+        if len(reads) == 1:
+            log.append(message(51))
+            collector.take(log[-1])
+
+    with Collector(node.url(), read_log=read_log, most_waiting=10) as collector:
+        collector.take(*log)
+        collector.settle()
+    assert messages_held(node.url()) == list(range(1, 52))
+    assert reads == [50, 51]
+
+
+def test_a_restart_outside_the_duplicate_window_repeats_nothing(node: NatsNode) -> None:
+    url = f"{node.url()}?max_age=1s"
+    setup = Connection(parse_address(node.url()), timeout=5)
+    setup.open()
+    setup.run(
+        lambda: setup.jetstream.add_stream(
+            name="CC", subjects=["CC.message.*.*", "CC.session.*.*", "CC.collector.*"], duplicate_window=0.1
+        )
+    )
+    setup.close()
+    log = [message(index) for index in range(1, 101) if index != 50]
+    with Collector(url) as collector:
+        collector.take(session_record("Chatting"), *log)
+        collector.settle()
+        collector.take(message(50, late=True))
+    time.sleep(0.3)
+    # The server's log has the late one in its place.
+    again = [message(index) for index in range(1, 131)]
+    with Collector(url) as collector:
+        collector.take(session_record("Chatting", 9), *again)
+    indices = [*range(1, 50), *range(51, 101), 50, *range(101, 131)]
+    assert messages_held(node.url()) == indices
+    assert session_states(node.url()) == ["Chatting"]
+
+
+def test_a_message_that_came_late_while_nobody_published_is_marked(node: NatsNode) -> None:
+    with Collector(node.url()) as collector:
+        collector.take(message(1), message(2), message(4))
+    with Collector(node.url()) as collector:
+        collector.take(*map(message, range(1, 6)))
+    found = [(one.value["index"], one.value.get("late")) for one in held(node.url(), "message.>")]
+    assert found == [(1, None), (2, None), (4, None), (3, True), (5, None)]
+
+
+def test_a_renumbered_log_is_published_without_a_mark(node: NatsNode) -> None:
+    with Collector(node.url()) as collector:
+        collector.take(message(1), message(2), message(3))
+        collector.take(message(1, text="new 1"), message(2, text="new 2"))
+    found = [
+        (one.value["index"], one.value["text"], one.value.get("late"))
+        for one in held(node.url(), "message.>")
+    ]
+    assert found == [
+        (1, "text 1", None),
+        (2, "text 2", None),
+        (3, "text 3", None),
+        (1, "new 1", None),
+        (2, "new 2", None),
+    ]
+
+
+def test_a_state_there_and_back_is_kept_and_an_equal_one_is_not_repeated(node: NatsNode) -> None:
+    with Collector(node.url()) as one, Collector(node.url()) as other:
+        for second, state in enumerate(["Invited", "Chatting", "Invited", "Chatting"]):
+            for collector in (one, other):
+                collector.take(session_record(state, second))
+                collector.settle()
+        for collector in (one, other):
+            collector.take(ended_record(5))
+            collector.settle()
+        one.take(session_record("Chatting", 6))
+    assert session_states(node.url()) == ["Invited", "Chatting", "Invited", "Chatting", "ended", "Chatting"]
+
+
+def test_an_old_answer_is_not_published_behind_a_newer_one(node: NatsNode) -> None:
+    with Collector(node.url()) as one, Collector(node.url()) as other:
+        one.take(session_record("Chatting", 5))
+        one.settle()
+        other.take(session_record("Invited", 4), ended_record(3))
+        other.settle()
+        other.take(session_record("Completed", 6))
+    assert session_states(node.url()) == ["Chatting", "Completed"]
+
+
+def test_masked_and_unmasked_records_do_not_mix(node: NatsNode) -> None:
+    with Collector(node.url()) as collector:
+        collector.take(message(1))
+    masked = Collector(node.url(), redact=True)
+    with pytest.raises(LocalError) as refused:
+        masked.publisher.open()
+    assert refused.value.message == f"the stream {node.url()} was started without --redact"
+    assert refused.value.hint == "run tail without it, or publish to another stream"
+
+
+def test_mixing_is_refused_when_it_is_found_later(node: NatsNode) -> None:
+    masked = Collector(node.url(), redact=True)
+    masked.publisher.open()
+    with Collector(node.url()) as plain:
+        plain.take(message(1))
+        plain.settle()
+        masked.take(message(1), message(2))
+        with pytest.raises(LocalError):
+            until(lambda: masked.publisher.report())
+    masked.publisher.close()
+    assert messages_held(node.url()) == [1]
+    assert masked.said == [
+        ("stream", "2 records were not published to the stream: they are read again at the next start")
+    ]
+
+
+def test_a_record_over_the_limit_is_passed_over(tmp_path: Path) -> None:
+    with NatsNode(tmp_path, "max_payload: 4096") as node, Collector(node.url()) as collector:
+        collector.take(message(1), message(2, text="x" * 3700), message(3, text="y" * 5000), message(4))
+        collector.settle()
+        assert messages_held(node.url()) == [1, 4]
+        assert collector.says("message 2 of session s1 is too large for the stream (")
+        assert collector.says("message 3 of session s1 is too large for the stream (")
+        assert [kind for kind, _ in collector.said] == ["skipped", "skipped"]
+
+
+def test_a_session_id_too_long_for_a_subject_is_passed_over_once(node: NatsNode) -> None:
+    with Collector(node.url()) as collector:
+        collector.take(message(1, "x" * 5000), message(2, "x" * 5000), message(1))
+        collector.settle()
+        collector.publisher.report()
+    assert messages_held(node.url()) == [1]
+    assert collector.said == [("skipped", f"the id of session {'x' * 20}... is too long for a stream")]
+
+
+def test_any_site_and_session_id_has_a_subject(node: NatsNode) -> None:
+    ids = ["a.b", "*", ">", "a b", "", "=2E", "\ud800", "ä\r\n"]
+    with Collector(node.url()) as collector:
+        for session_id in ids:
+            collector.take(message(1, session_id), server="x y.*")
+    assert {one.value["sessionId"] for one in held(node.url(), "message.>")} == set(ids)
+
+
+def test_a_deleted_stream_is_said_and_filled_again_once_it_is_back(node: NatsNode) -> None:
+    log = [message(1), message(2)]
+    with Collector(node.url(), read_log=lambda *_: iter([Page(tuple(log))])) as collector:
+        collector.take(*log, session_record("Chatting"))
+        collector.settle()
+        collector.connection.run(lambda: collector.connection.jetstream.delete_stream("CC"))
+        log.append(message(3))
+        collector.take(log[-1])
+        until(lambda: collector.says("was deleted"))
+        collector.connection.ensure_stream()
+        until(lambda: collector.says("can be written again"))
+        collector.settle()
+    where = f"127.0.0.1:{node.port}"
+    told = f"the stream CC at {where} was deleted; start tail again to create it"
+    assert collector.said[0] == ("stream", f"stream can't be written, retrying ({told})")
+    assert len(collector.said) == 2
+    assert sorted(messages_held(node.url())) == [1, 2, 3]
+    assert session_states(node.url()) == ["Chatting"]
+
+
+def test_a_full_stream_is_said_and_retried(node: NatsNode) -> None:
+    with Collector(node.url()) as collector:
+        until(lambda: held(node.url()))
+        jetstream = collector.connection.jetstream
+        config = collector.connection.run(lambda: jetstream.stream_info("CC")).config
+        from nats.js.api import DiscardPolicy
+
+        full = config.evolve(max_msgs=3, discard=DiscardPolicy.NEW)
+        collector.connection.run(lambda: jetstream.update_stream(full))
+        collector.take(*map(message, range(1, 6)))
+        until(lambda: collector.says("is full"))
+        collector.connection.run(lambda: jetstream.update_stream(config.evolve(max_msgs=-1)))
+        until(lambda: collector.says("can be written again"))
+    assert messages_held(node.url()) == [1, 2, 3, 4, 5]
+
+
+_USERS = """
+accounts {{ A: {{ jetstream: enabled, users: [
+  {{ user: admin, password: x }},
+  {{ user: anyone, password: x, permissions: {{ publish: [{allowed}], subscribe: "_INBOX.>" }} }}
+] }} }}
+no_auth_user: anyone
+"""
+
+
+def test_a_missing_permission_is_said_and_ends_nothing(tmp_path: Path) -> None:
+    allowed = '"$JS.API.>", "CC.message.>", "CC.collector.>"'
+    with NatsNode(tmp_path, _USERS.format(allowed=allowed)) as node, Collector(node.url()) as collector:
+        collector.take(session_record("Chatting"), message(1))
+        until(lambda: collector.says("doesn't permit it"))
+        assert messages_held(node.url()) == [1]
+        collector.publisher.close(0.0)
+    assert len(collector.said) == 2
+    assert collector.said[-1] == (
+        "stream",
+        "1 record was not published to the stream: it is read again at the next start",
+    )
+
+
+def test_a_user_who_may_not_look_at_streams_gets_4(tmp_path: Path) -> None:
+    with NatsNode(tmp_path, _USERS.format(allowed='"CC.>"')) as node, pytest.raises(NotPermitted) as refused:
+        Collector(node.url())
+    assert refused.value.exit_code == 4
+
+
+def test_a_stream_with_other_subjects_is_refused(node: NatsNode) -> None:
+    setup = Connection(parse_address(node.url()), timeout=5)
+    setup.open()
+    setup.run(lambda: setup.jetstream.add_stream(name="CC", subjects=["orders.>"]))
+    setup.close()
+    with pytest.raises(ServerError) as refused:
+        Collector(node.url())
+    assert refused.value.exit_code == 1
+
+
+def test_closing_without_an_engine_says_what_is_left(node: NatsNode) -> None:
+    with Collector(node.url()) as collector:
+        node.kill()
+        collector.take(message(1), message(2))
+        begun = time.monotonic()
+        collector.publisher.close(0.5)
+        assert time.monotonic() - begun < 3
+    assert collector.said == [
+        ("stream", "2 records were not published to the stream: they are read again at the next start")
+    ]
+    assert not [one.name for one in threading.enumerate() if one.name == "nats"]
+
+
+def test_taking_never_waits(node: NatsNode) -> None:
+    with Collector(node.url(), most_waiting=1000) as collector:
+        node.kill()
+        begun = time.monotonic()
+        collector.take(*map(message, range(1, 20_001)))
+        assert time.monotonic() - begun < 2
+        assert collector.waiting == 1000
+        collector.publisher.close(0.0)
+    assert collector.said == [
+        (
+            "stream",
+            "1000 records and messages of 1 session were not published to the stream:"
+            " they are read again at the next start",
+        )
+    ]
