@@ -46,7 +46,7 @@ _CLOSE_SECONDS = 1.0
 _LONGEST_WINDOW = 3600.0
 
 
-class Connection:
+class StreamConnection:
     """One connection, which reconnects for ever once it was there. Every call raises SmscliError.
 
     `credentials` is a credentials file, `timeout` in seconds holds for the first connection and, without
@@ -361,7 +361,11 @@ class Connection:
             await asyncio.wait(tasks, timeout=_CLOSE_SECONDS / 4)
 
 
-def _new_client(connection: Connection) -> "Client":
+# The name that the reading side imports; `follow` has a class of this name.
+Connection = StreamConnection
+
+
+def _new_client(connection: StreamConnection) -> "Client":
     """nats-py's client, but for TLS: `tls://` never speaks without it, and the operating system's
     certificates are trusted."""
     import ssl

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from smscli.backoff import Backoff
 from smscli.errors import LocalError, NotFound, SmscliError
-from smscli.jetstream.connection import Connection
+from smscli.jetstream.connection import StreamConnection
 from smscli.jetstream.publish_lanes import Lane, Publication, masked_of
 from smscli.jetstream.publish_trouble import CONNECTION, PublishTrouble, StreamNotice
 from smscli.jetstream.stream_errors import TOO_LARGE, WRONG_SEQUENCE
@@ -41,7 +41,7 @@ class LaneWriter:
 
     def __init__(
         self,
-        connection: Connection,
+        connection: StreamConnection,
         *,
         masked: bool,
         trouble: PublishTrouble,

@@ -8,7 +8,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from smscli.errors import Unreachable
-from smscli.jetstream.connection import Connection
+from smscli.jetstream.connection import StreamConnection
 from smscli.jetstream.publish_backlog import MOST_WAITING, Backlog
 from smscli.jetstream.publish_catch_up import CatchUp, ReadLog
 from smscli.jetstream.publish_lanes import (
@@ -63,7 +63,7 @@ class Publisher:
 
     def __init__(
         self,
-        connection: Connection,
+        connection: StreamConnection,
         *,
         redact: bool,
         profiles: Sequence[str],
@@ -100,7 +100,7 @@ class Publisher:
 
     def open(self) -> None:
         """Begin to publish. LocalError if the stream holds records of the other setting of `redact`; the
-        errors of `Connection.run`. The connection is closed then."""
+        errors of `StreamConnection.run`. The connection is closed then."""
         from smscli.jetstream.publish_writing import LaneWriter
 
         self._writer = writer = LaneWriter(

@@ -9,7 +9,7 @@ import pytest
 
 from smscli.errors import LocalError, NotFound, NotPermitted, ServerError
 from smscli.jetstream.address import parse_address
-from smscli.jetstream.connection import Connection
+from smscli.jetstream.connection import StreamConnection
 from smscli.model import Page
 from smscli.recordings.format import ConnectionRecord
 from smscli.records import message_key
@@ -127,6 +127,7 @@ def test_a_killed_leader_costs_no_message_and_doubles_none(tmp_path: Path) -> No
         assert session_states(url) == ["Chatting", "Invited", "Chatting"]
 
 
+@pytest.mark.slow
 def test_what_waits_while_the_engine_is_away_follows_when_it_is_back(node: NatsNode) -> None:
     with Collector(node.url()) as collector:
         collector.take(message(1))
@@ -148,6 +149,7 @@ def test_what_waits_while_the_engine_is_away_follows_when_it_is_back(node: NatsN
     ]
 
 
+@pytest.mark.slow
 def test_beyond_the_limit_the_log_is_read_again(node: NatsNode) -> None:
     log = [message(index) for index in range(1, 301)]
     reads = []
@@ -200,7 +202,7 @@ def test_a_message_that_came_while_the_log_was_read_again_is_not_missed(node: Na
 
 def test_a_restart_outside_the_duplicate_window_repeats_nothing(node: NatsNode) -> None:
     url = f"{node.url()}?max_age=1s"
-    setup = Connection(parse_address(node.url()), timeout=5)
+    setup = StreamConnection(parse_address(node.url()), timeout=5)
     setup.open()
     setup.run(
         lambda: setup.jetstream.add_stream(
@@ -370,6 +372,7 @@ no_auth_user: anyone
 """
 
 
+@pytest.mark.slow
 def test_a_missing_permission_is_said_and_ends_nothing(tmp_path: Path) -> None:
     allowed = '"$JS.API.>", "CC.message.>", "CC.collector.>"'
     with NatsNode(tmp_path, _USERS.format(allowed=allowed)) as node, Collector(node.url()) as collector:
@@ -391,7 +394,7 @@ def test_a_user_who_may_not_look_at_streams_gets_4(tmp_path: Path) -> None:
 
 
 def test_a_stream_with_other_subjects_is_refused(node: NatsNode) -> None:
-    setup = Connection(parse_address(node.url()), timeout=5)
+    setup = StreamConnection(parse_address(node.url()), timeout=5)
     setup.open()
     setup.run(lambda: setup.jetstream.add_stream(name="CC", subjects=["orders.>"]))
     setup.close()

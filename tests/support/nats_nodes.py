@@ -95,7 +95,12 @@ class NatsNode:
 
     def wait(self) -> None:
         """Wait until it answers, JetStream included."""
-        until(lambda: self._asked("/healthz").get("status") == "ok")
+        until(lambda: self._has_ended or self._asked("/healthz").get("status") == "ok")
+        assert not self._has_ended, self.log
+
+    @property
+    def _has_ended(self) -> bool:
+        return self._child is not None and self._child.poll() is not None
 
     def restart(self) -> None:
         """Start it again after a stop or kill, and wait until it answers."""

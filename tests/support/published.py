@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Any, NamedTuple, Self
 
 from smscli.jetstream.address import parse_address
-from smscli.jetstream.connection import Connection
+from smscli.jetstream.connection import StreamConnection
 from smscli.jetstream.publisher import Publisher
 from smscli.model import Message, Page, Session
 from smscli.recordings.format import EndedRecord, SessionRecord
@@ -95,7 +95,7 @@ class Collector:
         **options: Any,
     ) -> None:
         self.said: list[tuple[str, str]] = []
-        connection = Connection(parse_address(url), timeout=timeout)
+        connection = StreamConnection(parse_address(url), timeout=timeout)
         connection.open()
         try:
             connection.ensure_stream()
