@@ -104,6 +104,12 @@ class RecordedLog:
         session = self.session or Session(self.name, participants=tuple(self.people))
         return session if session.id == self.name else replace(session, id=self.name)
 
+    def was_live(self, start: datetime | None, end: datetime | None) -> bool:
+        """Whether it may have been live in a time; None is unknown, or not over."""
+        began_later = self.first_at and end and self.first_at > end
+        ended_before = self.ended_at and start and self.ended_at < start
+        return not began_later and not ended_before
+
     def groups(self) -> Iterator[list[LogPart]]:
         """Its parts in the order of time; those that overlap are to be merged."""
         group: list[LogPart] = []
@@ -250,6 +256,4 @@ def _ended(session: Session, state: str | None) -> Session:
 def _concerns(one: Disconnection, log: RecordedLog) -> bool:
     if (None not in (one.server, log.server) and one.server != log.server) or not one.sources & log.sources:
         return False
-    began_later = log.first_at and one.back_at and log.first_at > one.back_at
-    ended_before = log.ended_at and one.lost_at and log.ended_at < one.lost_at
-    return not began_later and not ended_before
+    return log.was_live(one.lost_at, one.back_at)

@@ -107,7 +107,10 @@ class SourceReads(ABC):
     ) -> Sequence[Replayed[Reader]]:
         """Have a new reader read each of these sessions, None for all. Where the sources have a log in its
         order, in one pass over all of them."""
-        return self._replay(self._sources, RecordingIndex(places=False), new, ids)
+        index = RecordingIndex(places=False)
+        found = self._replay(self._sources, index, new, ids)
+        self._replayed = index
+        return found
 
     def _replay(
         self,
@@ -129,7 +132,7 @@ class SourceReads(ABC):
             elif log.is_ordered:
                 reader.add(message)
 
-        self._replayed = scan(sources, index, self._notice, read)
+        scan(sources, index, self._notice, read)
         if index.failure:
             raise index.failure
         found = []
