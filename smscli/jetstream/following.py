@@ -8,7 +8,7 @@ from queue import Empty, SimpleQueue
 from typing import NamedTuple
 
 from smscli.errors import NotFound, Unreachable
-from smscli.jetstream.connection import Connection
+from smscli.jetstream.connection import StreamConnection
 from smscli.jetstream.read_consumer import StreamMessage, StreamSelection
 from smscli.jetstream.read_cursor import StreamCursor
 from smscli.jetstream.reads import StreamReads, stale_message
@@ -60,7 +60,7 @@ class _Ending(NamedTuple):
 class StreamTail:
     """What is published from a sequence number on, read in the connection's thread."""
 
-    def __init__(self, connection: Connection, subjects: Sequence[str | None], start: int) -> None:
+    def __init__(self, connection: StreamConnection, subjects: Sequence[str | None], start: int) -> None:
         self._connection = connection
         self._arrived: SimpleQueue[StreamMessage | _ReaderState | _Failure] = SimpleQueue()
         self._cursors = [StreamCursor(connection, StreamSelection(one, start)) for one in subjects]

@@ -9,7 +9,7 @@ from datetime import datetime
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from smscli.jetstream.connection import Connection
+from smscli.jetstream.connection import StreamConnection
 from smscli.jetstream.stream_errors import UNAVAILABLE
 
 if TYPE_CHECKING:
@@ -98,13 +98,13 @@ def is_of_engine(error: Exception) -> bool:
     return is_temporary(error) or isinstance(error, nats.errors.Error | OSError)
 
 
-async def stream_info(connection: Connection, subjects: str | None = None) -> "StreamInfo":
+async def stream_info(connection: StreamConnection, subjects: str | None = None) -> "StreamInfo":
     """What the engine knows of the stream; with a wildcard also its subjects."""
     name = connection.address.stream
     return await retried(lambda: jetstream_of(connection).stream_info(name, subjects))
 
 
-def jetstream_of(connection: Connection) -> "JetStreamContext":
+def jetstream_of(connection: StreamConnection) -> "JetStreamContext":
     """JetStream's calls, with a short time limit: what fails is tried again."""
     return connection.client.jetstream(timeout=_REQUEST_SECONDS)
 
@@ -112,7 +112,7 @@ def jetstream_of(connection: Connection) -> "JetStreamContext":
 class PullConsumer:
     """One ephemeral consumer, and the inbox where its messages come in."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: StreamConnection) -> None:
         self._client = connection.client
         self._jetstream = jetstream_of(connection)
         self._stream = connection.address.stream

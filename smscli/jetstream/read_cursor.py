@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from smscli.errors import Unreachable
-from smscli.jetstream.connection import Connection
+from smscli.jetstream.connection import StreamConnection
 from smscli.jetstream.read_consumer import (
     RETRY_SECONDS,
     PullConsumer,
@@ -32,7 +32,7 @@ _CATCH_UP_SECONDS = 10.0
 class StreamCursor:
     """A selection of a stream's messages, each once and in order, whatever becomes of the consumer."""
 
-    def __init__(self, connection: Connection, selection: StreamSelection) -> None:
+    def __init__(self, connection: StreamConnection, selection: StreamSelection) -> None:
         self._connection = connection
         self._selection = selection
         self._stream = connection.address.stream

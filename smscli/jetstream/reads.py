@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cached_property
 
 from smscli.errors import NotFound
-from smscli.jetstream.connection import Connection
+from smscli.jetstream.connection import StreamConnection
 from smscli.jetstream.read_consumer import StreamMessage, StreamSelection, stream_info
 from smscli.jetstream.read_outages import SILENT_SECONDS, CollectorSigns
 from smscli.jetstream.source import StreamParser, StreamSource, parsed_subject
@@ -41,7 +41,7 @@ class StreamReads(SourceReads):
     `connection` is open, and stays so. `notice` is told once that messages of others were passed over.
     """
 
-    def __init__(self, connection: Connection, notice: Callable[[str], None]) -> None:
+    def __init__(self, connection: StreamConnection, notice: Callable[[str], None]) -> None:
         self.connection = connection
         self.parser = StreamParser(connection.address.url, notice)
         self._stream = connection.address.stream
@@ -111,13 +111,13 @@ class StreamReads(SourceReads):
         if ids is None:
             signs = CollectorSigns()
             sources = [self._source(StreamSelection(None), signs.add)]
-            index = self._replayed = _StreamIndex(lambda: signs)
+            index = self._replayed = _StreamIndex(lambda: signs, lambda: self.now)
         else:
             tokens = _tokens(self._log(one).session_id for one in ids)
             sources = [
                 self._source([self._all_of(MESSAGE, one), self._all_of(SESSION, one)]) for one in tokens
             ]
-            index = _StreamIndex(lambda: self._signs(sources))
+            index = _StreamIndex(lambda: self._signs(sources), lambda: self.now)
         self._read.append(index)
         return self._replay(sources, index, new, ids)
 
@@ -201,9 +201,10 @@ class StreamReads(SourceReads):
 class _StreamIndex(RecordingIndex):
     """The sessions of a stream, whose outages are those of all collectors of a server together."""
 
-    def __init__(self, signs: Callable[[], CollectorSigns]) -> None:
+    def __init__(self, signs: Callable[[], CollectorSigns], now: Callable[[], datetime | None]) -> None:
         super().__init__(places=False)
         self._read_signs = signs
+        self._now = now
         self._outages: dict[str | None, list[Disconnection]] = {}
 
     @cached_property
@@ -212,7 +213,7 @@ class _StreamIndex(RecordingIndex):
 
     def disconnections_of(self, log: RecordedLog) -> list[Disconnection]:
         if log.server not in self._outages:
-            self._outages[log.server] = self._signs.outages(log.server, self.newest)
+            self._outages[log.server] = self._signs.outages(log.server, self._now())
         return [one for one in self._outages[log.server] if log.was_live(one.lost_at, one.back_at)]
 
 

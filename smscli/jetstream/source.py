@@ -7,7 +7,7 @@ from heapq import merge
 from operator import attrgetter
 
 from smscli.errors import LocalError
-from smscli.jetstream.connection import Connection
+from smscli.jetstream.connection import StreamConnection
 from smscli.jetstream.read_consumer import StreamMessage, StreamSelection
 from smscli.jetstream.read_cursor import StreamCursor
 from smscli.jetstream.subjects import COLLECTOR, SubjectParts, parse_subject
@@ -83,7 +83,7 @@ class StreamSource:
 
     def __init__(
         self,
-        connection: Connection,
+        connection: StreamConnection,
         selections: Sequence[StreamSelection],
         end: Callable[[], int],
         parser: StreamParser,

@@ -12,7 +12,7 @@ import pytest
 
 from smscli.errors import NotFound
 from smscli.gws.decode import message_from_json, session_from_json
-from smscli.jetstream.connection import Connection
+from smscli.jetstream.connection import StreamConnection
 from smscli.jetstream.following import StreamFeed
 from smscli.jetstream.reads import StreamReads
 from smscli.model import (
@@ -60,7 +60,7 @@ def node() -> Iterator[NatsNode]:
 
 
 @pytest.fixture
-def connection(node: NatsNode) -> Iterator[Connection]:
+def connection(node: NatsNode) -> Iterator[StreamConnection]:
     """A connection to a new stream."""
     connection = opened(node.url(f"F{next(_numbers)}"))
     yield connection
@@ -74,7 +74,7 @@ class OverdueError(Exception):
 class Follower:
     """A feed of a stream, whose events are noted; each step waits until its condition holds."""
 
-    def __init__(self, connection: Connection, ids: Sequence[str] | None = None) -> None:
+    def __init__(self, connection: StreamConnection, ids: Sequence[str] | None = None) -> None:
         self.told: list[str] = []
         self.clock = NOON
         self.arrived: dict[int | None, float] = {}
@@ -131,7 +131,7 @@ class Follower:
 
 
 @pytest.fixture
-def follow(connection: Connection) -> Iterator[Callable[..., Follower]]:
+def follow(connection: StreamConnection) -> Iterator[Callable[..., Follower]]:
     followers: list[Follower] = []
 
     def start(ids: Sequence[str] | None = None) -> Follower:
@@ -143,7 +143,9 @@ def follow(connection: Connection) -> Iterator[Callable[..., Follower]]:
         one.close()
 
 
-def test_all_live_sessions_are_followed(connection: Connection, follow: Callable[..., Follower]) -> None:
+def test_all_live_sessions_are_followed(
+    connection: StreamConnection, follow: Callable[..., Follower]
+) -> None:
     publish(connection, began("S1"), text(1), text(2), began("S2"), text(1, "S2"), ended("S2"))
     follower = follow()
     follower.until_told("read S1")
@@ -163,7 +165,7 @@ def test_all_live_sessions_are_followed(connection: Connection, follow: Callable
     ]
 
 
-def test_what_there_was_comes_first(connection: Connection, follow: Callable[..., Follower]) -> None:
+def test_what_there_was_comes_first(connection: StreamConnection, follow: Callable[..., Follower]) -> None:
     publish(connection, began("S1"), text(1), text(2), began("S2"))
     assert follow().until_told("read S2") == [
         "list S1 S2",
@@ -177,7 +179,7 @@ def test_what_there_was_comes_first(connection: Connection, follow: Callable[...
 
 
 def test_named_sessions_are_followed_until_all_have_ended(
-    connection: Connection, follow: Callable[..., Follower]
+    connection: StreamConnection, follow: Callable[..., Follower]
 ) -> None:
     publish(connection, began("S1"), text(1), began("S2"), text(1, "S2"), began("S3"), ended("S3"))
     follower = follow(["S3", "S1"])
@@ -198,7 +200,7 @@ def test_named_sessions_are_followed_until_all_have_ended(
 
 
 def test_an_unknown_session_is_refused_at_the_start(
-    connection: Connection, follow: Callable[..., Follower]
+    connection: StreamConnection, follow: Callable[..., Follower]
 ) -> None:
     publish(connection, began("S1"))
     with pytest.raises(NotFound, match="no session S2"):
@@ -206,7 +208,7 @@ def test_an_unknown_session_is_refused_at_the_start(
 
 
 def test_sessions_of_two_servers_with_one_id_are_followed_apart(
-    connection: Connection, follow: Callable[..., Follower]
+    connection: StreamConnection, follow: Callable[..., Follower]
 ) -> None:
     publish(connection, began("S1"), text(1))
     publish(connection, began("S1"), text(1), server="other:443")
@@ -231,7 +233,7 @@ def test_sessions_of_two_servers_with_one_id_are_followed_apart(
 
 
 def test_a_session_that_comes_back_has_not_ended(
-    connection: Connection, follow: Callable[..., Follower]
+    connection: StreamConnection, follow: Callable[..., Follower]
 ) -> None:
     publish(connection, began("S1"))
     follower = follow()
@@ -243,7 +245,7 @@ def test_a_session_that_comes_back_has_not_ended(
 
 
 def test_a_stream_that_falls_silent_is_said_once(
-    connection: Connection, follow: Callable[..., Follower]
+    connection: StreamConnection, follow: Callable[..., Follower]
 ) -> None:
     publish_alive(connection, NOON)
     follower = follow()
@@ -260,7 +262,7 @@ def test_a_stream_that_falls_silent_is_said_once(
 
 
 def test_what_is_published_is_there_within_milliseconds(
-    connection: Connection, follow: Callable[..., Follower]
+    connection: StreamConnection, follow: Callable[..., Follower]
 ) -> None:
     publish(connection, began("S1"))
     follower = follow()
@@ -282,7 +284,7 @@ def test_what_is_published_is_there_within_milliseconds(
     assert delays[98] < 0.2, delays
 
 
-def test_no_consumer_is_left(connection: Connection, follow: Callable[..., Follower]) -> None:
+def test_no_consumer_is_left(connection: StreamConnection, follow: Callable[..., Follower]) -> None:
     publish(connection, began("S1"), text(1))
     follower = follow(["S1"])
     follower.until_told("read S1")
@@ -299,7 +301,7 @@ def test_no_consumer_is_left(connection: Connection, follow: Callable[..., Follo
 
 
 def test_much_that_was_published_meanwhile_is_followed_in_order(
-    connection: Connection, follow: Callable[..., Follower]
+    connection: StreamConnection, follow: Callable[..., Follower]
 ) -> None:
     publish(connection, began("S1"), text(1))
     follower = follow()
@@ -431,7 +433,7 @@ def test_a_leader_that_is_killed_while_following_loses_nothing(cluster: NatsClus
 
 
 @pytest.mark.slow
-def test_many_sessions_list_quickly(connection: Connection) -> None:
+def test_many_sessions_list_quickly(connection: StreamConnection) -> None:
     """300 live sessions among 10,000 that have ended cost one record each."""
     from smscli.jetstream.subjects import session_subject
     from smscli.recordings.format import line_of

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from smscli.jetstream.address import parse_address
-from smscli.jetstream.connection import Connection
+from smscli.jetstream.connection import StreamConnection
 from smscli.jetstream.subjects import collector_subject, message_subject, session_subject
 from smscli.model import Message
 from smscli.recordings.format import EndedRecord, Record, SessionRecord, line_of
@@ -13,9 +13,9 @@ from smscli.records import json_text, rfc3339
 SERVER = "gws:443"
 
 
-def opened(url: str, *, timeout: float = 10.0) -> Connection:
+def opened(url: str, *, timeout: float = 10.0) -> StreamConnection:
     """A connection to a stream, which is created where it is missing."""
-    connection = Connection(parse_address(url), timeout=timeout)
+    connection = StreamConnection(parse_address(url), timeout=timeout)
     connection.open()
     try:
         connection.ensure_stream()
@@ -38,7 +38,7 @@ def subject_of(stream: str, record: Record, server: str = SERVER, collector: str
 
 
 def publish(
-    connection: Connection,
+    connection: StreamConnection,
     *records: Record,
     server: str = SERVER,
     collector: str = "c1",
@@ -58,14 +58,14 @@ def publish(
     )
 
 
-def publish_alive(connection: Connection, at: datetime, *servers: str, collector: str = "c1") -> None:
+def publish_alive(connection: StreamConnection, at: datetime, *servers: str, collector: str = "c1") -> None:
     """Publish a collector's sign of life."""
     value = {"record": "alive", "at": rfc3339(at), "profiles": ["default"], "servers": servers}
     subject = collector_subject(connection.address.stream, collector)
     publish_raw(connection, [(subject, json_text(value).encode())])
 
 
-def publish_raw(connection: Connection, messages: Iterable[tuple[str, bytes]]) -> None:
+def publish_raw(connection: StreamConnection, messages: Iterable[tuple[str, bytes]]) -> None:
     """Publish payloads on subjects, in this order."""
 
     async def send() -> None:

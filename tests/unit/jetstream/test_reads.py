@@ -11,7 +11,7 @@ import pytest
 from smscli.errors import NotFound, ServerError, Unreachable
 from smscli.gws.decode import message_from_json, session_from_json
 from smscli.jetstream.address import parse_address
-from smscli.jetstream.connection import Connection
+from smscli.jetstream.connection import StreamConnection
 from smscli.jetstream.reads import StreamReads
 from smscli.jetstream.subjects import message_subject, session_subject
 from smscli.model import Listing, Message, Participant, Session
@@ -56,14 +56,14 @@ def node() -> Iterator[NatsNode]:
 
 
 @pytest.fixture
-def connection(node: NatsNode) -> Iterator[Connection]:
+def connection(node: NatsNode) -> Iterator[StreamConnection]:
     """A connection to a new stream."""
     connection = opened(node.url(f"CC{next(_numbers)}"))
     yield connection
     connection.close()
 
 
-def reads(connection: Connection) -> StreamReads:
+def reads(connection: StreamConnection) -> StreamReads:
     return StreamReads(connection, pytest.fail)
 
 
@@ -132,7 +132,7 @@ def shown(one: Disconnection) -> Disconnection:
 
 @pytest.mark.parametrize("masked", [False, True])
 def test_a_stream_and_a_recording_of_the_same_records_read_the_same(
-    connection: Connection, tmp_path: Path, masked: bool
+    connection: StreamConnection, tmp_path: Path, masked: bool
 ) -> None:
     for server, record in RECORDS:
         publish(connection, record, server=server, masked=masked)
@@ -153,7 +153,9 @@ def test_a_stream_and_a_recording_of_the_same_records_read_the_same(
     }
 
 
-def test_a_list_of_live_sessions_has_them_by_the_date_they_were_received(connection: Connection) -> None:
+def test_a_list_of_live_sessions_has_them_by_the_date_they_were_received(
+    connection: StreamConnection,
+) -> None:
     publish(connection, began("S1", 1, received=1), began("S2", 2, received=2), began("S3", 3, received=3))
     publish(connection, EndedRecord(after(4), "S2", "Completed"), began("S1", 5, "Invited", received=1))
     publish(connection, text(9, of="S3"))
@@ -162,13 +164,13 @@ def test_a_list_of_live_sessions_has_them_by_the_date_they_were_received(connect
     assert source.live().at == after(9)
 
 
-def test_the_last_record_decides_whether_a_session_is_live(connection: Connection) -> None:
+def test_the_last_record_decides_whether_a_session_is_live(connection: StreamConnection) -> None:
     publish(connection, began("S1", 9), EndedRecord(after(10), "S1", None), began("S1", 8, "Invited"))
     assert states(reads(connection).live()) == [("S1", "Invited", False)]
     assert states(reads(connection).sessions()) == [("S1", "Invited", False)]
 
 
-def test_a_session_that_has_ended_has_its_last_state(connection: Connection) -> None:
+def test_a_session_that_has_ended_has_its_last_state(connection: StreamConnection) -> None:
     publish(connection, began("S1"), began("S2"), EndedRecord(after(4), "S1", None))
     publish(connection, EndedRecord(after(5), "S2", "Completed"))
     source = reads(connection)
@@ -177,7 +179,7 @@ def test_a_session_that_has_ended_has_its_last_state(connection: Connection) -> 
     assert states(source.sessions_named(["S2"])) == [("S2", "Completed", True)]
 
 
-def test_names_that_are_no_ids_need_all_sessions(connection: Connection) -> None:
+def test_names_that_are_no_ids_need_all_sessions(connection: StreamConnection) -> None:
     publish(connection, began("S1"), began("S2"))
     source = reads(connection)
     assert states(source.sessions_named(["S1", "Mika"])) == states(source.sessions())
@@ -187,7 +189,7 @@ def test_names_that_are_no_ids_need_all_sessions(connection: Connection) -> None
     ]
 
 
-def test_sessions_whose_states_have_expired_are_known_by_their_messages(connection: Connection) -> None:
+def test_sessions_whose_states_have_expired_are_known_by_their_messages(connection: StreamConnection) -> None:
     publish(connection, began("S1"), text(1, of="S2"))
     mika = Participant("Customer", "Mika", "p1")
     for listing in (reads(connection).live(), reads(connection).sessions()):
@@ -195,7 +197,7 @@ def test_sessions_whose_states_have_expired_are_known_by_their_messages(connecti
         assert states(listing) == [("S1", "Chatting", False), ("S2", None, False)]
 
 
-def test_an_id_may_be_anything(connection: Connection) -> None:
+def test_an_id_may_be_anything(connection: StreamConnection) -> None:
     ids = ["*", ">", "a/b", "gws:443/S1", "a.b c", "=2A", "é\n", "x" * 200]
     for number, one in enumerate(ids):
         publish(connection, began(one), text(number, of=one))
@@ -205,7 +207,7 @@ def test_an_id_may_be_anything(connection: Connection) -> None:
         assert indices(reads(connection), one) == [number]
 
 
-def test_a_session_that_is_not_there_is_not_found(connection: Connection) -> None:
+def test_a_session_that_is_not_there_is_not_found(connection: StreamConnection) -> None:
     publish(connection, began("S1"))
     with pytest.raises(NotFound, match="no session S2 in nats://127"):
         indices(reads(connection), "S2")
@@ -213,7 +215,7 @@ def test_a_session_that_is_not_there_is_not_found(connection: Connection) -> Non
         reads(connection).replay(Log, ["S2"])
 
 
-def test_a_long_log_is_read_to_its_end_in_pages(connection: Connection) -> None:
+def test_a_long_log_is_read_to_its_end_in_pages(connection: StreamConnection) -> None:
     publish(connection, *(text(index) for index in range(1, 1203)), text(1, of="S2"))
     pages = [*reads(connection).messages("S1")]
     assert [len(one.messages) for one in pages] == [500, 500, 202]
@@ -222,7 +224,7 @@ def test_a_long_log_is_read_to_its_end_in_pages(connection: Connection) -> None:
 
 
 @pytest.mark.slow
-def test_messages_that_are_removed_while_reading_are_not_waited_for(connection: Connection) -> None:
+def test_messages_that_are_removed_while_reading_are_not_waited_for(connection: StreamConnection) -> None:
     publish(connection, *(text(index) for index in range(1, 1001)))
     pages = reads(connection).messages("S1")
     first = next(pages)
@@ -234,7 +236,7 @@ def test_messages_that_are_removed_while_reading_are_not_waited_for(connection: 
     assert [len(first.messages), *(len(one.messages) for one in pages)] == [500]
 
 
-def test_reading_ends_where_the_stream_ended_at_the_first_read(connection: Connection) -> None:
+def test_reading_ends_where_the_stream_ended_at_the_first_read(connection: StreamConnection) -> None:
     publish(connection, *(text(index) for index in range(1, 601)))
     source = reads(connection)
     pages = source.messages("S1")
@@ -244,14 +246,14 @@ def test_reading_ends_where_the_stream_ended_at_the_first_read(connection: Conne
     assert len(indices(reads(connection))) == 601
 
 
-def test_an_empty_stream_has_no_sessions(connection: Connection) -> None:
+def test_an_empty_stream_has_no_sessions(connection: StreamConnection) -> None:
     source = reads(connection)
     assert (source.sessions(), source.live(), source.now) == (Listing(()), Listing(()), None)
     assert ([*source.log(streamed=False)][0].messages, source.replay(Log)) == ((), [])
     assert source.stale_message(NOON) is None
 
 
-def test_a_stream_whose_newest_record_is_over_90_s_old_is_stale(connection: Connection) -> None:
+def test_a_stream_whose_newest_record_is_over_90_s_old_is_stale(connection: StreamConnection) -> None:
     publish(connection, began("S1"), text(10))
     told = f"the newest record of {reads(connection).name} is of 2026-03-02T12:00:10.000Z"
     assert reads(connection).stale_message(after(100)) is None
@@ -263,7 +265,20 @@ def test_a_stream_whose_newest_record_is_over_90_s_old_is_stale(connection: Conn
     assert reads(connection).stale_message(after(101)) is None
 
 
-def test_what_others_publish_is_passed_over_and_said_once(connection: Connection) -> None:
+@pytest.mark.parametrize("ids", [None, ["S1"]])
+def test_a_session_whose_collectors_fell_silent_was_not_followed(
+    connection: StreamConnection, ids: list[str] | None
+) -> None:
+    for seconds in (0, 30):
+        publish_alive(connection, after(seconds), SERVER)
+    publish(connection, began("S1"), text(1))
+    for seconds in range(0, 301, 30):
+        publish_alive(connection, after(seconds), "other:443", collector="c2")
+    (found,) = reads(connection).replay(Log, ids)
+    assert found.disconnections == [Disconnection(SERVER, after(30))]
+
+
+def test_what_others_publish_is_passed_over_and_said_once(connection: StreamConnection) -> None:
     stream = connection.address.stream
     publish(connection, began("S1"), text(1))
     hostile = [
@@ -285,7 +300,7 @@ def test_what_others_publish_is_passed_over_and_said_once(connection: Connection
 
 
 def test_a_stream_that_does_not_exist_is_not_found(node: NatsNode) -> None:
-    connection = Connection(parse_address(node.url("NONE")))
+    connection = StreamConnection(parse_address(node.url("NONE")))
     connection.open()
     try:
         with pytest.raises(NotFound, match="there is no stream NONE"):
@@ -294,12 +309,12 @@ def test_a_stream_that_does_not_exist_is_not_found(node: NatsNode) -> None:
         connection.close()
 
 
-def test_a_stream_for_other_subjects_is_refused(connection: Connection, node: NatsNode) -> None:
+def test_a_stream_for_other_subjects_is_refused(connection: StreamConnection, node: NatsNode) -> None:
     async def create() -> None:
         await connection.jetstream.add_stream(name="ORDERS", subjects=["orders.>"])
 
     connection.run(create)
-    other = Connection(parse_address(node.url("ORDERS")))
+    other = StreamConnection(parse_address(node.url("ORDERS")))
     other.open()
     try:
         with pytest.raises(ServerError, match="other subjects"):
@@ -308,7 +323,7 @@ def test_a_stream_for_other_subjects_is_refused(connection: Connection, node: Na
         other.close()
 
 
-def test_no_consumer_is_left(connection: Connection) -> None:
+def test_no_consumer_is_left(connection: StreamConnection) -> None:
     publish(connection, began("S1"), *(text(index) for index in range(1, 1001)))
     source = reads(connection)
     states(source.live())
