@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import Any, NamedTuple, Self
@@ -15,6 +16,7 @@ from smscli.recordings.format import EndedRecord, SessionRecord
 from tests.support.nats_nodes import until
 
 START = datetime(2026, 3, 2, 10, 0, tzinfo=UTC)
+_TRIES = 5
 SITE = "gws.example.com:443"
 
 
@@ -42,7 +44,12 @@ class Published(NamedTuple):
 
 
 def held(url: str, pattern: str = ">") -> list[Published]:
-    """What a stream holds, in its order."""
+    """What a stream holds, in its order. While a cluster elects a leader nobody tells."""
+    import nats.errors
+
+    for _ in range(_TRIES):
+        with suppress(nats.errors.Error):
+            return asyncio.run(_held(url, pattern))
     return asyncio.run(_held(url, pattern))
 
 
