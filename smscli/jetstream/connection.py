@@ -361,10 +361,6 @@ class StreamConnection:
             await asyncio.wait(tasks, timeout=_CLOSE_SECONDS / 4)
 
 
-# The name that the reading side imports; `follow` has a class of this name.
-Connection = StreamConnection
-
-
 def _new_client(connection: StreamConnection) -> "Client":
     """nats-py's client, but for TLS: `tls://` never speaks without it, and the operating system's
     certificates are trusted."""

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from hashlib import sha256
+from math import inf
 from typing import TYPE_CHECKING
 
 from smscli.errors import Unreachable
@@ -89,7 +90,7 @@ class Publisher:
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._too_long: set[str] = set()
         self._lost_at: float | None = None
-        self._alive_at = 0.0
+        self._alive_at = -inf
         self._idle_at = time.monotonic()
         self._writer: LaneWriter | None = None
         self._supervisor: Future[None] | None = None

@@ -1,7 +1,12 @@
 """Connecting to a real nats-server: what each failure is called, and that nothing reaches stderr."""
 
+import asyncio
+import os
+import signal
 import socket
 import ssl
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -21,6 +26,7 @@ from smscli.errors import (
 )
 from smscli.jetstream.address import parse_address
 from smscli.jetstream.connection import StreamConnection
+from smscli.signals import StopSignal, stop_signals_raised
 from tests.support.nats_credentials import Operator
 from tests.support.nats_nodes import NatsCluster, NatsNode, free_port, needs_nats, until
 
@@ -40,11 +46,13 @@ def quiet(capfd: pytest.CaptureFixture[str]) -> Iterator[None]:
     assert not [one for one in threading.enumerate() if one.name == "nats"]
 
 
-def connect(url: str, credentials: Path | None = None, ca: Path | None = None) -> StreamConnection:
+def connect(
+    url: str, credentials: Path | None = None, ca: Path | None = None, timeout: float = 2.0
+) -> StreamConnection:
     connection = StreamConnection(
         parse_address(url),
         credentials=str(credentials) if credentials else None,
-        timeout=2,
+        timeout=timeout,
         ca_bundle=str(ca) if ca else None,
     )
     connection.open()
@@ -104,7 +112,8 @@ def test_more_replicas_than_nodes_are_refused(node: NatsNode) -> None:
 @pytest.mark.slow
 def test_many_may_create_the_stream_at_once(tmp_path: Path) -> None:
     with NatsCluster(tmp_path) as cluster:
-        connections = [connect(f"{cluster.url()}?replicas=3&max_age={number}h") for number in range(1, 5)]
+        urls = [f"{cluster.url()}?replicas=3&max_age={number}h" for number in range(1, 5)]
+        connections = [connect(url, timeout=20) for url in urls]
         threads = [threading.Thread(target=one.ensure_stream) for one in connections]
         for thread in threads:
             thread.start()
@@ -252,3 +261,25 @@ def test_a_closed_connection_says_so(node: NatsNode) -> None:
     connection.close()
     with pytest.raises(Unreachable):
         connection.check_stream()
+
+
+def test_a_stop_signal_ends_a_wait(node: NatsNode) -> None:
+    connection = connect(node.url())
+    begun = time.monotonic()
+    with stop_signals_raised(), pytest.raises(StopSignal):
+        threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT)).start()
+        connection.run(lambda: asyncio.sleep(20), 20)
+    assert time.monotonic() - begun < 2
+    connection.close()
+
+
+def test_a_process_that_closes_nothing_ends_silently(node: NatsNode) -> None:
+    code = (
+        "from smscli.jetstream.address import parse_address\n"
+        "from smscli.jetstream.connection import StreamConnection\n"
+        f"connection = StreamConnection(parse_address({node.url()!r}))\n"
+        "connection.open()\n"
+        "connection.ensure_stream()\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=30)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, b"", b"")
