@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from smscli.demo.server import DemoServer
     from smscli.gws.client import GwsClient
     from smscli.model import Reads, Wake
-    from smscli.recordings.reads import RecordedReads
+    from smscli.recordings.reads import SourceReads
     from smscli.settings.credentials import Credential, Keyring
     from smscli.settings.server_cache import ServerCache, ServerInfo
 
@@ -34,7 +34,8 @@ class AppContext:
         self.json_stderr = json_stderr
         self.clock: Callable[[], float] = time.monotonic
         self.options = CliOptions()
-        self._recordings: list[str] = []
+        self._source_words: list[str] = []
+        self._open_source: Callable[[], SourceReads] | None = None
         self._time_limit: float | None = None
         self._new_profile_allowed = False
         self._is_warned = False
@@ -250,23 +251,20 @@ class AppContext:
         self.on_close(push.close)
         push.start()
 
-    def read_recordings(self, files: list[str]) -> None:
-        """Read from these recordings (`-` is standard input) in place of the server."""
-        self._recordings = files
+    def read_recorded(self, words: list[str], open_source: "Callable[[], SourceReads]") -> None:
+        """Read recordings or a stream in place of the server, opened on first use; `words` name them on a
+        command line (`-`: standard input)."""
+        self._source_words, self._open_source = words, open_source
 
     @property
     def reads_recordings(self) -> bool:
-        """Whether recordings are read in place of the server."""
-        return bool(self._recordings)
+        """Whether recordings or a stream are read in place of the server."""
+        return self._open_source is not None
 
     @cached_property
-    def recorded(self) -> "RecordedReads | None":
-        """The recordings that are read in place of the server, if any."""
-        if not self._recordings:
-            return None
-        from smscli.recordings.reads import RecordedReads
-
-        return RecordedReads(self._recordings, lambda message: self.notice("lost", message))
+    def recorded(self) -> "SourceReads | None":
+        """The recordings or the stream that is read in place of the server, if any."""
+        return self._open_source() if self._open_source else None
 
     @property
     def source(self) -> "Reads":
@@ -276,11 +274,10 @@ class AppContext:
     def command(self, *words: str) -> str | None:
         """A command line for the same server or recordings, as a shell takes it; `words` are a command and
         its arguments. None where standard input is read."""
-        if "-" in self._recordings:
+        if "-" in self._source_words:
             return None
         demo = ["--demo"] if self._setting(lambda one: one.demo) else []
-        sources = [f"@{one}" for one in self._recordings]
-        return shell_words(["smscli", *demo, words[0], *sources, *words[1:]])
+        return shell_words(["smscli", *demo, words[0], *self._source_words, *words[1:]])
 
     @property
     def whose(self) -> str:

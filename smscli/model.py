@@ -315,6 +315,13 @@ class Reads(Protocol):
         ...
 
 
+class SessionKey(NamedTuple):
+    """Tells sessions apart: those of two servers are two, whatever their ids."""
+
+    server: str
+    session_id: str
+
+
 class NewMessages(NamedTuple):
     """New messages of one session, in the log's order; `first` while its log is read for the first time, and
     then `done` with the last page, which may be empty. `at` is the server's clock."""

@@ -1,6 +1,7 @@
 """`smscli check`: what is wrong with conversations, by fixed rules."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
@@ -44,6 +45,7 @@ def check(
     app: AppContext,
     sessions: CheckArgument = None,
     source: opt.SourceOption = None,
+    nats_creds: opt.CredentialsOption = None,
     every: EverySessionOption = False,
     waiting: LimitOption = None,
     verbose: VerboseOption = False,
@@ -65,12 +67,12 @@ def check(
     zone = values.zone_option(utc, tz)
     form = output_format(app.terminal, json=json, jsonl=jsonl, zone=zone)
     limit = values.waiting_seconds(waiting)
-    names = open_sources(app, sessions, source)
+    names = open_sources(app, sessions, source, nats_creds)
     check_named(app, "check", names, every=every)
     apps, failure = selected_profiles(app, every=every_profile), None
     if app.recorded:
         found = recorded_findings(
-            app, lambda: _named(app, app.source.sessions(), names, redact=redact), limit
+            app, lambda listing: _named(app, listing, names, redact=redact), limit, names=names
         )
     else:
         lists = read_lists(apps)
@@ -82,7 +84,7 @@ def check(
     with form.findings(verbose=verbose) as writer:
         writer.write(found)
     if not found:
-        empty = "the recording contains no session" if app.recorded else no_live_sessions(app)
+        empty = f"the {app.recorded.kind} contains no session" if app.recorded else no_live_sessions(app)
         app.notice("whose", empty)
     if any(one.fails for one in found):
         return CHECK_FAILED
@@ -90,13 +92,23 @@ def check(
 
 
 def recorded_findings(
-    app: AppContext, select: Callable[[], Sequence[Session]], limit: float | None = None
+    app: AppContext,
+    select: Callable[[Listing], Sequence[Session]],
+    limit: float | None = None,
+    *,
+    names: Sequence[str] = (),
 ) -> list[SessionFindings]:
-    """The findings of the selected sessions of the recordings, which are read first."""
-    assert app.recorded
-    replayed = app.recorded.replay(Checkup)
-    wanted = {one.id for one in select()}
-    now = app.recorded.now
+    """The findings of the sessions of recordings that `select` chooses, which have one of these names; of
+    recordings everything is read first, of a stream only what is named."""
+    recorded = app.recorded
+    assert recorded
+    wanted: set[str] | None = None
+    if names and recorded.is_shared:
+        wanted = {one.id for one in select(recorded.sessions_named(names))}
+    replayed = recorded.replay(Checkup, wanted)
+    if wanted is None:
+        wanted = {one.id for one in select(recorded.sessions())}
+    now, stale = recorded.now, recorded.stale_message(datetime.now(UTC))
     return [
         SessionFindings(
             one.session,
@@ -105,7 +117,8 @@ def recorded_findings(
                 now,
                 limit=limit,
                 outages=[Outage(*lost[1:4]) for lost in one.disconnections],
-                recorded=True,
+                recorded=recorded.kind,
+                stale=stale,
             ),
             now,
         )
@@ -141,9 +154,12 @@ class ReadFindings:
         return [masked_findings(one) for one in found] if self._redact else found
 
     def _recorded(self) -> list[SessionFindings]:
-        sessions = self._app.source.sessions().sessions
-        named = [one for one in sessions if self._session_id in (None, one.id)]
-        return recorded_findings(self._app, lambda: named)
+        wanted = self._session_id
+
+        def named(listing: Listing) -> list[Session]:
+            return [one for one in listing.sessions if wanted in (None, one.id)]
+
+        return recorded_findings(self._app, named, names=[wanted] if wanted else ())
 
     def _live(self) -> SessionFindings:
         now = self._app.now

@@ -11,7 +11,7 @@ from smscli.errors import SignInRefused, SmscliError
 from smscli.follow.cursor import Cursor
 from smscli.follow.feed import Feed
 from smscli.follow.loop import Arrivals, FeedBegan, FeedFailed, FeedLoop
-from smscli.follow.rate import RateLimit
+from smscli.follow.rate import LIMIT, RateLimit
 from smscli.follow.requests import ListRequest, MessagesRequest, ReadResult, Request, SignInRequest
 from smscli.follow.slots import MAX_READS, ReadSlots
 from smscli.gws.pool import ClientPool, Inbox, Pool, return_large_blocks
@@ -42,13 +42,15 @@ class Resumed:
 @dataclass(frozen=True, slots=True)
 class FollowOptions:
     """How profiles are followed: with masking, the polling interval in seconds, whether to use push, what
-    redraws the screen while nothing arrives, and where an earlier run stopped, by server."""
+    redraws the screen while nothing arrives, where an earlier run stopped, by server, and how many reads may
+    start in a second."""
 
     redact: bool
     interval: float
     pushed: bool
     refresh: Callable[[], None]
     resume: Mapping[str, Resumed] = field(default_factory=dict)
+    reads_per_second: int = LIMIT
 
 
 def events(
@@ -115,7 +117,7 @@ def _feeds(
     options: FollowOptions,
     reads: "FollowReads",
 ) -> dict[str, Feed]:
-    process = RateLimit()
+    process = RateLimit(limit=options.reads_per_second)
     slots = {
         name: slot
         for group in _grouped(apps, lambda app: app.base_url)
@@ -280,8 +282,7 @@ def _sign_in(client: "GwsClient") -> None:
 def recorded_events(
     app: AppContext, ids: Sequence[str] | None, *, redact: bool, refresh: Callable[[], None]
 ) -> Iterator[ProfileEvent]:
-    """Follow the sessions of recordings, as `events` those of servers."""
-    from smscli.recordings.following import RecordedFeed
+    """Follow the sessions of recordings or of a stream, as `events` those of servers."""
 
     def wait(seconds: float) -> None:
         time.sleep(seconds)
@@ -289,7 +290,7 @@ def recorded_events(
         refresh()
 
     assert app.recorded
-    for event in RecordedFeed(app.recorded, wait).events(ids):
+    for event in app.recorded.follow(wait, ids):
         yield app, _masked(event) if redact else event
 
 

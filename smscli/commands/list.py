@@ -11,7 +11,7 @@ from smscli.commands.profiles import Lists, SharedSession, read_lists, selected_
 from smscli.commands.sources import open_sources
 from smscli.context import AppContext
 from smscli.errors import SmscliError, UsageError
-from smscli.model import Session
+from smscli.model import ENDED_STATES, Session, caseless
 from smscli.output.columns import (
     ACTIVITY_COLUMNS,
     COLUMNS,
@@ -91,6 +91,7 @@ def list_(
     app: AppContext,
     recordings: opt.RecordingsArgument = None,
     source: opt.SourceOption = None,
+    nats_creds: opt.CredentialsOption = None,
     json: opt.JsonOption = False,
     jsonl: opt.JsonlOption = False,
     state: opt.StateOption = None,
@@ -117,7 +118,7 @@ def list_(
     form = output_format(app.terminal, json=json, jsonl=jsonl, zone=zone)
     query = _query(state or (), customer, sort, columns, waiting, live=watch)
     seconds, pushed = values.interval_seconds(interval), values.uses_push(push)
-    if names := open_sources(app, recordings, source):
+    if names := open_sources(app, recordings, source, nats_creds):
         raise UsageError(
             f"list takes no session, but {names[0]!r} was given", hint="see `smscli show --help`"
         )
@@ -141,7 +142,7 @@ def list_(
     if activity:
         query = query.with_activity()
     apps = selected_profiles(app, every=every)
-    lists = read_lists(apps)
+    lists = read_lists(apps, ended=_are_ended(state or ()))
     if len(apps) > 1:
         query = replace(query, columns=(*query.columns, PROFILE))
     known = [one.session for one in lists.sessions]
@@ -177,6 +178,11 @@ def _with_activity(
         activity = None if one.error else one.reader.summary(now)
         listed.append(ListedSession(one.session, activity, one.shared.profile))
     return listed, failure
+
+
+def _are_ended(states: Sequence[str]) -> bool:
+    """Whether one of these states is one in which a session has ended."""
+    return bool({*map(caseless, states)} & {*map(caseless, ENDED_STATES)})
 
 
 def _query(
@@ -233,7 +239,7 @@ def _notice_empty(apps: Sequence[AppContext], lists: Lists, *, is_empty: bool) -
         for one in apps:
             one.notice("whose", no_live_sessions(one))
     elif is_empty:
-        kind = "recorded" if app.recorded else "live"
+        kind = "recorded" if app.recorded and not app.recorded.is_shared else "live"
         app.notice("no-match", none_matches(len(lists.sessions), kind))
     if any(listing.uris_only for listing in lists.listings):
         app.notice("whose", "the server sent addresses in place of sessions: of those only the ids are known")

@@ -3,23 +3,15 @@
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import partial
-from typing import NamedTuple
 
 from smscli.context import AppContext
 from smscli.follow.connection import CONNECTION_LOST
-from smscli.model import Event, ListRead, NewMessages, Notice, Role, SessionEnded, SessionStarted
+from smscli.model import Event, ListRead, NewMessages, Notice, Role, SessionEnded, SessionKey, SessionStarted
 from smscli.output.render.layout import duration, local_time, paint
 from smscli.transcript.activity import Activity
 
 _CONNECTING = "connecting"
 _LIVE = "live"
-
-
-class SessionKey(NamedTuple):
-    """Tells followed sessions apart: those of two servers are two, whatever their ids."""
-
-    server: str
-    session_id: str
 
 
 def session_key(app: AppContext, session_id: str) -> SessionKey:

@@ -38,6 +38,7 @@ def messages(
     app: AppContext,
     session: opt.SessionArgument = None,
     source: opt.SourceOption = None,
+    nats_creds: opt.CredentialsOption = None,
     json: opt.JsonOption = False,
     jsonl: opt.JsonlOption = False,
     last: opt.LastOption = None,
@@ -69,7 +70,7 @@ def messages(
     if customer_view and mode != "hide":
         raise UsageError(f"--customer-view shows no typing, so it excludes --typing {mode}")
     query = values.parse_entry_query(app, filters, zone, since=since, until=until)
-    names = open_sources(app, session, source)
+    names = open_sources(app, session, source, nats_creds)
     read = _source(app, names, last, start_index, count)
     page_file = app.file(html) if html is not None else None
     reader = TranscriptReader(
@@ -151,7 +152,7 @@ class MessageSource:
             app,
             path,
             # A file's name and folder may name people, and a page goes into tickets.
-            f"SMS session {self.session_id}" if self.session_id else "SMS sessions of a recording",
+            f"SMS session {self.session_id}" if self.session_id else f"SMS sessions of a {_kind(app)}",
             session,
             [("masked", masked)] if redact else [],
             zone,
@@ -195,9 +196,15 @@ class MessageSource:
     def notice_empty(self, app: AppContext) -> None:
         """Say that there are no messages at all."""
         if self.session_id is None:
-            app.notice("whose", "no messages in the recording")
+            app.notice("whose", f"no messages in the {_kind(app)}")
         elif not self.is_window:
             app.notice("whose", f"no messages yet in session {self.session_id}", self.session_id)
+
+
+def _kind(app: AppContext) -> str:
+    """What is read in place of the server."""
+    assert app.recorded
+    return app.recorded.kind
 
 
 def _source(

@@ -62,7 +62,7 @@ def session_ids(app: AppContext, names: Sequence[str], *, redact: bool, by_list:
     all of them."""
     if not by_list and all(map(_ID.fullmatch, names)):
         return [*names]
-    listing = app.source.sessions()
+    listing = _listing(app, names)
     found = (
         name if not by_list and _ID.fullmatch(name) else find_session(app, listing, name, redact=redact).id
         for name in names
@@ -82,11 +82,15 @@ def with_session_id(app: AppContext, name: str, read: Callable[[str], _Result], 
     except (NotFound, ServerError) as error:
         if tried != name or not (isinstance(error, NotFound) or is_invalid_parameter(error)):
             raise
-        listing = app.source.sessions()
+        listing = _listing(app, [name])
         found = listing.named(name)
         if not found or found[0].id == name:
             raise
     return read(find_session(app, listing, name, redact=redact).id)
+
+
+def _listing(app: AppContext, names: Sequence[str]) -> Listing:
+    return app.recorded.sessions_named(names) if app.recorded else app.source.sessions()
 
 
 def _not_found(

@@ -142,12 +142,20 @@ SourceOption = Annotated[
     typer.Option(
         "--source",
         metavar="SOURCE",
-        help="Read a recording instead of the server, as @FILE; * and ? are expanded; repeatable.",
+        help="Read a recording (FILE as @FILE, repeatable) or a stream (nats://HOST/STREAM) instead.",
     ),
+]
+CredentialsOption = Annotated[
+    str | None,
+    typer.Option("--nats-creds", metavar="FILE", help="Credentials file for NATS [SMSCLI_NATS_CREDS]."),
 ]
 RecordOption = Annotated[
     str | None,
     follow_option("--record", metavar="FILE", help="Append every message to FILE, each exactly once."),
+]
+PublishOption = Annotated[
+    str | None,
+    follow_option("--to", metavar="STREAM", help="Publish every record to a stream, nats://HOST/STREAM."),
 ]
 PushOption = Annotated[
     str | None,

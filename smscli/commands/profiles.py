@@ -113,11 +113,12 @@ class Lists(NamedTuple):
     failure: SmscliError | None = None
 
 
-def read_lists(apps: Sequence[AppContext]) -> Lists:
-    """Read the list of each profile; one that fails is reported. SmscliError if all fail."""
+def read_lists(apps: Sequence[AppContext], *, ended: bool = False) -> Lists:
+    """Read the list of each profile; one that fails is reported. SmscliError if all fail. `ended`: of a
+    stream, read sessions that have ended too."""
     if len(apps) == 1:
         (app,) = apps
-        listing = app.source.sessions()
+        listing = app.recorded.listed(ended=ended) if app.recorded else app.source.sessions()
         return Lists(tuple(SharedSession(((app, one),)) for one in listing.sessions), (listing,))
     # Secrets are read here: a keyring may ask for its password, and threads must not.
     clients = {id(app): _connected(app) for app in apps}

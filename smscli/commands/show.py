@@ -19,6 +19,7 @@ def show(
     app: AppContext,
     session: opt.SessionArgument = None,
     source: opt.SourceOption = None,
+    nats_creds: opt.CredentialsOption = None,
     json: opt.JsonOption = False,
     redact: opt.RedactOption = False,
     utc: opt.UtcOption = False,
@@ -31,14 +32,15 @@ def show(
     from smscli.output.render.timeline import Timeline
 
     zone = values.zone_option(utc, tz)
-    names = open_sources(app, session, source)
+    names = open_sources(app, session, source, nats_creds)
     if len(names) > 1:
         raise UsageError(f"show takes one session, not {names[1]!r} too")
     if not names and not app.reads_recordings:
         raise UsageError("show takes a session", hint="`smscli list` shows the ids")
     form = output_format(app.terminal, json=json, zone=zone)
     reads = app.reads(redact)
-    listed = shown = only_session(app, app.source.sessions(), names, redact=redact)
+    listing = app.recorded.sessions_named(names) if app.recorded else app.source.sessions()
+    listed = shown = only_session(app, listing, names, redact=redact)
     if redact:
         from smscli.transcript.redact import mask_session
 

@@ -1,23 +1,35 @@
-"""Where a command reads from: the server, or recordings that it names."""
+"""Where a command reads from: the server, or recordings or a stream that it names."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from smscli.context import AppContext
 from smscli.errors import UsageError
 
+if TYPE_CHECKING:
+    from smscli.jetstream.address import StreamAddress
+    from smscli.jetstream.connection import StreamConnection
+    from smscli.recordings.reads import SourceReads
+
 _STDIN = "-"
+# As `jetstream.address` has them, which not every command must import.
+_STREAM_SCHEMES = ("nats://", "tls://")
 
 
 def open_sources(
     app: AppContext,
     arguments: Sequence[str] | None,
     sources: Sequence[str] | None,
+    credentials: str | None = None,
     *,
     stdin: bool = True,
 ) -> list[str]:
-    """Have `app` read from the recordings that `@FILE` and `-` among the arguments and `--source` name.
+    """Have `app` read from the recordings that `@FILE` and `-` among the arguments name, and the recordings
+    or the stream of `--source`; `credentials` is the file of `--nats-creds`.
 
-    Returns the other arguments. UsageError for an empty name, and for `-` unless `stdin` can be read.
+    Returns the other arguments. UsageError for an empty name, for `-` unless `stdin` can be read, and for a
+    stream beside something else.
     """
     names, files = [], [*(sources or ())]
     for one in arguments or ():
@@ -29,9 +41,66 @@ def open_sources(
             names.append(one)
     if _STDIN in files and not stdin:
         raise UsageError("tail can't follow standard input", hint="record to a file, and follow that")
-    if files:
-        app.read_recordings([one if one == _STDIN else app.file(one) for one in files])
+    if any(is_stream(one) for one in files):
+        _read_stream(app, files, credentials)
+    elif files:
+        _read_recordings(app, [one if one == _STDIN else app.file(one) for one in files])
     return names
+
+
+def is_stream(source: str) -> bool:
+    """Whether it is the address of a stream, and not a file."""
+    return source.lower().startswith(_STREAM_SCHEMES)
+
+
+def stream_address(text: str) -> "StreamAddress":
+    """The stream that an option names. UsageError."""
+    from smscli.jetstream.address import parse_address
+
+    return parse_address(text)
+
+
+def connect_stream(app: AppContext, address: "StreamAddress", credentials: str | None) -> "StreamConnection":
+    """A connection to NATS, open. UsageError without the package; Unreachable, NotPermitted."""
+    from smscli.jetstream.connection import StreamConnection
+
+    file = credentials or app.environ.get("SMSCLI_NATS_CREDS")
+    connection = StreamConnection(
+        address,
+        credentials=app.file(file) if file else None,
+        timeout=app.settings.timeout,
+        ca_bundle=app.settings.ca_bundle,
+    )
+    connection.open()
+    app.on_close(connection.close)
+    return connection
+
+
+def _read_recordings(app: AppContext, files: list[str]) -> None:
+    def opened() -> "SourceReads":
+        from smscli.recordings.reads import RecordedReads
+
+        return RecordedReads(files, lambda message: app.notice("lost", message))
+
+    app.read_recorded([one if one == _STDIN else f"@{one}" for one in files], opened)
+
+
+def _read_stream(app: AppContext, sources: Sequence[str], credentials: str | None) -> None:
+    if len(sources) > 1:
+        raise UsageError("a stream can't be read together with something else")
+    (source,) = sources
+    address = stream_address(source)
+
+    def opened() -> "SourceReads":
+        from smscli.jetstream.reads import StreamReads
+
+        connection = connect_stream(app, address, credentials)
+        reads = StreamReads(connection, lambda message: app.notice("skipped", message))
+        if stale := reads.stale_message(datetime.now(UTC)):
+            app.notice("stale", stale)
+        return reads
+
+    app.read_recorded(["--source", source], opened)
 
 
 def check_named(app: AppContext, command: str, ids: Sequence[str], *, every: bool) -> None:

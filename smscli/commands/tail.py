@@ -17,17 +17,19 @@ from smscli.commands.following import (
 )
 from smscli.commands.naming import named_sessions, session_ids
 from smscli.commands.profiles import read_lists, selected_profiles
-from smscli.commands.sources import check_named, open_sources
+from smscli.commands.sources import check_named, open_sources, stream_address
 from smscli.commands.tail_view import TailOptions, TailView
 from smscli.context import AppContext
 from smscli.errors import NotFound, UsageError
 from smscli.follow.cursor import Cursor, Position
-from smscli.model import Event, Idle, Message
+from smscli.follow.rate import LIMIT
+from smscli.model import Event, Idle, Message, SessionKey
 from smscli.output.formats import OutputFormat, output_format
 from smscli.output.view import EntryView
 from smscli.records import message_key
 
 if TYPE_CHECKING:
+    from smscli.commands.publishing import StreamPublishing
     from smscli.recordings.format import PositionRecord
     from smscli.recordings.recorder import Recorder
 
@@ -38,6 +40,7 @@ def tail(
     app: AppContext,
     sessions: opt.IdsArgument = None,
     source: opt.SourceOption = None,
+    nats_creds: opt.CredentialsOption = None,
     every: opt.AllOption = False,
     json: opt.TailJsonOption = False,
     last: opt.TailLastOption = None,
@@ -47,6 +50,7 @@ def tail(
     interval: opt.IntervalOption = None,
     push: opt.PushOption = None,
     record: opt.RecordOption = None,
+    to: opt.PublishOption = None,
     redact: opt.RedactOption = False,
     waiting: opt.TailWaitingOption = None,
     bell: opt.BellOption = False,
@@ -60,7 +64,7 @@ def tail(
     Starts with the last entries. Ends when every named session has ended; with --all it runs until Ctrl-C. A
     recording that another `tail` writes is followed as it grows, without the server.
     """
-    ids = open_sources(app, sessions, source, stdin=False)
+    ids = open_sources(app, sessions, source, nats_creds, stdin=False)
     check_named(app, "tail", ids, every=every)
     zone, pushed = values.zone_option(utc, tz), values.uses_push(push)
     form = output_format(app.terminal, jsonl=json, zone=zone)
@@ -75,11 +79,16 @@ def tail(
         zone,
     )
     seconds, file = values.interval_seconds(interval), values.record_file(record)
-    if file is not None and app.reads_recordings:
-        raise UsageError("--record works with a server only, not with a recording")
+    if app.reads_recordings and (file is not None or to is not None):
+        option = "--to" if file is None else "--record"
+        raise UsageError(f"{option} works with a server only, not with a recording or a stream")
+    if to is not None:
+        stream_address(to)
     apps = configured(selected_profiles(app, every=every_profile))
     recorder = _recorder(apps, app.file(file), redact) if file is not None else None
-    following = Following(form, view, seconds, pushed, recorder, wide)
+    resume = _resumed(recorder) if recorder else {}
+    publishing = _publishing(apps, to, nats_creds, resume, redact=redact) if to is not None else None
+    following = Following(form, view, seconds, pushed, recorder, publishing, resume, wide)
     app.terminal.handle_ctrl_z()
     if not ids:
         following.run(apps, None)
@@ -101,13 +110,15 @@ def tail(
 @dataclass(frozen=True, slots=True)
 class Following:
     """How sessions are followed: the format, what to show, polling interval in seconds, whether to use push,
-    the recorder, and `--wide`."""
+    the recorder, what is published, where an earlier run stopped, and `--wide`."""
 
     form: OutputFormat
     view: TailOptions
     interval: float
     pushed: bool
     recorder: "Recorder | None"
+    publishing: "StreamPublishing | None"
+    resume: Mapping[str, Resumed]
     wide: bool
 
     def run(self, apps: Sequence[AppContext], ids: Mapping[AppContext, Sequence[str]] | None) -> None:
@@ -121,24 +132,30 @@ class Following:
         for app, event in self._events(apps, ids, screen):
             if self.recorder:
                 self._record(self.recorder, app, event)
+            if self.publishing:
+                self.publishing.on_event(app, event)
             screen.on_event(app, event)
         screen.finish()
 
     def _events(
         self, apps: Sequence[AppContext], ids: Mapping[AppContext, Sequence[str]] | None, screen: TailView
     ) -> Iterator[ProfileEvent]:
-        recorder, (app, *_) = self.recorder, apps
+        recorder, publishing, (app, *_) = self.recorder, self.publishing, apps
 
         def refresh() -> None:
             if recorder:
                 recorder.write()
+            if publishing:
+                publishing.report()
             screen.refresh()
 
         if app.recorded:
             named = None if ids is None else ids[app]
             return recorded_events(app, named, redact=self.view.redact, refresh=screen.refresh)
-        resume = _resumed(recorder) if recorder else {}
-        return events(apps, ids, FollowOptions(self.view.redact, self.interval, self.pushed, refresh, resume))
+        options = FollowOptions(self.view.redact, self.interval, self.pushed, refresh, self.resume)
+        if publishing:
+            options = replace(options, reads_per_second=LIMIT - publishing.reads_per_second)
+        return events(apps, ids, options)
 
     def _record(self, recorder: "Recorder", app: AppContext, event: Event) -> None:
         if isinstance(event, Idle):
@@ -171,6 +188,23 @@ def _recorder(apps: Sequence[AppContext], path: str, redact: bool) -> "Recorder"
     )
     app.on_close(recorder.close)
     return recorder
+
+
+def _publishing(
+    apps: Sequence[AppContext],
+    to: str,
+    credentials: str | None,
+    resume: Mapping[str, Resumed],
+    *,
+    redact: bool,
+) -> "StreamPublishing":
+    """What publishes to this stream, which is there from now on. SmscliError."""
+    from smscli.commands.publishing import StreamPublishing
+
+    resumed = [SessionKey(server, one) for server, of_server in resume.items() for one in of_server.cursors]
+    publishing = StreamPublishing(apps, redact=redact, resumed=resumed)
+    publishing.open(to, credentials)
+    return publishing
 
 
 def _resumed(recorder: "Recorder") -> dict[str, Resumed]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from functools import cached_property
 
-from smscli.commands.live import ServerClocks, SessionKey, StatusReporter, WaitAlert, session_key
+from smscli.commands.live import ServerClocks, StatusReporter, WaitAlert, session_key
 from smscli.commands.notices import notice_unmatched
 from smscli.commands.writers import SessionLog
 from smscli.context import AppContext
@@ -21,6 +21,7 @@ from smscli.model import (
     Role,
     Session,
     SessionEnded,
+    SessionKey,
     SessionStarted,
 )
 from smscli.output.formats import RecordWriter

@@ -9,7 +9,7 @@ from math import inf
 from smscli.commands.activity import SessionReader
 from smscli.commands.following import FollowOptions, events
 from smscli.commands.list import ListQuery
-from smscli.commands.live import ServerClocks, SessionKey, StatusReporter, WaitAlert, session_key
+from smscli.commands.live import ServerClocks, StatusReporter, WaitAlert, session_key
 from smscli.commands.notices import no_live_sessions, none_matches, notice_no_match
 from smscli.context import AppContext
 from smscli.errors import UsageError
@@ -21,6 +21,7 @@ from smscli.model import (
     NewMessages,
     Session,
     SessionEnded,
+    SessionKey,
     SessionStarted,
 )
 from smscli.output.columns import ListedSession

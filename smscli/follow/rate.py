@@ -24,17 +24,18 @@ class RateLimit:
     """At most 20 reads in any one second, 10 for a minute after the server asked for fewer.
 
     A read counts from its start until a second after its response, since it isn't known when the server
-    received it. `process` limits the reads from all servers together.
+    received it. `process` limits the reads from all servers together, `limit` is another one than 20.
     """
 
-    def __init__(self, process: "RateLimit | None" = None) -> None:
+    def __init__(self, process: "RateLimit | None" = None, limit: int = LIMIT) -> None:
         self._process = process
+        self._limit = limit
         self._under_way = 0
         self._responses: deque[float] = deque(maxlen=LIMIT)
         self._halved_until = self._held_until = -inf
 
     def per_second(self, now: float) -> int:
-        return LIMIT // 2 if now < self._halved_until else LIMIT
+        return self._limit // 2 if now < self._halved_until else self._limit
 
     def free_at(self, now: float) -> float:
         """When the next read may start: in the past if at once, infinite if only after another response."""

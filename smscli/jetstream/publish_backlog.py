@@ -5,8 +5,8 @@ The only part of publishing that several threads use; every method may be called
 
 import threading
 
-from smscli.jetstream.publish_lanes import SessionKey, Waiting
-from smscli.model import Message
+from smscli.jetstream.publish_lanes import Waiting
+from smscli.model import Message, SessionKey
 from smscli.recordings.format import EndedRecord, SessionRecord
 
 MOST_WAITING = 10_000

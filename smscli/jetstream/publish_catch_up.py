@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterator
 
 from smscli.errors import NotFound, SmscliError
 from smscli.jetstream.publish_backlog import Backlog
-from smscli.jetstream.publish_lanes import SessionKey, Waiting
+from smscli.jetstream.publish_lanes import Waiting
 from smscli.jetstream.publish_trouble import StreamNotice
-from smscli.model import Page
+from smscli.model import Page, SessionKey
 from smscli.signals import start_thread
 
 ReadLog = Callable[[str, str], Iterator[Page]]

@@ -14,7 +14,7 @@ from secrets import token_hex
 from typing import NamedTuple
 
 from smscli.errors import LocalError
-from smscli.model import Message
+from smscli.model import Message, SessionKey
 from smscli.recordings.format import (
     EndedRecord,
     Line,
@@ -30,10 +30,11 @@ _ENDED = "ended"
 
 
 class SignOfLife(NamedTuple):
-    """A collector is at work, for these profiles."""
+    """A collector is at work, for these profiles of these servers."""
 
     at: datetime
     profiles: tuple[str, ...]
+    servers: tuple[str, ...] = ()
 
 
 class Waiting(NamedTuple):
@@ -51,13 +52,6 @@ class Publication(NamedTuple):
     payload: bytes
     id: str
     after: int | None
-
-
-class SessionKey(NamedTuple):
-    """A session of a server: sessions of two servers are two, whatever their ids."""
-
-    server: str
-    session_id: str
 
 
 class Lane:
@@ -138,8 +132,8 @@ class Lane:
     def _payload(self, waiting: Waiting, *, masked: bool) -> bytes:
         """The one place where a record becomes a payload."""
         assert not isinstance(waiting.record, SignOfLife)
-        # `profile=waiting.profile` goes here.
-        return line_of(waiting.record, waiting.server, masked=masked).removesuffix(b"\n")
+        line = line_of(waiting.record, waiting.server, masked=masked, profile=waiting.profile)
+        return line.removesuffix(b"\n")
 
     def _long_id(self, name: str) -> str:
         """An id that no other subject has."""
@@ -290,8 +284,8 @@ class CollectorLane(Lane):
     def _payload(self, waiting: Waiting, *, masked: bool) -> bytes:
         if not isinstance(waiting.record, SignOfLife):
             return super()._payload(waiting, masked=masked)
-        at, profiles = waiting.record
-        value = {"record": "alive", "at": rfc3339(at), "profiles": profiles}
+        at, profiles, servers = waiting.record
+        value = {"record": "alive", "at": rfc3339(at), "profiles": profiles, "servers": servers}
         return json_text(value | ({"masked": True} if masked else {})).encode()
 
     def drop(self) -> None:

@@ -16,14 +16,13 @@ from smscli.jetstream.publish_lanes import (
     CollectorLane,
     Lane,
     MessageLane,
-    SessionKey,
     SessionLane,
     SignOfLife,
     Waiting,
 )
 from smscli.jetstream.publish_trouble import CONNECTION, Notices, PublishTrouble, StreamNotice, not_published
 from smscli.jetstream.subjects import collector_subject, message_subject, session_subject
-from smscli.model import Message
+from smscli.model import Message, SessionKey
 from smscli.recordings.format import ConnectionRecord, EndedRecord, Record, SessionRecord
 from smscli.signals import interruptible
 
@@ -59,7 +58,7 @@ class Publisher:
 
     `notice(kind, message, session_id)` is called by `report` only; `read_log(server, session_id)` reads a
     session's whole log again, masked with `redact`, in a thread of the publisher's; `clock` counts epoch
-    seconds.
+    seconds. `profiles` are read, of these `servers`, as its signs of life say.
     """
 
     def __init__(
@@ -68,6 +67,7 @@ class Publisher:
         *,
         redact: bool,
         profiles: Sequence[str],
+        servers: Sequence[str] = (),
         notice: Callable[[str, str, str | None], None],
         name: str | None = None,
         read_log: ReadLog | None = None,
@@ -77,7 +77,7 @@ class Publisher:
         self._connection = connection
         self._stream = connection.address.stream
         self._redact = redact
-        self._profiles = tuple(profiles)
+        self._profiles, self._servers = tuple(profiles), tuple(servers)
         self._notice = notice
         self._clock = clock
         self._notices = Notices()
@@ -132,6 +132,10 @@ class Publisher:
                 self._take(SessionKey(server, record.session_id), waiting)
             case SessionRecord(_, session):
                 self._take(SessionKey(server, session.id), waiting)
+
+    def catch_up(self, server: str, session_id: str) -> None:
+        """Have a session's whole log read again: the stream may lack messages that `take` is not given."""
+        self._backlog.fall_behind(SessionKey(server, session_id))
 
     def report(self) -> None:
         """Hand over what there is to say. LocalError when a collector with the other setting of `redact`
@@ -236,7 +240,7 @@ class Publisher:
             self._watch_connection(writer, now)
             if now - self._alive_at >= _ALIVE_SECONDS:
                 self._alive_at = now
-                self._add_own(Waiting(SignOfLife(self._now(), self._profiles), ""))
+                self._add_own(Waiting(SignOfLife(self._now(), self._profiles, self._servers), ""))
                 self._checking = asyncio.get_running_loop().create_task(self._check_setting(writer))
             self._resume(now)
             await asyncio.sleep(_TICK_SECONDS)

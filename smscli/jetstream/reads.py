@@ -19,7 +19,7 @@ from smscli.jetstream.subjects import (
     encode_token,
     message_subject,
 )
-from smscli.model import Listing, Message
+from smscli.model import Event, Listing, Message
 from smscli.recordings.format import Line
 from smscli.recordings.index import Disconnection, LogKey, RecordedLog, RecordingIndex
 from smscli.recordings.reads import Reader, Replayed, SourceReads, scan
@@ -40,6 +40,9 @@ class StreamReads(SourceReads):
 
     `connection` is open, and stays so. `notice` is told once that messages of others were passed over.
     """
+
+    kind = "stream"
+    is_shared = True
 
     def __init__(self, connection: StreamConnection, notice: Callable[[str], None]) -> None:
         self.connection = connection
@@ -64,6 +67,15 @@ class StreamReads(SourceReads):
     def stale_message(self, clock: datetime) -> str | None:
         """What to say when the newest record is over 90 s old, by our own clock; else None."""
         return stale_message(self.name, self.now, clock)
+
+    def listed(self, *, ended: bool) -> Listing:
+        """The live sessions; with `ended` all."""
+        return self.sessions() if ended else self.live()
+
+    def follow(self, wait: Callable[[float], None], ids: Sequence[str] | None) -> Iterator[Event]:
+        from smscli.jetstream.following import StreamFeed
+
+        return StreamFeed(self, wait).events(ids)
 
     def live(self) -> Listing:
         """The live sessions, by the date they were received, at the cost of one record for each session."""

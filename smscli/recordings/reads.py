@@ -10,7 +10,7 @@ from operator import itemgetter
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from smscli.errors import LocalError, NotFound, SmscliError
-from smscli.model import Listing, Message, Page, Session
+from smscli.model import Event, Listing, Message, Page, Session
 from smscli.recordings.format import Line
 from smscli.recordings.index import Disconnection, RecordedLog, RecordingIndex
 from smscli.recordings.reading import Source, expand_sources, matching_files
@@ -65,8 +65,12 @@ class RecordSource(Protocol):
 class SourceReads(ABC):
     """Reads from sources of records as if they were the server. Every read raises SmscliError.
 
-    `notice` is told of what is left out.
+    `notice` is told of what is left out. `kind` is what to call it; `is_shared`: it holds the sessions of
+    many, of which only those that are asked for should be read.
     """
+
+    kind = "recording"
+    is_shared = False
 
     def __init__(self, sources: Sequence[RecordSource], notice: Callable[[str], None]) -> None:
         self._sources = sources
@@ -101,6 +105,25 @@ class SourceReads(ABC):
     def _summary(self) -> RecordingIndex:
         """What is known of the sessions, from whichever pass over the sources there was."""
         return self._replayed or self._index
+
+    def listed(self, *, ended: bool) -> Listing:
+        """What `list` shows; `ended`: sessions that have ended are asked for."""
+        return self.sessions()
+
+    def sessions_named(self, names: Collection[str]) -> Listing:
+        """At least the sessions that these names may stand for."""
+        return self.sessions()
+
+    def stale_message(self, clock: datetime) -> str | None:
+        """What to say where nothing new has come for too long, by our own clock; else None."""
+        return None
+
+    @abstractmethod
+    def follow(self, wait: Callable[[float], None], ids: Sequence[str] | None) -> Iterator[Event]:
+        """What it holds of these sessions, None for all live ones, and then what comes. NotFound.
+
+        `wait(seconds)` waits for that long, is called several times a second, and may raise to end it.
+        """
 
     def replay(
         self, new: Callable[[], Reader], ids: Collection[str] | None = None
@@ -219,6 +242,11 @@ class RecordedReads(SourceReads):
         self._names = names
         self._files = [Source(one) for one in expand_sources(names)]
         super().__init__(self._files, notice)
+
+    def follow(self, wait: Callable[[float], None], ids: Sequence[str] | None) -> Iterator[Event]:
+        from smscli.recordings.following import RecordedFeed
+
+        return RecordedFeed(self, wait).events(ids)
 
     @cached_property
     def _index(self) -> RecordingIndex:

@@ -186,8 +186,10 @@ def connection(conversation: Conversation) -> Iterator[Judgement]:
     """When the recorder had no connection."""
     for one in conversation.outages:
         yield _outage(one, conversation)
-    if conversation.is_recorded and not conversation.outages:
-        yield ok("the recording names no lost connection")
+    if conversation.stale and not conversation.has_ended:
+        yield Judgement("warn", "{}", (conversation.stale,))
+    elif conversation.recorded and not conversation.outages:
+        yield ok(f"the {conversation.recorded} names no lost connection")
     elif conversation.log.is_empty:
         yield ok("the log is empty")
 
@@ -198,5 +200,7 @@ def _outage(one: Outage, conversation: Conversation) -> Judgement:
     if one.lost_at and end:
         text, values = f"{text} for {{}}", [max(end - one.lost_at, timedelta())]
     if one.message is None:
-        return Judgement("warn", f"{text}, to the end of the recording", tuple(values), at=one.lost_at)
+        return Judgement(
+            "warn", f"{text}, to the end of the {conversation.recorded}", tuple(values), at=one.lost_at
+        )
     return Judgement("warn", f"{text}: {{}}", (*values, one.message), at=one.lost_at)

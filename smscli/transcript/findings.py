@@ -205,15 +205,17 @@ class Checkup:
         *,
         limit: float | None = None,
         outages: Sequence[Outage] = (),
-        recorded: bool = False,
+        recorded: str | None = None,
+        stale: str | None = None,
     ) -> tuple[Finding, ...]:
         """What each check found, `ok` where it is nothing. `now` is the server's time, of a recording its
         newest.
 
         `session` is None where its state is not known. `limit`: seconds of waiting that fail, 600 by default.
-        `outages`: when the recorder was disconnected.
+        `outages`: when the recorder was disconnected. `recorded`: what the log was read from, None for the
+        server; `stale`: that nothing new comes from there.
         """
-        conversation = Conversation(session, self.facts, now, tuple(outages), recorded)
+        conversation = Conversation(session, self.facts, now, tuple(outages), recorded, stale)
         if limit is not None:
             conversation = replace(conversation, limit=limit)
         return tuple(self._findings(conversation))

@@ -256,14 +256,16 @@ class Conversation:
     """What a check knows when the log has been read.
 
     `session` is None where its state is not known; `now` is the server's time, of a recording its newest
-    time. `limit`: seconds of waiting that fail.
+    time. `limit`: seconds of waiting that fail. `recorded`: a recording or a stream, None for the server;
+    `stale`: that nothing new comes from there.
     """
 
     session: Session | None
     log: LogFacts
     now: datetime | None
     outages: tuple[Outage, ...] = ()
-    is_recorded: bool = False
+    recorded: str | None = None
+    stale: str | None = None
     limit: float = DEFAULT_LIMIT
 
     def __post_init__(self) -> None:

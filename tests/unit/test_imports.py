@@ -34,8 +34,8 @@ OURS: dict[str, set[str]] = {
         "context", "demo", "errors", "gws", "model", "output", "sanitize", "settings", "signals",
     },
     "commands": {
-        "completion", "context", "demo", "errors", "follow", "gws", "model", "output", "recordings",
-        "records", "sanitize", "settings", "signals", "transcript",
+        "completion", "context", "demo", "errors", "follow", "gws", "jetstream", "model", "output",
+        "recordings", "records", "sanitize", "settings", "signals", "transcript",
     },
     "cli": {"commands", "context", "errors", "output", "settings", "signals", ""},
 }  # fmt: skip

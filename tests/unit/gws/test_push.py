@@ -407,7 +407,7 @@ def test_an_untrusted_certificate_ends_push(tmp_path: Path) -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     theirs.issue_cert("localhost").configure_cert(context)
     for authority, kind in ((ours, WakeKind.OFF), (theirs, WakeKind.EVERYTHING)):
-        bundle = tmp_path / "ca.pem"
+        bundle = tmp_path / f"{kind}.pem"
         authority.cert_pem.write_to_path(str(bundle))
         with scripted(CometdScript(), context, ca_bundle=str(bundle)) as listener:
             [wake] = listener.next()

@@ -482,13 +482,13 @@ def test_when_the_recorder_was_disconnected() -> None:
         Outage(at(90)),
         Outage(None, None, "reconnected"),
     ]
-    found = checked(log(*OPENING), 100, outages=outages, recorded=True)
+    found = checked(log(*OPENING), 100, outages=outages, recorded="recording")
     assert of("connection", found) == [
         ("warn", None, "the recorder was disconnected for 60 s: reconnected, 2 late"),
         ("warn", None, "the recorder was disconnected for 10 s, to the end of the recording"),
         ("warn", None, "the recorder was disconnected: reconnected"),
     ]
-    found = checked(log(*OPENING), 100, recorded=True)
+    found = checked(log(*OPENING), 100, recorded="recording")
     assert of("connection", found) == [("ok", None, "the recording names no lost connection")]
 
 

@@ -1,0 +1,105 @@
+"""`tail --to`: publishes what is followed to a stream."""
+
+import time
+from collections.abc import Collection, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from smscli.commands.following import followed_servers
+from smscli.commands.live import session_key
+from smscli.commands.sources import connect_stream, stream_address
+from smscli.context import AppContext
+from smscli.errors import NotFound
+from smscli.model import Event, Idle, NewMessages, Page, SessionKey, SessionStarted
+from smscli.recordings.server import RecordedServer
+
+if TYPE_CHECKING:
+    from smscli.jetstream.publisher import Publisher
+
+
+# A little over one, so that rounding can't allow one read more.
+_SECOND = 1.05
+
+
+class StreamPublishing:
+    """Publishes the records of the events of these profiles.
+
+    `reads_per_second`: how many reads may catch up on what could not be published; the others of a run leave
+    room for them. `resumed` are the sessions that a recording goes on with: what it holds of them already is
+    read again, since the stream may not have it.
+    """
+
+    reads_per_second = 5
+
+    def __init__(self, apps: Sequence[AppContext], *, redact: bool, resumed: Collection[SessionKey]) -> None:
+        self._apps = apps
+        self._redact = redact
+        self._resumed = set(resumed)
+        self._servers = {
+            name: RecordedServer(one.now, profiles=one.profiles)
+            for name, one in followed_servers(apps).items()
+        }
+        # Who reads each session's log.
+        self._readers: dict[SessionKey, AppContext] = {}
+        self._publisher: Publisher | None = None
+
+    def open(self, address: str, credentials: str | None) -> None:
+        """Connect, and create the stream where it is missing. SmscliError."""
+        from smscli.jetstream.publisher import Publisher
+
+        app = self._apps[0]
+        connection = connect_stream(app, stream_address(address), credentials)
+        connection.ensure_stream()
+        self._publisher = Publisher(
+            connection,
+            redact=self._redact,
+            profiles=[one.profile_name or one.user for one in self._apps],
+            servers=[*self._servers],
+            notice=app.root.notice,
+            read_log=self._read_log,
+        )
+        self._publisher.open()
+        app.root.on_close(self._publisher.close)
+
+    def on_event(self, app: AppContext, event: Event) -> None:
+        """Publish an event in time; returns at once."""
+        assert self._publisher
+        if isinstance(event, Idle):
+            return
+        if isinstance(event, NewMessages | SessionStarted):
+            id_ = event.session_id if isinstance(event, NewMessages) else event.session.id
+            self._on_read(app, session_key(app, id_))
+        for one in self._servers[app.server_name].records(event, app.label):
+            self._publisher.take(app.server_name, one.record, one.profile)
+
+    def report(self) -> None:
+        """Say what publishing had to report. LocalError if it can't go on."""
+        assert self._publisher
+        self._publisher.report()
+
+    def _on_read(self, app: AppContext, key: SessionKey) -> None:
+        assert self._publisher
+        self._readers[key] = app
+        if key in self._resumed:
+            self._resumed.discard(key)
+            self._publisher.catch_up(*key)
+
+    def _read_log(self, server: str, session_id: str) -> Iterator[Page]:
+        """A session's whole log, masked, for the publisher's thread."""
+        app = self._readers.get(SessionKey(server, session_id))
+        if app is None:
+            raise NotFound(f"session {session_id} is not followed")
+        # The secret was read when the session was.
+        client = app.client.clone()
+        try:
+            for page in client.messages(session_id, prefetch=False):
+                yield self._masked(page)
+                time.sleep(_SECOND / self.reads_per_second)
+        finally:
+            client.close()
+
+    def _masked(self, page: Page) -> Page:
+        if not self._redact:
+            return page
+        from smscli.transcript.redact import mask_page
+
+        return mask_page(page)
