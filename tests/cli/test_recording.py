@@ -267,7 +267,7 @@ def write(file: Path, *records: dict[str, object]) -> None:
         (("list", FIRST), f"list takes no session, but {FIRST!r} was given\nhint: see `smscli show --help`"),
         (("show", FIRST, SECOND), f"show takes one session, not {SECOND!r} too"),
         (("tail", "-"), "tail can't follow standard input\nhint: record to a file, and follow that"),
-        (("tail", "@f", "--record", "g"), "--record works with a server only, not with a recording"),
+        (("tail", "@f", "--record", "g"), "--record works with a server only, not with a recording or a stream"),
         (("tail", "--all", "--record", "a-%q"), "--record: %q is not known in the name of a recording\n"
          "hint: known are %Y %m %d %H %M %S %j; %% is a percent sign"),
         (("show", "@"), "a file name is empty"),

@@ -165,6 +165,7 @@ OUTPUTS_BY_GROUP: Mapping[str, tuple[Output, ...]] = {
         *forms("list --redact", LIST, LIST, SESSIONS - MASKED),
         # Refused: a secret in the environment goes to one server only.
         *same("list --all-profiles", NONE),
+        *same("list --source nats://127.0.0.1:1/S --nats-creds nowhere", NONE),
         *forms("list --profile §profile", LIST | names("user"), LIST, SESSIONS),
         *forms("list", LIST, LIST, SESSIONS, mode="odd headers"),
     ),
@@ -216,6 +217,8 @@ OUTPUTS_BY_GROUP: Mapping[str, tuple[Output, ...]] = {
         *one("show @RECORDING §id", "pipe", SHOW),
         *one("show @RECORDING §id --json", "json", SHOW, holds="session", adds=names("activity")),
         *same("show @RECORDING", CANDIDATES),
+        *same("show --source nats://127.0.0.1:1/S --nats-creds nowhere §id", NONE),
+        *same("messages --source nats://127.0.0.1:1/S --nats-creds nowhere §id", NONE),
         *same("tail --source RECORDING §endedId", names("endedId"), quotes=names("endedId ended cu")),
         *same("messages @RECORDING nobody", CANDIDATES),
     ),
@@ -242,12 +245,15 @@ OUTPUTS_BY_GROUP: Mapping[str, tuple[Output, ...]] = {
             "check @RECORDING --waiting 5m --tz Asia/Tokyo", EVERY_CARD, EVERY_CHECK, EVERY_CHECK, cuts=QUOTED
         ),
         *same("check --all --all-profiles", NONE),
+        *same("check --all --source nats://127.0.0.1:1/S --nats-creds nowhere", NONE),
         *one("check --source RECORDING --jsonl --utc", "json", EVERY_CHECK, cuts=QUOTED),
     ),
     "follows": (
         *messages(TAIL, *FOLLOWED, holds="ended"),
         *messages(f"sessions {TAIL} --redact --bell --typing show", *FOLLOWED),
         *same("tail --all --all-profiles", NONE),
+        # What a stream holds is read as a recording is.
+        *same("tail --all --to nats://127.0.0.1:1/S --nats-creds nowhere", NONE),
         *one(f"{TAIL} --wide", "people", WIDE - ID | names("endedId"), cuts=NARROW),
     ),
     "sign-ins": (
