@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from smscli.errors import NotPermitted, SmscliError, Unreachable
 from smscli.jetstream.address import StreamAddress
+from smscli.jetstream.stream_client import for_nats, new_client
 from smscli.jetstream.stream_credentials import CredentialsFile
 from smscli.jetstream.stream_errors import (
     NAME_IN_USE,
@@ -230,7 +231,7 @@ class StreamConnection:
         """One try, and one more for each server: nats-py by itself would go on for over 10 s."""
         import asyncio
 
-        client = _new_client(self)
+        client = new_client(tls=self.address.tls, ca_bundle=self._ca_bundle)
         try:
             await asyncio.wait_for(client.connect(**self._options(client)), self.timeout)
         except Exception as error:
@@ -256,8 +257,8 @@ class StreamConnection:
             "closed_cb": self._on_closed(client),
         }
         if self._credentials:
-            options["user_jwt_cb"] = _for_nats(self._credentials.token)
-            options["signature_cb"] = _for_nats(self._credentials.sign)
+            options["user_jwt_cb"] = for_nats(self._credentials.token)
+            options["signature_cb"] = for_nats(self._credentials.sign)
         return options
 
     async def _on_error(self, error: Exception) -> None:
@@ -359,43 +360,3 @@ class StreamConnection:
             task.cancel()
         if tasks:
             await asyncio.wait(tasks, timeout=_CLOSE_SECONDS / 4)
-
-
-def _new_client(connection: StreamConnection) -> "Client":
-    """nats-py's client, but for TLS: `tls://` never speaks without it, and the operating system's
-    certificates are trusted."""
-    import ssl
-
-    import nats.errors
-    from nats.aio.client import Client
-
-    class TlsClient(Client):
-        @property
-        def ssl_context(self) -> ssl.SSLContext:
-            from smscli.gws.tls import tls_context
-
-            return tls_context(connection._ca_bundle)
-
-        async def _process_info(self, info: dict[str, Any], initial_connection: bool = False) -> None:
-            if initial_connection and connection.address.tls and not info.get("tls_required"):
-                # nats-py would go on in plain text.
-                if not info.get("tls_available"):
-                    raise nats.errors.SecureConnRequiredError
-                info["tls_required"] = True
-            await super()._process_info(info, initial_connection=initial_connection)
-
-    return TlsClient()
-
-
-def _for_nats(call: Callable[..., bytes]) -> Callable[..., bytes]:
-    """The call with errors that nats-py expects while it reconnects."""
-
-    def wrapped(*arguments: str) -> bytes:
-        import nats.errors
-
-        try:
-            return call(*arguments)
-        except SmscliError as error:
-            raise nats.errors.InvalidUserCredentialsError from error
-
-    return wrapped

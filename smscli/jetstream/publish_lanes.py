@@ -7,6 +7,7 @@ what was read then lacks it: only the message id keeps its repetition out, so ev
 """
 
 from collections import deque
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from hashlib import sha256
@@ -92,7 +93,9 @@ class Lane:
         line = _parsed(payload)
         if line is None:
             return None
-        self._note(line.record)
+        # Nested more deeply than we can write: no record of ours.
+        with suppress(RecursionError):
+            self._note(line.record)
         return line.masked
 
     def restart(self) -> None:

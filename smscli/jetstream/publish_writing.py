@@ -106,8 +106,8 @@ class LaneWriter:
             return
         try:
             publication = lane.next(masked=self._masked)
-        except LocalError as error:
-            self._skip(lane, error.message)
+        except (LocalError, RecursionError):
+            self._skip(lane, f"{_named(lane)} is nested too deeply")
             return
         if publication is None:
             self._passed(lane)
@@ -210,12 +210,16 @@ class LaneWriter:
         self._passed(lane)
 
     def _too_large(self, lane: Lane, publication: Publication) -> str:
-        record = lane.waiting[0].record
-        what = f"message {record.index}" if isinstance(record, Message) else "the state"
-        size = len(publication.payload)
-        return f"{what} of session {lane.session_id} is too large for the stream ({size} bytes)"
+        return f"{_named(lane)} is too large for the stream ({len(publication.payload)} bytes)"
 
     async def _pause(self, seconds: float) -> None:
         """Wait, but not longer than until the stream can be written again."""
         with suppress(TimeoutError):
             await asyncio.wait_for(self._wake.wait(), seconds)
+
+
+def _named(lane: Lane) -> str:
+    """The record that is published next, for messages."""
+    record = lane.waiting[0].record
+    what = f"message {record.index}" if isinstance(record, Message) else "the state"
+    return f"{what} of session {lane.session_id}"

@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,8 @@ import pytest
 from smscli.errors import LocalError, NotFound, NotPermitted, ServerError
 from smscli.jetstream.address import parse_address
 from smscli.jetstream.connection import StreamConnection
-from smscli.model import Page
-from smscli.recordings.format import ConnectionRecord
+from smscli.model import Page, Session
+from smscli.recordings.format import ConnectionRecord, SessionRecord
 from smscli.records import message_key
 from tests.support.nats_nodes import NatsCluster, NatsNode, needs_nats, until
 from tests.support.published import (
@@ -308,6 +309,23 @@ def test_a_record_over_the_limit_is_passed_over(tmp_path: Path) -> None:
         assert collector.says("message 2 of session s1 is too large for the stream (")
         assert collector.says("message 3 of session s1 is too large for the stream (")
         assert [kind for kind, _ in collector.said] == ["skipped", "skipped"]
+
+
+def test_a_record_that_cannot_be_written_is_passed_over(node: NatsNode) -> None:
+    deep: object = 1
+    for _ in range(100_000):
+        deep = [deep]
+    bad_message = replace(message(1), sent={"index": 1, "deep": deep})
+    bad_session = SessionRecord(START, Session("s1", sent={"userData": deep}))
+    with Collector(node.url()) as collector:
+        collector.take(bad_message, bad_session, message(2))
+        collector.settle()
+        collector.publisher.report()
+    assert messages_held(node.url()) == [2]
+    assert sorted(collector.said) == [
+        ("skipped", "message 1 of session s1 is nested too deeply: not published"),
+        ("skipped", "the state of session s1 is nested too deeply: not published"),
+    ]
 
 
 def test_a_session_id_too_long_for_a_subject_is_passed_over_once(node: NatsNode) -> None:
