@@ -83,8 +83,8 @@ class StreamPublishing:
             self._resumed.discard(key)
             self._publisher.catch_up(*key)
 
-    def _read_log(self, server: str, session_id: str) -> Iterator[Page]:
-        """A session's whole log, masked, for the publisher's thread."""
+    def _read_log(self, server: str, session_id: str) -> Iterator[tuple[Page, str | None]]:
+        """A session's whole log, masked, and the profile that reads it, for the publisher's thread."""
         app = self._readers.get(SessionKey(server, session_id))
         if app is None:
             raise NotFound(f"session {session_id} is not followed")
@@ -92,7 +92,7 @@ class StreamPublishing:
         client = app.client.clone()
         try:
             for page in client.messages(session_id, prefetch=False):
-                yield self._masked(page)
+                yield self._masked(page), app.label
                 time.sleep(_SECOND / self.reads_per_second)
         finally:
             client.close()

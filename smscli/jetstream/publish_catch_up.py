@@ -10,7 +10,8 @@ from smscli.jetstream.publish_trouble import StreamNotice
 from smscli.model import Page, SessionKey
 from smscli.signals import start_thread
 
-ReadLog = Callable[[str, str], Iterator[Page]]
+ReadLog = Callable[[str, str], Iterator[tuple[Page, str | None]]]
+"""Reads the whole log of a server's session: its pages, each with the profile that read it, of several."""
 
 _ROOM_SECONDS = 0.1
 _RETRY_SECONDS = 5.0
@@ -66,13 +67,13 @@ class CatchUp:
     def _read(self, key: SessionKey) -> bool:
         """Read a log to its end. False if it must be read once more: something came meanwhile."""
         self._backlog.begin(key)
-        for page in self._read_log(*key):
+        for page, profile in self._read_log(*key):
             while not self._backlog.has_room and not self._stopped.is_set():
                 self._stopped.wait(_ROOM_SECONDS)
             if self._stopped.is_set():
                 self._backlog.fall_behind(key)
                 return True
-            self._backlog.add(key, [Waiting(one, key.server) for one in page.messages])
+            self._backlog.add(key, [Waiting(one, key.server, profile) for one in page.messages])
             self._collect()
         return self._backlog.finish(key)
 

@@ -155,12 +155,12 @@ def test_beyond_the_limit_the_log_is_read_again(node: NatsNode) -> None:
     log = [message(index) for index in range(1, 301)]
     reads = []
 
-    def read_log(server: str, session_id: str) -> Iterator[Page]:
+    def read_log(server: str, session_id: str) -> Iterator[tuple[Page, str | None]]:
         reads.append((server, session_id))
         if session_id == "gone":
             raise NotFound("no session gone")
-        yield Page(tuple(log[:200]))
-        yield Page(tuple(log[200:]))
+        yield Page(tuple(log[:200])), None
+        yield Page(tuple(log[200:])), None
 
     with Collector(node.url(), read_log=read_log, most_waiting=100) as collector:
         node.kill()
@@ -187,9 +187,9 @@ def test_a_message_that_came_while_the_log_was_read_again_is_not_missed(node: Na
     log = [message(index) for index in range(1, 51)]
     reads = []
 
-    def read_log(server: str, session_id: str) -> Iterator[Page]:
+    def read_log(server: str, session_id: str) -> Iterator[tuple[Page, str | None]]:
         reads.append(len(log))
-        yield Page(tuple(log))
+        yield Page(tuple(log)), None
         if len(reads) == 1:
             log.append(message(51))
             collector.take(log[-1])
@@ -347,7 +347,7 @@ def test_any_site_and_session_id_has_a_subject(node: NatsNode) -> None:
 
 def test_a_deleted_stream_is_said_and_filled_again_once_it_is_back(node: NatsNode) -> None:
     log = [message(1), message(2)]
-    with Collector(node.url(), read_log=lambda *_: iter([Page(tuple(log))])) as collector:
+    with Collector(node.url(), read_log=lambda *_: iter([(Page(tuple(log)), None)])) as collector:
         collector.take(*log, session_record("Chatting"))
         collector.settle()
         collector.connection.run(lambda: collector.connection.jetstream.delete_stream("CC"))

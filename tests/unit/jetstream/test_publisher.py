@@ -131,11 +131,11 @@ def test_of_signs_of_life_the_latest_waits_behind_what_is_being_published() -> N
     lane = CollectorLane("CC.collector.desk")
     lost = ConnectionRecord(START, "lost", "connection lost")
     for second in range(3):
-        lane.add(Waiting(SignOfLife(START + timedelta(seconds=second), ("a", "b")), ""))
+        lane.add(Waiting(SignOfLife(START + timedelta(seconds=second), ("a", "b"), ("x",)), ""))
     lane.add(Waiting(lost, "site"))
     assert published(lane) == [
-        (b'{"record":"alive","at":"2026-03-02T10:00:00.000Z","profiles":["a","b"]}\n', None),
-        (b'{"record":"alive","at":"2026-03-02T10:00:02.000Z","profiles":["a","b"]}\n', None),
+        (b'{"record":"alive","at":"2026-03-02T10:00:00.000Z","profiles":["a","b"],"servers":["x"]}\n', None),
+        (b'{"record":"alive","at":"2026-03-02T10:00:02.000Z","profiles":["a","b"],"servers":["x"]}\n', None),
         (line_of(lost, "site"), None),
     ]
 
@@ -145,7 +145,10 @@ def test_a_masked_sign_of_life_says_so() -> None:
     lane.add(Waiting(SignOfLife(START, ()), ""))
     found = lane.next(masked=True)
     assert found
-    assert found.payload == b'{"record":"alive","at":"2026-03-02T10:00:00.000Z","profiles":[],"masked":true}'
+    assert (
+        found.payload
+        == b'{"record":"alive","at":"2026-03-02T10:00:00.000Z","profiles":[],"servers":[],"masked":true}'
+    )
 
 
 @pytest.mark.parametrize(
