@@ -47,6 +47,13 @@ def home(tmp_path: Path) -> dict[str, str]:
 
 
 @pytest.fixture
+def profile_home(tmp_path: Path) -> dict[str, str]:
+    """A new user's environment, with a folder for the config file that is the same on every platform."""
+    environ = {"HOME": str(tmp_path), "PATH": "/usr/bin:/bin", "TERM": "xterm-256color"}
+    return {**environ, "SMSCLI_CONFIG_DIR": str(tmp_path / "config")}
+
+
+@pytest.fixture
 def smscli(home: dict[str, str]) -> Smscli:
     """Runs one command line: `smscli("list", "--json", server=server, tty=True, width=40)`."""
     from smscli.cli import run

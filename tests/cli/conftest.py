@@ -1,19 +1,11 @@
 """What the tests of several profiles share."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from tests.server.server import FakeServer
 from tests.support.profiles import START, north_server, profiles, south_server
-
-
-@pytest.fixture
-def profile_home(tmp_path: Path) -> dict[str, str]:
-    """A new user's environment, with a folder for the config file that is the same on every platform."""
-    environ = {"HOME": str(tmp_path), "PATH": "/usr/bin:/bin", "TERM": "xterm-256color"}
-    return {**environ, "SMSCLI_CONFIG_DIR": str(tmp_path / "config")}
 
 
 @pytest.fixture

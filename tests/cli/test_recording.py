@@ -267,7 +267,16 @@ def write(file: Path, *records: dict[str, object]) -> None:
         (("list", FIRST), f"list takes no session, but {FIRST!r} was given\nhint: see `smscli show --help`"),
         (("show", FIRST, SECOND), f"show takes one session, not {SECOND!r} too"),
         (("tail", "-"), "tail can't follow standard input\nhint: record to a file, and follow that"),
-        (("tail", "@f", "--record", "g"), "--record works with a server only, not with a recording or a stream"),
+        (("tail", "@f", "--record", "g"),
+         "--record works with a server only, not with a recording or a stream"),
+        (("tail", "@f", "--to", "nats://h/S"),
+         "--to works with a server only, not with a recording or a stream"),
+        (("tail", "--all", "--to", "nats://h"),
+         "'nats://h' names no stream\nhint: write nats://HOST[:PORT][,HOST...]/STREAM"),
+        (("list", "@f", "--source", "nats://h/S"), "a stream can't be read together with something else"),
+        (("list", "--source", "nats://me:pw@h/S"),
+         "a user name or password in the address of a stream is not allowed\n"
+         "hint: use a credentials file: --nats-creds FILE"),
         (("tail", "--all", "--record", "a-%q"), "--record: %q is not known in the name of a recording\n"
          "hint: known are %Y %m %d %H %M %S %j; %% is a percent sign"),
         (("show", "@"), "a file name is empty"),

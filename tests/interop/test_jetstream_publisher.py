@@ -64,7 +64,7 @@ def test_each_kind_of_record_has_its_subject(node: NatsNode) -> None:
     }
     assert session_states(node.url()) == ["Chatting", "ended"]
     assert [one.value for one in found if one.subject == "CC.collector.desk"] == [
-        {"record": "alive", "at": "2026-03-02T10:00:00.000Z", "profiles": ["default"]},
+        {"record": "alive", "at": "2026-03-02T10:00:00.000Z", "profiles": ["default"], "servers": []},
         {
             "record": "lost",
             "at": "2026-03-02T10:00:00.000Z",

@@ -125,7 +125,9 @@ class NatsNode:
     def streams(self) -> list[dict[str, Any]]:
         """What it knows of its streams: name, state, cluster (with the leader's name)."""
         answer = self._asked("/jsz?streams=true&config=true")
-        return [one for account in answer.get("account_details", []) for one in account["stream_detail"]]
+        return [
+            one for account in answer.get("account_details", []) for one in account.get("stream_detail", ())
+        ]
 
     def meta_leader(self) -> str | None:
         leader = self._asked("/jsz").get("meta_cluster", {}).get("leader")

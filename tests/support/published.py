@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
@@ -10,8 +9,9 @@ from typing import Any, NamedTuple, Self
 
 from smscli.jetstream.address import parse_address
 from smscli.jetstream.connection import StreamConnection
+from smscli.jetstream.publish_catch_up import ReadLog
 from smscli.jetstream.publisher import Publisher
-from smscli.model import Message, Page, Session
+from smscli.model import Message, Session
 from smscli.recordings.format import EndedRecord, SessionRecord
 from tests.support.nats_nodes import until
 
@@ -97,7 +97,7 @@ class Collector:
         url: str,
         *,
         redact: bool = False,
-        read_log: Callable[[str, str], Iterator[Page]] | None = None,
+        read_log: ReadLog | None = None,
         timeout: float = 10.0,
         **options: Any,
     ) -> None:
