@@ -355,6 +355,12 @@ class AppContext:
         if error.http_status is not None:
             credential.explain_refusal(error, self.settings.profile)
 
+    def explain_as_profile(self, error: SmscliError) -> None:
+        """Like `explain`, for the error that ends a command of several profiles: name this one."""
+        self.explain(error)
+        if self.label:
+            error.message = f"profile {self.label}: {error.message}"
+
     def _hint(self, hint: str) -> str:
         """The hint; the commands it names get `--demo` where the demo server was used."""
         if self._setting(lambda one: one.demo):

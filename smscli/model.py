@@ -315,13 +315,6 @@ class Reads(Protocol):
         ...
 
 
-class SessionKey(NamedTuple):
-    """Tells sessions apart: those of two servers are two, whatever their ids."""
-
-    server: str
-    session_id: str
-
-
 class NewMessages(NamedTuple):
     """New messages of one session, in the log's order; `first` while its log is read for the first time, and
     then `done` with the last page, which may be empty. `at` is the server's clock."""
@@ -363,13 +356,26 @@ class Notice(NamedTuple):
     session_id: str | None = None
 
 
+class ReaderChanged(NamedTuple):
+    """The log of a session is read by another profile from now on, whose view of it is shown."""
+
+    session_id: str
+
+
+class ProfileFailed(NamedTuple):
+    """A profile can't be read, while others can; `is_retried`: it is tried again."""
+
+    message: str
+    is_retried: bool
+
+
 class Idle(NamedTuple):
     """Nothing to read for `seconds`, or until a wake-up: time to flush output."""
 
     seconds: float
 
 
-Event = NewMessages | ListRead | SessionStarted | SessionEnded | Notice | Idle
+Event = NewMessages | ListRead | SessionStarted | SessionEnded | ReaderChanged | ProfileFailed | Notice | Idle
 
 
 class WakeKind(StrEnum):

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from datetime import date, datetime
 from functools import cache, lru_cache
 from json.encoder import encode_basestring, encode_basestring_ascii
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from smscli.model import Json, Message, Session
 
@@ -19,6 +19,14 @@ if TYPE_CHECKING:
 
 MESSAGE_KEYS = frozenset({"key", "sessionId", "type", "timestamp"})
 """Keys of a message whose values are never the server's own."""
+
+
+class SessionKey(NamedTuple):
+    """Tells sessions apart: those of two servers are two, whatever their ids."""
+
+    server: str
+    session_id: str
+
 
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 # DEL and C1 controls, bidi marks, line separators, lone surrogates: a terminal acts on them, and UTF-8 can't

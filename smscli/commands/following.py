@@ -15,7 +15,17 @@ from smscli.follow.rate import LIMIT, RateLimit
 from smscli.follow.requests import ListRequest, MessagesRequest, ReadResult, Request, SignInRequest
 from smscli.follow.slots import MAX_READS, ReadSlots
 from smscli.gws.pool import ClientPool, Inbox, Pool, return_large_blocks
-from smscli.model import Event, Listing, ListRead, NewMessages, Notice, Page, SessionStarted, Wake
+from smscli.model import (
+    Event,
+    Listing,
+    ListRead,
+    NewMessages,
+    Notice,
+    Page,
+    ProfileFailed,
+    SessionStarted,
+    Wake,
+)
 
 if TYPE_CHECKING:
     from smscli.gws.client import GwsClient
@@ -60,19 +70,32 @@ def events(
 ) -> Iterator[ProfileEvent]:
     """Follow the sessions with these ids of each profile, or all sessions; raises what `FeedLoop.events`
     raises."""
-    by_name = {app.label or "": app for app in sorted(apps, key=lambda one: one.label or "")}
+    by_name = {app.label or "": app for app in apps}
     reads = FollowReads(by_name, options)
     loop = FeedLoop(
         _feeds(by_name, ids, options, reads),
         wait=reads.wait,
         clock=apps[0].clock,
-        groups=[group for group in _grouped(by_name, lambda app: app.server_name) if len(group) > 1],
+        # A shared session is asked for in the order of names.
+        groups=[sorted(group) for group in _grouped(by_name, lambda app: app.server_name) if len(group) > 1],
     )
+    try:
+        yield from _events(loop, by_name, apps[0].root)
+    except SmscliError as error:
+        if loop.failed:
+            by_name[loop.failed].explain_as_profile(error)
+        raise
+
+
+def _events(loop: FeedLoop, by_name: Mapping[str, AppContext], root: AppContext) -> Iterator[ProfileEvent]:
     for name, event in loop.events():
-        app = by_name[name] if name is not None else apps[0].root
+        app = by_name[name] if name is not None else root
         if isinstance(event, Notice) and event.kind in ("push-trusted", "push-lost"):
             app.update_server_info(trusted=event.kind == "push-trusted")
         yield app, _explained(app, event)
+        if isinstance(event, FeedFailed) and not event.is_retried:
+            # Its push channel too.
+            app.close()
 
 
 def followed_servers(apps: Sequence[AppContext]) -> "dict[str, FollowedServer]":
@@ -133,6 +156,7 @@ def _feeds(
             interval=options.interval,
             slots=slots[name],
             ids=None if ids is None else ids[app],
+            are_known=len(apps) > 1,
             trusted=options.pushed and app.server_info.trusted,
             resume=resumed.cursors,
             unfinished=_unfinished(app, apps.values(), resumed),
@@ -162,7 +186,7 @@ def _explained(app: AppContext, event: Event | FeedFailed | FeedBegan) -> Event:
             return Notice("reconnected", "can be read now")
         case FeedFailed(error, is_retried):
             app.explain(error)
-            return Notice("lost", f"can't be read{', retrying' if is_retried else ''}: {error.message}")
+            return ProfileFailed(error.message, is_retried)
     return event
 
 

@@ -6,12 +6,28 @@ from functools import partial
 
 from smscli.context import AppContext
 from smscli.follow.connection import CONNECTION_LOST
-from smscli.model import Event, ListRead, NewMessages, Notice, Role, SessionEnded, SessionKey, SessionStarted
+from smscli.model import (
+    Event,
+    ListRead,
+    NewMessages,
+    Notice,
+    ProfileFailed,
+    Role,
+    SessionEnded,
+    SessionStarted,
+)
 from smscli.output.render.layout import duration, local_time, paint
+from smscli.records import SessionKey
 from smscli.transcript.activity import Activity
 
 _CONNECTING = "connecting"
 _LIVE = "live"
+_UNREADABLE = "can't be read, retrying"
+_DROPPED = "can't be read"
+
+
+# States of a profile that is still followed, without a connection.
+_INTERRUPTED = (CONNECTION_LOST, _UNREADABLE)
 
 
 def session_key(app: AppContext, session_id: str) -> SessionKey:
@@ -36,17 +52,26 @@ class StatusReporter:
     @property
     def status(self) -> str:
         """The state of the connection in words; of several the one of those that are not connected."""
-        lost = [app for app, state in self._states.items() if state == CONNECTION_LOST]
+        lost = [app for app, state in self._states.items() if state in _INTERRUPTED]
         if not lost or len(self._states) == 1:
             return _LIVE if _LIVE in self._states.values() else next(iter(self._states.values()))
         of = f"profile {lost[0].label}" if len(lost) == 1 else f"{len(lost)} of {len(self._states)} profiles"
-        return f"{of}: {CONNECTION_LOST}"
+        return f"{of}: {self._states[lost[0]]}"
 
     @property
     def is_live(self) -> bool:
-        """Whether all that could be read at any time are connected."""
+        """Whether all that are still followed are connected."""
         states = self._states.values()
-        return _LIVE in states and CONNECTION_LOST not in states
+        return _LIVE in states and not any(one in _INTERRUPTED for one in states)
+
+    @property
+    def is_connecting(self) -> bool:
+        """Whether some have not been read yet."""
+        return _CONNECTING in self._states.values()
+
+    def is_followed(self, app: AppContext) -> bool:
+        """Whether it has not been given up."""
+        return self._states[app] != _DROPPED
 
     def is_connected(self, app: AppContext) -> bool:
         return self._states[app] == _LIVE
@@ -60,6 +85,9 @@ class StatusReporter:
         match event:
             case ListRead() | NewMessages():
                 self._states[app] = _LIVE
+            case ProfileFailed(message, is_retried):
+                self._states[app] = _UNREADABLE if is_retried else _DROPPED
+                app.notice("lost", f"{self._states[app]}: {message}")
             case SessionStarted(session, announce) if announce:
                 customers = ", ".join(session.nicknames(Role.CUSTOMER))
                 message = f"session {session.id} started" + (f": {customers}" if customers else "")

@@ -105,6 +105,8 @@ def _not_found(
 def _contents(app: AppContext, listing: Listing, *, redact: bool) -> str:
     """Where to look for the sessions that there are."""
     if not listing.sessions:
+        if app.label:
+            return "none of the profiles has a live session"
         return "it contains no session" if app.recorded else no_live_sessions(app)
     named = candidates(listing.sessions, redact=redact)
     return (

@@ -12,7 +12,10 @@ if TYPE_CHECKING:
     from smscli.transcript.filters import FilterTally
 
 
-def no_live_sessions(app: AppContext) -> str:
+def no_live_sessions(app: AppContext, *others: AppContext) -> str:
+    """For one profile, or several."""
+    if others:
+        return f"no live SMS sessions for {1 + len(others)} profiles"
     if app.recorded:
         return f"no SMS sessions {app.whose}"
     return f"no live SMS sessions for {app.user} at {app.host}; the server shows a user's own sessions only"

@@ -133,6 +133,7 @@ def read_lists(apps: Sequence[AppContext], *, ended: bool = False) -> Lists:
     failure = next((one.error for one in outcomes if isinstance(one.error, SmscliError)), None)
     listed = [(one.item, one.result) for one in outcomes if one.result is not None]
     if failure and not listed:
+        outcomes[0].item.explain_as_profile(failure)
         raise failure
     for app, error in ((one.item, one.error) for one in outcomes):
         if isinstance(error, SmscliError):

@@ -9,8 +9,9 @@ from smscli.commands.live import session_key
 from smscli.commands.sources import connect_stream, stream_address
 from smscli.context import AppContext
 from smscli.errors import NotFound
-from smscli.model import Event, Idle, NewMessages, Page, SessionKey, SessionStarted
+from smscli.model import Event, Idle, NewMessages, Page, SessionStarted
 from smscli.recordings.server import RecordedServer
+from smscli.records import SessionKey
 
 if TYPE_CHECKING:
     from smscli.jetstream.publisher import Publisher

@@ -23,10 +23,10 @@ from smscli.context import AppContext
 from smscli.errors import NotFound, UsageError
 from smscli.follow.cursor import Cursor, Position
 from smscli.follow.rate import LIMIT
-from smscli.model import Event, Idle, Message, SessionKey
+from smscli.model import Event, Idle, Message
 from smscli.output.formats import OutputFormat, output_format
 from smscli.output.view import EntryView
-from smscli.records import message_key
+from smscli.records import SessionKey, message_key
 
 if TYPE_CHECKING:
     from smscli.commands.publishing import StreamPublishing

@@ -18,13 +18,14 @@ from smscli.model import (
     ListRead,
     Message,
     NewMessages,
+    ReaderChanged,
     Role,
     Session,
     SessionEnded,
-    SessionKey,
     SessionStarted,
 )
 from smscli.output.formats import RecordWriter
+from smscli.records import SessionKey
 from smscli.transcript.activity import Activity
 from smscli.transcript.filters import EntryFilter, EntryQuery, FilterTally, LastEntries, SelectedEntry
 from smscli.transcript.fold import ActiveTyping
@@ -153,6 +154,9 @@ class TailView:
                 self._follow(app, event.session.id, None if event.announce else self._view.keep)
             case SessionEnded():
                 self._end(app, event.session_id)
+            case ReaderChanged():
+                if followed := self._followed.get(session_key(app, event.session_id)):
+                    followed.app = app
             case Idle():
                 self._idle()
         self._reporter.report(app, event)
@@ -181,7 +185,7 @@ class TailView:
         """Update what only time changes: first entries, wait alerts and the live line."""
         self._release_first(False)
         if self._alert.limit is not None:
-            live = ((key, seen) for key, seen in self._followed.items() if seen.is_live)
+            live = ((key, one) for key, one in self._current.items() if one.is_live)
             overdue = (
                 self._alert.exceeded(one.app, key.session_id, one.activity, self._clocks.now(one.app))
                 for key, one in live
@@ -211,7 +215,8 @@ class TailView:
             self._writer.write(selected)
             return
         self._first.add(selected)
-        self._release_first(all(one.is_live for one in self._followed.values()))
+        is_read = all(one.is_live for one in self._followed.values())
+        self._release_first(is_read and not self._reporter.is_connecting)
 
     def _release_first(self, is_complete: bool) -> None:
         """Write the first entries in order of time, once they are complete or the wait is over."""
@@ -254,12 +259,17 @@ class TailView:
         # Customers first: agents wait for what they write.
         return sorted(typing, key=lambda one: one.participant.role != Role.CUSTOMER)
 
+    @property
+    def _current(self) -> dict[SessionKey, SessionView]:
+        """The sessions of which something may come: those of profiles that were given up are left out."""
+        return {key: one for key, one in self._followed.items() if self._reporter.is_followed(one.app)}
+
     def _live_line(self, width: int) -> str:
         from smscli.output.render.status_line import live_line
 
         return live_line(
             self._reporter.status,
-            len(self._followed),
+            len(self._current),
             self._typing(),
             width,
             waiting=self._waiting,

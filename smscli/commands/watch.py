@@ -19,14 +19,15 @@ from smscli.model import (
     Idle,
     ListRead,
     NewMessages,
+    ReaderChanged,
     Session,
     SessionEnded,
-    SessionKey,
     SessionStarted,
 )
 from smscli.output.columns import ListedSession
 from smscli.output.render.session_list import SessionRow
 from smscli.output.render.watch import FollowStatus, LiveList
+from smscli.records import SessionKey
 from smscli.transcript.activity import Activity
 
 # Seconds for which a change is marked, and for which a session stays that has gone.
@@ -147,6 +148,8 @@ class ListWatcher:
                 one.changed_at = app.clock() if event.announce else -inf
             case SessionEnded():
                 self._sessions[session_key(app, event.session_id)].gone_at = app.clock()
+            case ReaderChanged():
+                self._sessions[session_key(app, event.session_id)].app = app
         self._reporter.report(app, event)
 
     def refresh(self) -> None:
@@ -191,7 +194,7 @@ class ListWatcher:
     def _empty(self) -> str:
         """Why the list is empty."""
         live = sum(seen.gone_at == inf for seen in self._sessions.values())
-        return none_matches(live) if live else no_live_sessions(self._app)
+        return none_matches(live) if live else no_live_sessions(*self._apps)
 
     def _below(self, now: float) -> list[str]:
         """The recent notices."""
@@ -203,7 +206,9 @@ class ListWatcher:
 
     def _rows(self, now: float) -> list[SessionRow]:
         """The sessions that match the filters, in order."""
-        visible = [one for one in self._sessions.values() if now - one.gone_at < _MARKED_SECONDS]
+        # What is known of sessions whose profile was given up grows old.
+        current = [one for one in self._sessions.values() if self._reporter.is_followed(one.app)]
+        visible = [one for one in current if now - one.gone_at < _MARKED_SECONDS]
         passing = {id(one) for one in self._query.select(one.session for one in visible)}
         # Sorted by what is not masked: masked values are all alike.
         rows = {id(one.session): self._row(one, now) for one in visible if id(one.session) in passing}

@@ -30,6 +30,13 @@ def is_temporary(error: Exception) -> bool:
     return isinstance(error, _TEMPORARY) and not isinstance(error, TlsError)
 
 
+def temporary(error: Exception) -> SmscliError:
+    """The error, if a retry may succeed; raises it otherwise."""
+    if isinstance(error, SmscliError) and is_temporary(error):
+        return error
+    raise error
+
+
 class Connection:
     """Whether the connection is lost; after a reconnect, which sessions must still catch up.
 
@@ -42,12 +49,13 @@ class Connection:
         self.backoff = Backoff(_FIRST_TRY, _LONGEST_TRY)
         self._failures = 0
         self._lost_since = inf
-        self._behind: set[str] = set()
+        # After a reconnect the sessions that must still catch up; None while there is nothing to catch up on.
+        self._behind: set[str] | None = None
         self._late = 0
 
     @property
     def is_down(self) -> bool:
-        return self._lost_since < inf and not self._behind
+        return self._lost_since < inf and self._behind is None
 
     def on_success(self, now: float) -> bool:
         """A read succeeded; returns whether the connection was down until now."""
@@ -63,7 +71,7 @@ class Connection:
         is_lost = self._failures >= _LOST_FAILURES and now - self.last_success >= _LOST_AFTER
         if not (is_try if self.is_down else is_lost):
             return
-        self._behind.clear()
+        self._behind = None
         if self._lost_since == inf:
             self._lost_since, self._late = now, 0
             yield Notice("lost", f"{CONNECTION_LOST} ({error.message})")
@@ -73,18 +81,24 @@ class Connection:
     def catch_up(self, behind: set[str]) -> Iterator[Notice]:
         """The server is back; these sessions must catch up."""
         self._behind = behind
-        yield from self._report_end()
+        yield from self.report_end()
 
     def caught_up(self, session_id: str, messages: int, done: bool = True) -> Iterator[Notice]:
         """A session was read, or failed on its own."""
-        if session_id in self._behind:
+        if self._behind is not None and session_id in self._behind:
             self._late += messages
             if done:
                 self._behind.discard(session_id)
-                yield from self._report_end()
+                yield from self.report_end()
 
-    def _report_end(self) -> Iterator[Notice]:
-        if not self._behind:
-            self._lost_since = inf
+    def leave(self, session_id: str) -> None:
+        """Another profile reads a session from now on."""
+        if self._behind is not None:
+            self._behind.discard(session_id)
+
+    def report_end(self) -> Iterator[Notice]:
+        """Once all have caught up."""
+        if self._behind is not None and not self._behind:
+            self._lost_since, self._behind = inf, None
             late = "1 message" if self._late == 1 else f"{self._late or 'no'} messages"
             yield Notice("reconnected", f"reconnected, {late} late")

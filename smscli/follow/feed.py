@@ -17,7 +17,7 @@ from smscli.errors import (
     SmscliError,
     did_you_mean,
 )
-from smscli.follow.connection import Connection, is_temporary
+from smscli.follow.connection import Connection, is_temporary, temporary
 from smscli.follow.cursor import Cursor, PageRequest
 from smscli.follow.rate import PushTrust
 from smscli.follow.requests import ListRequest, MessagesRequest, ReadResult, Request, SignInRequest
@@ -27,6 +27,7 @@ from smscli.follow.targets import (
     LONGEST_RETRY,
     Due,
     FollowedSession,
+    FollowedSessions,
     Phase,
     Priority,
     SessionList,
@@ -60,7 +61,8 @@ class Feed:
     the seconds between polls. `slots` limit the reads from its server. `ids`: the sessions to follow until
     they have ended; None for every session, without end. `trusted`: push is tried, and was reliable in the
     last run. `jitter` returns numbers from 0 to 1. `resume` holds the cursors of sessions that an earlier run
-    recorded, `unfinished` those that are read even where the list lacks them (None: all of them).
+    recorded, `unfinished` those read even where the list lacks them (None: all). `are_known`: the ids are
+    from a list.
     """
 
     def __init__(
@@ -75,6 +77,7 @@ class Feed:
         jitter: Callable[[], float] = random.random,
         resume: Mapping[str, Cursor] | None = None,
         unfinished: Collection[str] | None = None,
+        are_known: bool = False,
     ) -> None:
         self._send = start
         self._clock = clock
@@ -85,9 +88,10 @@ class Feed:
         self._ids = ids
         self._resume = resume or {}
         self._unfinished = unfinished
+        self._are_known = are_known
         self._connection = Connection(clock())
         self._list = SessionList(interval, clock())
-        self.sessions: dict[str, FollowedSession] = {}
+        self.sessions = FollowedSessions(ids, self._resume, interval)
         self._schedule = Schedule(self._list, self.sessions, self._connection, self._trust, slots, clock())
         self._refused: list[Target] = []
         self._sign_ins = 0
@@ -103,7 +107,7 @@ class Feed:
         """Whether every session that it was to follow has ended."""
         if self._ids is None or self.listing is None:
             return False
-        return all(one.phase is Phase.ENDED for one in self.sessions.values())
+        return not self.sessions.open_ids
 
     @property
     def is_connected(self) -> bool:
@@ -119,34 +123,28 @@ class Feed:
         """How often it has to read without wake-ups."""
         if self._trust.trusted:
             return 0.0
-        return sum(1 / target.poll.interval for target in (self._list, *self.live))
-
-    @property
-    def live(self) -> list[FollowedSession]:
-        """The sessions that it reads and that have not ended."""
-        return [one for one in self.sessions.values() if one.is_reader and one.phase is not Phase.ENDED]
+        return sum(1 / target.poll.interval for target in (self._list, *self.sessions.live))
 
     @property
     def is_reading(self) -> bool:
         return self._schedule.is_reading
 
-    def free_at(self, now: float) -> float:
-        """When the limits let it start a read: in the past if at once."""
-        return self._slots.limit.free_at(now)
+    def free_at(self, now: float, keep: int = 0) -> float:
+        """When the limits let it start a read and `keep` more: in the past if at once."""
+        return self._slots.limit.free_at(now, keep)
 
     def reads_per_second(self, now: float) -> int:
         """How many reads its server allows."""
         return self._slots.limit.per_second(now)
 
     def next(self, now: float) -> Due | None:
-        """The read to start now, or the first one to start later; None before another result has arrived."""
+        """The read to start now or later; None before another result has arrived."""
         return self._schedule.next(now)
 
     def start(self, due: Due, now: float) -> None:
         """Start a read that is due."""
         if self._refused:
-            self._schedule.is_paused = True
-            self._slots.limit.start()
+            self._schedule.start_sign_in()
             self._send(SignInRequest())
         elif target := self._schedule.start(due, now, self._sign_ins):
             self._send(target.request(now))
@@ -160,16 +158,22 @@ class Feed:
         return self._on_wake(item) if isinstance(item, Wake) else self._on_result(item)
 
     def check(self, now: float) -> Iterator[Event]:
-        """What only time leads to."""
+        """What only time leads to, and that another profile reads a session now."""
+        yield from self._connection.report_end()
         if self._trust.expires(now):
             yield from self._distrust("push-lost", "a message came without a wake-up: polling as well")
+
+    def release(self, one: FollowedSession) -> None:
+        """Leave a session's log to the feed of another profile."""
+        one.stop_reading()
+        self._connection.leave(one.id)
 
     def stop(self) -> None:
         """Nothing more is read; reads under way no longer count."""
         self._schedule.abandon(self._clock())
 
     def try_again(self, error: SmscliError) -> bool:
-        """After the first list failed: read it again later; returns False where that can't help."""
+        """After the first list failed: read it again later; False where that can't help."""
         if self.listing is not None or not is_temporary(error):
             return False
         self._list.backoff.longest = _LONGEST_START_RETRY
@@ -178,22 +182,20 @@ class Feed:
 
     def _begin(self, listing: Listing) -> Iterator[Event]:
         """Choose the sessions to follow: the first list has been read."""
-        resume, ids = self._resume, self._ids
+        resume, ids, now = self._resume, self._ids, self._clock()
         self._list.backoff.longest = LONGEST_RETRY
         end = max((cursor.last_at for cursor in resume.values() if cursor.last_at), default=None)
         for cursor in resume.values():
-            cursor.settle(end, self._clock())
+            cursor.settle(end, now)
         if ids is None:
             unfinished = [one for one, cursor in resume.items() if cursor.may_be_live(end)]
-            self._follow([one for one in unfinished if self._unfinished is None or one in self._unfinished])
+            mine = [one for one in unfinished if self._unfinished is None or one in self._unfinished]
+            self.sessions.follow(mine, now)
         else:
             # Those the list doesn't know go first: one that messages doesn't know either is refused at once.
-            self._follow(sorted(ids, key=lambda one: listing.find(one) is not None))
+            unlisted_first = sorted(ids, key=lambda one: listing.find(one) is not None)
+            self.sessions.follow(unlisted_first, now, are_known=self._are_known)
         yield from self._on_list(listing)
-
-    def _follow(self, session_ids: Sequence[str]) -> None:
-        for one in session_ids:
-            self.sessions[one] = FollowedSession(one, self._resume.get(one), self._interval, self._clock())
 
     # Wake-ups
 
@@ -239,22 +241,28 @@ class Feed:
 
     def _on_result(self, result: ReadResult) -> Iterator[Event]:
         self._slots.limit.finish(self._clock())
-        request, error = result.request, result.error
-        if isinstance(request, SignInRequest):
-            yield from self._on_sign_in(error)
-            return
-        target = self._list if isinstance(request, ListRequest) else self.sessions[request.session_id]
-        target.is_slow = result.seconds > _SLOW or isinstance(error, RequestTimeout)
+        target = self._target_of(result.request)
+        target.is_slow = result.seconds > _SLOW or isinstance(result.error, RequestTimeout)
         try:
-            if error is not None and self.listing is None:
-                raise error
+            if result.error is not None and self.listing is None:
+                raise result.error
             yield from self._on_response(target, result)
         finally:
             # Not before: after a loss of the connection this session is behind too.
             self._schedule.finish(target)
 
+    def _target_of(self, request: Request) -> Target:
+        match request:
+            case MessagesRequest(session_id):
+                return self.sessions[session_id]
+            case ListRequest():
+                return self._list
+        return self._schedule.sign_in
+
     def _on_response(self, target: Target, result: ReadResult) -> Iterator[Event]:
         match result.request, result.error or result.result:
+            case SignInRequest(), Exception() | None as error:
+                yield from self._on_sign_in(error)
             case MessagesRequest(session_id, page_request), Page() as page:
                 yield from self._on_success()
                 yield from self._on_page(self.sessions[session_id], page_request, page)
@@ -279,7 +287,9 @@ class Feed:
 
     def _on_page(self, one: FollowedSession, request: PageRequest, page: Page) -> Iterator[Event]:
         if not one.is_reader:
-            return  # Another profile's feed reads the log now, this page too.
+            # Another profile's feed reads the log now, this page too.
+            yield from self._connection.caught_up(one.id, 0)
+            return
         now = self._clock()
         read_before, doubtful = one.read_from, one.cursor.doubtful
         result = one.record(request, page, now, polled=not self._trust.trusted)
@@ -316,7 +326,7 @@ class Feed:
         yield ListRead(listing)
         for session in listing.sessions:
             if self._ids is None and session.id not in self.sessions:
-                self._follow([session.id])
+                self.sessions.follow([session.id], now)
             one = self.sessions.get(session.id)
             if one is not None and one.listed(session, now):
                 yield SessionStarted(session, announce)
@@ -333,6 +343,12 @@ class Feed:
             error.hint = did_you_mean(meant, error.hint)
             raise error
         now = self._clock()
+        if not one.is_reader or one.has_other_views:
+            # Another profile goes on from where the cursor is.
+            yield from self._connection.caught_up(one.id, 0)
+            one.was_read(now, now, empty=False, polled=not self._trust.trusted)
+            self._list.poll_by(one.absent(-inf, now))
+            return
         first = one.cursor.first
         one.cursor.stop()
         one.was_read(now, now, empty=not first, polled=not self._trust.trusted)
@@ -364,13 +380,13 @@ class Feed:
             for one in refused:
                 one.refused = True
             return
-        failure = _temporary(error)
+        failure = temporary(error)
         for one in refused:
             one.failed(now, self._jitter())
         yield from self._connection.on_failure(failure, now, self._jitter(), is_try=True)
 
     def _on_failure(self, target: Target, error: Exception) -> Iterator[Event]:
-        failure, now = _temporary(error), self._clock()
+        failure, now = temporary(error), self._clock()
         target.failed(now, self._jitter())
         if isinstance(error, ServerBusy) and (seconds := self._slots.limit.throttle(now, error.retry_after)):
             message = f"the server asks for no requests for {seconds:.0f} s ({error.message})"
@@ -385,10 +401,3 @@ class Feed:
         yield from self._connection.caught_up(target.id, 0)
         if not self._connection.is_down:
             yield from target.report_failure(failure, now, last_success)
-
-
-def _temporary(error: Exception) -> SmscliError:
-    """The error, if a retry may succeed; raises it otherwise."""
-    if isinstance(error, SmscliError) and is_temporary(error):
-        return error
-    raise error

@@ -14,6 +14,7 @@ _SHORTEST_WAIT = 0.001
 _LONGEST_WAIT = 60.0
 # Output is flushed and the screen redrawn at each Idle: when no read is under way, else this often.
 _LONGEST_BUSY = 0.25
+_KEPT_FOR_WAKES = 2
 
 Arrivals = Sequence[tuple[str, Wake | ReadResult]]
 """What arrived, each with the name of the feed that it is for."""
@@ -28,6 +29,14 @@ class FeedFailed(NamedTuple):
 
 class FeedBegan(NamedTuple):
     """A profile that could not be read at the start can be read now."""
+
+
+class _Dropped(NamedTuple):
+    """A feed that is no longer followed, and why."""
+
+    name: str
+    feed: Feed
+    error: SmscliError
 
 
 ProfileEvent = tuple[str | None, Event | FeedFailed | FeedBegan]
@@ -64,6 +73,9 @@ class FeedLoop:
         for group in groups:
             shared = SharedSessions({name: feeds[name] for name in group}, clock)
             self._shared.update(dict.fromkeys(group, shared))
+        self._dropped: list[_Dropped] = []
+        # The name of the feed whose error is raised.
+        self.failed: str | None = None
         # In the order of the feeds: which could not be read at the start, and why.
         self._failures: dict[str, SmscliError | None] = dict.fromkeys(feeds)
         self._has_begun = False
@@ -75,11 +87,16 @@ class FeedLoop:
         """What happens, until all sessions have ended that are to be followed.
 
         With one feed, raises what `Feed.handle` raises. Of several, one that fails ends nothing else; raises
-        the first one's error if all fail at the start, and the last one's once none is left.
+        the first one's error if all fail at the start, the last one's once none is left, and at the end that
+        of one whose sessions could not be followed to theirs. `failed` is whose it was.
         """
         while not all(feed.is_over for feed in self._feeds.values()):
             yield from self._start_reads()
             yield from self._await_arrivals()
+        for name, feed, error in self._dropped:
+            shared = self._shared.get(name)
+            if any(not shared or not shared.has(one) for one in feed.sessions.open_ids):
+                raise self._of(name, error)
 
     def _start_reads(self) -> Iterator[ProfileEvent]:
         """Start the reads that are due, within the limits."""
@@ -92,18 +109,25 @@ class FeedLoop:
     def _next(self, now: float) -> _Candidate | None:
         """The read to start now, or the first one to start later; None before another result has arrived."""
         dues = ((feed.next(now), feed) for feed in self._feeds.values())
-        candidates = [_Candidate(max(due.at, feed.free_at(now)), due, feed) for due, feed in dues if due]
+        candidates = [
+            _Candidate(max(due.at, self._free_at(feed, due, now)), due, feed) for due, feed in dues if due
+        ]
         ready = [one for one in candidates if one.at <= now]
         if ready:
             return min(ready, key=lambda one: (one.due.priority, one.due.since))
         return min(candidates, key=lambda one: one.at, default=None)
+
+    def _free_at(self, feed: Feed, due: Due, now: float) -> float:
+        """When the limits let a read start; with many profiles some room is left for wake-ups."""
+        keep = _KEPT_FOR_WAKES if len(self._feeds) > 1 and due.priority is not Priority.WAKE else 0
+        return feed.free_at(now, keep)
 
     def _report_stretch(self, feed: Feed, now: float) -> Iterator[ProfileEvent]:
         """Once, when more polls are due than the rate limit allows."""
         polls_per_second = sum(one.polls_per_second for one in self._feeds.values())
         if not self._is_stretched and polls_per_second > feed.reads_per_second(now):
             self._is_stretched = True
-            live = sum(len(one.live) for one in self._feeds.values())
+            live = sum(len(one.sessions.live) for one in self._feeds.values())
             yield None, Notice("stretched", f"{live} sessions: polling is slower than asked for")
 
     def _await_arrivals(self) -> Iterator[ProfileEvent]:
@@ -136,14 +160,11 @@ class FeedLoop:
             for event in feed.handle(item):
                 if isinstance(event, ListRead):
                     yield from self._begin(name)
-                if shared is None:
-                    yield name, event
-                elif (seen := shared.merged(event)) is not None:
-                    yield name, seen
+                yield from shared.merged(name, event) if shared else [(name, event)]
         except SmscliError as error:
             yield from self._on_failure(name, feed, error)
-        if shared is not None:
-            shared.assign()
+        if shared:
+            yield from shared.assign()
 
     def _begin(self, name: str) -> Iterator[ProfileEvent]:
         """A list was read; with the first one of all, those profiles are named that failed before."""
@@ -161,14 +182,19 @@ class FeedLoop:
         self._failures[name] = error
         if not (len(self._failures) > 1 and feed.try_again(error)):
             self._feeds.pop(name).stop()
+            self._dropped.append(_Dropped(name, feed, error))
             if shared := self._shared.get(name):
                 shared.drop(name)
         if not self._feeds:
-            raise error if self._has_begun else self._first_failure()
+            raise self._of(name, error) if self._has_begun else self._first_failure()
         if not self._has_begun and all(self._failures.values()):
             raise self._first_failure()
         if self._has_begun and (is_first or name not in self._feeds):
             yield name, FeedFailed(error, name in self._feeds)
 
     def _first_failure(self) -> SmscliError:
-        return next(error for error in self._failures.values() if error is not None)
+        return next(self._of(name, error) for name, error in self._failures.items() if error is not None)
+
+    def _of(self, name: str, error: SmscliError) -> SmscliError:
+        self.failed = name
+        return error

@@ -37,12 +37,13 @@ class RateLimit:
     def per_second(self, now: float) -> int:
         return self._limit // 2 if now < self._halved_until else self._limit
 
-    def free_at(self, now: float) -> float:
-        """When the next read may start: in the past if at once, infinite if only after another response."""
-        free = self.per_second(now) - self._under_way
+    def free_at(self, now: float, keep: int = 0) -> float:
+        """When the next read may start, and `keep` more: in the past if at once, infinite if only after
+        another response."""
+        free = self.per_second(now) - self._under_way - keep
         if free <= 0:
             return inf
-        at = self._process.free_at(now) if self._process else -inf
+        at = self._process.free_at(now, keep) if self._process else -inf
         if len(self._responses) < free:
             return max(self._held_until, at)
         return max(self._held_until, self._responses[-free] + _SECOND, at)

@@ -6,7 +6,7 @@ from math import inf
 from smscli.follow.connection import Connection
 from smscli.follow.rate import PushTrust
 from smscli.follow.slots import ReadSlots
-from smscli.follow.targets import Due, FollowedSession, Phase, Priority, SessionList, Target
+from smscli.follow.targets import Due, FollowedSession, Phase, Priority, SessionList, SignIn, Target
 
 _BACKGROUND_EVERY = 5.0
 _LIST_EVERY = 4
@@ -25,6 +25,7 @@ class Schedule:
         now: float,
     ) -> None:
         self.is_paused = False
+        self.sign_in = SignIn(0.0, now)
         self._under_way: list[Target] = []
         self._slots = slots
         self._list = session_list
@@ -60,6 +61,12 @@ class Schedule:
             self._under_way.append(target)
             self._slots.start(target)
         return target
+
+    def start_sign_in(self) -> None:
+        """Start to sign in again; nothing else is read meanwhile."""
+        self.is_paused = True
+        self._under_way.append(self.sign_in)
+        self._slots.start(self.sign_in)
 
     def finish(self, target: Target) -> None:
         """The result of a read was handled."""

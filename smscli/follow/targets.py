@@ -1,7 +1,7 @@
 """What is read again and again (the session list, each session's messages), and when each is due."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from enum import Enum, IntEnum
 from math import inf
@@ -11,7 +11,7 @@ from smscli.backoff import Backoff
 from smscli.errors import SmscliError
 from smscli.follow.cursor import Cursor, PageRequest, PageResult
 from smscli.follow.rate import PollInterval
-from smscli.follow.requests import ListRequest, MessagesRequest
+from smscli.follow.requests import ListRequest, MessagesRequest, Request, SignInRequest
 from smscli.model import Listing, Notice, Page, Session, SessionEnded
 
 _LONG_ACTIVE = 300.0
@@ -78,7 +78,7 @@ class Target(ABC):
         self._claimed = (now, inf)
 
     @abstractmethod
-    def request(self, now: float) -> ListRequest | MessagesRequest:
+    def request(self, now: float) -> Request:
         """The request of its next read."""
 
     def wake(self, now: float) -> None:
@@ -129,6 +129,13 @@ class Target(ABC):
         return self.due, Priority.POLL
 
 
+class SignIn(Target):
+    """Signing in again, which counts as a read."""
+
+    def request(self, now: float) -> SignInRequest:
+        return SignInRequest()
+
+
 class SessionList(Target):
     """The session list; `last` is the last one read, None before the first."""
 
@@ -161,7 +168,7 @@ class SessionList(Target):
 class FollowedSession(Target):
     """One session's messages; `session` as last listed, None before. `gone_at`: it has ended if a list
     requested from then on lacks it; infinite while the last list has it. `is_reader`: its log is read here,
-    and not by the feed of another profile."""
+    and not by the feed of another profile; `has_other_views`: one could take over."""
 
     def __init__(self, session_id: str, cursor: Cursor | None, interval: float, now: float) -> None:
         super().__init__(interval, now)
@@ -169,6 +176,7 @@ class FollowedSession(Target):
         self.session: Session | None = None
         self.phase = Phase.UNCONFIRMED if cursor is None else Phase.LIVE
         self.is_reader = True
+        self.has_other_views = False
         self.cursor = cursor or Cursor()
         self.gone_at = inf
         self._page_at: datetime | None = None
@@ -240,8 +248,14 @@ class FollowedSession(Target):
     def take_over(self, other: "FollowedSession", now: float) -> None:
         """Read its log from now on, from where the feed of another profile stopped."""
         other.stop_reading()
-        self.is_reader = True
         self.cursor = other.cursor
+        self.poll.active_at = max(self.poll.active_at, other.poll.active_at)
+        self._failure_reported, other._failure_reported = other._failure_reported, False
+        self.begin_reading(now)
+
+    def begin_reading(self, now: float) -> None:
+        """Read its log here from now on; of one that has ended once more."""
+        self.is_reader = True
         self.phase = Phase.ENDING if self.has_ended else self.phase
         self.wake(now)
 
@@ -299,6 +313,35 @@ class FollowedSession(Target):
         """Seconds since its last read, times four if it was active in the last five minutes."""
         active = now - self.poll.active_at < _LONG_ACTIVE
         return (now - self.read_at) * (_ACTIVE_WEIGHT if active else 1)
+
+
+class FollowedSessions(dict[str, FollowedSession]):
+    """The sessions of one profile by their ids. `ids` are those that it was to follow to their end, None for
+    all; `resume` holds the cursors of sessions that an earlier run recorded."""
+
+    def __init__(self, ids: Sequence[str] | None, resume: Mapping[str, Cursor], interval: float) -> None:
+        super().__init__()
+        self._ids = ids
+        self._resume = resume
+        self._interval = interval
+
+    def follow(self, session_ids: Sequence[str], now: float, *, are_known: bool = False) -> None:
+        """Follow these too; `are_known`: that they exist."""
+        for one in session_ids:
+            self[one] = FollowedSession(one, self._resume.get(one), self._interval, now)
+            if are_known:
+                self[one].confirm()
+
+    @property
+    def open_ids(self) -> set[str]:
+        """Those that were to be followed to their end and have not ended."""
+        over = {one.id for one in self.values() if one.phase is Phase.ENDED}
+        return set(self._ids or ()) - over
+
+    @property
+    def live(self) -> list[FollowedSession]:
+        """Those that are read here and have not ended."""
+        return [one for one in self.values() if one.is_reader and one.phase is not Phase.ENDED]
 
 
 def _age(result: PageResult, page: Page) -> float:

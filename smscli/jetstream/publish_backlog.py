@@ -6,8 +6,9 @@ The only part of publishing that several threads use; every method may be called
 import threading
 
 from smscli.jetstream.publish_lanes import Waiting
-from smscli.model import Message, SessionKey
+from smscli.model import Message
 from smscli.recordings.format import EndedRecord, SessionRecord
+from smscli.records import SessionKey
 
 MOST_WAITING = 10_000
 

@@ -7,7 +7,8 @@ from smscli.errors import NotFound, SmscliError
 from smscli.jetstream.publish_backlog import Backlog
 from smscli.jetstream.publish_lanes import Waiting
 from smscli.jetstream.publish_trouble import StreamNotice
-from smscli.model import Page, SessionKey
+from smscli.model import Page
+from smscli.records import SessionKey
 from smscli.signals import start_thread
 
 ReadLog = Callable[[str, str], Iterator[tuple[Page, str | None]]]

@@ -15,7 +15,7 @@ from secrets import token_hex
 from typing import NamedTuple
 
 from smscli.errors import LocalError
-from smscli.model import Message, SessionKey
+from smscli.model import Message
 from smscli.recordings.format import (
     EndedRecord,
     Line,
@@ -25,7 +25,7 @@ from smscli.recordings.format import (
     parse_line,
 )
 from smscli.recordings.state import session_facts
-from smscli.records import json_text, message_key, rfc3339
+from smscli.records import SessionKey, json_text, message_key, rfc3339
 
 _ENDED = "ended"
 

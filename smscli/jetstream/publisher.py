@@ -22,8 +22,9 @@ from smscli.jetstream.publish_lanes import (
 )
 from smscli.jetstream.publish_trouble import CONNECTION, Notices, PublishTrouble, StreamNotice, not_published
 from smscli.jetstream.subjects import collector_subject, message_subject, session_subject
-from smscli.model import Message, SessionKey
+from smscli.model import Message
 from smscli.recordings.format import ConnectionRecord, EndedRecord, Record, SessionRecord
+from smscli.records import SessionKey
 from smscli.signals import interruptible
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from smscli.errors import LocalError
 from smscli.model import Message, Participant, Session
-from smscli.recordings.format import ConnectionRecord, EndedRecord, Record, SessionRecord
+from smscli.recordings.format import ConnectionRecord, EndedRecord, Line, SessionRecord
 
 _MOST_PEOPLE = 100
 _NEVER = datetime.min.replace(tzinfo=UTC)
@@ -64,6 +64,7 @@ class RecordedLog:
     parts: dict[int, LogPart] = field(default_factory=dict)
     people: dict[Participant, None] = field(default_factory=dict)
     sources: set[int] = field(default_factory=set)
+    _readers: list[tuple[datetime, str]] = field(default_factory=list)
     _last_order: int = -1
     _has_unplaced: bool = False
 
@@ -86,6 +87,19 @@ class RecordedLog:
         else:
             self.is_ordered = self.is_ordered and order > self._last_order
             self._last_order = order
+
+    def read_by(self, profile: str | None, at: datetime | None) -> None:
+        """Note which of several profiles a record of it came from."""
+        if profile is not None and (not self._readers or self._readers[-1][1] != profile):
+            self._readers.append((at or _NEVER, profile))
+
+    def depended_on(self, profile: str | None, lost_at: datetime | None, back_at: datetime | None) -> bool:
+        """Whether nobody but this one of several profiles read it in that time."""
+        if profile is None or lost_at is None or not self._readers:
+            return True
+        before = [reader for at, reader in self._readers if at <= lost_at]
+        others = [at for at, _ in self._readers if lost_at < at and (back_at is None or at <= back_at)]
+        return (before or [self._readers[0][1]])[-1] == profile and not others
 
     def change(self, source: int, at: datetime | None, session: Session, *, exact: bool) -> None:
         """Note a record of its state, unless another source has a newer one; `exact`: it changed then."""
@@ -149,19 +163,22 @@ class LogKey(NamedTuple):
 
 class Disconnection(NamedTuple):
     """From `lost_at` to `back_at` a recorder had no connection to `server`; `message` says what was caught up
-    on. The last two are None where the recording ends before. `sources` are the files that say so."""
+    on. These two are None where the recording ends before. `sources` are the files that say so; `profile` is
+    the one that had no connection, where several are recorded."""
 
     server: str | None
     lost_at: datetime | None
     back_at: datetime | None = None
     message: str | None = None
     sources: frozenset[int] = frozenset()
+    profile: str | None = None
 
 
 class _ConnectionLine(NamedTuple):
     server: str | None
     source: int
     record: ConnectionRecord
+    profile: str | None
 
 
 class RecordingIndex:
@@ -176,8 +193,9 @@ class RecordingIndex:
         self._connections: list[_ConnectionLine] = []
         self._keeps_places = places
 
-    def add(self, source: int, place: int, server: str | None, record: Record) -> "RecordedLog | None":
+    def add(self, source: int, place: int, line: Line) -> "RecordedLog | None":
         """Note a line: its file and the place of its first byte; returns the session that it is about."""
+        record, server = line.record, line.server
         if record.at is not None and (self.newest is None or record.at > self.newest):
             self.newest = record.at
         match record:
@@ -193,11 +211,12 @@ class RecordingIndex:
                 # One that is gone may have ended between two runs of the recorder.
                 log.change(source, at, _ended(log.last_session, state), exact=state is not None)
             case ConnectionRecord():
-                self._connections.append(_ConnectionLine(server, source, record))
+                self._connections.append(_ConnectionLine(server, source, record, line.profile))
                 return None
             case _:
                 return None
         log.sources.add(source)
+        log.read_by(line.profile, record.at)
         if record.at is not None and (log.first_at is None or record.at < log.first_at):
             log.first_at = record.at
         return log
@@ -210,12 +229,15 @@ class RecordingIndex:
         have lost it in one and found it again in the next.
         """
         found: list[Disconnection] = []
-        for server, source, record in sorted(self._connections, key=lambda one: one.record.at or _NEVER):
-            mine = [one for one in found if one.server == server and one.message is None]
+        lines = sorted(self._connections, key=lambda one: one.record.at or _NEVER)
+        for server, source, record, profile in lines:
+            of = server, profile
+            mine = [one for one in found if (one.server, one.profile) == of and one.message is None]
             mine.sort(key=lambda one: source in one.sources)
             if record.kind == "lost":
                 if not mine or source not in mine[-1].sources:
-                    found.append(Disconnection(server, record.at, sources=frozenset({source})))
+                    sources = frozenset({source})
+                    found.append(Disconnection(server, record.at, sources=sources, profile=profile))
             elif mine:
                 sources = mine[-1].sources | {source}
                 back = mine[-1]._replace(back_at=record.at, message=record.message, sources=sources)
@@ -256,4 +278,4 @@ def _ended(session: Session, state: str | None) -> Session:
 def _concerns(one: Disconnection, log: RecordedLog) -> bool:
     if (None not in (one.server, log.server) and one.server != log.server) or not one.sources & log.sources:
         return False
-    return log.was_live(one.lost_at, one.back_at)
+    return log.was_live(one.lost_at, one.back_at) and log.depended_on(one.profile, one.lost_at, one.back_at)

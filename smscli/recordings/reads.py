@@ -302,7 +302,7 @@ def scan(
         try:
             for place, line in source.lines(notice):
                 record = line.record
-                log = index.add(number, place, line.server, record)
+                log = index.add(number, place, line)
                 index.ends[number] = place + line.size
                 if log is not None:
                     log.is_masked = log.is_masked or line.masked

@@ -5,7 +5,17 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from smscli.model import Event, ListRead, NewMessages, Notice, Session, SessionEnded, SessionStarted
+from smscli.model import (
+    Event,
+    ListRead,
+    NewMessages,
+    Notice,
+    ProfileFailed,
+    ReaderChanged,
+    Session,
+    SessionEnded,
+    SessionStarted,
+)
 from smscli.recordings.format import ConnectionRecord, EndedRecord, PositionRecord, Record, SessionRecord
 from smscli.recordings.state import RecordedState, session_facts
 
@@ -49,13 +59,17 @@ class RecordedServer:
         self._told: dict[str, tuple[str | None, bool]] = {}
         # The sessions that are followed, and the profile that reads each.
         self._followed: dict[str, str | None] = {}
+        # The profiles whose list was read: what is lost before that is no interruption of the recording.
+        self._begun: set[str | None] = set()
         # When each session that is not followed was first missing from the list.
         self._missing_since: dict[str, float] = {}
 
     def records(self, event: Event, profile: str | None = None) -> Iterator[ProfileRecord]:
         """The records that an event of this profile leads to."""
-        if isinstance(event, NewMessages) and event.session_id in self._followed:
+        if isinstance(event, NewMessages | ReaderChanged) and event.session_id in self._followed:
             self._followed[event.session_id] = profile
+        if isinstance(event, ListRead):
+            self._begun.add(profile)
         for record in self._records(event, profile):
             if isinstance(record, SessionRecord):
                 only = next(iter(self._profiles), None) if profile is None else None
@@ -93,8 +107,10 @@ class RecordedServer:
                     yield from self._ends_missed({one.id for one in listing.sessions})
             case SessionEnded(session_id, state):
                 yield from self._end(session_id, state)
-            case Notice("lost" | "reconnected" as kind, message, None):
+            case Notice("lost" | "reconnected" as kind, message, None) if profile in self._begun:
                 yield ConnectionRecord(self.at, kind, message)
+            case ProfileFailed(message) if profile in self._begun:
+                yield ConnectionRecord(self.at, "lost", message)
 
     def _changes(self, sessions: Iterable[Session]) -> Iterator[Record]:
         """A record of each session that is not as it was recorded last."""

@@ -110,7 +110,7 @@ def test_if_all_fail_the_first_error_counts(smscli: Smscli, home: Home, north: F
     profiles(home, wrong=(north.url, "nobody"), dead=(CLOSED, "ann"))
     outcome = smscli("list", "-p", "*")
     assert (outcome.code, outcome.out) == (4, "")
-    assert outcome.err.startswith("error: the server answers: not signed in")
+    assert outcome.err.startswith("error: profile wrong: the server answers: not signed in")
     assert smscli("list", "-p", "dead,wrong").code == 3
 
 

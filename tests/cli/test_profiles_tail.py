@@ -226,13 +226,13 @@ def test_if_all_fail_at_the_start_the_first_error_counts(
     smscli: Smscli, profile_home: dict[str, str], north: FakeServer, first: str, code: int
 ) -> None:
     failures = {"dead": (CLOSED, "ann"), "wrong": (north.url, "nobody")}
-    named = {f"{'a' if one == first else 'b'}-{one}": failures[one] for one in failures}
-    profiles(profile_home, **named)
-    outcome = smscli("tail", "--all", "-p", "*", **profile_home)
+    profiles(profile_home, **failures)
+    last = next(one for one in failures if one != first)
+    outcome = smscli("tail", "--all", "-p", f"{first},{last}", **profile_home)
     assert (outcome.code, outcome.out) == (code, "")
     errors = {3: "127.0.0.1:1 refuses the connection", 4: "the server answers: not signed in"}
-    assert outcome.err.startswith(f"error: {errors[code]}")
-    assert "lost" not in outcome.err
+    assert outcome.err.startswith(f"error: profile {first}: {errors[code]}")
+    assert len(outcome.err.splitlines()) == 2
 
 
 def test_named_sessions_end_the_run_when_every_view_has_ended(

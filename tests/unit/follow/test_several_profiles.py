@@ -5,13 +5,13 @@ from itertools import pairwise
 
 import pytest
 
-from smscli.errors import SignInRefused, Unreachable
+from smscli.errors import NotFound, SignInRefused, Unreachable
 from smscli.follow.feed import Feed
 from smscli.follow.loop import FeedBegan, FeedFailed, FeedLoop
 from smscli.follow.rate import RateLimit
 from smscli.follow.requests import ReadResult
 from smscli.follow.slots import ReadSlots
-from smscli.model import ListRead, NewMessages, SessionEnded, SessionStarted, Wake
+from smscli.model import ListRead, NewMessages, Notice, SessionEnded, SessionStarted, Wake
 from tests.support.feed_stage import Curtain, Stage
 
 DEAD = Unreachable("nobody answers")
@@ -49,7 +49,8 @@ class Team:
     def now(self) -> float:
         return next(iter(self.stages.values())).now
 
-    def play(self, seconds: float, trusted: bool = False) -> "Team":
+    def play(self, seconds: float, trusted: bool = False, **named: Sequence[str]) -> "Team":
+        """Follow the `named` sessions of each profile, all without any, for so many seconds or to the end."""
         self.end = self.now + seconds
         process = RateLimit()
         slots = {name: one for group in self.groups for one in [ReadSlots(process)] for name in group}
@@ -59,6 +60,8 @@ class Team:
                 clock=stage.clock,
                 interval=2.0,
                 slots=slots[name],
+                ids=named[name] if named else None,
+                are_known=bool(named),
                 trusted=trusted,
                 jitter=lambda: 0.0,
             )
@@ -262,3 +265,95 @@ def test_waits_between_reads_are_no_busy_loop() -> None:
     team = team_of(3).play(20)
     assert all(later >= earlier for earlier, later in pairwise(at for _, at, _ in team.events))
     assert len(team.events) < 400
+
+
+def told(team: Team) -> list[tuple[str | None, str]]:
+    """The notices that were given."""
+    return [(name, event.kind) for name, event in team.of(Notice) if isinstance(event, Notice)]
+
+
+def test_a_view_that_has_ended_waits_for_the_lists_of_the_others() -> None:
+    team, say = shared()
+    say("hello")
+    a, b = team.stages.values()
+    a.latencies[None] = 5.0
+    b.state("s", "Completed")
+    team.play(20)
+    assert [*team.of(SessionEnded)] == []
+    assert [name for name, _ in team.of(SessionStarted)] == ["a"]
+    assert team.texts == [("a", "hello")]
+
+
+def test_a_session_that_ended_before_is_shown_once_all_lists_are_known() -> None:
+    team, say = shared()
+    say("hello")
+    for stage in team.stages.values():
+        stage.state("s", "Completed")
+    team.play(20)
+    assert len(team.texts) == 1
+    assert [event for _, event in team.of(SessionEnded)] == [SessionEnded("s", "Completed")]
+
+
+def test_a_loss_is_over_although_another_profile_took_the_session_over() -> None:
+    team, say = shared()
+    say("hello")
+    a, b = team.stages.values()
+    for stage in (a, b):
+        stage.at(5, lambda stage=stage: stage.fail_all(DEAD))  # type: ignore[misc]
+    a.at(10, lambda: a.state("s", "Completed"))
+    for stage in (a, b):
+        stage.at(20, stage.heal)
+    a.at(60, lambda: a.fail_all(DEAD))
+    a.at(80, a.heal)
+    team.play(120)
+    assert [kind for name, kind in told(team) if name == "a"] == ["lost", "reconnected"] * 2
+
+
+def test_not_found_in_the_middle_of_a_log_leaves_the_rest_to_the_other_profile() -> None:
+    team, say = shared()
+    a, _ = team.stages.values()
+    a.fill("s", 1200)
+    a.at(0.015, lambda: a.fail(NotFound("gone"), "s"))
+    team.play(30)
+    assert [text for _, text in team.texts] == [f"old {number}" for number in range(1200)]
+    reads = [event for _, event in team.of(NewMessages) if isinstance(event, NewMessages)]
+    assert all(event.first for event in reads)
+
+
+def test_named_sessions_of_a_profile_that_fails_later_are_an_error_at_the_end() -> None:
+    team = Team(["a"], ["b"])
+    a, b = team.stages.values()
+    a.open("mine")
+    b.open("other")
+    a.at(5, lambda: a.fail_all(REFUSED))
+    b.at(10, lambda: b.state("other", "Completed"))
+    with pytest.raises(SignInRefused):
+        team.play(60, a=["mine"], b=["other"])
+    assert [event for _, event in team.of(SessionEnded)] == [SessionEnded("other", "Completed")]
+
+
+def test_a_named_session_that_is_gone_at_the_start_ends_nothing_else() -> None:
+    team = Team(["a"], ["b"])
+    a, b = team.stages.values()
+    a.open("mine")
+    b.open("other")
+    a.say("mine", "hello")
+    a.at(8, lambda: a.state("mine", "Completed"))
+    b.at(8, lambda: b.state("other", "Completed"))
+    team.play(60, a=["mine", "gone"], b=["other"])
+    assert team.texts == [("a", "hello")]
+    assert {event.session_id for _, event in team.of(SessionEnded) if isinstance(event, SessionEnded)} == {
+        "mine",
+        "other",
+        "gone",
+    }
+
+
+def test_a_session_is_polled_on_as_often_after_a_change_of_readers() -> None:
+    team, say = shared()
+    a, b = team.stages.values()
+    a.at(4, lambda: say("busy"))
+    a.at(6, lambda: a.state("s", "Completed"))
+    team.play(40)
+    times = [at for at, *_ in b.reads("s")]
+    assert max(later - earlier for earlier, later in pairwise(times)) < 2.5
