@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from smscli.errors import AuthError, NotConfigured, NotPermitted, SmscliError
-from smscli.output.console import shell_words
 from smscli.output.terminal import Terminal
 from smscli.sanitize import clean
 from smscli.settings.config import CliOptions, Config, Settings, profile_names, resolve, uses_demo
@@ -18,7 +17,7 @@ from smscli.settings.config import CliOptions, Config, Settings, profile_names, 
 if TYPE_CHECKING:
     from smscli.demo.server import DemoServer
     from smscli.gws.client import GwsClient
-    from smscli.model import Reads, Wake
+    from smscli.model import Reads
     from smscli.recordings.reads import SourceReads
     from smscli.settings.credentials import Credential, Keyring
     from smscli.settings.server_cache import ServerCache, ServerInfo
@@ -34,12 +33,13 @@ class AppContext:
         self.json_stderr = json_stderr
         self.clock: Callable[[], float] = time.monotonic
         self.options = CliOptions()
-        self._source_words: list[str] = []
+        self.source_words: list[str] = []
         self._open_source: Callable[[], SourceReads] | None = None
         self._time_limit: float | None = None
         self._new_profile_allowed = False
         self._is_warned = False
         self._signing_in: Credential | None = None
+        self._next_credential: Credential | None = None
         self._notice_style: Callable[[str, str], str] | None = None
         self._closing = ExitStack()
         self._closing.callback(lambda: self.terminal.close())
@@ -152,6 +152,9 @@ class AppContext:
 
     def read_credential(self) -> "Credential":
         """The credential for this server and user, read from its source at each call. AuthError."""
+        if self._next_credential:
+            credential, self._next_credential = self._next_credential, None
+            return credential
         from smscli.settings.auth_schemes import BASIC
         from smscli.settings.credentials import Credential, find_credential
 
@@ -160,6 +163,15 @@ class AppContext:
             return Credential(user, BASIC, self.server.password, "demo")
         _ = self.base_url  # raises NotConfigured before the keyring is asked
         return find_credential(self.settings, self.keyring, command_seconds=self._time_limit)
+
+    @property
+    def has_password_command(self) -> bool:
+        """Whether the secret comes from a command; False where the settings can't be resolved."""
+        return bool(self.setting(lambda one: bool(one.password_command)))
+
+    def use_next(self, credential: "Credential") -> None:
+        """Have the next sign-in use this one, which was read in another thread."""
+        self._next_credential = credential
 
     @cached_property
     def credential(self) -> "Credential":
@@ -243,18 +255,10 @@ class AppContext:
     def client(self) -> "GwsClient":
         return self.connect()
 
-    def open_push(self, on_wake: "Callable[[Wake], None]") -> None:
-        """Open the server's push channel; `on_wake` is called in a thread of its own."""
-        from smscli.gws.push import Push
-
-        push = Push(self.client, on_wake)
-        self.on_close(push.close)
-        push.start()
-
     def read_recorded(self, words: list[str], open_source: "Callable[[], SourceReads]") -> None:
         """Read recordings or a stream in place of the server, opened on first use; `words` name them on a
         command line (`-`: standard input)."""
-        self._source_words, self._open_source = words, open_source
+        self.source_words, self._open_source = words, open_source
 
     @property
     def reads_recordings(self) -> bool:
@@ -270,14 +274,6 @@ class AppContext:
     def source(self) -> "Reads":
         """Where sessions and messages are read from."""
         return self.recorded or self.client
-
-    def command(self, *words: str) -> str | None:
-        """A command line for the same server or recordings, as a shell takes it; `words` are a command and
-        its arguments. None where standard input is read."""
-        if "-" in self._source_words:
-            return None
-        demo = ["--demo"] if self._setting(lambda one: one.demo) else []
-        return shell_words(["smscli", *demo, words[0], *self._source_words, *words[1:]])
 
     @property
     def whose(self) -> str:
@@ -335,7 +331,7 @@ class AppContext:
 
     def report_error(self, error: SmscliError, cause: Exception) -> int:
         """Print an error and its hint; returns the exit code."""
-        if error.kind == "internal" and (self.options.debug or self._setting(lambda one: one.debug)):
+        if error.kind == "internal" and (self.options.debug or self.setting(lambda one: one.debug)):
             for line in "".join(traceback.format_exception(cause)).splitlines():
                 self.debug(line)
         self.explain(error)
@@ -363,12 +359,12 @@ class AppContext:
 
     def _hint(self, hint: str) -> str:
         """The hint; the commands it names get `--demo` where the demo server was used."""
-        if self._setting(lambda one: one.demo):
+        if self.setting(lambda one: one.demo):
             for command in ("list", "show", "messages", "tail", "check", "doctor"):
                 hint = hint.replace(f"`smscli {command}", f"`smscli --demo {command}")
         return hint
 
-    def _setting(self, read: Callable[[Settings], bool]) -> bool:
+    def setting(self, read: Callable[[Settings], bool]) -> bool:
         """A setting, False where the settings can't be resolved: that may be the error being reported."""
         try:
             return read(self.settings)

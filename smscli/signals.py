@@ -5,7 +5,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from types import FrameType
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
@@ -70,6 +70,10 @@ def raise_again() -> None:
         raise StopSignal(_SignalState.raised)
 
 
+def _is_main_thread() -> bool:
+    return threading.current_thread() is threading.main_thread()
+
+
 def _resend(number: int) -> None:
     if hasattr(signal, "pthread_kill"):
         # A blocking call of the main thread is only interrupted by a signal to that thread.
@@ -83,7 +87,7 @@ def interruptible(call: Callable[[], _Result]) -> _Result:
 
     On Windows a signal interrupts no socket: there the main thread leaves the call to another one.
     """
-    if sys.platform != "win32" or threading.current_thread() is not threading.main_thread():
+    if sys.platform != "win32" or not _is_main_thread():
         return call()
     from concurrent.futures import wait
 
@@ -116,8 +120,7 @@ def start_thread(target: Callable[..., object], *arguments: object, name: str) -
     lock, and end the program with a RuntimeError.
     """
     thread = threading.Thread(target=target, args=arguments, name=name, daemon=True)
-    is_main = threading.current_thread() is threading.main_thread()
-    with signals_deferred() if is_main else nullcontext():
+    with signals_deferred():
         thread.start()
     return thread
 
@@ -159,13 +162,17 @@ def stop_signals_raised() -> Iterator[None]:
 class signals_deferred:
     """Defers stop signals to the end of this block.
 
-    The block must not wait for anything. Only for the main thread, which is where signals are raised.
+    The block must not wait for anything. In another thread than the main one, where no signal is raised, it
+    does nothing.
     """
 
     def __enter__(self) -> None:
-        _SignalState.depth += 1
+        if _is_main_thread():
+            _SignalState.depth += 1
 
     def __exit__(self, *_: object) -> None:
+        if not _is_main_thread():
+            return
         _SignalState.depth -= 1
         if not _SignalState.depth and _SignalState.pending is not None:
             number, _SignalState.pending = _SignalState.pending, None

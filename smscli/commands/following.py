@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from smscli.context import AppContext, masked
 from smscli.errors import SignInRefused, SmscliError
@@ -30,6 +30,7 @@ from smscli.model import (
 if TYPE_CHECKING:
     from smscli.gws.client import GwsClient
     from smscli.recordings.server import FollowedServer
+    from smscli.settings.credentials import Credential
 
 # How often the screen is redrawn while waiting: after a resize, or for what only time changes.
 _REFRESH_SECONDS = 0.25
@@ -37,7 +38,15 @@ _REFRESH_SECONDS = 0.25
 ProfileEvent = tuple[AppContext, Event]
 """An event, and the context of the profile that it came from."""
 
-Item = tuple[str, Wake | ReadResult]
+
+class _SecretRead(NamedTuple):
+    """The secret for a request was read by the profile's password command."""
+
+    request: Request
+    credential: "Credential"
+
+
+Item = tuple[str, Wake | ReadResult | _SecretRead]
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,22 +221,30 @@ class FollowReads:
         until = time.monotonic() + seconds
         while True:
             left = until - time.monotonic()
-            arrivals = self._inbox.take(max(0.0, min(left, _REFRESH_SECONDS)))
+            arrivals = [*self._handled(self._inbox.take(max(0.0, min(left, _REFRESH_SECONDS))))]
             for one in self.profiles.values():
                 one.report()
-            for name, item in arrivals:
-                if isinstance(item, ReadResult) and item.error is None:
-                    self.profiles[name].open_push()
             self._terminal.check()
             if arrivals or left <= _REFRESH_SECONDS:
                 return arrivals
             self._refresh()
 
+    def _handled(self, items: Sequence[Item]) -> Iterator[tuple[str, Wake | ReadResult]]:
+        """What is for the feeds."""
+        for name, item in items:
+            if isinstance(item, _SecretRead):
+                self.profiles[name].go_on(item)
+                continue
+            if isinstance(item, ReadResult) and item.error is None:
+                self.profiles[name].open_push()
+            yield name, item
+
 
 class ProfileReads:
     """The requests of one profile's feed.
 
-    The channel of server push is opened after the first list, so that a refused sign-in is reported once.
+    The channel of server push is opened after the first list, so that a refused sign-in is reported once. A
+    password command of one of several profiles runs in a thread: it may take its time.
     """
 
     def __init__(
@@ -244,6 +261,27 @@ class ProfileReads:
         app.on_close(self._clients.close)
 
     def start(self, request: Request) -> None:
+        needs_secret = isinstance(request, SignInRequest) or not self._has_started
+        if needs_secret and self._app.label and self._app.has_password_command:
+            self._pool.submit(lambda: self._read_secret(request))
+        else:
+            self._start(request)
+
+    def _read_secret(self, request: Request) -> None:
+        """By the password command, which can't prompt here."""
+        try:
+            read = _SecretRead(request, self._app.read_credential())
+        except Exception as error:
+            self._put(ReadResult(request, error=error))
+        else:
+            self._inbox.put((self._name, read))
+
+    def go_on(self, read: _SecretRead) -> None:
+        """Start the request whose secret was read."""
+        self._app.use_next(read.credential)
+        self._start(read.request)
+
+    def _start(self, request: Request) -> None:
         try:
             if isinstance(request, SignInRequest):
                 # In this thread: it may prompt for the secret.
@@ -262,9 +300,14 @@ class ProfileReads:
 
     def open_push(self) -> None:
         """Open the channel of server push, if it is wanted and not open yet."""
-        if self._push_wanted:
-            self._push_wanted = False
-            self._app.open_push(lambda wake: self._inbox.wake((self._name, wake)))
+        if not self._push_wanted:
+            return
+        from smscli.gws.push import Push
+
+        self._push_wanted = False
+        push = Push(self._app.client, lambda wake: self._inbox.wake((self._name, wake)))
+        self._app.on_close(push.close)
+        push.start()
 
     def _put(self, result: ReadResult) -> None:
         self._inbox.put((self._name, result))

@@ -120,8 +120,9 @@ def read_lists(apps: Sequence[AppContext], *, ended: bool = False) -> Lists:
         (app,) = apps
         listing = app.recorded.listed(ended=ended) if app.recorded else app.source.sessions()
         return Lists(tuple(SharedSession(((app, one),)) for one in listing.sessions), (listing,))
-    # Secrets are read here: a keyring may ask for its password, and threads must not.
-    clients = {id(app): _connected(app) for app in apps}
+    failures = _run_password_commands(apps)
+    # Other secrets are read here: a keyring may ask for its password, and threads must not.
+    clients = {id(app): failures.get(id(app)) or _connected(app) for app in apps}
 
     def read(app: AppContext) -> Listing:
         client = clients[id(app)]
@@ -140,6 +141,16 @@ def read_lists(apps: Sequence[AppContext], *, ended: bool = False) -> Lists:
             app.explain(error)
             app.notice("lost", f"can't be read: {error.message}")
     return Lists(shared_sessions(listed), tuple(listing for _, listing in listed), failure)
+
+
+def _run_password_commands(apps: Sequence[AppContext]) -> dict[int, Exception]:
+    """Read the secrets that come from commands side by side; the errors by the ids of the contexts."""
+    commands = [app for app in apps if app.has_password_command]
+    outcomes = side_by_side(apps[0], commands, lambda app: app.read_credential(), "secrets read")
+    for one in outcomes:
+        if one.result is not None:
+            one.item.use_next(one.result)
+    return {id(one.item): one.error for one in outcomes if one.error is not None}
 
 
 def _connected(app: AppContext) -> object:

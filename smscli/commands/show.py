@@ -7,7 +7,7 @@ from smscli.commands import options as opt
 from smscli.commands.activity import SessionReader
 from smscli.commands.check import ReadFindings
 from smscli.commands.naming import only_session
-from smscli.commands.sources import open_sources
+from smscli.commands.sources import command_line, open_sources
 from smscli.context import AppContext
 from smscli.errors import UsageError
 from smscli.output.formats import ShownSession, output_format
@@ -66,6 +66,6 @@ def show(
 def _told(app: AppContext, session_id: str, findings: Sequence[SessionFindings]) -> str:
     """How many findings there are, and how to see them; empty without any."""
     number = sum(len(one.problems) for one in findings)
-    command = app.command("check", session_id)
+    command = command_line(app, "check", session_id)
     told = f": {command}" if command else ""
     return f"{counted(number, 'finding')}{told}" if number else ""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from smscli.context import AppContext
 from smscli.errors import UsageError
+from smscli.output.console import shell_words
 
 if TYPE_CHECKING:
     from smscli.jetstream.address import StreamAddress
@@ -101,6 +102,15 @@ def _read_stream(app: AppContext, sources: Sequence[str], credentials: str | Non
         return reads
 
     app.read_recorded(["--source", source], opened)
+
+
+def command_line(app: AppContext, *words: str) -> str | None:
+    """A command line for the same source, as a shell takes it; `words` are a command and
+    its arguments. None where standard input is read."""
+    if _STDIN in app.source_words:
+        return None
+    demo = ["--demo"] if app.setting(lambda one: one.demo) else []
+    return shell_words(["smscli", *demo, words[0], *app.source_words, *words[1:]])
 
 
 def check_named(app: AppContext, command: str, ids: Sequence[str], *, every: bool) -> None:

