@@ -171,10 +171,10 @@ def test_a_monitor_is_silent_until_something_fails(
 
 
 def test_the_other_lines_are_signing_in_or_need_a_real_server() -> None:
-    """Those of the broker have a test of their own."""
+    """Those of the broker and of streams have tests of their own."""
     tested = (*OF_A_RECORDING, MONITOR)
     others = [line for line in ELSEWHERE if "mosquitto" not in line and line not in tested]
-    known = r"smscli (auth|--profile default list|tail --all -p '\*')|systemctl|loginctl"
+    known = r"smscli (auth|--profile default list|tail --all -p '\*'|.* --source nats:)|systemctl|loginctl"
     assert all(re.match(known, line) for line in others)
     assert len(ON_THE_DEMO) >= 10
     assert len(scripts()) == 1

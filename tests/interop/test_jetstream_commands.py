@@ -1,6 +1,8 @@
 """`tail --to` and `--source` as whole commands against a real nats-server."""
 
 import json
+import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -13,12 +15,15 @@ from typing import Any
 
 import pytest
 
+from smscli.jetstream.address import parse_address
 from tests.server.options import Options
 from tests.server.server import FakeServer
 from tests.support.command import Outcome, Smscli, running
-from tests.support.nats_nodes import NatsNode, needs_nats, until
+from tests.support.nats_nodes import PROGRAM, NatsNode, needs_nats, until
+from tests.support.paths import README
 from tests.support.profiles import BOTH, MIKA, NOOR, north_server, profiles
 from tests.support.published import held
+from tests.support.readme import blocks, lines, the
 
 pytestmark = [*needs_nats, pytest.mark.slow]
 
@@ -226,6 +231,34 @@ def test_several_profiles_are_published_each_with_its_name(
     }
 
 
+def test_the_readmes_commands_and_configuration_work(
+    server: FakeServer, environ: dict[str, str], node: NatsNode, tmp_path: Path
+) -> None:
+    typed = [line.split() for line in lines() if "nats://" in line]
+    assert len(typed) == 3
+    with collecting(environ, node.url()) as collector:
+        until(lambda: len(texts(node)) == 3 and len(held(node.url(), "session.>")) == 2)
+        assert collector.end() == 130
+    server.store.end(SECOND)
+    for _, *words in typed:
+        words = [node.url() if "nats://" in word else word for word in words]
+        if words[0] == "tail":
+            with running(environ, *words, "--json") as child:
+                desk = Collector(child)
+                until(lambda desk=desk: desk.shown == ["hello"])
+                assert desk.end() == 130
+        else:
+            outcome = run(environ, *words)
+            assert (outcome.code, FIRST in outcome.out) == (0, True), outcome.err
+    config = tmp_path / "readme.conf"
+    config.write_text(the(blocks("conf"), "jetstream").replace("/var/lib/nats", str(tmp_path)))
+    subprocess.run([str(PROGRAM), "-t", "-c", str(config)], check=True, capture_output=True)
+    (unit,) = re.findall("^ExecStart=(.*--to.*)$", README.read_text(encoding="utf-8"), re.MULTILINE)
+    to = shlex.split(unit)[-1]
+    address = parse_address(to)
+    assert (address.replicas, address.max_age, address.stream) == (3, 30 * 86400, "CENTRE")
+
+
 def test_masked_and_unmasked_collectors_do_not_mix(
     server: FakeServer, environ: dict[str, str], node: NatsNode
 ) -> None:
@@ -236,7 +269,7 @@ def test_masked_and_unmasked_collectors_do_not_mix(
     assert all(one.value["masked"] is True for one in held(node.url()))
     refused = run(environ, "tail", "--all", "--to", node.url())
     assert refused.code == 1
-    assert "masked" in refused.err.splitlines()[0]
+    assert refused.err.splitlines()[0] == f"error: the stream {node.url()} was started with --redact"
 
 
 def test_no_secret_is_in_the_stream(server: FakeServer, environ: dict[str, str], node: NatsNode) -> None:
@@ -277,7 +310,6 @@ def test_without_the_package_the_extra_is_named(
 
 
 def test_a_stale_stream_is_said_once(home: dict[str, str], node: NatsNode) -> None:
-    from smscli.jetstream.address import parse_address
     from smscli.jetstream.connection import StreamConnection
     from tests.support.published import message
 
