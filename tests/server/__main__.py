@@ -18,7 +18,7 @@ def main(commands: Iterable[str]) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _exit)
     with ControlledServer(parse()) as server:
-        sessions = [session.id for session in server.store.visible_to(server.user)]
+        sessions = [session.id for session in server.listed]
         print(json.dumps({"url": server.url, "sessions": sessions}), flush=True)
         for command in commands:
             print(json.dumps(server.obey(command)), flush=True)

@@ -112,7 +112,8 @@ def add_bulk(store: FakeStore, options: Options, start: float) -> None:
         head = BulkHead(
             {"Agent": agent, "Customer": customer}, options.messages, start, options.first_index, options.gaps
         )
-        store.add_session(session_id, participants=[agent, customer], head=head)
+        owner = options.owners[number % len(options.owners)] if options.owners else None
+        store.add_session(session_id, participants=[agent, customer], owner=owner, head=head)
 
 
 def arrivals(options: Options, start: float) -> Iterator[TimedEvent]:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from itertools import count
 from random import Random
 
-from smscli.demo.store import Json
+from smscli.demo.store import Json, StoredSession
 from tests.server.command_line import switches
 from tests.server.options import Options
 from tests.server.schedule import KINDS, READS, FaultSchedule
@@ -44,6 +44,12 @@ class ControlledServer(FakeServer):
         self._lost: list[dict[str, FakeLog]] = []
         self._schedule = FaultSchedule(options.fault_seed)
         self._messages = RandomMessages(self)
+
+    @property
+    def listed(self) -> list[StoredSession]:
+        """The sessions in the lists of their owners, or without owners in that of `demo`."""
+        users = self.options.owners or (self.user,)
+        return [session for user in users for session in self.store.visible_to(user)]
 
     def obey(self, command: str) -> object:
         """The answer to a command, which can be written as JSON; ValueError if there is no such command.
@@ -109,7 +115,7 @@ class ControlledServer(FakeServer):
 
     def _lives(self) -> Iterator[dict[str, FakeLog]]:
         """The logs of the listed sessions, one set for each time between two restarts."""
-        listed = [session.id for session in self.store.visible_to(self.user)]
+        listed = [session.id for session in self.listed]
         for logs in [*self._lost, self.store.logs]:
             yield {one: logs[one] for one in listed}
 
@@ -117,7 +123,7 @@ class ControlledServer(FakeServer):
 class RandomMessages:
     """Publishes messages of several types in random sessions, each with a unique text."""
 
-    def __init__(self, server: FakeServer) -> None:
+    def __init__(self, server: ControlledServer) -> None:
         self._rate = 0.0
         self._changed = threading.Condition()
         self._server = server
@@ -145,6 +151,5 @@ class RandomMessages:
                 self._changed.wait_for(lambda: self._rate > 0)
                 # Waits without the lock; a new rate makes the next pause anew.
                 if not self._changed.wait(self._random.expovariate(self._rate)) and self._rate:
-                    sessions = self._server.store.visible_to(self._server.user)
-                    session_id = self._random.choice(sessions).id
+                    session_id = self._random.choice(self._server.listed).id
                     self._server.store.append(session_id, self.next(session_id))

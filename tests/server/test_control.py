@@ -88,6 +88,16 @@ def test_the_logs_of_all_lives_are_known(server: ControlledServer) -> None:
     assert server.obey("state")["messages"] == 7
 
 
+def test_the_sessions_of_owners_are_known_and_published_in() -> None:
+    with ControlledServer(Options(scene="bulk", sessions=2, messages=3, owners=("bob", "ann"))) as server:
+        assert [session.id for session in server.listed] == [FIRST, SECOND]
+        server.obey(f"say {SECOND}")
+        server.obey("publish 200")
+        time.sleep(0.2)
+        server.obey("publish 0")
+        assert server.obey("state")["messages"] > 7
+
+
 @pytest.mark.parametrize("command", ["", "dance", "say", "publish", "inject rain", "publish fast"])
 def test_an_unknown_command_is_an_error(server: ControlledServer, command: str) -> None:
     with pytest.raises(ValueError):
