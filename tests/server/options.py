@@ -16,6 +16,8 @@ class Options:
     """
 
     port: int = 0
+    certificate: str = ""
+    """A PEM file with the key and the certificate for `localhost`: the program then serves https."""
     scene: Literal["live", "empty", "bulk"] = "live"
     sessions: int = 20
     """Sessions of the bulk scene."""

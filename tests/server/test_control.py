@@ -1,16 +1,20 @@
 """The commands of the test server, and the process that they are sent to."""
 
+import json
 import os
+import ssl
 import time
 from collections.abc import Iterator
+from http.client import HTTPSConnection
 from pathlib import Path
 
 import pytest
+import trustme
 
 from tests.server.control import ControlledServer
 from tests.server.options import Options
 from tests.server.process import ServerEnded, ServerProcess, server_process
-from tests.support.demo_peer import LIST, get, indices, messages
+from tests.support.demo_peer import DEMO, LIST, get, indices, messages
 from tests.support.paths import TESTS
 
 FIRST, SECOND = "0000Nb0000000000", "0000Nb0000000001"
@@ -140,6 +144,20 @@ def test_the_process_is_controlled_by_methods(process: ServerProcess) -> None:
     assert (process.message_count, process.good_reads) == (8, 3)
     assert [message["text"] for message in process.logs()[0][FIRST][3:]] == ["is it me?", "message 1"]
     process.publish(0)
+
+
+def test_the_process_serves_https_with_a_certificate(tmp_path: Path) -> None:
+    authority, file = trustme.CA(), tmp_path / "localhost.pem"
+    authority.issue_cert("localhost").private_key_and_cert_chain_pem.write_to_path(str(file))
+    trust = ssl.create_default_context()
+    authority.configure_trust(trust)
+    environ = {"HOME": str(tmp_path), "PATH": os.defpath, "PYTHONPATH": str(TESTS.parent)}
+    with server_process(environ, sessions=2, messages=3, certificate=str(file)) as process:
+        connection = HTTPSConnection(process.url.removeprefix("https://"), timeout=20, context=trust)
+        connection.request("GET", LIST, headers=DEMO)
+        assert len(json.load(connection.getresponse())["smsessions"]) == 2
+        connection.close()
+        assert len(process.reads()) == 1
 
 
 def test_a_process_that_has_ended_answers_nothing(process: ServerProcess) -> None:
