@@ -25,10 +25,10 @@ from tests.server.process import ServerProcess
 
 _RATE = 10
 _INTERVAL = 2.0
-_READS_A_SECOND = 20
-_START = 90.0
+READS_A_SECOND = 20
+START = 90.0
 # After the first entries: until push is trusted and the first rereads are done.
-_SETTLE = 10.0
+SETTLE = 10.0
 # The text that the server's `say` command sends as the customer.
 _SAID = "is anybody there?"
 
@@ -125,29 +125,32 @@ def _followed(bench: BenchRun, load: Load) -> tuple[float, list[Arrival]]:
     rate = _RATE * sessions / 20
     with (
         bench.serve(sessions=sessions, messages=100, rate=rate) as server,
-        tail(
-            bench, server, "--all", "--json", "--push", load.push, "--interval", str(load.interval)
-        ) as running,
+        tail(bench, bench.environ(server), "--all", "--json", *_options(load)) as running,
     ):
-        running.await_sessions(sessions, _START)
-        running.watch(_SETTLE)
+        running.await_sessions(sessions, START)
+        running.watch(SETTLE)
         slow = set(server.sessions[:: sessions // load.slow][: load.slow] if load.slow else ())
         server.set(slow=dict.fromkeys(slow, 2.0), fault_path="/me/smsessions", fault_rate=load.failing)
         if load.failing:
             server.set(fault=("reset", "500", "cut"))
         if load.slow:
-            running.watch(_SETTLE)
+            running.watch(SETTLE)
         begin = time.time()
         if load.outage:
             server.start_outage(load.outage)
         running.watch(span)
         server.set(fault=())
         running.watch(load.grace)
-        arrivals = _exactly_once(running, begin, begin + span, rate)
+        arrivals = exactly_once(running, begin, begin + span, rate)
     return begin, [one for one in arrivals if one.session_id not in slow]
 
 
-def _exactly_once(running: Tail, begin: float, end: float, rate: float = _RATE) -> list[Arrival]:
+def _options(load: Load) -> list[str]:
+    return ["--push", load.push, "--interval", str(load.interval)]
+
+
+def exactly_once(running: Tail, begin: float, end: float, rate: float = _RATE) -> list[Arrival]:
+    """The messages published between these epoch seconds at `rate`; Failed unless each is printed once."""
     arrivals = [one for one in running.arrivals() if begin <= one.published < end]
     numbers = [one.number for one in arrivals]
     # The first and the last message may fall just outside the span.
@@ -170,9 +173,9 @@ def idle(bench: BenchRun) -> Iterator[Line]:
     span = 30.0 if bench.quick else 60.0
     with (
         bench.serve(sessions=50, messages=20) as server,
-        tail_on_terminal(bench, server, "--all") as running,
+        tail_on_terminal(bench, bench.environ(server), "--all") as running,
     ):
-        running.wait_until(lambda: len(server.reads()) > 50, _START, "has not read every session")
+        running.wait_until(lambda: len(server.reads()) > 50, START, "has not read every session")
         _win_trust(running, server)
         server.forget()
         begun = running.processor_seconds()
@@ -193,7 +196,7 @@ def _win_trust(running: Tail, server: ServerProcess) -> None:
     for session in server.sessions[:3]:
         server.say(session, _SAID)
         running.watch(1.0)
-    running.watch(_SETTLE)
+    running.watch(SETTLE)
 
 
 def _check_awake(running: Tail, server: ServerProcess, asked: Sequence[str]) -> None:
@@ -203,7 +206,7 @@ def _check_awake(running: Tail, server: ServerProcess, asked: Sequence[str]) -> 
             raise Failed(f"tail has not read {what} while it was idle")
     said = running.count(_SAID)
     server.say(server.sessions[-1], _SAID)
-    running.wait_until(lambda: running.count(_SAID) > said, _SETTLE, "has not printed what was said to it")
+    running.wait_until(lambda: running.count(_SAID) > said, SETTLE, "has not printed what was said to it")
 
 
 def many_push(bench: BenchRun) -> Iterator[Line]:
@@ -217,21 +220,21 @@ def many_poll(bench: BenchRun) -> Iterator[Line]:
 def _many(bench: BenchRun, push: str, lag: Callable[[float], float]) -> Line:
     """Raises Failed if a message is not printed within `lag`, given the time to read all sessions once."""
     sessions, span = (200, 10.0) if bench.quick else (500, 30.0)
-    around = sessions / _READS_A_SECOND
+    around = sessions / READS_A_SECOND
     with (
         bench.serve(sessions=sessions, messages=20, rate=_RATE) as server,
-        tail(bench, server, "--all", "--json", "--push", push) as running,
+        tail(bench, bench.environ(server), "--all", "--json", "--push", push) as running,
     ):
-        running.await_sessions(sessions, _START)
+        running.await_sessions(sessions, START)
         begin = time.time()
         running.watch(span + lag(around))
-        arrivals = _exactly_once(running, begin, begin + span)
+        arrivals = exactly_once(running, begin, begin + span)
         stamps = server.reads()
     most = most_within(stamps, 1.0)
     way = "with push" if push == "auto" else "without push"
     measure = f"`tail --all` over {sessions} sessions {way}: most reads in any second"
     return count_at_most(
-        measure, most, _READS_A_SECOND, detail=f"{len(stamps)} reads, {len(arrivals)} messages followed"
+        measure, most, READS_A_SECOND, detail=f"{len(stamps)} reads, {len(arrivals)} messages followed"
     )
 
 
@@ -252,7 +255,7 @@ def memory_follow(bench: BenchRun) -> Iterator[Line]:
 def _follow_peak(bench: BenchRun, sessions: int, length: int) -> int:
     with (
         bench.serve(sessions=sessions, messages=length) as server,
-        tail(bench, server, "--all", "--json") as running,
+        tail(bench, bench.environ(server), "--all", "--json") as running,
     ):
-        running.await_sessions(sessions, 3 * _START)
+        running.await_sessions(sessions, 3 * START)
         return running.peak()

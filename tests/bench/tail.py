@@ -14,8 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tests.bench.bench_run import BenchRun
-from tests.bench.processes import Failed, NotMeasured
-from tests.server.process import ServerProcess
+from tests.bench.processes import Environ, Failed, NotMeasured
 
 _TEXT = re.compile(r"message (\d+) of this run")
 _PROC = Path("/proc")
@@ -130,27 +129,27 @@ class Tail:
 
 
 @contextmanager
-def tail(bench: BenchRun, server: ServerProcess, *options: str) -> Iterator[Tail]:
+def tail(bench: BenchRun, environ: Environ, *options: str) -> Iterator[Tail]:
     """A tail on a pipe."""
     output, inlet = os.pipe()
-    yield from _running(bench, server, options, output, inlet, subprocess.DEVNULL)
+    yield from _running(bench, environ, options, output, inlet, subprocess.DEVNULL)
 
 
 @contextmanager
-def tail_on_terminal(bench: BenchRun, server: ServerProcess, *options: str) -> Iterator[Tail]:
+def tail_on_terminal(bench: BenchRun, environ: Environ, *options: str) -> Iterator[Tail]:
     """A tail on a terminal, with its status line."""
     import pty
 
     output, inlet = pty.openpty()
-    yield from _running(bench, server, options, output, inlet, inlet)
+    yield from _running(bench, environ, options, output, inlet, inlet)
 
 
 def _running(
-    bench: BenchRun, server: ServerProcess, options: tuple[str, ...], output: int, inlet: int, err: int
+    bench: BenchRun, environ: Environ, options: tuple[str, ...], output: int, inlet: int, err: int
 ) -> Iterator[Tail]:
     process = subprocess.Popen(
         bench.smscli("tail", *options),
-        env=bench.environ(server),
+        env=dict(environ),
         stdin=subprocess.DEVNULL,
         stdout=inlet,
         stderr=err,
