@@ -24,6 +24,13 @@ _LONG = 1_000_000
 _CPUINFO = Path("/proc/cpuinfo")
 
 Row = Callable[[BenchRun], Iterator[Line]]
+
+
+def _loaded_for(module: str, row: str) -> Row:
+    """A row whose module is imported when it runs: a large process can't measure a small one's memory."""
+    return lambda bench: getattr(import_module(f"tests.bench.{module}"), row)(bench)
+
+
 ROWS: dict[str, Row] = {
     "version": start.version,
     "help": start.help_,
@@ -52,6 +59,7 @@ ROWS: dict[str, Row] = {
     "many-push": following.many_push,
     "many-poll": following.many_poll,
     "memory-follow": following.memory_follow,
+    "team": _loaded_for("team", "team"),
 }
 
 # What a quick run leaves out: rows that can't fail there, or that the faults of the reliability table cover.
@@ -62,11 +70,6 @@ TIMED = frozenset(
         *("tail-poll", "tail-failing", "tail-failing-often", "tail-poll-failing", "tail-outage"),
     }
 )
-
-
-def _loaded_for(module: str, row: str) -> Row:
-    """A row whose module is imported when it runs: a large process can't measure a small one's memory."""
-    return lambda bench: getattr(import_module(f"tests.bench.{module}"), row)(bench)
 
 
 # These rows count faults, so they don't depend on the speed of the machine.

@@ -29,6 +29,7 @@ from tests.bench.figures import (
 )
 from tests.bench.processes import Failed, NoPeer, NotMeasured, check, run
 from tests.bench.table import table
+from tests.bench.team import follow_team, issue_certificate
 
 HOLDS = Line("starts", "0.50 x", "1 s / 2 s", "at most 0.5 x", True)
 MISSES = Line("starts", "0.51 x", "1 s / 2 s", "at most 0.5 x", False)
@@ -201,6 +202,15 @@ def test_list_is_one_request(tmp_path: Path) -> None:
     lines = list(measured(ROWS["requests-list"], BenchRun(tmp_path), "requests-list"))
 
     assert lines == [Line("requests of `list`", "1", "", "exactly 1", True, counted=True)]
+
+
+@pytest.mark.slow
+def test_a_team_is_followed_over_https(tmp_path: Path) -> None:
+    run = follow_team(BenchRun(tmp_path), 2, 1.0, issue_certificate(tmp_path), settle=0.0)
+
+    assert {one.session_id[-1] for one in run.arrivals} == {"0", "1", "2", "3"}
+    assert run.peak > 10 << 20
+    assert 0 < run.most_reads <= len(run.reads)
 
 
 def test_an_unknown_row_is_a_usage_error(capsys: pytest.CaptureFixture[str]) -> None:
