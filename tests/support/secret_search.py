@@ -72,6 +72,7 @@ COMMANDS: tuple[tuple[str, ...], ...] = (
     ("show", ID),
     ("messages", ID),
     ("tail", ID),
+    ("tail", ID, "--profile", "default,second"),
     ("doctor",),
     ("auth", "status"),
     LOGIN,
@@ -259,6 +260,8 @@ def _environ(case: Case, server: SecretServer, folder: Path) -> dict[str, str]:
     lines = ["[profiles.default]", f'url = "{server.url}"', f'user = "{USER}"']
     if case.source == "command":
         lines.append(f'password_command = ["sh", "-c", "sleep {_LINGER}; cat {chest}"]')
+    if "default,second" in case.command:
+        lines += ["[profiles.second]", *lines[1:]]
     (config / "config.toml").write_text("\n".join(lines) + "\n")
     environ = {
         "HOME": str(folder / "home"),
