@@ -9,7 +9,7 @@ from smscli.commands.live import session_key
 from smscli.commands.sources import connect_stream, stream_address
 from smscli.context import AppContext
 from smscli.errors import NotFound
-from smscli.model import Event, Idle, NewMessages, Page, SessionStarted
+from smscli.model import Event, NewMessages, Page, SessionStarted
 from smscli.recordings.server import RecordedServer
 from smscli.records import SessionKey
 
@@ -64,8 +64,6 @@ class StreamPublishing:
     def on_event(self, app: AppContext, event: Event) -> None:
         """Publish an event in time; returns at once."""
         assert self._publisher
-        if isinstance(event, Idle):
-            return
         if isinstance(event, NewMessages | SessionStarted):
             id_ = event.session_id if isinstance(event, NewMessages) else event.session.id
             self._on_read(app, session_key(app, id_))

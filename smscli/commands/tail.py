@@ -130,10 +130,11 @@ class Following:
         writer = self.form.entries(view.typing, EntryView(many, wide=self.wide, profiles=len(apps) > 1))
         screen = TailView(apps, writer, view)
         for app, event in self._events(apps, ids, screen):
-            if self.recorder:
-                self._record(self.recorder, app, event)
-            if self.publishing:
-                self.publishing.on_event(app, event)
+            if isinstance(event, Idle) and self.recorder:
+                self.recorder.sync()
+            elif app in apps:
+                # What is about all of several profiles is about no server.
+                self._keep(app, event)
             screen.on_event(app, event)
         screen.finish()
 
@@ -157,11 +158,11 @@ class Following:
             options = replace(options, reads_per_second=LIMIT - publishing.reads_per_second)
         return events(apps, ids, options)
 
-    def _record(self, recorder: "Recorder", app: AppContext, event: Event) -> None:
-        if isinstance(event, Idle):
-            recorder.sync()
-        else:
-            recorder.on_event(event, app.server_name, app.label)
+    def _keep(self, app: AppContext, event: Event) -> None:
+        if self.recorder:
+            self.recorder.on_event(event, app.server_name, app.label)
+        if self.publishing:
+            self.publishing.on_event(app, event)
 
 
 def _named(

@@ -26,10 +26,6 @@ _LAYOUTS = re.compile(
 )
 
 
-class TruncatedJson(WireError):
-    """A JSON document that ends too early; a gzip body cut before its end looks the same."""
-
-
 class Status(NamedTuple):
     """A refusal: `statusCode` and `statusMessage` (Return Values page)."""
 
@@ -65,52 +61,6 @@ class DecodedMessages(NamedTuple):
 
     messages: tuple[Message, ...]
     skipped: int = 0
-
-
-def decode(body: bytes) -> object:
-    """The JSON value in `body`, strict UTF-8. Raises WireError where it is not JSON."""
-    if not body or body.isspace():
-        raise WireError("the server's response is empty")
-    try:
-        # Some proxies add a byte order mark.
-        return _DECODER.decode(body.decode("utf-8-sig"))
-    except (ValueError, RecursionError) as error:
-        if body.lstrip()[:1] == b"<":
-            raise WireError(
-                "the server's response is a web page, not JSON",
-                hint="is a login page or a proxy in the way? see `smscli doctor`",
-            ) from error
-        if _is_truncated(error):
-            raise TruncatedJson(f"the server's response is cut short (after {len(body)} bytes)") from error
-        raise WireError(f"the server's response {_syntax_fault(error)}") from error
-
-
-def _is_truncated(error: Exception) -> bool:
-    if isinstance(error, json.JSONDecodeError):
-        return error.pos >= len(error.doc.rstrip()) or error.msg.startswith("Unterminated")
-    return isinstance(error, UnicodeDecodeError) and error.reason == "unexpected end of data"
-
-
-def _syntax_fault(error: Exception) -> str:
-    if isinstance(error, RecursionError):
-        return "is nested too deeply"
-    if isinstance(error, UnicodeDecodeError):
-        return f"is not UTF-8 text (byte {error.start + 1})"
-    if not isinstance(error, json.JSONDecodeError):
-        return "has a number that is too large or not a number"
-    return f"is not JSON (line {error.lineno}, column {error.colno})"
-
-
-def _refuse_constant(literal: str) -> float:
-    raise ValueError(f"{literal} is not a number")
-
-
-def _finite(literal: str) -> float:
-    number = float(literal)
-    return number if abs(number) != float("inf") else _refuse_constant(literal)
-
-
-_DECODER = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_finite)
 
 
 def status_from_json(body: object) -> Status | None:

@@ -25,7 +25,7 @@ from smscli.errors import (
     Unreachable,
     WireError,
 )
-from smscli.gws import decode
+from smscli.gws import decode, json_body
 from smscli.gws.http import HttpResponse
 
 _STATUS_CODES = {
@@ -104,7 +104,7 @@ def parse(
     is_ok = 200 <= response.status < 300
     status = None
     try:
-        document = decode.decode(response.body)
+        document = json_body.decode(response.body)
         status = decode.status_from_json(document)
         if is_ok and status is None:
             return parser(document), document
@@ -121,7 +121,7 @@ def is_temporary(error: SmscliError) -> bool:
         return not isinstance(error, TlsError)
     http_status = error.http_status or 0
     return (
-        isinstance(error, ServerBusy | decode.TruncatedJson)
+        isinstance(error, ServerBusy | json_body.TruncatedJson)
         or (http_status >= 500 and http_status != _NOT_IMPLEMENTED)
         or http_status == _REQUEST_TIMEOUT
         or error.status_code == _INTERNAL_ERROR

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
-from smscli.gws.decode import decode
+from smscli.gws.json_body import decode
 from smscli.jetstream.read_consumer import StreamMessage
 from smscli.jetstream.subjects import parse_subject
 from smscli.recordings.format import ConnectionRecord, Line

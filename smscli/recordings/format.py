@@ -12,7 +12,8 @@ from datetime import datetime
 from typing import BinaryIO, Literal, NamedTuple
 
 from smscli.errors import LocalError, WireError
-from smscli.gws.decode import decode, message_from_json, parse_time, session_from_json
+from smscli.gws.decode import message_from_json, parse_time, session_from_json
+from smscli.gws.json_body import decode
 from smscli.model import Json, Message, Participant, Session
 from smscli.records import MESSAGE_KEYS, json_text, message_json, rfc3339, session_object
 

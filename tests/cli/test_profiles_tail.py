@@ -155,10 +155,10 @@ def test_one_stream_says_whose_each_message_is_and_shows_a_shared_session_once(
 def test_a_session_goes_on_through_the_agent_who_still_has_it(
     home: dict[str, str], north: FakeServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with following(home, "--all", "-p", "north,west") as seen:
+    with following(home, "--all", "-p", "north,west", "--push", "off") as seen:
         seen.until(lambda: len(seen.shown) == 3)
+        seen.until(lambda: readers(north, BOTH)[-1] == "ann")
         with_ended_view(monkeypatch, north, "ann", BOTH)
-        north.store.say(NOOR, "a wake-up for the list")
         seen.until(lambda: readers(north, BOTH)[-1] == "bob")
         north.store.say(BOTH, "still here")
         seen.until(lambda: (BOTH, "still here", "west") in seen.shown)
@@ -357,3 +357,17 @@ def test_a_server_that_hangs_delays_no_other(
             assert time.monotonic() - said < 5
             hangs.set()
             assert seen.end() == 130
+
+
+def test_a_notice_about_all_profiles_is_of_no_profile(
+    home: dict[str, str], north: FakeServer, tmp_path: Path
+) -> None:
+    often = ("--push", "off", "--interval", "0.1", "--record", str(tmp_path / "all.jsonl"))
+    with following(home, "--all", "-p", "north,west", *often) as seen:
+        seen.until(lambda: seen.said("stretched"))
+        north.store.say(NOOR, "still followed")
+        seen.until(lambda: (NOOR, "still followed", "west") in seen.shown)
+        assert seen.end() == 130
+    assert seen.said("stretched") == [
+        ("stretched", None, "3 sessions: polling is slower than asked for"),
+    ]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from smscli.errors import WireError
-from smscli.gws import decode
+from smscli.gws import decode, json_body
 from smscli.gws.cometd import BayeuxClient
 from smscli.gws.decode import Service, Status, User
 from smscli.gws.http import HttpResponse
@@ -28,7 +28,7 @@ def body(name: str) -> bytes:
 
 
 def sessions(name: str) -> tuple[tuple[Session, ...], bool]:
-    found = decode.sessions_from_json(decode.decode(body(name)))
+    found = decode.sessions_from_json(json_body.decode(body(name)))
     return found.sessions, found.uris_only
 
 
@@ -38,7 +38,7 @@ def session(name: str) -> Session:
 
 
 def messages(name: str) -> tuple[Message, ...]:
-    return decode.messages_from_json(decode.decode(body(name)), ID).messages
+    return decode.messages_from_json(json_body.decode(body(name)), ID).messages
 
 
 def at(hour: int, minute: int, second: int, milli: int = 0) -> datetime:
@@ -46,19 +46,19 @@ def at(hour: int, minute: int, second: int, milli: int = 0) -> datetime:
 
 
 def status(name: str) -> Status | None:
-    return decode.status_from_json(decode.decode(body(name)))
+    return decode.status_from_json(json_body.decode(body(name)))
 
 
 def user(name: str) -> User:
-    return decode.user_from_json(decode.decode(body(name)))
+    return decode.user_from_json(json_body.decode(body(name)))
 
 
 def services(name: str) -> tuple[Service, ...]:
-    return decode.services_from_json(decode.decode(body(name)))
+    return decode.services_from_json(json_body.decode(body(name)))
 
 
 def wake(name: str) -> Wake | None:
-    return decode.wake_from_json(decode.decode(body(name)))
+    return decode.wake_from_json(json_body.decode(body(name)))
 
 
 URI = f"http://localhost:8080/api/v2/smssessions/{ID}"
@@ -626,7 +626,7 @@ def _state(name: str) -> tuple[Session, bool]:
 
 def _is_json(name: str) -> bool:
     try:
-        decode.decode(body(name))
+        json_body.decode(body(name))
     except WireError as error:
         # Where exactly it stops being JSON is told differently by newer Pythons.
         return not error.message.startswith("the server's response is not JSON (line ")
@@ -673,7 +673,7 @@ _TABLES: list[tuple[Callable[[str], object], Iterable[tuple[str, object]]]] = [
     (wake, WAKES),
     (delivered, [("delivery", [NEWS])]),
     (
-        lambda name: decode.decode(body(name)),
+        lambda name: json_body.decode(body(name)),
         [(name, Refused(f"the server's response {why}")) for name, why in NO_JSON],
     ),
 ]

@@ -11,11 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smscli.errors import WireError
-from smscli.gws import decode
+from smscli.gws import decode, json_body
 from smscli.gws.decode import Status, User
 from smscli.gws.responses import one_line
 from smscli.model import Message, Participant, Session, Wake, WakeKind
-from smscli.records import json_text, message_json, session_object
+from smscli.records import compact_json, json_text, message_json, session_object
+from smscli.signals import call_in_thread
 from tests.support.documented_shapes import DOCUMENTED, missed
 from tests.support.wire_samples import (
     AS_PRINTED,
@@ -64,7 +65,7 @@ def test_the_session_sample_is_read_as_a_list_of_one() -> None:
 def test_a_sample_as_printed_is_no_json(name: str) -> None:
     """The exact position of the error depends on the Python version."""
     with pytest.raises(WireError) as raised:
-        decode.decode(body(name))
+        json_body.decode(body(name))
     assert re.fullmatch(r"the server's response is not JSON \(line \d+, column \d+\)", raised.value.message)
 
 
@@ -248,7 +249,7 @@ def test_a_session_is_named_by_the_last_segment_of_its_uri(uri: str, session_id:
 
 @pytest.mark.parametrize(("name", "expected"), STATUSES)
 def test_a_status_is_read(name: str, expected: Status | None) -> None:
-    assert decode.status_from_json(decode.decode(body(name))) == expected
+    assert decode.status_from_json(json_body.decode(body(name))) == expected
 
 
 def test_a_status_message_is_put_on_one_line() -> None:
@@ -261,12 +262,12 @@ def test_a_status_message_is_put_on_one_line() -> None:
 
 @pytest.mark.parametrize(("name", "expected"), USERS)
 def test_the_user_is_read(name: str, expected: User) -> None:
-    assert decode.user_from_json(decode.decode(body(name))) == expected
+    assert decode.user_from_json(json_body.decode(body(name))) == expected
 
 
 def test_an_answer_without_a_user_says_what_it_is() -> None:
     with pytest.raises(WireError) as raised:
-        decode.user_from_json(decode.decode(body("me_no_user")))
+        decode.user_from_json(json_body.decode(body("me_no_user")))
     assert raised.value.message == "the server's response has no user, but an object with statusCode"
 
 
@@ -276,7 +277,7 @@ def test_the_services_are_read() -> None:
 
 def test_an_answer_without_services_says_what_it_is() -> None:
     with pytest.raises(WireError) as raised:
-        decode.services_from_json(decode.decode(body("services_none")))
+        decode.services_from_json(json_body.decode(body("services_none")))
     assert (
         raised.value.message == "the server's response has no services, but an object with statusCode, uris"
     )
@@ -288,20 +289,20 @@ def test_an_answer_without_services_says_what_it_is() -> None:
 @pytest.mark.parametrize(("name", "why"), NO_JSON)
 def test_json_errors(name: str, why: str) -> None:
     with pytest.raises(WireError) as raised:
-        decode.decode(body(name))
+        json_body.decode(body(name))
     assert raised.value.message == f"the server's response {why}"
 
 
 def test_a_web_page_has_a_hint() -> None:
     with pytest.raises(WireError) as raised:
-        decode.decode(body("no_json_login_page.txt"))
+        json_body.decode(body("no_json_login_page.txt"))
     assert raised.value.hint == "is a login page or a proxy in the way? see `smscli doctor`"
 
 
 @pytest.mark.parametrize("bomb", [b"[" * 1_000_000, b'{"a":' * 1_000_000, b"[" * 100_000 + b"]" * 100_000])
 def test_a_nesting_bomb_is_refused(bomb: bytes) -> None:
     with pytest.raises(WireError) as raised:
-        decode.decode(bomb)
+        json_body.decode(bomb)
     assert raised.value.message == "the server's response is nested too deeply"
 
 
@@ -319,12 +320,12 @@ def test_senders_nested_too_deeply_to_compare_are_refused() -> None:
 
 def test_a_number_of_ten_thousand_digits_is_refused() -> None:
     with pytest.raises(WireError) as raised:
-        decode.decode(b"[" + b"9" * 10_000 + b"]")
+        json_body.decode(b"[" + b"9" * 10_000 + b"]")
     assert raised.value.message == "the server's response has a number that is too large or not a number"
 
 
 def test_large_numbers_stay_exact() -> None:
-    assert decode.decode(b"[1389261492035123456789, 0.1]") == [1389261492035123456789, 0.1]
+    assert json_body.decode(b"[1389261492035123456789, 0.1]") == [1389261492035123456789, 0.1]
 
 
 # --- what notifications ask for ---
@@ -336,7 +337,7 @@ def log_update(**fields: object) -> dict[str, object]:
 
 @pytest.mark.parametrize(("name", "expected"), WAKES)
 def test_a_printed_notification_is_a_wake_up(name: str, expected: Wake | None) -> None:
-    assert decode.wake_from_json(decode.decode(body(name))) == expected
+    assert decode.wake_from_json(json_body.decode(body(name))) == expected
 
 
 @pytest.mark.parametrize(
@@ -494,14 +495,14 @@ def documented(*patterns: str) -> list[str]:
 @pytest.mark.parametrize("name", documented("type_*.json", "time_*.json", "message_*.json"))
 def test_an_exported_message_is_read_back_the_same(name: str) -> None:
     for message in messages(name):
-        (again,) = decode.messages_from_json([decode.decode(message_json(message).encode())], ID).messages
+        (again,) = decode.messages_from_json([json_body.decode(message_json(message).encode())], ID).messages
         assert again == message
 
 
 @pytest.mark.parametrize("name", documented("session_*.json", "state_*.json"))
 def test_an_exported_session_is_read_back_the_same(name: str) -> None:
     for one in sessions(name)[0]:
-        assert decode.session_from_json(decode.decode(json_text(session_object(one)).encode())) == one
+        assert decode.session_from_json(json_body.decode(json_text(session_object(one)).encode())) == one
 
 
 @given(ALMOST)
@@ -512,7 +513,7 @@ def test_any_json_value_gives_records_or_our_error(document: object) -> None:
 @given(st.binary() | st.text().map(str.encode))
 def test_any_bytes_give_records_or_our_error(given_bytes: bytes) -> None:
     try:
-        document = decode.decode(given_bytes)
+        document = json_body.decode(given_bytes)
     except WireError as error:
         assert error.message
     else:
@@ -525,7 +526,7 @@ def test_a_sample_with_a_damaged_byte_gives_records_or_our_error(data: st.DataOb
     place = data.draw(st.integers(0, len(whole) - 1))
     damaged = whole[:place] + data.draw(st.binary(max_size=3)) + whole[place + 1 :]
     try:
-        document = decode.decode(damaged)
+        document = json_body.decode(damaged)
     except WireError:
         return
     read_everything(document)
@@ -574,3 +575,23 @@ def test_every_field_of_a_record_is_filled_by_some_sample() -> None:
     (link,) = messages("type_push_url")
     filled = {one.name for one in fields(Message) if any(getattr(m, one.name) for m in (full, text, link))}
     assert {one.name for one in fields(Message)} - filled == {"late", "original"}
+
+
+def test_the_deepest_value_that_a_thread_reads_can_be_written_by_another_with_a_fuller_stack() -> None:
+    def deepest(low: int, high: int) -> object:
+        found: object = None
+        while low < high:
+            depth = (low + high + 1) // 2
+            try:
+                found = json_body.decode(b"[" * depth + b"]" * depth)
+                low = depth
+            except WireError:
+                high = depth - 1
+        return found
+
+    def written(frames: int, value: object) -> str:
+        return written(frames - 1, value) if frames else compact_json(value)
+
+    value = call_in_thread(lambda: deepest(1, 100_000), name="reads").result()
+    assert value is not None
+    assert written(100, value).startswith("[[")

@@ -21,7 +21,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smscli.errors import LocalError, NotFound, SmscliError
-from smscli.gws.decode import decode, message_from_json
+from smscli.gws.decode import message_from_json
+from smscli.gws.json_body import decode
 from smscli.model import Message
 from smscli.output.export import entry_json
 from smscli.recordings.format import line_of
