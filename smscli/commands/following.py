@@ -213,7 +213,8 @@ class FollowReads:
         self.profiles = {
             name: ProfileReads(name, app, options, pool, self._inbox) for name, app in apps.items()
         }
-        next(iter(apps.values())).on_close(pool.close)
+        # Not of one of them: it may be given up.
+        next(iter(apps.values())).root.on_close(pool.close)
         return_large_blocks()
 
     def wait(self, seconds: float) -> Arrivals:

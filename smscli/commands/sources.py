@@ -73,7 +73,7 @@ def connect_stream(app: AppContext, address: "StreamAddress", credentials: str |
         ca_bundle=app.settings.ca_bundle,
     )
     connection.open()
-    app.on_close(connection.close)
+    app.root.on_close(connection.close)
     return connection
 
 

@@ -187,7 +187,7 @@ def _recorder(apps: Sequence[AppContext], path: str, redact: bool) -> "Recorder"
         redact=redact,
         notice=lambda message: app.root.notice("recording", message),
     )
-    app.on_close(recorder.close)
+    app.root.on_close(recorder.close)
     return recorder
 
 

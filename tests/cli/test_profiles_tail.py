@@ -371,3 +371,36 @@ def test_a_notice_about_all_profiles_is_of_no_profile(
     assert seen.said("stretched") == [
         ("stretched", None, "3 sessions: polling is slower than asked for"),
     ]
+
+
+def test_a_profile_that_is_refused_later_is_given_up_and_the_others_go_on(
+    home: dict[str, str], north: FakeServer, tmp_path: Path
+) -> None:
+    file = tmp_path / "all.jsonl"
+    with following(home, "Mika", "Noor", "-p", "north,west", "--record", str(file)) as seen:
+        seen.until(lambda: len(seen.shown) == 2)
+        north.options.users["ann"] = "another one"
+        seen.until(lambda: seen.said("lost"))
+        north.store.say(NOOR, "still followed")
+        seen.until(lambda: (NOOR, "still followed", "west") in seen.shown)
+        north.store.end(NOOR)
+        assert seen.wait() == 4
+    (lost,) = seen.said("lost")
+    assert (lost[1], lost[2][:36]) == ("north", "can't be read: the server answers: n")
+    (error,) = [one["error"] for one in seen.notices if "error" in one]
+    assert error["message"].startswith("profile north: the server answers: not signed in")
+    recorded = [json.loads(line) for line in file.read_text().splitlines()]
+    assert [one["text"] for one in recorded if "text" in one and one["sessionId"] == NOOR] == [
+        "hello from 2",
+        "still followed",
+    ]
+
+
+def test_when_all_are_refused_later_the_last_ones_error_is_the_end(
+    home: dict[str, str], north: FakeServer
+) -> None:
+    with following(home, "--all", "-p", "north,west") as seen:
+        seen.until(lambda: len(seen.shown) == 3)
+        north.options.users.update(ann="another one", bob="another one")
+        assert seen.wait() == 4
+    assert len(seen.said("lost")) == 1
