@@ -29,11 +29,13 @@ from smscli.model import (
 
 if TYPE_CHECKING:
     from smscli.gws.client import GwsClient
+    from smscli.gws.push import Push
     from smscli.recordings.server import FollowedServer
     from smscli.settings.credentials import Credential
 
 # How often the screen is redrawn while waiting: after a resize, or for what only time changes.
 _REFRESH_SECONDS = 0.25
+_CLOSE_SECONDS = 1.0
 
 ProfileEvent = tuple[AppContext, Event]
 """An event, and the context of the profile that it came from."""
@@ -214,8 +216,19 @@ class FollowReads:
             name: ProfileReads(name, app, options, pool, self._inbox) for name, app in apps.items()
         }
         # Not of one of them: it may be given up.
-        next(iter(apps.values())).root.on_close(pool.close)
+        root = next(iter(apps.values())).root
+        root.on_close(pool.close)
+        root.on_close(self._close_channels)
         return_large_blocks()
+
+    def _close_channels(self) -> None:
+        """All at once: a server that hangs takes a second."""
+        channels = [one.push for one in self.profiles.values() if one.push]
+        for channel in channels:
+            channel.begin_close()
+        end = time.monotonic() + _CLOSE_SECONDS
+        for channel in channels:
+            channel.close(max(0.0, end - time.monotonic()))
 
     def wait(self, seconds: float) -> Arrivals:
         """The results and wake-ups that arrived; waits up to `seconds` for the first of them."""
@@ -257,6 +270,7 @@ class ProfileReads:
         self._pool = pool
         self._inbox = inbox
         self._clients = ClientPool(lambda: app.client.clone())
+        self.push: Push | None = None
         self._push_wanted = options.pushed
         self._has_started = False
         app.on_close(self._clients.close)
@@ -306,9 +320,9 @@ class ProfileReads:
         from smscli.gws.push import Push
 
         self._push_wanted = False
-        push = Push(self._app.client, lambda wake: self._inbox.wake((self._name, wake)))
-        self._app.on_close(push.close)
-        push.start()
+        self.push = Push(self._app.client, lambda wake: self._inbox.wake((self._name, wake)))
+        self._app.on_close(self.push.close)
+        self.push.start()
 
     def _put(self, result: ReadResult) -> None:
         self._inbox.put((self._name, result))

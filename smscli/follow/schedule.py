@@ -40,7 +40,9 @@ class Schedule:
         if self.is_paused or self._slots.is_full:
             return None
         if self._list.last is None:
-            return self._list.next() if self._list not in self._under_way else None
+            # With many profiles before the logs of those whose lists are known.
+            first = self._list.next()._replace(priority=Priority.FIRST)
+            return first if self._list not in self._under_way else None
         if self._connection.is_down:
             target = self._next_try(now)
             return Due(self._connection.backoff.until, Priority.WAKE, now, target) if target else None

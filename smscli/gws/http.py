@@ -82,8 +82,8 @@ class Transport:
         self._debug = debug
         self.auth = HttpAuth(sign_in)
         self._proxy = proxy_for(server.base_url, environ)
-        is_tls = urlsplit(server.base_url).scheme == "https"
-        self._trust = tls_context(server.ca_bundle, server.client_cert) if is_tls else None
+        parts, files = urlsplit(server.base_url), (server.ca_bundle, server.client_cert)
+        self._trust = tls_context(*files, parts.netloc) if parts.scheme == "https" else None
         self._adapter = ClosableAdapter(self._trust)
         self._session = self._new_session()
 

@@ -52,6 +52,7 @@ class Push:
         self._is_closed = threading.Event()
         self._pause = pause or self._is_closed.wait
         self._thread: threading.Thread | None = None
+        self._disconnecting: threading.Thread | None = None
         self._backoff = Backoff()
         self._is_lost = True
         self._is_loss_reported = False
@@ -62,12 +63,19 @@ class Push:
     def start(self) -> None:
         self._thread = start_thread(self._run, name="push")
 
-    def close(self) -> None:
-        """Disconnects, for a second at most. A held connect ends by itself, in the background."""
-        self._is_closed.set()
-        if self._thread and self._thread.is_alive():
+    def begin_close(self) -> None:
+        """Begins to disconnect. A held connect ends by itself, in the background."""
+        if not self._is_closed.is_set() and self._thread and self._thread.is_alive():
             # In a thread, since name resolution has no timeout.
-            start_thread(self._disconnect, name="push-disconnect").join(_DISCONNECT_TIMEOUT)
+            self._disconnecting = start_thread(self._disconnect, name="push-disconnect")
+        self._is_closed.set()
+
+    def close(self, seconds: float = _DISCONNECT_TIMEOUT) -> None:
+        """Disconnects, for so many seconds at most."""
+        self.begin_close()
+        if self._disconnecting:
+            self._disconnecting.join(seconds)
+            self._disconnecting = None
             self._client.report()
 
     def _disconnect(self) -> None:

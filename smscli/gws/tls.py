@@ -1,7 +1,9 @@
 """Connections to a server: which certificates they trust, and how another thread can close them."""
 
+import os
 import socket
 import ssl
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
@@ -11,6 +13,14 @@ from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from smscli.errors import LocalError
+
+# For a Python whose OpenSSL looks elsewhere: RHEL and Fedora, Debian, SUSE, Alpine and the BSDs.
+_SYSTEM_CERTIFICATES = (
+    "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/ssl/ca-bundle.pem",
+    "/etc/ssl/cert.pem",
+)
 
 
 class ClosableAdapter(HTTPAdapter):
@@ -78,18 +88,37 @@ def _tracked_connections(adapter: ClosableAdapter) -> dict[str, Any]:
 
 
 @cache
-def tls_context(ca_bundle: str | None = None, client_cert: str | None = None) -> ssl.SSLContext:
-    """The operating system's trust store plus these PEM files, one for all profiles with the same: each holds
-    some megabytes. Raises LocalError for an unusable file."""
-    import truststore
-
-    context = truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+def tls_context(
+    ca_bundle: str | None = None, client_cert: str | None = None, server: str | None = None
+) -> ssl.SSLContext:
+    """The operating system's trust store plus these PEM files, one for all connections to a server. Raises
+    LocalError for an unusable file."""
+    context = _system_context()
     if ca_bundle:
         with _readable(f"CA bundle {ca_bundle}"):
             context.load_verify_locations(ca_bundle)
     if client_cert:
         with _readable(f"client certificate {client_cert}"):
             context.load_cert_chain(client_cert, password=_refuse_prompt)
+    return context
+
+
+def _system_context() -> ssl.SSLContext:
+    """A context that trusts what the operating system does.
+
+    truststore, whose context makes one handshake at a time, asks the systems that have an interface for it.
+    Elsewhere it would read the same files as below, once more for each connection.
+    """
+    if sys.platform in ("darwin", "win32"):
+        import truststore
+
+        return truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    known = ssl.get_default_verify_paths()
+    if known.cafile or (known.capath and os.listdir(known.capath)):
+        context.set_default_verify_paths()
+    elif file := next(filter(os.path.isfile, _SYSTEM_CERTIFICATES), None):
+        context.load_verify_locations(file)
     return context
 
 

@@ -2,11 +2,13 @@
 
 import json
 import os
+import signal
 import socket
 import ssl
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
@@ -20,6 +22,7 @@ from tests.server.options import Options
 from tests.server.server import FakeServer
 from tests.support.command import Outcome, Smscli, running
 from tests.support.on_terminal import OnTerminal
+from tests.support.profiles import north_server, profiles
 from tests.support.tls_front import TlsFront
 
 Environ = dict[str, str]
@@ -331,6 +334,27 @@ def test_tail_outlasts_a_server_that_answers_no_handshake(
         assert "still there?" in child.stdout.readline()
 
 
+@pytest.mark.slow
+def test_servers_that_hang_in_the_handshake_delay_no_other_profile(
+    profile_home: dict[str, str], bundle: str, ours: trustme.CA
+) -> None:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as silent,
+        north_server() as server,
+        TlsFront(server, serving(ours.issue_cert("localhost"))) as front,
+    ):
+        hung = f"https://localhost:{silent.getsockname()[1]}"
+        saved = {f"a{number}": (hung, "ann") for number in range(8)}
+        profiles(profile_home, f'ca_bundle = "{bundle}"\n', **saved, north=(front.url, "ann"))
+        with running(profile_home, "tail", "--all", "-p", "*", "--json") as child:
+            assert child.stdout
+            begun = time.monotonic()
+            assert "hello" in child.stdout.readline()
+            assert time.monotonic() - begun < 4.0
+            child.send_signal(signal.SIGTERM)
+            assert child.wait(5) == 143
+
+
 def test_the_system_store_is_used_together_with_the_bundle(
     front: TlsFront, theirs: trustme.CA, bundle: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -340,8 +364,7 @@ def test_the_system_store_is_used_together_with_the_bundle(
     context = tls_context(bundle)
     with socket.create_connection(("127.0.0.1", front.port)) as line:
         context.wrap_socket(line, server_hostname="localhost").close()
-    # truststore does not tell; the context of Python's own that it has OpenSSL judge with does.
-    loaded = [dict(pair[0] for pair in one["subject"]) for one in context._ctx.get_ca_certs()]
+    loaded = [dict(pair[0] for pair in one["subject"]) for one in context.get_ca_certs()]
     assert sorted(one["organizationName"] for one in loaded) == ["Ours", "Theirs"]
 
 
