@@ -28,6 +28,9 @@ _MESSAGES: tuple[tuple[str, str, Json], ...] = (
     ("Customer", "Text", {"text": "Same to you."}),
 )
 
+EVERYBODY = "*"
+"""In place of an owner: each user but `sample` sees the session."""
+
 
 class BulkHead:
     """A log of `length` messages, one a second, the last of them a second before `start` (epoch seconds)."""
@@ -112,8 +115,13 @@ def add_bulk(store: FakeStore, options: Options, start: float) -> None:
         head = BulkHead(
             {"Agent": agent, "Customer": customer}, options.messages, start, options.first_index, options.gaps
         )
-        owner = options.owners[number % len(options.owners)] if options.owners else None
-        store.add_session(session_id, participants=[agent, customer], owner=owner, head=head)
+        owner = options.owners[number % len(options.owners)] if options.owners else EVERYBODY
+        store.add_session(
+            session_id,
+            participants=[agent, customer],
+            owner=None if owner == EVERYBODY else owner,
+            head=head,
+        )
 
 
 def arrivals(options: Options, start: float) -> Iterator[TimedEvent]:

@@ -21,6 +21,8 @@ _CONNECT_TIMEOUT = 2.0
 # One message in 40 is larger than a disk block.
 _LONG_EACH = 40
 _LONG = " and so on" * 4_000
+ENDED = "Completed"
+CHANGE = "change"
 
 
 class TimedLog(deque[tuple[float, str, str, str | None]]):
@@ -44,19 +46,29 @@ class ControlledServer(FakeServer):
         self._lost: list[dict[str, FakeLog]] = []
         self._schedule = FaultSchedule(options.fault_seed)
         self._messages = RandomMessages(self)
+        self._changes = count(1)
 
     @property
     def listed(self) -> list[StoredSession]:
         """The sessions in the lists of their owners, or without owners in that of `demo`."""
         users = self.options.owners or (self.user,)
-        return [session for user in users for session in self.store.visible_to(user)]
+        found = {session.id: session for user in users for session in self.store.visible_to(user)}
+        return [*found.values()]
+
+    @property
+    def live(self) -> list[StoredSession]:
+        """Those of them that have not ended."""
+        return [session for session in self.listed if session.resource["state"] != ENDED]
 
     def obey(self, command: str) -> object:
         """The answer to a command, which can be written as JSON; ValueError if there is no such command.
 
         - `requests`: [[monotonic seconds, method, path with query, user]] since the last `forget`;
         - `say ID TEXT`: a message of the customer, with a unique text by default;
-        - `publish RATE`: so many random messages per second from now on, 0 stops them;
+        - `publish RATE`: so many random messages per second in live sessions from now on, 0 stops them;
+        - `change ID`: another number under `change` in the session's user data, each higher than the last;
+        - `end ID`: the session is completed, and stays in the list;
+        - `states`: {id: [state, `change` of the user data]};
         - `inject KIND`: a fault, now or in the next read to which it applies;
         - `outage SECONDS KIND`: every read fails for so long, by default with a 500;
         - `set SWITCHES`: switches as on the command line, from now on;
@@ -69,6 +81,8 @@ class ControlledServer(FakeServer):
                 return list(self._log)
             case ["state"]:
                 return self._state()
+            case ["states"]:
+                return {one.id: _state_of(one) for one in self.listed}
             case ["logs"]:
                 return list(self._logs())
             case words:
@@ -85,6 +99,10 @@ class ControlledServer(FakeServer):
                 self.store.say(session_id, " ".join(text))
             case ["publish", rate]:
                 self._messages.publish(float(rate))
+            case ["change", session_id]:
+                self.store.update(session_id, userData={CHANGE: next(self._changes)})
+            case ["end", session_id]:
+                self.store.end(session_id)
             case ["inject", kind]:
                 self._inject(kind)
             case ["outage", seconds, *kind]:
@@ -120,6 +138,10 @@ class ControlledServer(FakeServer):
             yield {one: logs[one] for one in listed}
 
 
+def _state_of(session: StoredSession) -> tuple[str, int | None]:
+    return session.resource["state"], session.resource["userData"].get(CHANGE)
+
+
 class RandomMessages:
     """Publishes messages of several types in random sessions, each with a unique text."""
 
@@ -151,5 +173,6 @@ class RandomMessages:
                 self._changed.wait_for(lambda: self._rate > 0)
                 # Waits without the lock; a new rate makes the next pause anew.
                 if not self._changed.wait(self._random.expovariate(self._rate)) and self._rate:
-                    session_id = self._random.choice(self._server.listed).id
-                    self._server.store.append(session_id, self.next(session_id))
+                    with self._server.store.lock:  # It must not end meanwhile.
+                        session_id = self._random.choice(self._server.live).id
+                        self._server.store.append(session_id, self.next(session_id))

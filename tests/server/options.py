@@ -26,7 +26,7 @@ class Options:
     rate: float = 0.0
     """Messages per second that arrive in the bulk scene, over all sessions."""
     owners: tuple[str, ...] = ()
-    """The users who own the bulk scene's sessions, in turn; without any, all but `sample` see them."""
+    """The users who own the bulk scene's sessions, in turn; `*` or no owner: all but `sample` see them."""
     first_index: Literal[0, 1] = 1
     gaps: int = 0
     """Every index that this number divides (2 or more) is left out; 0 leaves none out."""

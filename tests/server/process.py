@@ -52,6 +52,18 @@ class ServerProcess:
         """Publish so many random messages per second from now on; 0 stops them."""
         self.command(f"publish {rate}")
 
+    def change(self, session_id: str) -> None:
+        """Change the session's user data: a higher number under `change`."""
+        self.command(f"change {session_id}")
+
+    def end(self, session_id: str) -> None:
+        """Complete a session, which stays in the list."""
+        self.command(f"end {session_id}")
+
+    def states(self) -> dict[str, tuple[str, int | None]]:
+        """The state of each listed session, and the number under `change` in its user data."""
+        return {one: tuple(state) for one, state in self.command("states").items()}
+
     def inject(self, kind: str) -> None:
         """Inject this fault now, or into the next read to which it applies."""
         self.command(f"inject {kind}")

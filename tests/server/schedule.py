@@ -70,7 +70,11 @@ class FaultSchedule:
         """Add two messages to a session; readers get the first one seconds after the second."""
         store = server.store
         with store.lock:
-            sessions = [one for one in store.visible_to(server.user) if one.resource["participants"]]
+            sessions = [
+                one
+                for one in store.visible_to(server.user)
+                if one.resource["participants"] and one.resource["state"] != "Completed"
+            ]
             if not sessions:
                 return
             session = self._random.choice(sessions)

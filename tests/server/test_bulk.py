@@ -118,6 +118,6 @@ def test_a_whole_large_log_is_streamed_in_little_memory(serve: Serve) -> None:
 
 
 def test_the_sessions_belong_to_their_owners_in_turn(serve: Serve) -> None:
-    server = serve(scene="bulk", sessions=5, messages=1, owners=("ann", "bob"))
+    server = serve(scene="bulk", sessions=5, messages=1, owners=("ann", "bob", "*"))
     of = {user: [one.id[-1] for one in server.store.visible_to(user)] for user in ("ann", "bob", "demo")}
-    assert of == {"ann": ["0", "2", "4"], "bob": ["1", "3"], "demo": []}
+    assert of == {"ann": ["0", "2", "3"], "bob": ["1", "2", "4"], "demo": ["2"]}

@@ -102,6 +102,28 @@ def test_the_sessions_of_owners_are_known_and_published_in() -> None:
         assert server.obey("state")["messages"] > 7
 
 
+def test_a_session_of_everybody_is_listed_once() -> None:
+    with ControlledServer(Options(scene="bulk", sessions=2, messages=1, owners=("bob", "*"))) as server:
+        assert [session.id for session in server.listed] == [FIRST, SECOND]
+
+
+def test_changes_and_ends_are_known(server: ControlledServer) -> None:
+    for command in (f"change {SECOND}", f"change {FIRST}", f"change {SECOND}", f"end {FIRST}"):
+        server.obey(command)
+    assert server.obey("states") == {FIRST: ("Completed", 2), SECOND: ("Chatting", 3)}
+
+
+def test_nothing_is_said_in_a_session_that_has_ended(server: ControlledServer) -> None:
+    server.obey(f"end {FIRST}")
+    server.obey("inject late")
+    server.obey("publish 200")
+    time.sleep(0.2)
+    server.obey("publish 0")
+    (logs,) = server.obey("logs")
+    assert len(logs[FIRST]) == 3
+    assert len(logs[SECOND]) > 5
+
+
 @pytest.mark.parametrize("command", ["", "dance", "say", "publish", "inject rain", "publish fast"])
 def test_an_unknown_command_is_an_error(server: ControlledServer, command: str) -> None:
     with pytest.raises(ValueError):
