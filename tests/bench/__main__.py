@@ -60,6 +60,8 @@ ROWS: dict[str, Row] = {
     "many-poll": following.many_poll,
     "memory-follow": following.memory_follow,
     "team": _loaded_for("team", "team"),
+    "tail-stream": _loaded_for("streaming", "tail_stream"),
+    "centre": _loaded_for("streaming", "centre"),
 }
 
 # What a quick run leaves out: rows that can't fail there, or that the faults of the reliability table cover.
@@ -68,6 +70,7 @@ TIMED = frozenset(
         *("version", "help", "list", "list-keyring", "list-httpie", "list-activity", "complete"),
         *("jsonl", "jsonl-slow", "transcript", "grep", "check"),
         *("tail-poll", "tail-failing", "tail-failing-often", "tail-poll-failing", "tail-outage"),
+        "tail-stream",
     }
 )
 
@@ -77,6 +80,7 @@ RELIABILITY: dict[str, Row] = {
     "faults-push": _loaded_for("faults", "faults_push"),
     "faults-poll": _loaded_for("faults", "faults_poll"),
     "kills": _loaded_for("kills", "kills"),
+    "stream-kills": _loaded_for("stream_kills", "stream_kills"),
     "check": _loaded_for("conversations", "conversations"),
     "hostile": _loaded_for("hostile", "hostile"),
     "bodies": _loaded_for("bodies", "bodies"),

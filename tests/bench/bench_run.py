@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 import venv
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -53,11 +53,18 @@ class BenchRun:
 
     def with_keyring(self, server: ServerProcess) -> dict[str, str]:
         """The same with a profile in the config file, and the password in a keyring."""
-        config = self.folder / "config"
-        config.mkdir(exist_ok=True)
-        profile = f'[profiles.bench]\nurl = "{server.url}/api/v2"\nuser = "demo"\nauth = "basic"\n'
-        (config / "config.toml").write_text(f'default = "bench"\n{profile}')
+        return self._with_config(self.folder, 'default = "bench"\n' + _profile("bench", server, "demo"))
+
+    def with_profiles(self, server: ServerProcess, users: Iterable[str], home: Path) -> dict[str, str]:
+        """The same in a home of its own, with a profile for each of these users."""
+        return self._with_config(home, "".join(_profile(one, server, one) for one in users))
+
+    def _with_config(self, home: Path, text: str) -> dict[str, str]:
+        config = home / "config"
+        config.mkdir(parents=True, exist_ok=True)
+        (config / "config.toml").write_text(text)
         return self.environ(
+            HOME=str(home),
             SMSCLI_CONFIG_DIR=str(config),
             PYTHON_KEYRING_BACKEND="tests.bench.fixed_keyring.FixedKeyring",
             BENCH_SECRET=_PASSWORD,
@@ -109,6 +116,10 @@ class BenchRun:
     ) -> list[Samples]:
         rounds = [[figure(run(*side)) for side in sides] for _ in range(self.rounds)]
         return [Samples(values, unit) for values in zip(*rounds, strict=True)]
+
+
+def _profile(name: str, server: ServerProcess, user: str) -> str:
+    return f'[profiles.{name}]\nurl = "{server.url}/api/v2"\nuser = "{user}"\nauth = "basic"\n'
 
 
 def _no_httpie(said: str) -> NoPeer:

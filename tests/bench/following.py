@@ -91,7 +91,7 @@ def tail_outage(bench: BenchRun) -> Iterator[Line]:
         behind = max(held_up) - begin - seconds
         yield at_most(measure, behind, 8.0, milliseconds, f"{len(held_up)} messages")
 
-    yield from _best_of_three(bench, run)
+    yield from best_of_three(bench, run)
 
 
 def _latency(bench: BenchRun, load: Load, measure: str, bars: Mapping[int, float]) -> Iterator[Line]:
@@ -103,10 +103,10 @@ def _latency(bench: BenchRun, load: Load, measure: str, bars: Mapping[int, float
         for share, bar in bars.items():
             yield at_most(f"{measure}, p{share}", percentile(delays, share), bar, milliseconds, detail)
 
-    yield from _best_of_three(bench, run)
+    yield from best_of_three(bench, run)
 
 
-def _best_of_three(bench: BenchRun, run: Callable[[], Iterator[Line]]) -> Iterator[Line]:
+def best_of_three(bench: BenchRun, run: Callable[[], Iterator[Line]]) -> Iterator[Line]:
     """The lines of the first run whose bars hold, of at most three: the machine may be shared."""
     for _ in range(1 if bench.quick else 3):
         lines = list(run())
