@@ -67,9 +67,8 @@ def centre(bench: BenchRun) -> Iterator[Line]:
         ) as server,
         tail(
             bench,
-            server,
+            bench.with_profiles(server, users, bench.folder / "centre-home"),
             *("--all", "-p", "*", "--json", "--to", target(nodes)),
-            environ=bench.with_profiles(server, users, bench.folder / "centre-home"),
         ) as running,
     ):
         running.await_sessions(sessions, _START + sessions / 4)
@@ -110,7 +109,7 @@ def _stream_delays(bench: BenchRun, folder: str) -> tuple[list[float], list[floa
     with (
         cluster(bench.folder / folder) as nodes,
         bench.serve(sessions=20, messages=100, rate=_RATE) as server,
-        tail(bench, server, "--all", "--json", "--to", target(nodes)) as running,
+        tail(bench, bench.environ(server), "--all", "--json", "--to", target(nodes)) as running,
     ):
         running.await_sessions(20, _START)
         with Reader(nodes, _RATE) as reader:
