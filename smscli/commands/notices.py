@@ -17,7 +17,7 @@ def no_live_sessions(app: AppContext, *others: AppContext) -> str:
     if others:
         return f"no live SMS sessions for {1 + len(others)} profiles"
     if app.recorded:
-        return f"no SMS sessions {app.whose}"
+        return f"no {'live ' if app.recorded.is_shared else ''}SMS sessions {app.whose}"
     return f"no live SMS sessions for {app.user} at {app.host}; the server shows a user's own sessions only"
 
 

@@ -10,10 +10,12 @@ from smscli.commands.sources import connect_stream, stream_address
 from smscli.context import AppContext
 from smscli.errors import NotFound
 from smscli.model import Event, NewMessages, Page, SessionStarted
+from smscli.recordings.format import SessionRecord
 from smscli.recordings.server import RecordedServer
 from smscli.records import SessionKey
 
 if TYPE_CHECKING:
+    from smscli.jetstream.connection import StreamConnection
     from smscli.jetstream.publisher import Publisher
 
 
@@ -50,6 +52,7 @@ class StreamPublishing:
         app = self._apps[0]
         connection = connect_stream(app, stream_address(address), credentials)
         connection.ensure_stream()
+        self._recall(connection)
         self._publisher = Publisher(
             connection,
             redact=self._redact,
@@ -57,9 +60,22 @@ class StreamPublishing:
             servers=[*self._servers],
             notice=app.root.notice,
             read_log=self._read_log,
+            # The servers' time, as of every other record.
+            clock=lambda: max(one.at for one in self._servers.values()).timestamp(),
         )
         self._publisher.open()
         app.root.on_close(self._publisher.close)
+
+    def _recall(self, connection: "StreamConnection") -> None:
+        """Note which sessions of these profiles the stream has as live: those that have ended meanwhile are
+        recorded so. Of those that name no profile another user may tell."""
+        from smscli.jetstream.reads import StreamReads
+
+        for line in StreamReads(connection, lambda message: None).last_states():
+            server, record = self._servers.get(line.server or ""), line.record
+            is_ours = line.profile in {one.profile_name for one in self._apps if one.profile_name}
+            if server and is_ours and isinstance(record, SessionRecord) and not record.session.ended:
+                server.recall(record, line.profile)
 
     def on_event(self, app: AppContext, event: Event) -> None:
         """Publish an event in time; returns at once."""

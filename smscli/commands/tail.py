@@ -136,6 +136,9 @@ class Following:
                 # What is about all of several profiles is about no server.
                 self._keep(app, event)
             screen.on_event(app, event)
+            if self.publishing:
+                # Also while so much comes that nothing is waited for.
+                self.publishing.report()
         screen.finish()
 
     def _events(

@@ -227,7 +227,9 @@ class SessionLane(Lane):
 
     def absorb(self, payload: bytes, sequence: int) -> bool | None:
         self._is_ours = False
-        return super().absorb(payload, sequence)
+        is_masked = super().absorb(payload, sequence)
+        self._drop_known()
+        return is_masked
 
     def _is_news(self, waiting: Waiting) -> bool:
         match waiting.record:
@@ -254,6 +256,23 @@ class SessionLane(Lane):
                 self._facts, self._has_ended, self._at = session_facts(session), False, at
             case EndedRecord(at):
                 self._has_ended, self._at = True, at
+
+    def _drop_known(self) -> None:
+        """Another collector has published what waits here: that, and what came before it, is told. Times have
+        whole seconds, so they alone can't say so."""
+        for place, waiting in enumerate(self.waiting):
+            if self._is_told(waiting.record):
+                for _ in range(place + 1):
+                    self.drop()
+                return
+
+    def _is_told(self, record: Record | SignOfLife) -> bool:
+        """Whether it says what the subject's last record does, at that time or before."""
+        if record.at is None or self._at is None or record.at > self._at:
+            return False
+        if isinstance(record, SessionRecord):
+            return not self._has_ended and session_facts(record.session) == self._facts
+        return self._has_ended
 
 
 class CollectorLane(Lane):

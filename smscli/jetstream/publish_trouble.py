@@ -52,6 +52,9 @@ class PublishTrouble:
         is_lasting = self._clock() - min(self._failing.values()) >= _SILENT_SECONDS
         # How an engine is away may change from try to try: said once.
         what = "away" if isinstance(error, Unreachable) else error.message
+        if isinstance(error, NotPermitted):
+            # One permission may be missing for every subject.
+            what = "not permitted"
         if what not in self._told and (isinstance(error, _AT_ONCE) or (is_lasting and not self._told)):
             self._told.add(what)
             hint = f"; {error.hint}" if isinstance(error, _AT_ONCE) and error.hint else ""

@@ -104,6 +104,7 @@ class Publisher:
         """Begin to publish. LocalError if the stream holds records of the other setting of `redact`; the
         errors of `StreamConnection.run`. The connection is closed then."""
         from smscli.jetstream.publish_writing import LaneWriter
+        from smscli.jetstream.read_consumer import retried
 
         self._writer = writer = LaneWriter(
             self._connection,
@@ -115,7 +116,7 @@ class Publisher:
             on_recreated=self._begin_anew,
         )
         try:
-            self._connection.run(writer.check_setting)
+            self._connection.run(lambda: retried(writer.check_setting))
             if writer.refused:
                 raise writer.refused
             self._supervisor = self._connection.start(self._supervise(writer))

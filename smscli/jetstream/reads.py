@@ -81,7 +81,12 @@ class StreamReads(SourceReads):
         """The live sessions, by the date they were received, at the cost of one record for each session."""
         index = self._states(["*"], last_only=True)
         found = [log.last_session for log in index.logs.values() if not log.last_session.ended]
-        return Listing(tuple(sorted(found, key=lambda one: one.received or _LAST)), self.now)
+        return Listing(tuple(sorted(found, key=lambda one: (one.received or _LAST, one.id))), self.now)
+
+    def last_states(self) -> Iterator[Line]:
+        """The last record of each session's state."""
+        for _, line in self._source(StreamSelection(all_of(self._stream, SESSION), last_only=True)).lines():
+            yield line
 
     def sessions_named(self, names: Collection[str]) -> Listing:
         """Where all names are ids, these sessions only; else all, which is more to read."""

@@ -257,6 +257,48 @@ def test_the_readmes_commands_and_configuration_work(
     assert (address.replicas, address.max_age, address.stream) == (3, 30 * 86400, "CENTRE")
 
 
+def test_a_session_that_ended_while_no_collector_ran_has_ended_in_the_stream(
+    profile_home: dict[str, str], node: NatsNode
+) -> None:
+    def last_states() -> dict[str, str]:
+        found: dict[str, str] = {}
+        for one in held(node.url(), "session.>"):
+            kind = one.value["record"]
+            found[one.value["sessionId"] if kind == "ended" else one.value["session"]["id"]] = kind
+        return found
+
+    with north_server() as server:
+        profiles(profile_home, north=(server.url, "ann"), west=(server.url, "bob"))
+        with collecting(profile_home, node.url(), "-p", "*") as collector:
+            until(lambda: len(texts(node)) == 3 and len(held(node.url(), "session.>")) == 3)
+            assert collector.end() == 130
+        server.store.remove(MIKA)
+        server.store.remove(NOOR)
+        # ann's profile alone tells of her sessions only.
+        with collecting(profile_home, node.url(), "-p", "north") as collector:
+            until(lambda: last_states()[MIKA] == "ended")
+            assert collector.end() == 130
+        assert last_states() == {MIKA: "ended", NOOR: "session", BOTH: "session"}
+        with collecting(profile_home, node.url(), "-p", "*") as collector:
+            until(lambda: last_states()[NOOR] == "ended")
+            assert collector.end() == 130
+
+
+def test_under_steady_load_it_is_said_that_the_stream_can_not_be_written(
+    server: FakeServer, environ: dict[str, str], node: NatsNode
+) -> None:
+    with collecting(environ, node.url()) as collector:
+        until(lambda: len(texts(node)) == 3)
+        node.kill()
+        begun, number = time.monotonic(), 0
+        while not collector.said("stream") and time.monotonic() - begun < 20:
+            number += 1
+            server.store.say(FIRST, f"busy {number}", by="Robin")
+            time.sleep(0.02)
+        assert collector.said("stream")
+        assert collector.end() == 130
+
+
 def test_masked_and_unmasked_collectors_do_not_mix(
     server: FakeServer, environ: dict[str, str], node: NatsNode
 ) -> None:

@@ -287,3 +287,22 @@ def test_a_collector_keeps_its_name_and_shares_it_with_no_other() -> None:
     long = collector_name([f"profile{number}" for number in range(50)], "desk")
     assert long != collector_name([f"profile{number}" for number in range(51)], "desk")
     assert len(long) == 80
+
+
+def test_states_that_another_collector_told_in_the_same_second_are_not_told_again() -> None:
+    lane = SessionLane("CC.session.site.s1", KEY)
+    told = [SessionRecord(START, Session("s1", state)) for state in ("Invited", "Chatting")]
+    lane.waiting.extend(Waiting(one, "site") for one in told)
+    for sequence, one in enumerate(told, 1):
+        lane.absorb(line_of(one, "site"), sequence)
+    assert lane.next(masked=False) is None
+
+
+def test_a_state_that_was_told_long_ago_is_told_again_when_it_is_back() -> None:
+    lane = SessionLane("CC.session.site.s1", KEY)
+    lane.absorb(line_of(SessionRecord(START, Session("s1", "Chatting")), "site"), 1)
+    lane.absorb(line_of(SessionRecord(START, Session("s1", "Consulting")), "site"), 2)
+    later = SessionRecord(START + timedelta(seconds=60), Session("s1", "Chatting"))
+    lane.waiting.append(Waiting(later, "site"))
+    found = lane.next(masked=False)
+    assert found and found.payload == line_of(later, "site").removesuffix(b"\n")
