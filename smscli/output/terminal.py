@@ -57,6 +57,7 @@ class Terminal:
         self._console_modes = ExitStack()
         for restore in filter(None, restoring):
             self._console_modes.callback(restore)
+        self._is_isolated = False
         self.color_choice = "auto"
         self._out = out
         self._err = err
@@ -84,6 +85,9 @@ class Terminal:
 
     def isolate(self) -> None:
         """Discard what other code of this process writes to stdout and stderr from now on."""
+        if self._is_isolated:
+            return  # Each call would take further file descriptors.
+        self._is_isolated = True
         self._out.detach()
         self._err.detach()
         # On Windows the console is no file descriptor: there this alone keeps Python code out.

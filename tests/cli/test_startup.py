@@ -44,7 +44,7 @@ LIST_HELP = HELP | {
 }  # fmt: skip
 LIST_JSON = LIST_HELP - {"smscli.commands.examples"} | {
     "smscli.gws", "smscli.gws.client", "smscli.gws.deadlines", "smscli.gws.decode", "smscli.gws.http",
-    "smscli.gws.http_auth",
+    "smscli.gws.http_auth", "smscli.gws.json_body",
     "smscli.gws.network_errors", "smscli.gws.proxy", "smscli.gws.responses", "smscli.gws.tls",
     "smscli.paging", "smscli.settings.credentials", "smscli.settings.server_cache",
 }  # fmt: skip
