@@ -22,7 +22,7 @@ MESSAGE_KEYS = frozenset({"key", "sessionId", "type", "timestamp"})
 
 
 class SessionKey(NamedTuple):
-    """Tells sessions apart: those of two servers are two, whatever their ids."""
+    """Tells sessions apart: those of two servers are two, even with the same id."""
 
     server: str
     session_id: str

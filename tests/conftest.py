@@ -1,7 +1,9 @@
 """What whole-command tests share: a command line run in this process, against a demo server."""
 
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -10,6 +12,12 @@ from tests.server.options import Options
 from tests.server.server import FakeServer
 from tests.support.captured_terminal import CapturedTerminal
 from tests.support.command import Outcome, Smscli
+from tests.support.nats_nodes import NatsNode
+
+if TYPE_CHECKING:
+    from smscli.jetstream.connection import StreamConnection
+
+_stream_numbers = count(1)
 
 # Other processes run beside the tests: the time that an example takes means nothing.
 settings.register_profile("whole", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -75,6 +83,30 @@ def smscli(home: dict[str, str]) -> Smscli:
         return Outcome(code, terminal.out_text, terminal.err_text)
 
     return call
+
+
+@pytest.fixture
+def node(tmp_path: Path) -> Iterator[NatsNode]:
+    """A nats-server of its own, which a test may kill."""
+    with NatsNode(tmp_path) as one:
+        yield one
+
+
+@pytest.fixture(scope="module")
+def shared_node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NatsNode]:
+    """A nats-server for all tests of a module."""
+    with NatsNode(tmp_path_factory.mktemp("nats")) as one:
+        yield one
+
+
+@pytest.fixture
+def connection(shared_node: NatsNode) -> "Iterator[StreamConnection]":
+    """A connection to a new stream."""
+    from tests.support.stream_records import opened
+
+    opened_one = opened(shared_node.url(f"S{next(_stream_numbers)}"))
+    yield opened_one
+    opened_one.close()
 
 
 @pytest.fixture

@@ -61,8 +61,7 @@ class Feed:
     the seconds between polls. `slots` limit the reads from its server. `ids`: the sessions to follow until
     they have ended; None for every session, without end. `trusted`: push is tried, and was reliable in the
     last run. `jitter` returns numbers from 0 to 1. `resume` holds the cursors of sessions that an earlier run
-    recorded, `unfinished` those read even where the list lacks them (None: all). `are_known`: the ids are
-    from a list.
+    recorded, `unfinished` those read even where no list has them (None: all); `are_known`: a list has ids.
     """
 
     def __init__(
@@ -105,9 +104,8 @@ class Feed:
     @property
     def is_over(self) -> bool:
         """Whether every session that it was to follow has ended."""
-        if self._ids is None or self.listing is None:
-            return False
-        return not self.sessions.open_ids
+        is_limited = self._ids is not None and self.listing is not None
+        return is_limited and not self.sessions.open_ids
 
     @property
     def is_connected(self) -> bool:
@@ -121,9 +119,8 @@ class Feed:
     @property
     def polls_per_second(self) -> float:
         """How often it has to read without wake-ups."""
-        if self._trust.trusted:
-            return 0.0
-        return sum(1 / target.poll.interval for target in (self._list, *self.sessions.live))
+        polled = () if self._trust.trusted else (self._list, *self.sessions.live)
+        return sum(1 / target.poll.interval for target in polled)
 
     @property
     def is_reading(self) -> bool:

@@ -41,7 +41,7 @@ _RETRY_SECONDS = 0.5
 _FIRST_RETRY_SECONDS = 0.2
 _LONGEST_CONNECT = 2.0
 _LONGEST_REQUEST = 5.0
-# Of one try to find or create the stream: during an election nobody answers.
+# Of one try to find or create the stream: during an election no node answers.
 _TRY_SECONDS = 2.0
 _CLOSE_SECONDS = 1.0
 _LONGEST_WINDOW = 3600.0
@@ -51,7 +51,7 @@ class StreamConnection:
     """One connection, which reconnects for ever once it was there. Every call raises SmscliError.
 
     `credentials` is a credentials file, `timeout` in seconds holds for the first connection and, without
-    another one, for each call. `on_state` is called in the connection's own thread when it is lost and back.
+    another one, for each call.
     """
 
     def __init__(
@@ -60,13 +60,11 @@ class StreamConnection:
         *,
         credentials: str | None = None,
         timeout: float = 10.0,
-        on_state: Callable[[bool], None] | None = None,
         ca_bundle: str | None = None,
     ) -> None:
         self.address = address
         self.timeout = timeout
         self._credentials = CredentialsFile(credentials) if credentials else None
-        self._on_state = on_state
         self._ca_bundle = ca_bundle
         self._client: Client | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -199,7 +197,7 @@ class StreamConnection:
         import asyncio
 
         self._loop = asyncio.new_event_loop()
-        # What a task raised that nobody waited for would be printed on stderr.
+        # The error of a task without a waiting caller would be printed on stderr.
         self._loop.set_exception_handler(lambda *_: None)
         self._thread = start_thread(self._loop.run_forever, name="nats")
 
@@ -239,7 +237,7 @@ class StreamConnection:
                 await asyncio.wait_for(client.close(), _CLOSE_SECONDS)
             raise self.error(worst(self._failures) or error) from error
         client.options.update(max_reconnect_attempts=-1, reconnect_time_wait=_RETRY_SECONDS)
-        self._set_connected(True, first=self._client is None)
+        self._set_connected(True)
         self._client = client
 
     def _options(self, client: "Client") -> dict[str, Any]:
@@ -297,12 +295,10 @@ class StreamConnection:
                 await self._connect_first()
                 return
 
-    def _set_connected(self, connected: bool, *, first: bool = False) -> None:
-        was_connected, self._connected = self._connected, connected
+    def _set_connected(self, connected: bool) -> None:
+        self._connected = connected
         if connected:
             self._failures = []
-        if was_connected != connected and self._on_state and not first and not self._closing:
-            self._on_state(connected)
 
     async def _found(self, *, create: bool) -> None:
         """Find the stream, or create it, once the engine can tell."""

@@ -60,7 +60,7 @@ class CatchUp:
                 self._backlog.give_up(key)
                 self._say(lost_session(key.session_id))
             except SmscliError:
-                # Whether the server is there is said by whoever follows it.
+                # The feed reports that the server is unavailable.
                 self._stopped.wait(_RETRY_SECONDS)
             if self._stopped.is_set():
                 return

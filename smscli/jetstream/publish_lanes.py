@@ -6,6 +6,7 @@ is read and absorbed first. After a change of leader the engine can still store 
 what was read then lacks it: only the message id keeps its repetition out, so everything has one.
 """
 
+from abc import ABC, abstractmethod
 from collections import deque
 from contextlib import suppress
 from dataclasses import replace
@@ -55,7 +56,7 @@ class Publication(NamedTuple):
     after: int | None
 
 
-class Lane:
+class Lane(ABC):
     """The records that wait for one subject, in order.
 
     `is_compared`: they are published behind what the lane knows of the subject, and only there.
@@ -123,14 +124,17 @@ class Lane:
         self.id_number += 1
         self.refusals = 0
 
+    @abstractmethod
     def _is_news(self, waiting: Waiting) -> bool:
-        raise NotImplementedError
+        """Whether the subject lacks it."""
 
+    @abstractmethod
     def _publication(self, waiting: Waiting, *, masked: bool) -> Publication:
-        raise NotImplementedError
+        """How it is published. LocalError."""
 
+    @abstractmethod
     def _note(self, record: Record | SignOfLife) -> None:
-        raise NotImplementedError
+        """Note that the subject holds it."""
 
     def _payload(self, waiting: Waiting, *, masked: bool) -> bytes:
         """The one place where a record becomes a payload."""

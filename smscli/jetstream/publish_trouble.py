@@ -26,8 +26,8 @@ class StreamNotice(NamedTuple):
 class PublishTrouble:
     """Which subjects can't be published to now, and why. Nothing here waits; `clock` counts seconds.
 
-    An engine that can't be reached, or doesn't answer, is named once it has been so for two seconds; what
-    somebody must mend at once: a permission, a full stream, one that is deleted.
+    An engine that can't be reached, or doesn't answer, is named once it has been so for two seconds. What an
+    administrator must mend (a permission, a full or a deleted stream) is named at once.
     """
 
     def __init__(self, say: Callable[[StreamNotice], None], clock: Callable[[], float]) -> None:

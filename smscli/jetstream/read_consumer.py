@@ -60,7 +60,7 @@ class ConsumerLost(Exception):
 
 
 async def retried(call: Callable[[], Awaitable[_Result]]) -> _Result:
-    """The result of a request, which is repeated while nobody can answer; the caller limits the time."""
+    """The result of a request, repeated while no node can answer; the caller limits the time."""
     import asyncio
 
     while True:
@@ -92,7 +92,7 @@ def is_temporary(error: Exception) -> bool:
 
 
 def is_of_engine(error: Exception) -> bool:
-    """Whether it is no fault of ours: a stream may be missing, or full, until somebody mends it."""
+    """Whether it is no fault of ours: a stream may be missing, or full, until an administrator mends it."""
     import nats.errors
 
     return is_temporary(error) or isinstance(error, nats.errors.Error | OSError)

@@ -1,4 +1,4 @@
-"""Reads a selection of a stream's messages, in the connection's thread, whatever becomes of its consumer.
+"""Reads a selection of a stream's messages, in the connection's thread, also when its consumer is lost.
 
 nats-py's own consumers repeat messages after a restart, or lose their place when the leader changes. A cursor
 remembers the sequence that was reached, and creates its consumer again from there.
@@ -30,7 +30,7 @@ _CATCH_UP_SECONDS = 10.0
 
 
 class StreamCursor:
-    """A selection of a stream's messages, each once and in order, whatever becomes of the consumer."""
+    """A selection of a stream's messages, each once and in order, also when the consumer is lost."""
 
     def __init__(self, connection: StreamConnection, selection: StreamSelection) -> None:
         self._connection = connection

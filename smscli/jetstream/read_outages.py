@@ -125,7 +125,7 @@ class CollectorSigns:
         return [
             Disconnection(server, one.start, None if one.end == _NEVER else one.end, one.message or None)
             for one in first
-            # Before the first sign nobody was known to be disconnected.
+            # Before the first sign no collector is known to be disconnected.
             if one.start != _EVER
         ]
 

@@ -94,7 +94,7 @@ class RecordedLog:
             self._readers.append((at or _NEVER, profile))
 
     def depended_on(self, profile: str | None, lost_at: datetime | None, back_at: datetime | None) -> bool:
-        """Whether nobody but this one of several profiles read it in that time."""
+        """Whether this was the only one of several profiles that read it in that time."""
         if profile is None or lost_at is None or not self._readers:
             return True
         before = [reader for at, reader in self._readers if at <= lost_at]

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO
 
@@ -70,6 +71,14 @@ def check(
     for place, line, pattern in (("begin", begin, first), ("end", end, last)):
         if not re.fullmatch(pattern, line.rstrip(b"\n")):
             raise Failed(f"what {_name(command)} printed does not {place} with {pattern!r}: {line[:40]!r}")
+
+
+def start_quietly(command: Command, environ: Environ, notes: Path) -> "subprocess.Popen[bytes]":
+    """Start a command whose notices are appended to a file, and whose output is dropped."""
+    with notes.open("ab") as err:
+        return subprocess.Popen(
+            command, env=environ, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=err
+        )
 
 
 def _run(command: Command, environ: Environ, out: IO[bytes]) -> Run:

@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 
 from tests.bench.bench_run import BenchRun
-from tests.bench.processes import Failed
+from tests.bench.processes import Failed, start_quietly
 from tests.bench.recording_check import Verdict, compare, read_recording
 from tests.server.process import ServerProcess
 
@@ -49,14 +49,7 @@ class Recorder:
         self._seen: list[float] = []
 
     def start(self) -> None:
-        with self._notes.open("ab") as notes:
-            self._process = subprocess.Popen(
-                self._command,
-                env=self._environ,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=notes,
-            )
+        self._process = start_quietly(self._command, self._environ, self._notes)
 
     def kill(self) -> None:
         """End it with SIGKILL. Raises Failed if it has already ended."""

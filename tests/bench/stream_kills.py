@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple
 from tests.bench.bench_run import BenchRun
 from tests.bench.engine import StreamRecord, cluster, read_stream, target
 from tests.bench.figures import Line, exactly
-from tests.bench.processes import Command, Environ, Failed
+from tests.bench.processes import Command, Environ, Failed, start_quietly
 from tests.bench.recording_check import Verdict
 from tests.bench.stream_check import StateVerdict, judge_messages, judge_states
 from tests.server.process import ServerProcess
@@ -130,14 +130,7 @@ class CollectorProcess:
         self.started_again = 0
 
     def start(self) -> None:
-        with self._notes.open("ab") as notes:
-            self._process = subprocess.Popen(
-                self._command,
-                env=self._environ,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=notes,
-            )
+        self._process = start_quietly(self._command, self._environ, self._notes)
 
     def kill(self) -> None:
         """kill -9"""

@@ -32,12 +32,6 @@ _PASSWORD = "s3cret-of-the-agent"
 
 
 @pytest.fixture
-def node(tmp_path: Path) -> Iterator[NatsNode]:
-    with NatsNode(tmp_path) as one:
-        yield one
-
-
-@pytest.fixture
 def server() -> Iterator[FakeServer]:
     with FakeServer(Options(scene="empty", users={"ann": _PASSWORD})) as one:
         one.store.add_session(FIRST, customer="Mika", agents=("Robin",))

@@ -33,12 +33,6 @@ from tests.support.nats_nodes import NatsCluster, NatsNode, free_port, needs_nat
 pytestmark = needs_nats
 
 
-@pytest.fixture
-def node(tmp_path: Path) -> Iterator[NatsNode]:
-    with NatsNode(tmp_path) as one:
-        yield one
-
-
 @pytest.fixture(autouse=True)
 def quiet(capfd: pytest.CaptureFixture[str]) -> Iterator[None]:
     yield
@@ -242,17 +236,16 @@ def test_tls_is_used_where_the_engine_leaves_it_open(tmp_path: Path) -> None:
         connection.close()
 
 
-def test_the_state_is_told_when_it_changes(node: NatsNode) -> None:
-    states: list[bool] = []
-    connection = StreamConnection(parse_address(node.url()), on_state=states.append)
-    connection.open()
+def test_it_knows_whether_it_is_connected_and_why_not(node: NatsNode) -> None:
+    connection = connect(node.url())
+    assert (connection.connected, connection.trouble) == (True, None)
     node.kill()
-    until(lambda: states)
-    until(lambda: connection.trouble)
+    until(lambda: not connection.connected)
+    until(lambda: isinstance(connection.trouble, Unreachable))
     node.restart()
-    until(lambda: len(states) == 2)
+    until(lambda: connection.connected)
+    assert connection.trouble is None
     connection.close()
-    assert states == [False, True]
 
 
 def test_a_closed_connection_says_so(node: NatsNode) -> None:

@@ -30,12 +30,6 @@ from tests.support.published import (
 pytestmark = needs_nats
 
 
-@pytest.fixture
-def node(tmp_path: Path) -> Iterator[NatsNode]:
-    with NatsNode(tmp_path) as one:
-        yield one
-
-
 def test_each_kind_of_record_has_its_subject(node: NatsNode) -> None:
     with Collector(node.url(), name="desk", clock=START.timestamp) as collector:
         collector.take(session_record("Chatting"), message(1), ended_record())

@@ -5,7 +5,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
-from itertools import count
 from pathlib import Path
 
 import pytest
@@ -33,7 +32,6 @@ pytestmark = needs_nats
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 PATIENCE = 30.0
-_numbers = count(1)
 
 
 def after(seconds: float) -> datetime:
@@ -51,20 +49,6 @@ def began(session_id: str, state: str = "Chatting") -> SessionRecord:
 
 def ended(session_id: str) -> EndedRecord:
     return EndedRecord(NOON, session_id, "Completed")
-
-
-@pytest.fixture(scope="module")
-def node() -> Iterator[NatsNode]:
-    with tempfile.TemporaryDirectory() as folder, NatsNode(Path(folder)) as node:
-        yield node
-
-
-@pytest.fixture
-def connection(node: NatsNode) -> Iterator[StreamConnection]:
-    """A connection to a new stream."""
-    connection = opened(node.url(f"F{next(_numbers)}"))
-    yield connection
-    connection.close()
 
 
 class OverdueError(Exception):

@@ -8,12 +8,12 @@ from types import TracebackType
 from typing import Any, NamedTuple, Self
 
 from smscli.jetstream.address import parse_address
-from smscli.jetstream.connection import StreamConnection
 from smscli.jetstream.publish_catch_up import ReadLog
 from smscli.jetstream.publisher import Publisher
 from smscli.model import Message, Session
 from smscli.recordings.format import EndedRecord, SessionRecord
 from tests.support.nats_nodes import until
+from tests.support.stream_records import opened
 
 START = datetime(2026, 3, 2, 10, 0, tzinfo=UTC)
 _TRIES = 5
@@ -102,13 +102,7 @@ class Collector:
         **options: Any,
     ) -> None:
         self.said: list[tuple[str, str]] = []
-        connection = StreamConnection(parse_address(url), timeout=timeout)
-        connection.open()
-        try:
-            connection.ensure_stream()
-        except BaseException:
-            connection.close()
-            raise
+        connection = opened(url, timeout=timeout)
         self.publisher = Publisher(
             connection,
             redact=redact,

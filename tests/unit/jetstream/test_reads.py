@@ -1,9 +1,6 @@
 """A stream as a source: the same sessions, messages and replays as a recording of the same records."""
 
-import tempfile
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from itertools import count
 from pathlib import Path
 
 import pytest
@@ -25,7 +22,6 @@ pytestmark = needs_nats
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 MIKA = {"type": "Customer", "nickname": "Mika", "participantId": "p1"}
-_numbers = count(1)
 
 
 def after(seconds: float) -> datetime:
@@ -47,20 +43,6 @@ def session(session_id: str, state: str = "Chatting", received: float = 0) -> Se
 
 def began(session_id: str, seconds: float = 0, state: str = "Chatting", received: float = 0) -> SessionRecord:
     return SessionRecord(after(seconds), session(session_id, state, received))
-
-
-@pytest.fixture(scope="module")
-def node() -> Iterator[NatsNode]:
-    with tempfile.TemporaryDirectory() as folder, NatsNode(Path(folder)) as node:
-        yield node
-
-
-@pytest.fixture
-def connection(node: NatsNode) -> Iterator[StreamConnection]:
-    """A connection to a new stream."""
-    connection = opened(node.url(f"CC{next(_numbers)}"))
-    yield connection
-    connection.close()
 
 
 def reads(connection: StreamConnection) -> StreamReads:
@@ -299,8 +281,8 @@ def test_what_others_publish_is_passed_over_and_said_once(connection: StreamConn
     assert [one.partition(" is no record")[0] for one in told] == [f"message 7 of {source.name}"]
 
 
-def test_a_stream_that_does_not_exist_is_not_found(node: NatsNode) -> None:
-    connection = StreamConnection(parse_address(node.url("NONE")))
+def test_a_stream_that_does_not_exist_is_not_found(shared_node: NatsNode) -> None:
+    connection = StreamConnection(parse_address(shared_node.url("NONE")))
     connection.open()
     try:
         with pytest.raises(NotFound, match="there is no stream NONE"):
@@ -309,12 +291,12 @@ def test_a_stream_that_does_not_exist_is_not_found(node: NatsNode) -> None:
         connection.close()
 
 
-def test_a_stream_for_other_subjects_is_refused(connection: StreamConnection, node: NatsNode) -> None:
+def test_a_stream_for_other_subjects_is_refused(connection: StreamConnection, shared_node: NatsNode) -> None:
     async def create() -> None:
         await connection.jetstream.add_stream(name="ORDERS", subjects=["orders.>"])
 
     connection.run(create)
-    other = StreamConnection(parse_address(node.url("ORDERS")))
+    other = StreamConnection(parse_address(shared_node.url("ORDERS")))
     other.open()
     try:
         with pytest.raises(ServerError, match="other subjects"):
