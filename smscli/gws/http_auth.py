@@ -46,6 +46,13 @@ class SharedCookies(RequestsCookieJar):
             self.secrets.append(cookie.value)
         return super().set_cookie(cookie, *args, **kwargs)
 
+    def drop(self, cookies: Iterable[Any]) -> None:
+        """Remove these cookies, but for those that were replaced."""
+        old = {id(cookie) for cookie in cookies}
+        with self._cookies_lock:
+            for cookie in [one for one in super().__iter__() if id(one) in old]:
+                super().clear(cookie.domain, cookie.path, cookie.name)
+
     def clear(self, domain: str | None = None, path: str | None = None, name: str | None = None) -> None:
         with self._cookies_lock:
             super().clear(domain, path, name)
@@ -90,17 +97,19 @@ class HttpAuth(requests.auth.AuthBase):
     def renew(self) -> None:
         """Read the secret again, and drop cookies and CSRF token of the old sign-in."""
         self.csrf = None
-        self.kept_cookies = not self.kept_cookies and self.is_by_cookie and self._has_replaced()
+        present = list(self.cookies)
+        self.kept_cookies = not self.kept_cookies and self.is_by_cookie and self.has_replaced(present)
         if self.kept_cookies:
             return
         # The old value stays in place until the new one has been read: other threads go on using it.
         self._sign_in = self._read()
-        self.cookies.clear()
+        # Not one that a response has set meanwhile.
+        self.cookies.drop(present)
 
-    def _has_replaced(self) -> bool:
-        """Whether the server has set a cookie of a name that was given."""
+    def has_replaced(self, cookies: Iterable[Any] | None = None) -> bool:
+        """Whether the server has set a cookie of a name that was given, among `cookies` or all there are."""
         given = {name for name, _ in _cookie_pairs(self._sign_in[1] if self._sign_in else "")}
-        return any(cookie.name in given for cookie in self.cookies)
+        return any(cookie.name in given for cookie in (self.cookies if cookies is None else cookies))
 
     def drop_refused_cookies(self, response: requests.Response, *args: object, **kwargs: object) -> None:
         """A hook of requests: what a refusal sets, such as an anonymous session, replaces no sign-in."""

@@ -3,12 +3,15 @@
 import io
 import json
 import sys
+import threading
+import time
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from smscli.demo.http_server import DemoRequest, DemoResponse
 from tests.server.options import Options
 from tests.server.server import FakeServer
 from tests.support.command import Smscli, running
@@ -291,6 +294,36 @@ def test_a_cookie_that_is_replaced_amid_reads_side_by_side_goes_on(home: Environ
             server.store.say(f"0000Na9B26EF000{number}", f"after {number}")
         found = {json.loads(child.stdout.readline())["text"] for _ in range(5)}
     assert found == {f"after {number}" for number in range(2, 7)}
+
+
+@pytest.mark.slow
+def test_a_replacing_response_may_come_after_the_refusal_of_the_old_cookie(
+    home: Environ, server: FakeServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usual, delayed = server.api.answer, threading.Event()
+
+    def late(request: DemoRequest, user: str | None) -> DemoResponse:
+        """The response that replaces the cookie takes a second, unlike the refusals of others."""
+        answered = usual(request, user)
+        if (
+            not delayed.is_set()
+            and server.options.renews_cookies
+            and any(name == "Set-Cookie" for name, _ in answered.headers)
+        ):
+            delayed.set()
+            time.sleep(1.0)
+        return answered
+
+    server.store.add_session("0000Na9B26EF0002", customer="Noor")
+    monkeypatch.setattr(server.api, "answer", late)
+    environ = {**home, "SMSCLI_URL": server.url, "SMSCLI_COOKIE": "JSESSIONID=c1"}
+    with running(environ, "tail", "--all", "--json", "--interval", "0.2", "--push", "off") as child:
+        assert child.stdout
+        assert json.loads(child.stdout.readline())["text"] == "hello"
+        server.options.renews_cookies = True
+        server.store.say("0000Na9B26EF0002", "still signed in")
+        assert json.loads(child.stdout.readline())["text"] == "still signed in"
+    assert delayed.is_set()
 
 
 @pytest.mark.parametrize("value", ['{ A = " x" }', '{ Transfer-Encoding = "x" }', '{ If-None-Match = "x" }'])

@@ -91,13 +91,16 @@ class FakeApi(Api):
 
     def http_session(self, request: DemoRequest) -> HttpSession:
         cookies, cookie = self._options().cookies, request.cookie(SESSION_COOKIE)
-        if cookie not in cookies:
+        if cookie not in cookies and "authorization" in request.headers:
             return self.http_sessions.enter(request)
         if self._options().renews_cookies and cookie not in self._renewed:
-            renewed = new_cookie()
-            self._renewed.add(renewed)
-            cookies[renewed] = cookies.pop(cookie)
-            return HttpSession(renewed, new=True)
+            # None where another request of the same moment has replaced it: this one was in time.
+            user = cookies.pop(cookie, None)
+            if user is not None:
+                renewed = new_cookie()
+                self._renewed.add(renewed)
+                cookies[renewed] = user
+                return HttpSession(renewed, new=True)
         return HttpSession(cookie, new=False)
 
     def session_headers(self, request: DemoRequest, session: HttpSession) -> tuple[tuple[str, str], ...]:
