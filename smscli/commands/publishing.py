@@ -10,8 +10,8 @@ from smscli.commands.sources import connect_stream, stream_address
 from smscli.context import AppContext
 from smscli.errors import NotFound
 from smscli.model import Event, NewMessages, Page, SessionStarted
-from smscli.recordings.format import SessionRecord
-from smscli.recordings.server import RecordedServer
+from smscli.recordings.format import EndedRecord, SessionRecord
+from smscli.recordings.server import ProfileRecord, RecordedServer
 from smscli.records import SessionKey
 
 if TYPE_CHECKING:
@@ -43,6 +43,8 @@ class StreamPublishing:
         }
         # Who reads each session's log.
         self._readers: dict[SessionKey, AppContext] = {}
+        # The last state of each live session.
+        self._states: dict[SessionKey, ProfileRecord] = {}
         self._publisher: Publisher | None = None
 
     def open(self, address: str, credentials: str | None) -> None:
@@ -60,6 +62,7 @@ class StreamPublishing:
             servers=[*self._servers],
             notice=app.root.notice,
             read_log=self._read_log,
+            on_replaced=self._begin_anew,
             # The servers' time, as of every other record.
             clock=lambda: max(one.at for one in self._servers.values()).timestamp(),
         )
@@ -84,7 +87,18 @@ class StreamPublishing:
             id_ = event.session_id if isinstance(event, NewMessages) else event.session.id
             self._on_read(app, session_key(app, id_))
         for one in self._servers[app.server_name].records(event, app.label):
+            if isinstance(one.record, SessionRecord):
+                self._states[session_key(app, one.record.session.id)] = one
+            elif isinstance(one.record, EndedRecord):
+                self._states.pop(session_key(app, one.record.session_id), None)
             self._publisher.take(app.server_name, one.record, one.profile)
+
+    def _begin_anew(self) -> set[SessionKey]:
+        """Publish the states of all live sessions to a stream that is another one; which these are."""
+        assert self._publisher
+        for key, one in self._states.items():
+            self._publisher.take(key.server, one.record, one.profile)
+        return set(self._states)
 
     def report(self) -> None:
         """Say what publishing had to report. LocalError if it can't go on."""

@@ -45,6 +45,7 @@ _LONGEST_REQUEST = 5.0
 _TRY_SECONDS = 2.0
 _CLOSE_SECONDS = 1.0
 _LONGEST_WINDOW = 3600.0
+_REMOVE_CONSUMER = "$JS.API.CONSUMER.DELETE."
 
 
 class StreamConnection:
@@ -162,8 +163,7 @@ class StreamConnection:
         """The error when the engine has denied the use of a subject since then (`time.monotonic`): a request
         whose subject is denied just times out."""
         for at, text in self._denied:
-            # nats-py passes it on in lower case.
-            if at >= since and (f'"{subject.lower()}"' in text or "_inbox" in text):
+            if at >= since and (f'"{subject}"' in text or "_INBOX" in text):
                 error = self.error(Denied(text))
                 return error if isinstance(error, NotPermitted) else None
         return None
@@ -260,14 +260,17 @@ class StreamConnection:
         return options
 
     async def _on_error(self, error: Exception) -> None:
-        text = str(error)
-        if "permissions violation" not in text.lower():
+        if not isinstance(error, Denied):
             self._failures = [*self._failures[-9:], error]
             return
-        self._denied = [*self._denied[-99:], (time.monotonic(), text.removeprefix("nats: "))]
+        text = str(error)
+        if _REMOVE_CONSUMER in text:
+            # The engine removes what nobody uses.
+            return
+        self._denied = [*self._denied[-99:], (time.monotonic(), text)]
         for denial in self._denials:
             if not denial.done():
-                denial.set_result(self._denied[-1][1])
+                denial.set_result(text)
 
     async def _on_disconnect(self) -> None:
         self._set_connected(False)

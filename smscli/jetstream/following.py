@@ -13,6 +13,7 @@ from smscli.jetstream.read_consumer import StreamMessage, StreamSelection
 from smscli.jetstream.read_cursor import StreamCursor
 from smscli.jetstream.reads import StreamReads, stale_message
 from smscli.jetstream.source import parsed_subject
+from smscli.jetstream.stream_errors import NO_STREAM
 from smscli.jetstream.subjects import COLLECTOR, SubjectParts, all_of, message_subject, session_subject
 from smscli.model import (
     Event,
@@ -28,6 +29,7 @@ from smscli.model import (
 )
 from smscli.recordings.format import ConnectionRecord, EndedRecord, Record, SessionRecord
 from smscli.recordings.index import LogKey
+from smscli.records import message_key
 
 _WAIT_SECONDS = 0.25
 _MOST_WAITING = 5000
@@ -36,14 +38,15 @@ _AWAY_SECONDS = 1.0
 # Messages and states are published side by side: the last messages may come behind the end.
 _ENDING_SECONDS = 1.0
 _AWAY = "the connection to the stream is lost, retrying"
+_DELETED = "the stream was deleted: smscli tail --all --to creates it"
 _BACK = "the stream is back"
 
 
 class _ReaderState(NamedTuple):
-    """Whether a reader works (again)."""
+    """What is wrong with a reader, in words; None when it works (again)."""
 
     reader: int
-    works: bool
+    trouble: str | None
 
 
 class _Failure(NamedTuple):
@@ -84,13 +87,14 @@ class StreamTail:
             task.cancel()
 
     async def _read(self, number: int, cursor: StreamCursor) -> None:
-        worked = True
+        before: str | None = None
 
-        def on_state(works: bool) -> None:
-            nonlocal worked
-            if works != worked:
-                worked = works
-                self._arrived.put(_ReaderState(number, works))
+        def on_state(error: Exception | None) -> None:
+            nonlocal before
+            trouble = _trouble(error)
+            if trouble != before:
+                before = trouble
+                self._arrived.put(_ReaderState(number, trouble))
 
         try:
             await cursor.follow(self._put, on_state)
@@ -129,9 +133,13 @@ class StreamFeed:
         self._named: set[LogKey] | None = None
         self._live: dict[LogKey, str] = {}
         self._ending: dict[LogKey, _Ending] = {}
-        self._failing: set[int] = set()
+        # The keys of live sessions' messages: collectors publish them again to a stream that replaces a
+        # deleted one.
+        self._shown: dict[LogKey, set[str]] = {}
+        self._failing: dict[int, str] = {}
         self._failing_since: float | None = None
-        self._is_away = False
+        # What was said of the stream, while it can't be read.
+        self._told: list[str] = []
         self._newest: datetime | None = None
         self._is_stale = False
 
@@ -181,29 +189,38 @@ class StreamFeed:
         subject = message_subject(self._stream, key.server or "", key.session_id)
         cursor = StreamCursor(self._connection, StreamSelection(subject))
         try:
-            yield from self._history(cursor, session.id, listing.at, end)
+            yield from self._history(cursor, key, listing.at, end)
         finally:
             cursor.discard()
         if session.ended:
             yield from self._end(key, session.state)
 
     def _history(
-        self, cursor: StreamCursor, name: str, at: datetime | None, end: int
+        self, cursor: StreamCursor, key: LogKey, at: datetime | None, end: int
     ) -> Iterator[NewMessages | Notice]:
         """The messages of a session up to the end, however long the engine is away."""
         page: Sequence[StreamMessage] | None = None
         while page is None or page:
+            self._wait(0)
             try:
                 page = self._connection.run(lambda: cursor.page(end))
             except Unreachable:
-                yield from self._set_away(True)
+                yield from self._set_trouble(_AWAY)
                 continue
-            yield from self._set_away(False)
-            yield NewMessages(name, self._messages(page), at, first=True, done=not page)
+            yield from self._set_trouble(None)
+            messages = self._unseen(key, self._messages(page))
+            yield NewMessages(self._name(key), messages, at, first=True, done=not page)
 
-    def _messages(self, page: Sequence[StreamMessage]) -> tuple[Message, ...]:
+    def _messages(self, page: Sequence[StreamMessage]) -> list[Message]:
         lines = filter(None, map(self._reads.parser.line, page))
-        return tuple(one.record for one in lines if isinstance(one.record, Message))
+        return [one.record for one in lines if isinstance(one.record, Message)]
+
+    def _unseen(self, key: LogKey, messages: Sequence[Message]) -> tuple[Message, ...]:
+        """Those of a session's messages that were not shown yet."""
+        shown = self._shown.setdefault(key, set())
+        found = {one: message for message in messages if (one := message_key(message)) not in shown}
+        shown.update(found)
+        return tuple(found.values())
 
     def _arrivals(self, arrived: Sequence[StreamMessage | _ReaderState]) -> Iterator[Event]:
         """What has come, consecutive messages of one session together."""
@@ -236,7 +253,8 @@ class StreamFeed:
             return
         if key in self._ending:
             self._ending[key] = self._ending[key]._replace(until=time.monotonic() + _ENDING_SECONDS)
-        yield NewMessages(self._name(key), tuple(messages), messages[-1].at)
+        if unseen := self._unseen(key, messages):
+            yield NewMessages(self._name(key), unseen, messages[-1].at)
 
     def _other(
         self, record: Record, key: LogKey, subject: SubjectParts, server: str | None
@@ -267,29 +285,37 @@ class StreamFeed:
                 del self._ending[key]
                 yield from self._end(key, ending.state)
         if self._failing_since is not None and now - self._failing_since >= _AWAY_SECONDS:
-            yield from self._set_away(True)
-        message = None if self._is_away else self._stale_message()
+            yield from self._set_trouble(_DELETED if _DELETED in self._failing.values() else _AWAY)
+        message = None if self._told else self._stale_message()
         if message and not self._is_stale:
             yield Notice("stale", message)
-        self._is_stale = bool(message) or (self._is_away and self._is_stale)
+        self._is_stale = bool(message) or (bool(self._told) and self._is_stale)
 
     def _end(self, key: LogKey, state: str | None) -> Iterator[Event]:
         name = self._live.pop(key, None)
+        self._shown.pop(key, None)
         if name is not None:
             yield SessionEnded(name, state)
 
     def _set_failing(self, one: _ReaderState) -> Iterator[Notice]:
-        (self._failing.discard if one.works else self._failing.add)(one.reader)
+        if one.trouble:
+            self._failing[one.reader] = one.trouble
+        else:
+            self._failing.pop(one.reader, None)
         if not self._failing:
             self._failing_since = None
-            yield from self._set_away(False)
+            yield from self._set_trouble(None)
         elif self._failing_since is None:
             self._failing_since = time.monotonic()
 
-    def _set_away(self, away: bool) -> Iterator[Notice]:
-        if away != self._is_away:
-            self._is_away = away
-            yield Notice("stream", _AWAY if away else _BACK)
+    def _set_trouble(self, trouble: str | None) -> Iterator[Notice]:
+        """Say what is wrong, each once, and that it is over."""
+        if trouble and trouble not in self._told:
+            self._told.append(trouble)
+            yield Notice("stream", trouble)
+        elif self._told and trouble is None:
+            self._told.clear()
+            yield Notice("stream", _BACK)
 
     def _stale_message(self) -> str | None:
         return stale_message(self._reads.name, self._newest, self._clock())
@@ -303,3 +329,10 @@ class StreamFeed:
 
     def _name(self, key: LogKey) -> str:
         return self._live.get(key) or self._reads.name_of(key)
+
+
+def _trouble(error: Exception | None) -> str | None:
+    """What a reader's error tells of the stream."""
+    if error is None:
+        return None
+    return _DELETED if getattr(error, "err_code", None) == NO_STREAM else _AWAY

@@ -75,6 +75,8 @@ class Lane(ABC):
         self.id_number = 0
         self.refusals = 0
         self.conflicts = 0
+        # How many of the first records are not published, since their log is read again.
+        self._outdated = 0
         # How many records have come to their end, published or not.
         self.dropped = 0
         self.used_at = 0.0
@@ -82,7 +84,7 @@ class Lane(ABC):
     def next(self, *, masked: bool) -> Publication | None:
         """The first waiting record as it is published; those that needn't be are dropped, None if none is
         left. LocalError for one that can't be written."""
-        while self.waiting and not self._is_news(self.waiting[0]):
+        while self.waiting and (self._outdated or not self._is_news(self.waiting[0])):
             self.drop()
         if not self.waiting:
             return None
@@ -106,16 +108,22 @@ class Lane(ABC):
     def forget(self) -> None:
         """The stream is another one: take nothing for published that isn't read again."""
         self.restart()
-        self.must_read = self.is_compared
+        self.must_read = True
+
+    def leave_out(self) -> None:
+        """Publish nothing of what waits now: the whole log is read again."""
+        self._outdated = len(self.waiting)
 
     def published(self, sequence: int) -> None:
         """The first waiting record is stored."""
-        self.sequence = sequence
-        self._note(self.waiting[0].record)
+        if not self._outdated:
+            self.sequence = sequence
+            self._note(self.waiting[0].record)
         self.drop()
 
     def drop(self) -> None:
         self.waiting.popleft()
+        self._outdated = max(0, self._outdated - 1)
         self.dropped += 1
         self.id_number = self.refusals = 0
 
@@ -218,14 +226,12 @@ class SessionLane(Lane):
         self._has_ended = False
         self._at: datetime | None = None
         self._is_ours = False
-        self.newest: Waiting | None = None
 
     def restart(self) -> None:
         super().restart()
         self._facts, self._has_ended, self._at, self._is_ours = None, False, None, False
 
     def published(self, sequence: int) -> None:
-        self.newest = self.waiting[0]
         super().published(sequence)
         self._is_ours = True
 

@@ -5,6 +5,7 @@ import random
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from smscli.backoff import Backoff
@@ -14,12 +15,13 @@ from smscli.jetstream.publish_lanes import Lane, Publication, masked_of
 from smscli.jetstream.publish_trouble import CONNECTION, PublishTrouble, StreamNotice
 from smscli.jetstream.stream_errors import TOO_LARGE, WRONG_SEQUENCE
 from smscli.jetstream.stream_reading import gained, last_of, stored_at
-from smscli.jetstream.subjects import MESSAGE, SESSION, all_of
+from smscli.jetstream.subjects import COLLECTOR, MESSAGE, SESSION, all_of
 from smscli.model import Message
 
 if TYPE_CHECKING:
     from nats.aio.client import Client
     from nats.js import JetStreamContext
+    from nats.js.api import PubAck
 
 _REQUEST_SECONDS = 2.0
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 5.0
@@ -35,8 +37,9 @@ _HEADER_SIZE = 220
 class LaneWriter:
     """Publishes lanes, different ones side by side.
 
-    `done(n)` is called when n records of sessions have come to their end, `late` tells how many wait, and
-    `on_recreated` is called when a stream that was deleted is there again.
+    `done(n)` is called when n records of sessions have come to their end, and `late` tells how many wait.
+    `on_replaced` is called when the stream is another one than before: it was deleted, and created again.
+    Nothing is published then until `go_on`.
     """
 
     def __init__(
@@ -48,7 +51,7 @@ class LaneWriter:
         say: Callable[[StreamNotice], None],
         done: Callable[[int], None],
         late: Callable[[], int],
-        on_recreated: Callable[[], None],
+        on_replaced: Callable[[], None],
     ) -> None:
         self._connection = connection
         self._stream = connection.address.stream
@@ -57,19 +60,21 @@ class LaneWriter:
         self._say = say
         self._done = done
         self._late = late
-        self._on_recreated = on_recreated
+        self._on_replaced = on_replaced
         self._context: tuple[Client, JetStreamContext] | None = None
         self._slots = asyncio.Semaphore(_SIDE_BY_SIDE)
         self._wake = asyncio.Event()
-        self.is_connected = asyncio.Event()
-        self._is_deleted = False
+        # Connected, and to the stream that we know.
+        self._ready = asyncio.Event()
+        self._created: datetime | None = None
+        self._is_deleted = self._is_replaced = False
         self.refused: LocalError | None = None
 
     async def write(self, lane: Lane) -> None:
         """Publish what waits in a lane, retrying for ever, until nothing waits or publishing is refused."""
         backoff = Backoff(_FIRST_PAUSE, _LONGEST_PAUSE)
         while lane.waiting and not self.refused:
-            await self.is_connected.wait()
+            await self._ready.wait()
             async with self._slots:
                 began, dropped = time.monotonic(), lane.dropped
                 try:
@@ -84,11 +89,49 @@ class LaneWriter:
             if (pause := backoff.until - time.monotonic()) > 0:
                 await self._pause(pause)
 
-    async def check_setting(self) -> None:
-        """Note whether the last records of the stream are of the other `--redact` setting."""
-        for kind in (MESSAGE, SESSION):
+    def set_connected(self, connected: bool) -> None:
+        if connected and not self._is_replaced:
+            self._ready.set()
+        else:
+            self._ready.clear()
+
+    def go_on(self) -> None:
+        """Publish to the stream that is there now."""
+        self._is_replaced = False
+
+    async def check(self) -> bool:
+        """Note whether the stream is another one than before, and whether it is one of the other `--redact`
+        setting. Whether the last records tell the setting."""
+        await self._check_created()
+        is_told = False
+        for kind in (MESSAGE, SESSION, COLLECTOR):
             if found := await last_of(self.jetstream, self._stream, all_of(self._stream, kind)):
-                self._check(masked_of(found.payload))
+                is_masked = masked_of(found.payload)
+                is_told = is_told or is_masked is not None
+                self._check_masked(is_masked)
+        return is_told
+
+    async def enter(self, lane: Lane) -> None:
+        """Publish a collector's first record, unless the stream is one of the other setting. Where no record
+        tells the setting this one does, so it must be the next one of the whole stream: of two collectors
+        that begin at the same moment the second finds what the first has published."""
+        from nats.js.errors import APIError
+
+        while True:
+            last = (await self.jetstream.stream_info(self._stream)).state.last_seq
+            is_told = await self.check()
+            publication = lane.next(masked=self._masked)
+            if self.refused or publication is None:
+                return
+            behind = {} if is_told else {"Nats-Expected-Last-Sequence": str(last)}
+            try:
+                done = await self._send(lane, publication, behind)
+            except APIError as error:
+                if error.err_code != WRONG_SEQUENCE:
+                    raise
+            else:
+                lane.published(done.seq)
+                return
 
     @property
     def jetstream(self) -> "JetStreamContext":
@@ -102,7 +145,7 @@ class LaneWriter:
         if lane.must_read:
             await self._read(lane)
             lane.must_read = False
-        if self.refused:
+        if self.refused or self._is_replaced:
             return
         try:
             publication = lane.next(masked=self._masked)
@@ -117,24 +160,24 @@ class LaneWriter:
             await self._publish(lane, publication)
 
     async def _read(self, lane: Lane) -> None:
-        last = await last_of(self.jetstream, self._stream, lane.subject)
-        if last is None or last.sequence < lane.sequence:
+        last = await last_of(self.jetstream, self._stream, lane.subject) if lane.is_compared else None
+        is_less = lane.sequence > (last.sequence if last else 0)
+        if is_less:
             lane.restart()
-        if last is None:
+        if is_less or self._is_deleted or not lane.is_compared:
+            await self._check_created()
+        if last is None or self._is_replaced:
             return
         async for one in gained(self.jetstream, self._stream, lane.subject, lane.sequence, last.sequence):
-            self._check(lane.absorb(one.payload, one.sequence))
+            self._check_masked(lane.absorb(one.payload, one.sequence))
 
     async def _publish(self, lane: Lane, publication: Publication) -> None:
         from nats.js.errors import APIError
 
-        headers = {"Nats-Msg-Id": publication.id}
-        if publication.after is not None:
-            headers["Nats-Expected-Last-Subject-Sequence"] = str(publication.after)
+        is_compared = publication.after is not None
+        after = {"Nats-Expected-Last-Subject-Sequence": str(publication.after)} if is_compared else {}
         try:
-            done = await self.jetstream.publish(
-                lane.subject, publication.payload, _REQUEST_SECONDS, self._stream, headers
-            )
+            done = await self._send(lane, publication, after)
         except APIError as error:
             if error.err_code == WRONG_SEQUENCE:
                 await self._on_conflict(lane)
@@ -143,11 +186,17 @@ class LaneWriter:
             else:
                 raise
             return
-        if done.duplicate and publication.after is not None:
+        if done.duplicate and is_compared:
             await self._on_duplicate(lane, done.seq)
         else:
             lane.published(done.seq)
             self._passed(lane)
+
+    async def _send(self, lane: Lane, publication: Publication, headers: dict[str, str]) -> "PubAck":
+        headers = {"Nats-Msg-Id": publication.id, **headers}
+        return await self.jetstream.publish(
+            lane.subject, publication.payload, _REQUEST_SECONDS, self._stream, headers
+        )
 
     async def _on_conflict(self, lane: Lane) -> None:
         """Somebody else has published on the subject."""
@@ -175,12 +224,9 @@ class LaneWriter:
         if any(had_failed):
             self._wake.set()
             self._wake = asyncio.Event()
-        if self._is_deleted:
-            self._is_deleted = False
-            self._on_recreated()
 
     def _failed(self, lane: Lane, error: Exception, since: float) -> None:
-        lane.must_read = lane.is_compared
+        lane.must_read = True
         denial = self._connection.denial_of(lane.subject, since)
         self._trouble.failed(lane.subject, denial or self._explained(error), since)
 
@@ -195,7 +241,16 @@ class LaneWriter:
             f"the stream {address.stream} at {address.host} was deleted", hint="start tail again to create it"
         )
 
-    def _check(self, masked: bool | None) -> None:
+    async def _check_created(self) -> None:
+        created = (await self.jetstream.stream_info(self._stream)).created
+        self._is_deleted = False
+        if self._created not in (None, created):
+            self._is_replaced = True
+            self._ready.clear()
+            self._on_replaced()
+        self._created = created
+
+    def _check_masked(self, masked: bool | None) -> None:
         if masked is None or masked == self._masked or self.refused:
             return
         begun = "without" if self._masked else "with"

@@ -2,13 +2,14 @@
 
 import socket
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from hashlib import sha256
 from math import inf
 from typing import TYPE_CHECKING
 
-from smscli.errors import Unreachable
+from smscli.errors import NotPermitted, SmscliError, Unreachable
 from smscli.jetstream.connection import StreamConnection
 from smscli.jetstream.publish_backlog import MOST_WAITING, Backlog
 from smscli.jetstream.publish_catch_up import CatchUp, ReadLog
@@ -21,6 +22,7 @@ from smscli.jetstream.publish_lanes import (
     Waiting,
 )
 from smscli.jetstream.publish_trouble import CONNECTION, Notices, PublishTrouble, StreamNotice, not_published
+from smscli.jetstream.read_consumer import retried
 from smscli.jetstream.subjects import collector_subject, message_subject, session_subject
 from smscli.model import Message
 from smscli.recordings.format import ConnectionRecord, EndedRecord, Record, SessionRecord
@@ -42,6 +44,7 @@ _CLOSE_TICK = 0.02
 # nats-server refuses lines over 4,096 bytes, and a consumer's request holds the subject twice.
 _LONGEST_SUBJECT = 1000
 _LONGEST_NAME = 80
+_REPLACED = "the stream was deleted and created again: the followed sessions are published to it anew"
 
 
 def collector_name(profiles: Sequence[str], host: str | None = None) -> str:
@@ -59,7 +62,9 @@ class Publisher:
 
     `notice(kind, message, session_id)` is called by `report` only; `read_log(server, session_id)` reads a
     session's whole log again, masked with `redact`, in a thread of the publisher's; `clock` counts epoch
-    seconds. `profiles` are read, of these `servers`, as its signs of life say.
+    seconds. `profiles` are read, of these `servers`, as its signs of life say. `on_replaced` is called by
+    `report` when the stream was deleted and created again: it returns the sessions whose logs are to be read
+    again, and has their states taken again.
     """
 
     def __init__(
@@ -72,6 +77,7 @@ class Publisher:
         notice: Callable[[str, str, str | None], None],
         name: str | None = None,
         read_log: ReadLog | None = None,
+        on_replaced: Callable[[], Collection[SessionKey]] = tuple,
         clock: Callable[[], float] = time.time,
         most_waiting: int = MOST_WAITING,
     ) -> None:
@@ -81,6 +87,8 @@ class Publisher:
         self._profiles, self._servers = tuple(profiles), tuple(servers)
         self._notice = notice
         self._clock = clock
+        self._on_replaced = on_replaced
+        self._is_replaced = False
         self._notices = Notices()
         self._backlog = Backlog(most_waiting)
         self._trouble = PublishTrouble(self._notices.add, time.monotonic)
@@ -101,10 +109,9 @@ class Publisher:
     # In the main thread
 
     def open(self) -> None:
-        """Begin to publish. LocalError if the stream holds records of the other setting of `redact`; the
-        errors of `StreamConnection.run`. The connection is closed then."""
+        """Begin to publish. LocalError if the stream is one of the other setting of `redact`, NotPermitted if
+        no sign of life may be published; the errors of `StreamConnection.run`. These close the connection."""
         from smscli.jetstream.publish_writing import LaneWriter
-        from smscli.jetstream.read_consumer import retried
 
         self._writer = writer = LaneWriter(
             self._connection,
@@ -113,16 +120,28 @@ class Publisher:
             say=self._notices.add,
             done=self._backlog.done,
             late=lambda: self._backlog.waiting,
-            on_recreated=self._begin_anew,
+            on_replaced=self._set_replaced,
         )
         try:
-            self._connection.run(lambda: retried(writer.check_setting))
+            self._connection.run(lambda: retried(writer.check))
+            self._enter(writer)
             if writer.refused:
                 raise writer.refused
             self._supervisor = self._connection.start(self._supervise(writer))
         except BaseException:
             self._connection.close()
             raise
+
+    def _enter(self, writer: "LaneWriter") -> None:
+        """Give the first sign of life."""
+        try:
+            self._connection.run(lambda: retried(lambda: writer.enter(self._first_sign())))
+        except NotPermitted:
+            raise
+        except SmscliError:
+            # Such as a full stream: it is said, and retried, with what follows.
+            return
+        self._alive_at = time.monotonic()
 
     def take(self, server: str, record: Record, profile: str | None = None) -> None:
         """Publish a record in time; returns at once. Positions, which only files need, are left out."""
@@ -146,6 +165,11 @@ class Publisher:
             self._notice(*one)
         if self._is_closed:
             return
+        if self._is_replaced:
+            self._is_replaced = False
+            keys = self._on_replaced()
+            with suppress(Unreachable):  # The connection is being closed.
+                self._connection.start(self._begin_anew(keys))
         if self._writer and self._writer.refused:
             raise self._writer.refused
         if self._supervisor and self._supervisor.done():
@@ -242,28 +266,28 @@ class Publisher:
             self._watch_connection(writer, now)
             if now - self._alive_at >= _ALIVE_SECONDS:
                 self._alive_at = now
-                self._add_own(Waiting(SignOfLife(self._now(), self._profiles, self._servers), ""))
-                self._checking = asyncio.get_running_loop().create_task(self._check_setting(writer))
+                self._add_own(self._sign_of_life())
+                self._checking = asyncio.get_running_loop().create_task(self._check(writer))
             self._resume(now)
             await asyncio.sleep(_TICK_SECONDS)
 
     def _watch_connection(self, writer: "LaneWriter", now: float) -> None:
+        writer.set_connected(self._connection.connected)
         if self._connection.connected:
             self._lost_at = None
-            writer.is_connected.set()
             if not self._backlog.waiting:
                 self._trouble.passed(CONNECTION, lambda: 0)
         else:
             self._lost_at = self._lost_at or now
-            writer.is_connected.clear()
             lost = Unreachable(f"no connection to {self._connection.address.host}")
             self._trouble.failed(CONNECTION, self._connection.trouble or lost, self._lost_at)
         self._trouble.look()
 
-    async def _check_setting(self, writer: "LaneWriter") -> None:
-        """Another collector may have begun with the other setting, about other sessions."""
+    async def _check(self, writer: "LaneWriter") -> None:
+        """Another collector may have begun with the other setting, about other sessions; the stream may be
+        another one."""
         try:
-            await writer.check_setting()
+            await writer.check()
         except Exception:
             # The engine is away, which publishing finds out too.
             return
@@ -287,15 +311,32 @@ class Publisher:
             for subject in idle:
                 del self._lanes[subject]
 
-    def _begin_anew(self) -> None:
-        """The stream was deleted and is there again, empty: publish what is known of the sessions anew."""
+    def _set_replaced(self) -> None:
+        """The stream is another one: nothing of what was published is in it."""
+        if not self._is_replaced:
+            self._is_replaced = True
+            self._notices.add(StreamNotice("stream", _REPLACED))
+
+    async def _begin_anew(self, keys: Collection[SessionKey]) -> None:
+        """Fill the new stream: read the logs of these sessions again, in place of what waits of them."""
+        assert self._writer
+        writer = self._writer
         for lane in self._lanes.values():
             lane.forget()
-            if isinstance(lane, MessageLane):
-                self._backlog.fall_behind(lane.key)
-            elif isinstance(lane, SessionLane) and lane.newest:
-                self._backlog.take(lane.key, lane.newest)
-        self._collect()
+            if isinstance(lane, MessageLane) and lane.key in keys:
+                lane.leave_out()
+        for key in keys:
+            self._backlog.fall_behind(key)
+        try:
+            await retried(lambda: writer.enter(self._first_sign()))
+        finally:
+            writer.go_on()
 
-    def _now(self) -> datetime:
-        return datetime.fromtimestamp(self._clock(), UTC)
+    def _first_sign(self) -> CollectorLane:
+        lane = CollectorLane(self._own.subject)
+        lane.add(self._sign_of_life())
+        return lane
+
+    def _sign_of_life(self) -> Waiting:
+        now = datetime.fromtimestamp(self._clock(), UTC)
+        return Waiting(SignOfLife(now, self._profiles, self._servers), "")

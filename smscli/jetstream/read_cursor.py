@@ -77,16 +77,16 @@ class StreamCursor:
     async def follow(
         self,
         put: Callable[[StreamMessage], Awaitable[None]],
-        on_state: Callable[[bool], None],
+        on_state: Callable[[Exception | None], None],
     ) -> None:
-        """Pass on each message as it comes, without end; `on_state` is told when reading fails, and when it
-        works again."""
+        """Pass on each message as it comes, without end; `on_state` is told whenever reading fails, and when
+        it works."""
         while True:
             try:
                 if self._created is None:
                     self._created = (await jetstream_of(self._connection).stream_info(self._stream)).created
                 consumer = self._consumer or await self._create(self.reached)
-                on_state(True)
+                on_state(None)
                 async for one in consumer.pull(_PAGE, _FOLLOW_SECONDS):
                     if self._is_new(one):
                         self.reached, self._reached_at = one.sequence, one.at
@@ -94,7 +94,7 @@ class StreamCursor:
             except Exception as error:
                 if not is_of_engine(error):
                     raise
-                on_state(False)
+                on_state(error)
                 await self._lose()
 
     async def close(self) -> None:

@@ -1,12 +1,16 @@
 """nats-py's client with what it lacks: TLS that is never left out, and errors it can retry after."""
 
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from smscli.errors import SmscliError
+from smscli.jetstream.stream_errors import Denied
 
 if TYPE_CHECKING:
     from nats.aio.client import Client
+
+_ERROR = re.compile(rb"-ERR\s+'([^\r\n]*)'\r\n")
 
 
 def new_client(*, tls: bool, ca_bundle: str | None) -> "Client":
@@ -32,7 +36,19 @@ def new_client(*, tls: bool, ca_bundle: str | None) -> "Client":
                 info["tls_required"] = True
             await super()._process_info(info, initial_connection=initial_connection)
 
+        async def _process_err(self, err_msg: str) -> None:
+            if "permissions violation" in err_msg:
+                # nats-py has lower-cased it, subjects too; what was received is still there.
+                await self._error_cb(Denied(_received_error(self._ps.buf) or err_msg))
+                return
+            await super()._process_err(err_msg)
+
     return TlsClient()
+
+
+def _received_error(buffer: bytes | bytearray) -> str | None:
+    found = _ERROR.match(buffer)
+    return found[1].decode("utf-8", "replace") if found else None
 
 
 def for_nats(call: Callable[..., bytes]) -> Callable[..., bytes]:

@@ -1,5 +1,6 @@
 """Errors of nats-py and of the engine as SmscliError, in words of our own and with a next step."""
 
+import re
 import ssl
 from typing import Any
 
@@ -16,6 +17,7 @@ from smscli.errors import (
 from smscli.jetstream.address import StreamAddress
 
 MISSING_HINT = "pip install 'smscli[nats]'"
+_NODES_HINT = "is a majority of its nodes up?"
 PERMISSION_HINT = "ask the engine's administrator for the permission, or use other --nats-creds"
 
 NOT_ENABLED = frozenset({10039, 10076})
@@ -37,6 +39,7 @@ _REFUSALS = (
     "user credentials",
     "revoked",
 )
+_DENIAL = re.compile('(publish|subscription) to "([^"]+)"', re.IGNORECASE)
 _CAPACITY = ("maximum connections", "maximum account")
 
 
@@ -61,11 +64,13 @@ def stream_error(error: BaseException, address: StreamAddress, timeout: float) -
         if isinstance(one, SmscliError):
             return one
     if isinstance(error, Denied):
-        return NotPermitted(f"{address.host} doesn't permit it: {error}", hint=PERMISSION_HINT)
+        return NotPermitted(f"{address.host} doesn't permit {_denied(str(error))}", hint=PERMISSION_HINT)
     if isinstance(error, js.APIError):
         return _api_error(error, address)
     if isinstance(error, js.NoStreamResponseError):
-        return Unreachable(f"no node at {address.host} leads the stream {address.stream} now")
+        return Unreachable(
+            f"no node at {address.host} leads the stream {address.stream} now", hint=_NODES_HINT
+        )
     if isinstance(error, OSError) and not isinstance(error, TimeoutError):
         return _network_error(error, address, timeout)
     if isinstance(error, TimeoutError | nats.errors.TimeoutError):
@@ -75,10 +80,18 @@ def stream_error(error: BaseException, address: StreamAddress, timeout: float) -
     return ServerError(f"{address.host} sent what can't be read: {type(error).__name__}")
 
 
+def _denied(text: str) -> str:
+    """What isn't permitted, from the engine's own words."""
+    found = _DENIAL.search(text)
+    if not found:
+        return f"it: {text}"
+    return f"{'publishing' if found[1].lower() == 'publish' else 'subscribing'} to {found[2]}"
+
+
 def timed_out(address: StreamAddress, timeout: float) -> RequestTimeout:
     return RequestTimeout(
         f"{address.host} did not answer within {timeout:g} s",
-        hint="is a majority of its nodes up? wait longer: --timeout SECONDS",
+        hint=f"{_NODES_HINT} wait longer: --timeout SECONDS",
     )
 
 
@@ -129,7 +142,7 @@ def _api_error(error: Any, address: StreamAddress) -> SmscliError:
             hint="name another stream",
         )
     if code == UNAVAILABLE:
-        return Unreachable(f"{where} has no leader now")
+        return Unreachable(f"{where} has no leader now", hint=_NODES_HINT)
     if code in NOT_ENABLED or (code is None and error.code in (None, 503)):
         return ServerError(
             f"{where} has no JetStream, or not for this account", hint="start nats-server with -js"

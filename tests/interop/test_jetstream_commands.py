@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from smscli.jetstream.address import parse_address
+from smscli.jetstream.connection import StreamConnection
 from tests.server.options import Options
 from tests.server.server import FakeServer
 from tests.support.command import Outcome, Smscli, running
@@ -251,6 +252,55 @@ def test_the_readmes_commands_and_configuration_work(
     assert (address.replicas, address.max_age, address.stream) == (3, 30 * 86400, "CENTRE")
 
 
+def _permitted(who: str) -> str:
+    """A configuration in which everybody may do what the README lists for one part."""
+    row = re.search(rf"^\| {who} \|(.*)\|(.*)\|$", README.read_text(encoding="utf-8"), re.MULTILINE)
+    assert row
+    publish, subscribe = (
+        ", ".join(f'"{one}"' for one in re.findall("`(.*?)`", cell)) for cell in row.groups()
+    )
+    rights = f"permissions: {{ publish: [{publish}], subscribe: [{subscribe}] }}"
+    user = f"{{ user: anyone, password: x, {rights} }}"
+    return f"accounts {{ A: {{ jetstream: enabled, users: [ {user} ] }} }}\nno_auth_user: anyone\n"
+
+
+def _stored(node: NatsNode) -> int:
+    """How many records the only stream has, as the engine says itself."""
+    return sum(one["state"]["messages"] for one in node.streams())
+
+
+def test_the_permissions_that_the_readme_lists_are_enough(
+    server: FakeServer, environ: dict[str, str], tmp_path: Path
+) -> None:
+    store = f'jetstream {{ store_dir: "{tmp_path / "store"}" }}\n'
+    node = NatsNode(tmp_path, _permitted("collector"))
+    node.configure(store + _permitted("collector"))
+    url = node.url("CENTRE")
+    with node:
+        # Messages, states and a sign of life. The second collector begins with what the stream holds.
+        for number in (6, 7):
+            with collecting(environ, url) as collector:
+                until(lambda number=number: _stored(node) >= number)
+                assert collector.end() == 130
+            assert not collector.said("stream")
+        node.stop()
+        node.configure(store + _permitted("desk"))
+        node.restart()
+        for command in (["list"], ["show", FIRST], ["messages", FIRST], ["check", "--all"]):
+            outcome = run(environ, *command, "--source", url)
+            assert (outcome.code, outcome.err) == (0, "")
+        with running(environ, "tail", "--all", "--json", "--source", url) as child:
+            desk = Collector(child)
+            until(lambda: len(desk.shown) == 3)
+            assert desk.end() == 130
+            assert not desk.said("stream")
+        refused = run(environ, "tail", "--all", "--to", url)
+    assert refused.code == 4
+    assert refused.err.splitlines()[0] == (
+        f"error: 127.0.0.1:{node.port} doesn't permit publishing to $JS.API.STREAM.MSG.GET.CENTRE"
+    )
+
+
 def test_a_session_that_ended_while_no_collector_ran_has_ended_in_the_stream(
     profile_home: dict[str, str], node: NatsNode
 ) -> None:
@@ -276,6 +326,36 @@ def test_a_session_that_ended_while_no_collector_ran_has_ended_in_the_stream(
         with collecting(profile_home, node.url(), "-p", "*") as collector:
             until(lambda: last_states()[NOOR] == "ended")
             assert collector.end() == 130
+
+
+def test_a_stream_that_replaces_a_deleted_one_is_filled_again(
+    server: FakeServer, environ: dict[str, str], node: NatsNode
+) -> None:
+    def states() -> dict[str, list[str]]:
+        found: dict[str, list[str]] = {}
+        for one in held(node.url(), "session.>") if node.streams() else ():
+            found.setdefault(one.value["session"]["id"], []).append(one.value["session"]["state"])
+        return found
+
+    with collecting(environ, node.url()) as collector:
+        until(lambda: len(texts(node)) == 3 and len(states()) == 2)
+        before = states()
+        setup = StreamConnection(parse_address(node.url()))
+        setup.open()
+        setup.run(lambda: setup.jetstream.delete_stream("CC"))
+        setup.ensure_stream()
+        setup.close()
+        server.store.say(FIRST, "found it", by="Robin")
+        until(lambda: len(texts(node)) == 4 and states() == before)
+        assert collector.end() == 130
+        assert collector.said("stream") == [
+            "the stream was deleted and created again: the followed sessions are published to it anew"
+        ]
+    assert [one.value["text"] for one in held(node.url(), f"message.*.{FIRST}")] == [
+        "my card 4929123456781234 was refused",
+        "let me look",
+        "found it",
+    ]
 
 
 def test_under_steady_load_it_is_said_that_the_stream_can_not_be_written(

@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,9 +12,9 @@ import pytest
 from smscli.errors import LocalError, NotFound, NotPermitted, ServerError
 from smscli.jetstream.address import parse_address
 from smscli.jetstream.connection import StreamConnection
-from smscli.model import Page, Session
+from smscli.model import Message, Page, Session
 from smscli.recordings.format import ConnectionRecord, SessionRecord
-from smscli.records import message_key
+from smscli.records import SessionKey, message_key
 from tests.support.nats_nodes import NatsCluster, NatsNode, needs_nats, until
 from tests.support.published import (
     SITE,
@@ -279,9 +280,49 @@ def test_masked_and_unmasked_records_do_not_mix(node: NatsNode) -> None:
     assert refused.value.hint == "run tail without it, or publish to another stream"
 
 
+def _entered(collectors: list[Collector]) -> list[int]:
+    """Which of these collectors, all opened at the same moment, were not refused."""
+    gate, entered = threading.Barrier(len(collectors)), []
+
+    def enter(number: int) -> None:
+        gate.wait()
+        with suppress(LocalError):
+            collectors[number].publisher.open()
+            entered.append(number)
+
+    threads = [threading.Thread(target=enter, args=(number,)) for number in range(len(collectors))]
+    for one in threads:
+        one.start()
+    for one in threads:
+        one.join()
+    return entered
+
+
+def _assert_one_setting(url: str) -> None:
+    collectors = [Collector(url, redact=one % 2 > 0, name=f"c{one}") for one in range(6)]
+    entered = _entered(collectors)
+    for one in collectors:
+        one.publisher.close()
+    assert sorted(entered) in ([0, 2, 4], [1, 3, 5])
+    assert len(held(url)) == 3
+
+
+def test_of_collectors_that_begin_at_the_same_moment_one_setting_is_refused(node: NatsNode) -> None:
+    for number in range(5):
+        _assert_one_setting(node.url(f"S{number}"))
+
+
+@pytest.mark.slow
+def test_of_collectors_that_begin_on_three_nodes_one_setting_is_refused(tmp_path: Path) -> None:
+    with NatsCluster(tmp_path) as cluster:
+        for number in range(5):
+            _assert_one_setting(f"{cluster.url(f'S{number}')}?replicas=3")
+
+
 def test_mixing_is_refused_when_it_is_found_later(node: NatsNode) -> None:
     masked = Collector(node.url(), redact=True)
     masked.publisher.open()
+    delete_stream(masked)
     with Collector(node.url()) as plain:
         plain.take(message(1))
         plain.settle()
@@ -339,24 +380,105 @@ def test_any_site_and_session_id_has_a_subject(node: NatsNode) -> None:
     assert {one.value["sessionId"] for one in held(node.url(), "message.>")} == set(ids)
 
 
+_REPLACED = (
+    "stream",
+    "the stream was deleted and created again: the followed sessions are published to it anew",
+)
+
+
+class Followed:
+    """What is followed: the logs of sessions, and their states, which are taken again when the stream is
+    another one."""
+
+    def __init__(self, **logs: list[Message]) -> None:
+        self.logs = logs
+        self.collector: Collector | None = None
+
+    def read_log(self, server: str, session_id: str) -> Iterator[tuple[Page, str | None]]:
+        yield Page(tuple(self.logs[session_id])), None
+
+    def on_replaced(self) -> list[SessionKey]:
+        assert self.collector
+        self.collector.take(*(session_record("Chatting", 0, one) for one in self.logs))
+        return [SessionKey(SITE, one) for one in self.logs]
+
+
+@contextmanager
+def following(node: NatsNode, followed: Followed) -> Iterator[Collector]:
+    """A collector that has published what is followed."""
+    with Collector(
+        node.url(), read_log=followed.read_log, on_replaced=followed.on_replaced
+    ) as followed.collector:
+        followed.on_replaced()
+        for log in followed.logs.values():
+            followed.collector.take(*log)
+        followed.collector.settle()
+        yield followed.collector
+
+
+def delete_stream(collector: Collector) -> None:
+    collector.connection.run(lambda: collector.connection.jetstream.delete_stream("CC"))
+
+
 def test_a_deleted_stream_is_said_and_filled_again_once_it_is_back(node: NatsNode) -> None:
     log = [message(1), message(2)]
-    with Collector(node.url(), read_log=lambda *_: iter([(Page(tuple(log)), None)])) as collector:
-        collector.take(*log, session_record("Chatting"))
-        collector.settle()
-        collector.connection.run(lambda: collector.connection.jetstream.delete_stream("CC"))
+    with following(node, Followed(s1=log)) as collector:
+        delete_stream(collector)
         log.append(message(3))
         collector.take(log[-1])
         until(lambda: collector.says("was deleted"))
         collector.connection.ensure_stream()
         until(lambda: collector.says("can be written again"))
-        collector.settle()
+        until(lambda: len(messages_held(node.url())) == 3)
+        until(lambda: session_states(node.url()) == ["Chatting"])
+    where = f"127.0.0.1:{node.port}"
+    told = f"the stream CC at {where} was deleted; start tail again to create it"
+    assert collector.said[:2] == [("stream", f"stream can't be written, retrying ({told})"), _REPLACED]
+    # With how many of them are late.
+    assert len(collector.said) == 3
+    assert messages_held(node.url()) == [1, 2, 3]
+
+
+def test_a_stream_that_is_replaced_between_two_publishes_is_filled_again(node: NatsNode) -> None:
+    """By a message of one session; the others have nothing new to publish."""
+    logs = {"s1": [message(1), message(2)], "s2": [message(1, "s2"), message(2, "s2")]}
+    with following(node, Followed(**logs)) as collector:
+        delete_stream(collector)
+        collector.connection.ensure_stream()
+        logs["s1"].append(message(3))
+        collector.take(logs["s1"][-1])
+        until(lambda: collector.says("created again"))
+        until(lambda: len(messages_held(node.url())) == 5)
+    assert collector.said == [_REPLACED]
+    assert messages_held(node.url(), session_id="s1") == [1, 2, 3]
+    assert messages_held(node.url(), session_id="s2") == [1, 2]
+    assert not any(one.value.get("late") for one in held(node.url(), "message.>"))
+    assert session_states(node.url()) == ["Chatting", "Chatting"]
+
+
+def test_a_replaced_stream_is_noticed_on_a_quiet_centre(
+    node: NatsNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("smscli.jetstream.publisher._ALIVE_SECONDS", 0.3)
+    with following(node, Followed(s1=[message(1), message(2)])) as collector:
+        delete_stream(collector)
+        collector.connection.ensure_stream()
+        until(lambda: collector.says("created again"))
+        until(lambda: messages_held(node.url()) == [1, 2])
+    assert collector.said == [_REPLACED]
+
+
+def test_a_deleted_stream_is_noticed_on_a_quiet_centre(
+    node: NatsNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("smscli.jetstream.publisher._ALIVE_SECONDS", 0.3)
+    with following(node, Followed(s1=[message(1)])) as collector:
+        delete_stream(collector)
+        until(lambda: bool(collector.said) or collector.says("stream"))
+        collector.publisher.close(0.0)
     where = f"127.0.0.1:{node.port}"
     told = f"the stream CC at {where} was deleted; start tail again to create it"
     assert collector.said[0] == ("stream", f"stream can't be written, retrying ({told})")
-    assert len(collector.said) == 2
-    assert sorted(messages_held(node.url())) == [1, 2, 3]
-    assert session_states(node.url()) == ["Chatting"]
 
 
 def test_a_full_stream_is_said_and_retried(node: NatsNode) -> None:
@@ -389,7 +511,7 @@ def test_a_missing_permission_is_said_and_ends_nothing(tmp_path: Path) -> None:
     allowed = '"$JS.API.>", "CC.message.>", "CC.collector.>"'
     with NatsNode(tmp_path, _USERS.format(allowed=allowed)) as node, Collector(node.url()) as collector:
         collector.take(session_record("Chatting"), message(1))
-        until(lambda: collector.says("doesn't permit it"))
+        until(lambda: collector.says("doesn't permit publishing to CC.session.gws=2Eexample=2Ecom=3A443.s1"))
         assert messages_held(node.url()) == [1]
         collector.publisher.close(0.0)
     assert len(collector.said) == 2
@@ -397,6 +519,18 @@ def test_a_missing_permission_is_said_and_ends_nothing(tmp_path: Path) -> None:
         "stream",
         "1 record was not published to the stream: it is read again at the next start",
     )
+
+
+@pytest.mark.slow
+def test_a_collector_that_may_publish_nothing_gets_4(tmp_path: Path) -> None:
+    allowed = '"$JS.API.>"'
+    with NatsNode(tmp_path, _USERS.format(allowed=allowed)) as node:
+        collector = Collector(node.url(), name="c1")
+        with pytest.raises(NotPermitted) as refused:
+            collector.publisher.open()
+    assert refused.value.exit_code == 4
+    where = f"127.0.0.1:{node.port}"
+    assert refused.value.message == f"{where} doesn't permit publishing to CC.collector.c1"
 
 
 def test_a_user_who_may_not_look_at_streams_gets_4(tmp_path: Path) -> None:

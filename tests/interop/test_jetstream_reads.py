@@ -322,26 +322,46 @@ def test_following_survives_a_restart_of_the_server(tmp_path: Path) -> None:
     assert [one for one in again if not one.startswith("stream")] == ["new S1 7"]
 
 
+def _delete(connection: StreamConnection) -> None:
+    connection.run(lambda: connection.jetstream.delete_stream("CC"))
+
+
+def test_a_stream_that_replaces_a_deleted_one_repeats_no_message(node: NatsNode) -> None:
+    connection = opened(node.url())
+    follower = Follower(connection)
+    try:
+        publish(connection, began("S1"), *(text(index) for index in range(1, 6)))
+        follower.until_told("read S1")
+        publish(connection, began("S2"), text(1, "S2"))
+        follower.until_told("new S2 1")
+        _delete(connection)
+        connection.ensure_stream()
+        publish(connection, began("S1"), began("S2"), *(text(index) for index in range(1, 7)))
+        publish(connection, text(1, "S2"), text(2, "S2"))
+        told = follower.until_told("new S2 2")
+    finally:
+        follower.close()
+        connection.close()
+    assert [one for one in told if one.startswith("new")] == ["new S1 6", "new S2 2"]
+
+
 @pytest.mark.slow
-def test_what_a_stream_lost_with_its_disk_does_not_end_following(tmp_path: Path) -> None:
-    with NatsNode(tmp_path) as node:
-        connection = opened(node.url())
-        follower = Follower(connection)
-        try:
-            publish(connection, began("S1"), *(text(index) for index in range(1, 6)))
-            follower.until_told("read S1")
-
-            async def forget() -> None:
-                await connection.jetstream.delete_stream("CC")
-
-            connection.run(forget)
-            connection.ensure_stream()
-            publish(connection, text(6))
-            told = follower.until_told("new S1 6")
-        finally:
-            follower.close()
-            connection.close()
-    assert [one for one in told if not one.startswith("stream: ")] == ["new S1 6"]
+def test_a_deleted_stream_is_said_and_its_return(node: NatsNode) -> None:
+    connection = opened(node.url())
+    follower = Follower(connection)
+    try:
+        publish(connection, began("S1"), text(1))
+        follower.until_told("read S1")
+        _delete(connection)
+        gone = follower.until_told("stream: the stream was deleted: smscli tail --all --to creates it")
+        connection.ensure_stream()
+        publish(connection, text(1), text(2))
+        back = follower.until_told("new S1 2")
+    finally:
+        follower.close()
+        connection.close()
+    assert gone == ["stream: the stream was deleted: smscli tail --all --to creates it"]
+    assert back == ["stream: the stream is back", "new S1 2"]
 
 
 @pytest.fixture(scope="module")
