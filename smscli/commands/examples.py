@@ -13,6 +13,7 @@ EXAMPLES: Mapping[str, tuple[tuple[str, str], ...]] = {
         ("keep the list on the screen, who waits longest first", "smscli list --watch"),
         ("customers without an answer for five minutes", "smscli list --waiting 5m --activity"),
         ("the ids of all invitations, for a script", "smscli list --state Invited --columns id"),
+        ("a whole contact centre, from a stream", "smscli list -a --source nats://n1.example.com/CENTRE"),
     ),
     "show": (
         ("the session of the customer Mika", "smscli show Mika"),
@@ -30,6 +31,8 @@ EXAMPLES: Mapping[str, tuple[tuple[str, str], ...]] = {
         ("follow all sessions, with a bell at each message of a customer", "smscli tail --all --bell"),
         ("keep everything in a file too", "smscli tail --all --record sms.jsonl"),
         ("report who has waited for five minutes", "smscli tail --all --last 0 --waiting 5m"),
+        ("publish all profiles to a stream", "smscli tail --all -p '*' --to nats://n1.example.com/CENTRE"),
+        ("follow Mika's session from a stream", "smscli tail Mika --source nats://n1.example.com/CENTRE"),
     ),
     "check": (
         ("whether something is wrong with Mika's conversation", "smscli check Mika"),

@@ -8,7 +8,7 @@ from smscli.commands import option_values as values
 from smscli.commands import options as opt
 from smscli.commands.notices import no_live_sessions, none_matches, notice_no_match
 from smscli.commands.profiles import Lists, SharedSession, read_lists, selected_profiles
-from smscli.commands.sources import open_sources
+from smscli.commands.sources import command_line, open_sources
 from smscli.context import AppContext
 from smscli.errors import SmscliError, UsageError
 from smscli.model import ENDED_STATES, Session, caseless
@@ -124,8 +124,10 @@ def list_(
         )
     if watch:
         if app.reads_recordings:
+            command = command_line(app, "tail")
             raise UsageError(
-                "--watch works with a server only", hint="`smscli tail @FILE` follows a recording"
+                "--watch works with a server only, not with a recording or a stream",
+                hint=f"`{command}` follows it" if command else None,
             )
         if json or jsonl:
             raise UsageError("--watch can't be combined with --json or --jsonl")
@@ -161,7 +163,10 @@ def list_(
     app.terminal.write(form.sessions(table))
     notice_no_match(app, query.notices(known), redact=redact)
     has_unread = query.needs_activity and any(one.activity is None for one in selected)
-    _notice_empty(apps, lists, is_empty=not sessions and not has_unread)
+    is_live = not app.recorded or (app.recorded.is_shared and not _are_ended(state or ()))
+    _notice_empty(
+        apps, lists, is_empty=not sessions and not has_unread, kind="live" if is_live else "recorded"
+    )
     return failure.exit_code if failure else 0
 
 
@@ -232,14 +237,13 @@ def _need_watch(options: dict[str, object]) -> None:
             raise UsageError(f"{name} requires --watch", hint="try `smscli list --watch`")
 
 
-def _notice_empty(apps: Sequence[AppContext], lists: Lists, *, is_empty: bool) -> None:
+def _notice_empty(apps: Sequence[AppContext], lists: Lists, *, is_empty: bool, kind: str) -> None:
     """Say why the list is empty, or has ids only."""
     app = apps[0]
     if not lists.sessions:
         for one in apps:
             one.notice("whose", no_live_sessions(one))
     elif is_empty:
-        kind = "recorded" if app.recorded and not app.recorded.is_shared else "live"
         app.notice("no-match", none_matches(len(lists.sessions), kind))
     if any(listing.uris_only for listing in lists.listings):
         app.notice("whose", "the server sent addresses in place of sessions: of those only the ids are known")

@@ -211,12 +211,14 @@ def _source(
     app: AppContext, names: Sequence[str], last: str | None, start: int | None, count: int | None
 ) -> MessageSource:
     if not names and not app.reads_recordings:
-        raise UsageError("messages takes a session's id, or a recording", hint="`smscli list` shows the ids")
+        raise UsageError(
+            "messages takes a session's id, a recording or a stream", hint="`smscli list` shows the ids"
+        )
     if len(names) > 1:
         raise UsageError(f"messages takes one session, not {names[1]!r} too")
     source = MessageSource(names[0] if names else None, start, count)
     if source.is_window and (last is not None or app.reads_recordings):
-        raise UsageError("--start-index and --count can't be combined with --last or a recording")
+        raise UsageError("--start-index and --count can't be combined with --last, a recording or a stream")
     values.check_window(start, count)
     return source
 

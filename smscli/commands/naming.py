@@ -107,10 +107,10 @@ def _contents(app: AppContext, listing: Listing, *, redact: bool) -> str:
     if not listing.sessions:
         if app.label:
             return "none of the profiles has a live session"
-        return "it contains no session" if app.recorded else no_live_sessions(app)
+        return f"the {app.recorded.kind} contains no session" if app.recorded else no_live_sessions(app)
     named = candidates(listing.sessions, redact=redact)
     return (
-        f"it contains {named}"
+        f"the {app.recorded.kind} contains {named}"
         if app.recorded
         else f"`smscli list` shows the live sessions of {'the profiles' if app.label else app.user}: {named}"
     )

@@ -29,8 +29,8 @@ def open_sources(
     """Have `app` read from the recordings that `@FILE` and `-` among the arguments name, and the recordings
     or the stream of `--source`; `credentials` is the file of `--nats-creds`.
 
-    Returns the other arguments. UsageError for an empty name, for `-` unless `stdin` can be read, and for a
-    stream beside something else.
+    Returns the other arguments. UsageError for an empty name, for `-` unless `stdin` can be read, for another
+    address than a stream's, and for a stream beside something else.
     """
     names, files = [], [*(sources or ())]
     for one in arguments or ():
@@ -44,6 +44,11 @@ def open_sources(
         raise UsageError("tail can't follow standard input", hint="record to a file, and follow that")
     if any(is_stream(one) for one in files):
         _read_stream(app, files, credentials)
+    elif address := next((one for one in files if "://" in one), None):
+        raise UsageError(
+            f"{address!r} is neither a recording nor the address of a stream",
+            hint="a stream is nats://HOST[:PORT][,HOST...]/STREAM, or tls://",
+        )
     elif files:
         _read_recordings(app, [one if one == _STDIN else app.file(one) for one in files])
     return names
@@ -88,7 +93,10 @@ def _read_recordings(app: AppContext, files: list[str]) -> None:
 
 def _read_stream(app: AppContext, sources: Sequence[str], credentials: str | None) -> None:
     if len(sources) > 1:
-        raise UsageError("a stream can't be read together with something else")
+        raise UsageError(
+            "a stream can't be read together with another one or with a recording",
+            hint="give one --source with the address of the stream",
+        )
     (source,) = sources
     address = stream_address(source)
 

@@ -15,6 +15,7 @@ from smscli.jetstream.stream_credentials import CredentialsFile
 from smscli.jetstream.stream_errors import (
     NAME_IN_USE,
     NO_STREAM,
+    SERVER_HINT,
     UNAVAILABLE,
     Denied,
     package_missing,
@@ -235,7 +236,10 @@ class StreamConnection:
         except Exception as error:
             with suppress(Exception):
                 await asyncio.wait_for(client.close(), _CLOSE_SECONDS)
-            raise self.error(worst(self._failures) or error) from error
+            found = worst(self._failures) or error
+            if isinstance(found, TimeoutError):
+                raise timed_out(self.address, self.timeout, SERVER_HINT) from error
+            raise self.error(found) from error
         client.options.update(max_reconnect_attempts=-1, reconnect_time_wait=_RETRY_SECONDS)
         self._set_connected(True)
         self._client = client

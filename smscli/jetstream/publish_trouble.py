@@ -102,8 +102,8 @@ def not_published(number: int, behind: int) -> StreamNotice:
     is_one = number == 1 and not behind
     return StreamNotice(
         "stream",
-        f"{' and '.join(parts)} {'was' if is_one else 'were'} not published to the stream:"
-        f" {'it is' if is_one else 'they are'} read again at the next start",
+        f"{' and '.join(parts)} {'was' if is_one else 'were'} not published to the stream;"
+        " the next start publishes what the server still has",
     )
 
 

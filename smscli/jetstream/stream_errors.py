@@ -17,6 +17,7 @@ from smscli.errors import (
 from smscli.jetstream.address import StreamAddress
 
 MISSING_HINT = "pip install 'smscli[nats]'"
+SERVER_HINT = "is it a NATS server, and is it up?"
 _NODES_HINT = "is a majority of its nodes up?"
 PERMISSION_HINT = "ask the engine's administrator for the permission, or use other --nats-creds"
 
@@ -88,10 +89,10 @@ def _denied(text: str) -> str:
     return f"{'publishing' if found[1].lower() == 'publish' else 'subscribing'} to {found[2]}"
 
 
-def timed_out(address: StreamAddress, timeout: float) -> RequestTimeout:
+def timed_out(address: StreamAddress, timeout: float, question: str = _NODES_HINT) -> RequestTimeout:
     return RequestTimeout(
         f"{address.host} did not answer within {timeout:g} s",
-        hint=f"{_NODES_HINT} wait longer: --timeout SECONDS",
+        hint=f"{question} wait longer: --timeout SECONDS",
     )
 
 
@@ -170,9 +171,7 @@ def _client_error(error: Exception, address: StreamAddress, timeout: float) -> S
         return ServerError(f"a record is larger than {address.host} accepts", hint="raise its max_payload")
     if any(one in str(error).lower() for one in _CAPACITY):
         return ServerError(f"{address.host} refuses the connection: {_said(error)}")
-    return Unreachable(
-        f"no connection to {address.host}: {_said(error)}", hint="is it a NATS server, and is it up?"
-    )
+    return Unreachable(f"no connection to {address.host}: {_said(error)}", hint=SERVER_HINT)
 
 
 def _said(error: Exception) -> str:

@@ -133,7 +133,7 @@ def test_a_session_that_is_not_in_it_is_no_session(smscli: Smscli, server: FakeS
 @pytest.mark.parametrize("option", ["--start-index", "--count"])
 def test_a_window_of_a_recording_is_wrong_usage(smscli: Smscli, option: str) -> None:
     outcome = smscli("messages", "@file", option, "3")
-    told = "error: --start-index and --count can't be combined with --last or a recording\n"
+    told = "error: --start-index and --count can't be combined with --last, a recording or a stream\n"
     assert (outcome.code, outcome.err) == (2, told)
 
 
@@ -259,11 +259,14 @@ def write(file: Path, *records: dict[str, object]) -> None:
     ("arguments", "told"),
     [
         (("messages", "@none-*", "--count", "1"),
-         "--start-index and --count can't be combined with --last or a recording"),
+         "--start-index and --count can't be combined with --last, a recording or a stream"),
         (("list", "@none-*", "--watch"),
-         "--watch works with a server only\nhint: `smscli tail @FILE` follows a recording"),
-        (("list", "@f", "--watch"), "--watch works with a server only\nhint: `smscli tail @FILE` follows a "
-         "recording"),
+         "--watch works with a server only, not with a recording or a stream\n"
+         "hint: `smscli tail '@none-*'` follows it"),
+        (("list", "-", "--watch"), "--watch works with a server only, not with a recording or a stream"),
+        (("list", "--source", "nats://h/S", "-w"),
+         "--watch works with a server only, not with a recording or a stream\n"
+         "hint: `smscli tail --source nats://h/S` follows it"),
         (("list", FIRST), f"list takes no session, but {FIRST!r} was given\nhint: see `smscli show --help`"),
         (("show", FIRST, SECOND), f"show takes one session, not {SECOND!r} too"),
         (("tail", "-"), "tail can't follow standard input\nhint: record to a file, and follow that"),
@@ -273,7 +276,11 @@ def write(file: Path, *records: dict[str, object]) -> None:
          "--to works with a server only, not with a recording or a stream"),
         (("tail", "--all", "--to", "nats://h"),
          "'nats://h' names no stream\nhint: write nats://HOST[:PORT][,HOST...]/STREAM"),
-        (("list", "@f", "--source", "nats://h/S"), "a stream can't be read together with something else"),
+        (("list", "@f", "--source", "nats://h/S"), "a stream can't be read together with another one or with "
+         "a recording\nhint: give one --source with the address of the stream"),
+        (("list", "--source", "http://h/S"),
+         "'http://h/S' is neither a recording nor the address of a stream\n"
+         "hint: a stream is nats://HOST[:PORT][,HOST...]/STREAM, or tls://"),
         (("list", "--source", "nats://me:pw@h/S"),
          "a user name or password in the address of a stream is not allowed\n"
          "hint: use a credentials file: --nats-creds FILE"),

@@ -249,7 +249,7 @@ def test_an_unknown_id_is_no_such_session(smscli: Smscli, server: FakeServer) ->
         (["--start-index", "-1"], "--start-index takes a number from 0 to 2147483647, not -1"),
         (
             ["--last", "2", "--count", "5"],
-            "--start-index and --count can't be combined with --last or a recording",
+            "--start-index and --count can't be combined with --last, a recording or a stream",
         ),
         (["--last", "-1"], "--last takes a whole number or `all`, not '-1'"),
     ],

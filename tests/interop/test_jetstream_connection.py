@@ -132,6 +132,7 @@ def test_an_engine_that_does_not_answer_costs_the_timeout() -> None:
         begun = time.monotonic()
         error = refusal(f"nats://127.0.0.1:{silent.getsockname()[1]}/CC")
     assert isinstance(error, RequestTimeout)
+    assert error.hint == "is it a NATS server, and is it up? wait longer: --timeout SECONDS"
     assert 1.9 < time.monotonic() - begun < 3.5
 
 
