@@ -63,6 +63,7 @@ class StreamPublishing:
             notice=app.root.notice,
             read_log=self._read_log,
             on_replaced=self._begin_anew,
+            on_doubt=lambda key: self._servers[key.server].tell_again(key.session_id),
             # The servers' time, as of every other record.
             clock=lambda: max(one.at for one in self._servers.values()).timestamp(),
         )

@@ -217,7 +217,11 @@ class MessageLane(Lane):
 
 class SessionLane(Lane):
     """The states of one session. Their id is made of what they say and of the record before them, so that a
-    change there and back is three records."""
+    change there and back is three records.
+
+    `is_doubtful`: another collector has told of another state at the same time as one that was dropped. Times
+    have whole seconds, so which one is the older only a later list can tell.
+    """
 
     def __init__(self, subject: str, key: SessionKey) -> None:
         super().__init__(subject, key.session_id)
@@ -226,6 +230,7 @@ class SessionLane(Lane):
         self._has_ended = False
         self._at: datetime | None = None
         self._is_ours = False
+        self.is_doubtful = False
 
     def restart(self) -> None:
         super().restart()
@@ -245,7 +250,11 @@ class SessionLane(Lane):
         match waiting.record:
             case SessionRecord(at, session):
                 is_back = self._has_ended and not session.ended
-                return not self._is_old(at) and (is_back or session_facts(session) != self._facts)
+                is_news = not self._is_old(at) and (is_back or session_facts(session) != self._facts)
+                if is_news and at is not None and at == self._at and not self._is_ours:
+                    self.is_doubtful = True
+                    return False
+                return is_news
             case EndedRecord(at):
                 return not self._is_old(at) and not self._has_ended
         return False
@@ -268,8 +277,7 @@ class SessionLane(Lane):
                 self._has_ended, self._at = True, at
 
     def _drop_known(self) -> None:
-        """Another collector has published what waits here: that, and what came before it, is told. Times have
-        whole seconds, so they alone can't say so."""
+        """Another collector has published what waits here: that, and what came before it, is told."""
         for place, waiting in enumerate(self.waiting):
             if self._is_told(waiting.record):
                 for _ in range(place + 1):

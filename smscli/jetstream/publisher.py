@@ -2,6 +2,7 @@
 
 import socket
 import time
+from collections import deque
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -64,7 +65,8 @@ class Publisher:
     session's whole log again, masked with `redact`, in a thread of the publisher's; `clock` counts epoch
     seconds. `profiles` are read, of these `servers`, as its signs of life say. `on_replaced` is called by
     `report` when the stream was deleted and created again: it returns the sessions whose logs are to be read
-    again, and has their states taken again.
+    again, and has their states taken again. So does `on_doubt` for a session of which two collectors say
+    different things: its state is to be taken again as a later list has it.
     """
 
     def __init__(
@@ -78,6 +80,7 @@ class Publisher:
         name: str | None = None,
         read_log: ReadLog | None = None,
         on_replaced: Callable[[], Collection[SessionKey]] = tuple,
+        on_doubt: Callable[[SessionKey], None] = lambda key: None,
         clock: Callable[[], float] = time.time,
         most_waiting: int = MOST_WAITING,
     ) -> None:
@@ -89,6 +92,8 @@ class Publisher:
         self._clock = clock
         self._on_replaced = on_replaced
         self._is_replaced = False
+        self._on_doubt = on_doubt
+        self._doubtful: deque[SessionKey] = deque()
         self._notices = Notices()
         self._backlog = Backlog(most_waiting)
         self._trouble = PublishTrouble(self._notices.add, time.monotonic)
@@ -165,6 +170,8 @@ class Publisher:
             self._notice(*one)
         if self._is_closed:
             return
+        while self._doubtful:
+            self._on_doubt(self._doubtful.popleft())
         if self._is_replaced:
             self._is_replaced = False
             keys = self._on_replaced()
@@ -254,6 +261,9 @@ class Publisher:
 
     def _on_written(self, lane: Lane) -> None:
         del self._tasks[lane.subject]
+        if isinstance(lane, SessionLane) and lane.is_doubtful:
+            lane.is_doubtful = False
+            self._doubtful.append(lane.key)
         if lane.waiting and self._writer and not self._writer.refused and not self._is_closed:
             self._start(lane)
 

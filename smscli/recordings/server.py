@@ -55,6 +55,8 @@ class RecordedServer:
         self._now = now
         self._profiles = profiles
         self._clock = clock
+        # When the last list was read, by the server's time.
+        self._listed_at: datetime | None = None
         # What each session's last record says, written or waiting, and whether its end is recorded.
         self._told: dict[str, tuple[str | None, bool]] = {}
         # The sessions that are followed, and the profile that reads each.
@@ -89,6 +91,10 @@ class RecordedServer:
                 # A file begins with the live sessions: of one with a position only the end is recorded.
                 self._told.setdefault(session_id, (None, True))
 
+    def tell_again(self, session_id: str) -> None:
+        """Have the state of a session recorded by the next list that has it."""
+        self._told.pop(session_id, None)
+
     @property
     def at(self) -> datetime:
         """The time of a record that is made now."""
@@ -102,6 +108,7 @@ class RecordedServer:
                 self._followed[session.id] = profile
                 yield from self._changes([session])
             case ListRead(listing, is_complete):
+                self._listed_at = listing.at
                 yield from self._changes(one for one in listing.sessions if one.id in self._followed)
                 if is_complete:
                     yield from self._ends_missed({one.id for one in listing.sessions})
@@ -121,7 +128,7 @@ class RecordedServer:
                 continue  # An older file tells of it.
             if facts != told or (has_ended and not session.ended):
                 self._told[session.id] = facts, False
-                yield SessionRecord(self.at, session)
+                yield SessionRecord(self._listed_at or self.at, session)
 
     def _end(self, session_id: str, state: str | None) -> Iterator[Record]:
         self._followed.pop(session_id, None)

@@ -97,6 +97,18 @@ def say(server: FakeServer, *numbers: int) -> None:
             server.store.say(session_id, f"message {number}", by="Mika")
 
 
+def win_trust(server: FakeServer, seen: Following) -> int:
+    """Say messages until push is trusted, that is, one was announced before it was found. How many."""
+    assert server.await_listeners()
+    numbers: list[int] = []
+    while "push-trusted" not in seen.notices:
+        numbers.append(len(numbers) + 1)
+        say(server, numbers[-1])
+        seen.until(lambda: seen.recorded == said(*numbers))
+        time.sleep(0.2)
+    return len(numbers)
+
+
 def said(*numbers: int) -> dict[str, list[str]]:
     return {one: [f"message {number}" for number in numbers] for one in (FIRST, SECOND)}
 
@@ -128,16 +140,14 @@ def test_a_cut_and_a_forgotten_push_channel_lose_nothing(
     server: FakeServer, home: dict[str, str], tmp_path: Path
 ) -> None:
     with following(server, home, tmp_path) as seen:
-        assert server.await_listeners()
-        say(server, 1, 2)
-        seen.told("push-trusted")
-        for number, trouble in enumerate((server.cut_push, server.drop_push), start=3):
+        last = win_trust(server, seen)
+        for number, trouble in enumerate((server.cut_push, server.drop_push), start=last + 1):
             trouble()
             say(server, number)
             seen.until(lambda number=number: seen.recorded == said(*range(1, number + 1)))
             assert server.await_listeners()
         assert seen.end() == 130
-        assert seen.recorded == said(1, 2, 3, 4)
+        assert seen.recorded == said(*range(1, last + 3))
     assert seen.notices == ["whose", "push-trusted"]
 
 
@@ -199,12 +209,10 @@ def test_while_the_channel_is_down_it_polls_as_if_there_were_none(
     server: FakeServer, home: dict[str, str], tmp_path: Path
 ) -> None:
     with following(server, home, tmp_path) as seen:
-        assert server.await_listeners()
-        say(server, 1)
-        seen.told("push-trusted")
+        last = win_trust(server, seen)
         server.options.fault, server.options.fault_path = ("reset",), "notifications"
         server.cut_push()
-        for number in range(2, 6):
+        for number in range(last + 1, last + 5):
             say(server, number)
             before = time.monotonic()
             seen.until(lambda number=number: seen.recorded == said(*range(1, number + 1)))
@@ -218,16 +226,14 @@ def test_a_dead_server_is_noticed_although_push_was_trusted(
     server: FakeServer, home: dict[str, str], tmp_path: Path
 ) -> None:
     with following(server, home, tmp_path) as seen:
-        assert server.await_listeners()
-        say(server, 1)
-        seen.told("push-trusted")
+        last = win_trust(server, seen)
         server.options.fault = ("reset",)
         server.cut_push()
         seen.told("lost")
-        say(server, 2)
+        say(server, last + 1)
         server.options.fault = ()
         seen.told("reconnected")
-        seen.until(lambda: seen.recorded == said(1, 2))
+        seen.until(lambda: seen.recorded == said(*range(1, last + 2)))
         assert seen.end() == 130
     assert seen.notices == ["whose", "push-trusted", "lost", "reconnected"]
 
@@ -238,10 +244,7 @@ def test_a_moved_recording_is_begun_anew_at_once_though_nothing_arrives(
 ) -> None:
     file = tmp_path / "log.jsonl"
     with following(server, home, tmp_path) as seen:
-        assert server.await_listeners()
-        say(server, 1)
-        seen.told("push-trusted")
-        seen.until(lambda: seen.recorded == said(1))
+        win_trust(server, seen)
         before = time.monotonic()
         for number in range(3):
             file.rename(tmp_path / f"log.jsonl.{number}")

@@ -270,6 +270,21 @@ def test_an_old_answer_is_not_published_behind_a_newer_one(node: NatsNode) -> No
     assert session_states(node.url()) == ["Chatting", "Completed"]
 
 
+def test_of_two_states_in_one_second_the_later_collector_asks_again(node: NatsNode) -> None:
+    asked: list[SessionKey] = []
+    with Collector(node.url()) as one, Collector(node.url(), on_doubt=asked.append) as other:
+        one.take(session_record("Chatting", 5))
+        one.settle()
+        other.take(session_record("Invited", 5))
+        until(lambda: other.publisher.report() or asked)
+        assert session_states(node.url()) == ["Chatting"]
+        other.take(session_record("Chatting", 6))
+        other.settle()
+        other.take(session_record("Completed", 7))
+    assert asked == [SessionKey(SITE, "s1")]
+    assert session_states(node.url()) == ["Chatting", "Completed"]
+
+
 def test_masked_and_unmasked_records_do_not_mix(node: NatsNode) -> None:
     with Collector(node.url()) as collector:
         collector.take(message(1))

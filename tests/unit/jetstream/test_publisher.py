@@ -99,11 +99,26 @@ def test_an_ended_state_behind_the_end_is_no_return() -> None:
 def test_a_state_older_than_another_collectors_is_dropped_but_our_own_clock_may_go_back() -> None:
     lane = states()
     absorb(lane, session_record("Chatting", 5))
-    wait(lane, session_record("Invited", 4), session_record("Invited", 5), session_record("Chatting", 3))
+    wait(lane, session_record("Invited", 4), session_record("Invited", 6), session_record("Chatting", 3))
     assert published(lane) == [
-        (line_of(session_record("Invited", 5), "site"), 1),
+        (line_of(session_record("Invited", 6), "site"), 1),
         (line_of(session_record("Chatting", 3), "site"), 2),
     ]
+    assert not lane.is_doubtful
+
+
+def test_of_two_collectors_states_of_one_second_a_later_list_tells_which_is_the_older() -> None:
+    lane = states()
+    absorb(lane, session_record("Chatting", 5))
+    wait(lane, session_record("Invited", 5))
+    assert (published(lane), lane.is_doubtful) == ([], True)
+
+
+def test_an_end_in_the_same_second_as_another_collectors_state_is_published() -> None:
+    lane = states()
+    absorb(lane, session_record("Chatting", 5))
+    wait(lane, ended_record(5))
+    assert published(lane) == [(line_of(ended_record(5), "site"), 1)]
 
 
 def test_a_repeated_state_has_the_same_id_and_the_same_state_later_another_one() -> None:
