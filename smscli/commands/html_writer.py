@@ -4,19 +4,17 @@ import errno
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime, tzinfo
 from tempfile import SpooledTemporaryFile
-from types import TracebackType
 from typing import TYPE_CHECKING, TextIO
 
 from smscli.context import AppContext
 from smscli.errors import LocalError
-from smscli.model import Session
 from smscli.output.formats import RecordWriter
 from smscli.output.render.wording import counted
 from smscli.transcript.filters import SelectedEntry
 
 if TYPE_CHECKING:
+    from smscli.output.render.html import HtmlPage
     from smscli.transcript.findings import SessionFindings
 
 # Bytes that wait for the end in memory, and characters copied at a time.
@@ -28,35 +26,26 @@ class HtmlWriter(RecordWriter[SelectedEntry]):
     """Writes entries as one page. As a context it completes the page, which after an error says that it is
     cut short.
 
-    `path` is a new file's, or `-` for stdout; `facts` are shown at the head of the page, and below them what
-    `findings` says when everything is read: entries wait for that in a temporary file. The page is created on
-    success only. LocalError where it can't be written.
+    `path` is a new file's, or `-` for stdout; at the head of `page` stands what `findings` says when
+    everything is read: entries wait for that in a temporary file. `is_live`: the page's session has not
+    ended. The file is created on success only. LocalError where it can't be written.
     """
 
     def __init__(
         self,
         app: AppContext,
         path: str,
-        title: str,
-        session: Session | None,
-        facts: Sequence[tuple[str, str]],
-        zone: tzinfo | None,
+        page: "HtmlPage",
         findings: Callable[[], Sequence["SessionFindings"]],
         *,
-        many: bool,
-        timeline: bool,
+        is_live: bool,
     ) -> None:
-        from smscli.output.render.html import HtmlPage
-
         super().__init__(app.terminal, self._entry)
         self._app = app
         self._path = path
+        self._page = page
         self._findings = findings
-        self._is_live = session is not None and not session.ended
-        read = ("read", f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC")
-        self._page = HtmlPage(
-            title, session=session, facts=(read, *facts), zone=zone, many=many, timeline=timeline
-        )
+        self._is_live = is_live
         # Closed at the end of the context that this is.
         self._log = SpooledTemporaryFile(_IN_MEMORY, "w+", encoding="utf-8", newline="\n")  # noqa: SIM115
         self._entries = 0
@@ -72,10 +61,6 @@ class HtmlWriter(RecordWriter[SelectedEntry]):
 
     def flush(self) -> None:
         """Nothing: the page is written when everything is read."""
-
-    def check(self) -> None:
-        if self._path == "-":
-            self._app.terminal.check()
 
     def close(self) -> None:
         """Write the page and report the file."""
@@ -94,9 +79,7 @@ class HtmlWriter(RecordWriter[SelectedEntry]):
             raise
         self._app.notice("written", f"wrote {self._path} ({counted(self._entries, 'message')})")
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: object = None, *_: object) -> None:
         with self._log:
             if kind is None:
                 self.close()

@@ -133,6 +133,7 @@ class MessageSource:
     ) -> "tuple[HtmlWriter, Iterable[Page]]":
         """The writer of an HTML page about this source, and its messages, checked as they are read."""
         from smscli.commands.html_writer import HtmlWriter
+        from smscli.output.render.html import HtmlPage
 
         session, findings = None, None
         if self.session_id is not None and not customer_view:
@@ -147,20 +148,20 @@ class MessageSource:
             from smscli.transcript.redact import mask_session
 
             session = mask_session(session)
-        masked = "long numbers and e-mail addresses" if customer_view else _MASKED
-        writer = HtmlWriter(
-            app,
-            path,
+        facts = [("read", f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC")]
+        if redact:
+            facts.append(("masked", "long numbers and e-mail addresses" if customer_view else _MASKED))
+        made = HtmlPage(
             # A file's name and folder may name people, and a page goes into tickets.
             f"SMS session {self.session_id}" if self.session_id else f"SMS sessions of a {_kind(app)}",
-            session,
-            [("masked", masked)] if redact else [],
-            zone,
-            findings or tuple,
+            session=session,
+            facts=facts,
+            zone=zone,
             many=self.is_many,
             timeline=not customer_view,
         )
-        return writer, pages
+        is_live = session is not None and not session.ended
+        return HtmlWriter(app, path, made, findings or tuple, is_live=is_live), pages
 
     def chosen(self, app: AppContext, *, redact: bool, customer_view: bool) -> "MessageSource":
         """The only session of a recording, for what is about one session.

@@ -3,7 +3,6 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import tzinfo
-from types import TracebackType
 from typing import TYPE_CHECKING, Generic, NamedTuple, Self, TypeVar
 
 from smscli.errors import UsageError
@@ -78,10 +77,6 @@ class RecordWriter(Generic[Record]):
         """Write out what is buffered."""
         self._terminal.flush()
 
-    def check(self) -> None:
-        """Raise `ReaderGone` when the pipe's reader has closed it; to be called while waiting."""
-        self._terminal.check()
-
     def close(self) -> None:
         """Complete the document."""
         is_empty = self._before == self._frame.begin
@@ -91,9 +86,7 @@ class RecordWriter(Generic[Record]):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
 
