@@ -10,7 +10,7 @@ from smscli.context import AppContext
 from smscli.errors import NotFound, SmscliError
 from smscli.model import Message, Page, Session
 from smscli.transcript.activity import Activity, ActivitySummary
-from smscli.transcript.fold import Entry, transcript_for
+from smscli.transcript.fold import Entry, TypingFold
 
 if TYPE_CHECKING:
     from smscli.gws.client import GwsClient
@@ -21,7 +21,7 @@ class SessionReader:
 
     def __init__(self, session: Session) -> None:
         self.activity = Activity(session)
-        self._transcript = transcript_for("fold")()
+        self._transcript = TypingFold()
 
     def add(self, message: Message) -> Sequence[Entry]:
         """Count one message of the log; returns the entries that it completes."""

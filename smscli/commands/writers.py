@@ -5,7 +5,7 @@ from datetime import datetime
 
 from smscli.model import Message
 from smscli.transcript.filters import EntryFilter, FilterTally, SelectedEntry, Selection
-from smscli.transcript.fold import ActiveTyping, Entry, Transcript, transcript_for
+from smscli.transcript.fold import TRANSCRIPTS, ActiveTyping, Entry
 
 
 class SessionLog:
@@ -18,7 +18,7 @@ class SessionLog:
         self._filter = entry_filter
         self._tally = tally
         self._redact = redact
-        self._transcript: Transcript = transcript_for(typing)()
+        self._transcript = TRANSCRIPTS[typing]()
         self._selection = None if entry_filter == EntryFilter() else Selection(entry_filter)
 
     def add(self, messages: Iterable[Message]) -> Sequence[SelectedEntry]:

@@ -121,7 +121,7 @@ class Activity:
         """Who waits and since when; None where nobody does."""
         if self._session is not None and self._session.ended:
             return None
-        attendance = self._attendance
+        attendance = self.attendance
         if attendance.is_left_by_customers:
             return None
         waits = []
@@ -132,21 +132,6 @@ class Activity:
         if since and not attendance.was_attended:
             waits.append(CustomerWait(since, attendance.customer, no_agent=True))
         return min(waits, key=attrgetter("since"), default=None)
-
-    @property
-    def is_attended(self) -> bool:
-        """Whether an agent whom the customer can see is present, by the log."""
-        return self._attendance.is_attended
-
-    @property
-    def was_attended(self) -> bool:
-        """Whether such an agent is or was present."""
-        return self._attendance.was_attended
-
-    @property
-    def is_left_by_customers(self) -> bool:
-        """Whether every customer who was there has left."""
-        return self._attendance.is_left_by_customers
 
     @property
     def began_at(self) -> datetime | None:
@@ -205,8 +190,9 @@ class Activity:
             yield _Person(one), one
 
     @cached_property
-    def _attendance(self) -> "_Attendance":
-        attendance = _Attendance()
+    def attendance(self) -> "Attendance":
+        """Which sides are or were there, by the log and the list."""
+        attendance = Attendance()
         for person, listed in self._known():
             if person.is_in is not None or listed is not None:
                 visibility = (listed and listed.visibility) or person.visibility
@@ -215,7 +201,7 @@ class Activity:
         return attendance
 
     def _forget_attendance(self) -> None:
-        self.__dict__.pop("_attendance", None)
+        self.__dict__.pop("attendance", None)
 
 
 class _Places:
@@ -289,8 +275,9 @@ class _Person:
         )
 
 
-class _Attendance:
-    """Which sides are or were there. `customer` is one who is present, by nickname or participantId."""
+class Attendance:
+    """Which sides are or were there. `customer` is one who is present, by nickname or participantId;
+    `is_attended`: an agent whom the customer can see is present, `was_attended`: is or was present."""
 
     def __init__(self) -> None:
         self.customer: str | None = None
@@ -310,6 +297,7 @@ class _Attendance:
 
     @property
     def is_left_by_customers(self) -> bool:
+        """Whether every customer who was there has left."""
         return self._had_customers and not self._has_customers
 
 

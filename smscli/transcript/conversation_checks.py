@@ -50,7 +50,7 @@ def waiting(conversation: Conversation) -> Iterator[Judgement]:
 def _waits_at_unknown_times(conversation: Conversation) -> Iterator[Judgement]:
     """No wait by the times that can be read; a text without one may still wait."""
     asked = conversation.log.unanswered()
-    if asked and not conversation.has_ended and not conversation.activity.is_left_by_customers:
+    if asked and not conversation.has_ended and not conversation.activity.attendance.is_left_by_customers:
         yield warn("last word is the customer's; since when is not known: {}", who(asked), about=asked)
 
 
@@ -63,12 +63,12 @@ def _customer(conversation: Conversation) -> Value:
 
 def agent(conversation: Conversation) -> Iterator[Judgement]:
     """A live session without an agent whom the customer can see."""
-    activity = conversation.activity
+    activity, attendance = conversation.activity, conversation.activity.attendance
     if not conversation.is_live:
         yield ok("the session has ended" if conversation.has_ended else _NO_STATE)
-    elif activity.is_attended:
+    elif attendance.is_attended:
         return
-    elif not activity.was_attended:
+    elif not attendance.was_attended:
         since = conversation.since(activity.began_at)
         if since is None:
             yield ok("no agent has joined; since when is not known")
@@ -102,10 +102,10 @@ def whisper(conversation: Conversation) -> Iterator[Judgement]:
 
 def ending(conversation: Conversation) -> Iterator[Judgement]:
     """How the session ended, and whether a customer was left without an answer."""
-    session, log = conversation.session, conversation.log
-    is_left = conversation.activity.is_left_by_customers
+    session, log, attendance = conversation.session, conversation.log, conversation.activity.attendance
+    is_left = attendance.is_left_by_customers
     left = log.sides.last_leave.get(Role.AGENT)
-    if session and session.state == State.LEFT_CHAT and left and not conversation.activity.is_attended:
+    if session and session.state == State.LEFT_CHAT and left and not attendance.is_attended:
         since = conversation.since(left.at)
         if since and since > _LEFT_ALONE:
             told = "LeftChat, and no agent came back since {} left, {} ago"
@@ -156,7 +156,7 @@ def state(conversation: Conversation) -> Iterator[Judgement]:
     if session.ended:
         return
     named = session.state or "live"
-    if conversation.activity.is_left_by_customers:
+    if conversation.activity.attendance.is_left_by_customers:
         left = conversation.log.sides.last_leave.get(Role.CUSTOMER)
         yield warn("{}, though every customer has left", named, about=left)
     online = str(session.user_data.get("IsOnline")).casefold()

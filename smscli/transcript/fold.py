@@ -262,9 +262,5 @@ def _stood_before(late: Message, draft: Message) -> bool:
     return late.late and late.order is not None and draft.order is not None and late.order < draft.order
 
 
-_MODES: dict[str, type[Transcript]] = {"fold": TypingFold, "show": Transcript, "hide": TypingHidden}
-
-
-def transcript_for(typing: str) -> type[Transcript]:
-    """The class for the typing mode `fold`, `show` or `hide`; one instance per session."""
-    return _MODES[typing]
+TRANSCRIPTS: dict[str, type[Transcript]] = {"fold": TypingFold, "show": Transcript, "hide": TypingHidden}
+"""The class for each typing mode; one instance per session."""

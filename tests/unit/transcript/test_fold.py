@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smscli.model import Message, Participant
-from smscli.transcript.fold import ActiveTyping, Entry, TypingFold, transcript_for
+from smscli.transcript.fold import TRANSCRIPTS, ActiveTyping, Entry, TypingFold
 
 NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
 KIWI = Participant("Customer", "kiwi", "C1")
@@ -316,7 +316,7 @@ def test_a_draft_open_where_a_window_ends_is_cut_without_a_composing_time() -> N
     assert [*fold.cut()] == [Entry(second, None, "cut", "Hello")]
     assert [*fold.cut()] == []
     for mode in ("show", "hide"):
-        transcript = transcript_for(mode)()
+        transcript = TRANSCRIPTS[mode]()
         transcript.add(first)
         assert [*transcript.cut()] == []
 
@@ -395,7 +395,7 @@ def test_asking_who_types_changes_nothing() -> None:
 
 def test_show_leaves_the_messages_as_they_are() -> None:
     messages = [starts(0, "He"), stops(2), sends(5), starts(6)]
-    transcript = transcript_for("show")()
+    transcript = TRANSCRIPTS["show"]()
     assert [entry for message in messages for entry in transcript.add(message)] == [
         Entry(message) for message in messages
     ]
@@ -408,7 +408,7 @@ def test_show_leaves_the_messages_as_they_are() -> None:
 
 
 def test_hide_drops_typing_and_what_comes_of_it() -> None:
-    transcript = transcript_for("hide")()
+    transcript = TRANSCRIPTS["hide"]()
     messages = [starts(0, "He"), stops(2), sends(5), starts(6)]
     assert shown(entry for message in messages for entry in transcript.add(message)) == ["Text kiwi None"]
     assert [
@@ -420,7 +420,7 @@ def test_hide_drops_typing_and_what_comes_of_it() -> None:
 
 
 def test_fold_is_a_way_of_its_own() -> None:
-    assert isinstance(transcript_for("fold")(), TypingFold)
+    assert isinstance(TRANSCRIPTS["fold"](), TypingFold)
 
 
 def test_a_crowd_that_types_is_bounded_and_loses_nothing() -> None:
@@ -639,7 +639,7 @@ def test_nobody_composes_for_less_than_no_time_or_longer_than_the_pauses_allow(
 def test_unfolded_every_message_comes_once_and_nothing_else(
     log: list[Message], now: datetime | None, typing: str
 ) -> None:
-    transcript = transcript_for(typing)()
+    transcript = TRANSCRIPTS[typing]()
     entries = [entry for message in log for entry in transcript.add(message)]
     wanted = [one for one in log if typing == "show" or one.type not in ("TypingStarted", "TypingStopped")]
     assert entries == [Entry(message) for message in wanted]
