@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 from urllib.parse import urlsplit
 
 from smscli.commands.options import JsonOption
@@ -45,8 +45,7 @@ _OPTIONAL = "not needed while sessions and messages can be read"
 _POLLS = "without push `smscli tail` polls the server: see --interval"
 
 
-@dataclass(frozen=True, slots=True)
-class Diagnosis:
+class Diagnosis(NamedTuple):
     """The result of a check in one line, and the next step."""
 
     text: str
@@ -54,8 +53,7 @@ class Diagnosis:
     result: Literal["ok", "warn", "fail", "skip"] = "ok"
 
 
-@dataclass(frozen=True, slots=True)
-class ServerCheck:
+class ServerCheck(NamedTuple):
     """One check, skipped where one that it needs has failed. `run` raises SmscliError on failure.
 
     `hint` is the next step for an error without one.

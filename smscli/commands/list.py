@@ -1,8 +1,7 @@
 """`smscli list`: the live sessions, once or kept on the screen."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 from smscli.commands import option_values as values
 from smscli.commands import options as opt
@@ -44,8 +43,7 @@ ColumnsOption = Annotated[
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class ListQuery:
+class ListQuery(NamedTuple):
     """Which sessions to show, in which order (None: the server's), with which columns. `waiting`: only those
     whose customer has waited so many seconds."""
 
@@ -63,7 +61,7 @@ class ListQuery:
     def with_activity(self) -> "ListQuery":
         """The same with the activity columns behind the chosen ones."""
         added = tuple(one for one in ACTIVITY_COLUMNS if one not in self.columns)
-        return replace(self, columns=self.columns + added)
+        return self._replace(columns=self.columns + added)
 
     def select(self, sessions: Iterable[Session]) -> list[Session]:
         """The sessions that pass the filters on what the list says of them."""
@@ -135,9 +133,9 @@ def list_(
         from smscli.commands.watch import WatchOptions, watch_list
 
         apps = configured(selected_profiles(app, every=every))
-        all_waits = replace(query, waiting=None)
+        all_waits = query._replace(waiting=None)
         if len(apps) > 1:
-            all_waits = replace(all_waits, columns=(*query.columns, PROFILE))
+            all_waits = all_waits._replace(columns=(*query.columns, PROFILE))
         watch_list(apps, WatchOptions(all_waits, query.waiting, seconds, pushed, redact, zone))
         return 0
     _need_watch({"--interval": interval, "--push": push})
@@ -146,7 +144,7 @@ def list_(
     apps = selected_profiles(app, every=every)
     lists = read_lists(apps, ended=_are_ended(state or ()))
     if len(apps) > 1:
-        query = replace(query, columns=(*query.columns, PROFILE))
+        query = query._replace(columns=(*query.columns, PROFILE))
     known = [one.session for one in lists.sessions]
     passing = {id(one) for one in query.select(known)}
     chosen = [one for one in lists.sessions if id(one.session) in passing]

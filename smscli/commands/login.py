@@ -5,7 +5,7 @@ import shlex
 import sys
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from smscli.commands import options as opt
 from smscli.commands.notices import notice_overrides
@@ -94,8 +94,7 @@ def login(
     app.say(f"next: smscli{option} list")
 
 
-@dataclass(frozen=True, slots=True)
-class _Way:
+class _Way(NamedTuple):
     """How the secret is given: `scheme` None where prompts decide; `command` prints it; `reads_stdin`."""
 
     scheme: AuthScheme | None

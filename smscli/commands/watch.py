@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from math import inf
+from typing import NamedTuple
 
 from smscli.commands.activity import SessionReader
 from smscli.commands.following import FollowOptions, events
@@ -36,8 +36,7 @@ _MARKED_SECONDS = 10.0
 _NOTICE_SECONDS = 60.0
 
 
-@dataclass(frozen=True, slots=True)
-class WatchOptions:
+class WatchOptions(NamedTuple):
     """Which sessions to watch and how; `waiting` is for how many seconds a customer may wait."""
 
     query: ListQuery

@@ -5,8 +5,8 @@ It sends nothing but /meta/handshake, /meta/subscribe, /meta/connect and /meta/d
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from itertools import count
+from typing import NamedTuple
 
 from smscli.errors import ServerError, SignInRefused, SmscliError, WireError
 from smscli.gws import decode, responses
@@ -33,8 +33,7 @@ class ClientUnknown(Exception):
     """The server does not know the client any more, or asks for a new handshake."""
 
 
-@dataclass(frozen=True, slots=True)
-class Advice:
+class Advice(NamedTuple):
     """The server's advice: `interval` between connects and `timeout` of a held connect, in seconds."""
 
     interval: float = 0.0

@@ -26,8 +26,7 @@ Place = tuple[int, int, int]
 """Sort key of a message: number of log resets before it, index, number of messages received before it."""
 
 
-@dataclass(frozen=True, slots=True)
-class PersonActivity:
+class PersonActivity(NamedTuple):
     """One participant, told apart by participantId, else by type and nickname.
 
     `composing_seconds` sums up their messages and drafts that were given up; None where nothing was measured.
@@ -62,8 +61,7 @@ class CustomerWait(NamedTuple):
         return None if now is None else max(0.0, round((now - self.since).total_seconds(), 3))
 
 
-@dataclass(frozen=True, slots=True)
-class ActivitySummary:
+class ActivitySummary(NamedTuple):
     """The activity of a session so far. Seconds are to the millisecond; None where there is nothing."""
 
     messages: int

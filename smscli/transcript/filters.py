@@ -6,7 +6,6 @@ Entries are filtered one by one as they are read; context takes constant memory 
 import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, tzinfo
 from itertools import count
 from typing import NamedTuple
@@ -30,8 +29,7 @@ _MAX_NAMED = 10
 _MAX_CONTEXT = 1000
 
 
-@dataclass(frozen=True, slots=True)
-class EntryFilter:
+class EntryFilter(NamedTuple):
     """Which entries of a transcript to show; all by default.
 
     `since` and `until` are aware and inclusive. `types` and `people` (nicknames or roles) have the
@@ -40,8 +38,8 @@ class EntryFilter:
 
     since: datetime | None = None
     until: datetime | None = None
-    types: Mapping[str, str] = field(default_factory=dict)
-    people: Mapping[str, str] = field(default_factory=dict)
+    types: Mapping[str, str] = {}
+    people: Mapping[str, str] = {}
     grep: TextSearch | None = None
     exclude: TextSearch | None = None
     highlight: TextSearch | None = None
@@ -184,8 +182,7 @@ def searched_text(entry: Entry) -> str:
     return entry.draft_text or entry.message.body
 
 
-@dataclass(frozen=True, slots=True)
-class EntryQuery:
+class EntryQuery(NamedTuple):
     """What the filter options ask for: an `EntryFilter` whose times may be relative to now."""
 
     untimed: EntryFilter
@@ -196,7 +193,7 @@ class EntryQuery:
         """The filter at `now`, the time of the server or of the recording."""
         since = self.since.resolve(now) if self.since else None
         until = self.until.resolve(now) if self.until else None
-        return replace(self.untimed, since=since, until=until)
+        return self.untimed._replace(since=since, until=until)
 
     @property
     def is_relative(self) -> bool:
@@ -311,8 +308,7 @@ def listed(values: Sequence[str]) -> str:
     return ", ".join(values[:_MAX_NAMED]) + (", ..." if len(values) > _MAX_NAMED else "")
 
 
-@dataclass(frozen=True, slots=True)
-class SessionFilter:
+class SessionFilter(NamedTuple):
     """Which sessions to show: those in one of `states` with `customer` in a customer's nickname."""
 
     states: tuple[str, ...] = ()

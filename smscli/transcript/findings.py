@@ -5,21 +5,20 @@ constant: checks keep facts and a window of recent texts, never the log.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import NamedTuple
 
 from smscli.model import Message, Session
 from smscli.transcript import conversation_checks as whole
 from smscli.transcript import message_checks as each
-from smscli.transcript.judging import Conversation, Judgement, LogFacts, Outage, Quote, Result
+from smscli.transcript.judging import DEFAULT_LIMIT, Conversation, Judgement, LogFacts, Outage, Quote, Result
 
 # A log that is damaged throughout must not fill the memory with findings.
 _MOST_OF_A_CHECK = 1000
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(NamedTuple):
     """What a check found in a conversation, and the next step; `hint` is None where the result is `ok`."""
 
     check: str
@@ -215,9 +214,8 @@ class Checkup:
         `outages`: when the recorder was disconnected. `recorded`: what the log was read from, None for the
         server; `stale`: that nothing new comes from there.
         """
-        conversation = Conversation(session, self.facts, now, tuple(outages), recorded, stale)
-        if limit is not None:
-            conversation = replace(conversation, limit=limit)
+        seconds = DEFAULT_LIMIT if limit is None else limit
+        conversation = Conversation(session, self.facts, now, tuple(outages), recorded, stale, seconds)
         return tuple(self._findings(conversation))
 
     def _findings(self, conversation: Conversation) -> Iterator[Finding]:
@@ -240,4 +238,4 @@ class Checkup:
 def _masked(finding: Finding, mask: Callable[[str], str]) -> Finding:
     judgement = finding.judgement
     values = tuple(Quote(mask(one)) if isinstance(one, Quote) else one for one in judgement.values)
-    return replace(finding, judgement=replace(judgement, values=values))
+    return finding._replace(judgement=replace(judgement, values=values))

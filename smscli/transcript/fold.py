@@ -5,7 +5,6 @@ length is folded in constant memory.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from math import inf
 from typing import Literal, NamedTuple
@@ -44,8 +43,7 @@ class Entry(NamedTuple):
     at_end: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class ActiveTyping:
+class ActiveTyping(NamedTuple):
     """A participant who is typing now, and the preview, None without one."""
 
     participant: Participant

@@ -128,7 +128,7 @@ def mask_entry(one: Entry) -> Entry:
 
 def mask_typing(one: ActiveTyping) -> ActiveTyping:
     """Who is typing, with name and preview masked."""
-    return replace(one, participant=mask_participant(one.participant), preview=_optional(one.preview))
+    return one._replace(participant=mask_participant(one.participant), preview=_optional(one.preview))
 
 
 def mask_participant(one: Participant) -> Participant:
@@ -151,11 +151,11 @@ def mask_session(one: Session) -> Session:
 
 def mask_activity(one: ActivitySummary) -> ActivitySummary:
     """The activity with names and the last message masked."""
-    people = tuple(replace(person, nickname=_optional(person.nickname)) for person in one.participants)
+    people = tuple(person._replace(nickname=_optional(person.nickname)) for person in one.participants)
     wait = one.wait._replace(customer=_optional(one.wait.customer)) if one.wait else None
     last = mask_message(one.last_message) if one.last_message else None
     typing = tuple(map(mask_text, one.typing))
-    return replace(one, participants=people, wait=wait, typing=typing, last_message=last)
+    return one._replace(participants=people, wait=wait, typing=typing, last_message=last)
 
 
 def mask_page(one: Page) -> Page:

@@ -2,7 +2,6 @@
 
 import json
 import re
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -229,7 +228,7 @@ def test_a_session_whose_log_was_not_read_has_no_activity() -> None:
 
 
 def test_a_session_row_with_activity() -> None:
-    listed = ListedSession(Session("17"), replace(SUMMARY, waiting_seconds=12.0, typing=("Doe, J.", "Ana")))
+    listed = ListedSession(Session("17"), SUMMARY._replace(waiting_seconds=12.0, typing=("Doe, J.", "Ana")))
     columns = parse_columns("id,waiting,typing,lastMessage,lastMessageAt,messages")
     assert session_row(listed, columns).split("\t") == [
         "17",

@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -106,7 +106,7 @@ def test_people_who_are_neither_and_days_and_waits_in_words() -> None:
     card = session_card(FULL, summary, Paper(90), zone=PACIFIC)
     assert "│ ■ - (Bot, Agents) │ B1 │ 1        │ -     │ 2013-12-26 13:16:41 │ -    │\n" in card
     assert "  waiting       1 min 1 s, no agent since 2013-12-27 13:16:41\n" in card
-    unknown = session_card(FULL, replace(summary, waiting_seconds=None), Paper(90), zone=PACIFIC)
+    unknown = session_card(FULL, summary._replace(waiting_seconds=None), Paper(90), zone=PACIFIC)
     assert "  waiting       no agent since 2013-12-27 13:16:41\n" in unknown
 
 
