@@ -304,10 +304,6 @@ class Reads(Protocol):
         """One page of a session's messages, from index `start` on and at most `count` of them."""
         ...
 
-    def window(self, session_id: str, start: int | None = None, count: int | None = None) -> Page:
-        """Like `page`, but a session without messages yet gives an empty page instead of NotFound."""
-        ...
-
     def messages(
         self, session_id: str, start: int = 1, *, on_wait: Callable[[], None] = ...
     ) -> Iterator[Page]:

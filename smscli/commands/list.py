@@ -63,9 +63,9 @@ class ListQuery(NamedTuple):
         added = tuple(one for one in ACTIVITY_COLUMNS if one not in self.columns)
         return self._replace(columns=self.columns + added)
 
-    def select(self, sessions: Iterable[Session]) -> list[Session]:
-        """The sessions that pass the filters on what the list says of them."""
-        return [one for one in sessions if self.filter is None or self.filter.passes(one)]
+    def passes(self, session: Session) -> bool:
+        """Whether a session passes the filters on what the list says of it."""
+        return self.filter is None or self.filter.passes(session)
 
     def arrange(self, sessions: Iterable[ListedSession]) -> tuple[ListedSession, ...]:
         """Those whose customers wait long enough, in order."""
@@ -146,8 +146,7 @@ def list_(
     if len(apps) > 1:
         query = query._replace(columns=(*query.columns, PROFILE))
     known = [one.session for one in lists.sessions]
-    passing = {id(one) for one in query.select(known)}
-    chosen = [one for one in lists.sessions if id(one.session) in passing]
+    chosen = [one for one in lists.sessions if query.passes(one.session)]
     selected, failure = [ListedSession(one.session, None, one.profile) for one in chosen], lists.failure
     if query.needs_activity:
         selected, unread = _with_activity(app, chosen)

@@ -189,7 +189,7 @@ class MessageSource:
     def _read(self, app: AppContext, session_id: str) -> "tuple[MessageSource, Iterable[Page]]":
         source = replace(self, session_id=session_id)
         if self.is_window:
-            return source, [app.source.window(session_id, self.start, self.count)]
+            return source, [app.client.window(session_id, self.start, self.count)]
         pages = app.source.messages(session_id, on_wait=app.terminal.check)
         # Before anything is written: there may be no such session.
         return source, chain([next(pages)], pages)

@@ -207,15 +207,11 @@ class ListWatcher:
         """The sessions that match the filters, in order."""
         # What is known of sessions whose profile was given up grows old.
         current = [one for one in self._sessions.values() if self._reporter.is_followed(one.app)]
-        visible = [one for one in current if now - one.gone_at < _MARKED_SECONDS]
-        passing = {id(one) for one in self._query.select(one.session for one in visible)}
+        recent = [one for one in current if now - one.gone_at < _MARKED_SECONDS]
+        visible = [one for one in recent if self._query.passes(one.session)]
+        rows = {id(one.session): self._row(one, now) for one in visible}
         # Sorted by what is not masked: masked values are all alike.
-        rows = {id(one.session): self._row(one, now) for one in visible if id(one.session) in passing}
-        sessions = [
-            rows[id(one.session)].listed._replace(session=one.session)
-            for one in visible
-            if id(one.session) in passing
-        ]
+        sessions = [rows[id(one.session)].listed._replace(session=one.session) for one in visible]
         return [rows[id(one.session)] for one in self._query.arrange(sessions)]
 
     def _row(self, seen: WatchedSession, now: float) -> SessionRow:

@@ -185,9 +185,6 @@ class MaskedReads:
     ) -> Page:
         return mask_page(self._reads.page(session_id, start, count, retries=retries))
 
-    def window(self, session_id: str, start: int | None = None, count: int | None = None) -> Page:
-        return mask_page(self._reads.window(session_id, start, count))
-
     def messages(
         self, session_id: str, start: int = 1, *, on_wait: Callable[[], None] = lambda: None
     ) -> Iterator[Page]:

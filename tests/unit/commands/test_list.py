@@ -15,7 +15,7 @@ def test_filters_and_sorting_go_together() -> None:
         Session("S4", "Chatting", participants=(fig,)),
     ]
     query = ListQuery(DEFAULT_COLUMNS, SessionFilter(frozenset({"Chatting"}), "kiwi"), parse_order("-id"))
-    assert [one.session.id for one in query.arrange(map(ListedSession, query.select(sessions)))] == [
+    assert [one.session.id for one in query.arrange(map(ListedSession, filter(query.passes, sessions)))] == [
         "S3",
         "S1",
     ]

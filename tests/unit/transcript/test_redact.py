@@ -381,10 +381,6 @@ class RecordedReads:
         self.asked.append(("page", session_id, start, count, retries))
         return Page((self.message,), NOON)
 
-    def window(self, session_id: str, start: int | None = None, count: int | None = None) -> Page:
-        self.asked.append(("window", session_id, start, count))
-        return Page((self.message,), NOON)
-
     def messages(
         self, session_id: str, start: int = 1, *, on_wait: Callable[[], None] = lambda: None
     ) -> Iterator[Page]:
@@ -401,12 +397,10 @@ def test_every_read_comes_back_masked() -> None:
     assert listing == Listing((Session("S1", comment="*****23"),), NOON, True, listing.original)
     assert listing.original == RecordedReads().sessions(retries=1)
     assert masked.page("S1", 7, 5, retries=0) == page
-    assert masked.window("S1", 8) == page
     assert list(masked.messages("S1", 9)) == [page, Page((), NOON)]
     assert reads.asked == [
         ("sessions", 1),
         ("page", "S1", 7, 5, 0),
-        ("window", "S1", 8, None),
         ("messages", "S1", 9),
     ]
 
