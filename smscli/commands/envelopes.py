@@ -14,22 +14,20 @@ _FIELD = re.compile(r"(?<=[.,])\d+|\d{4}(?=-)|\d\d")
 
 def of_sessions(body: object) -> str:
     """The envelope of a session list (SMSResources, Return Values), with its key as it is spelled."""
-    if isinstance(body, dict):
-        key = next((key for key in body if decode.SESSION_KEY.fullmatch(key)), None)
-        return _enclosed(body, key or ("uris" if "uris" in body else None))
-    return "a bare array"
+    keys = body if isinstance(body, dict) else ()
+    return _enclosed(body, next(filter(decode.SESSION_KEY.fullmatch, keys), "uris"))
 
 
 def of_messages(body: object) -> str:
     """The envelope of a page of messages (SMSResources, SMSSendMessage)."""
-    if isinstance(body, dict):
-        return _enclosed(body, "messages" if "messages" in body else None)
-    return "a bare array"
+    return _enclosed(body, "messages")
 
 
-def _enclosed(body: Json, key: str | None) -> str:
+def _enclosed(body: object, key: str) -> str:
+    if not isinstance(body, dict):
+        return "a bare array"
     status = "with statusCode" if "statusCode" in body else "without statusCode"
-    if key is None:
+    if key not in body:
         return f"one bare object, {status}"
     what = "an array" if isinstance(body[key], list) else "one object" if body[key] else "nothing"
     return f"{what} under {one_line(key)}, {status}"

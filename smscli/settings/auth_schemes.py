@@ -35,9 +35,14 @@ class AuthScheme(ABC):
         owner = user if self.needs_user else profile
         return f"{owner}@{origin}" if owner and origin else None
 
-    @abstractmethod
     def check(self, user: str | None, secret: str, source: str) -> None:
         """Raise AuthError where HTTP can't carry user or secret; it names the secret's `source` only."""
+        # It was read from UTF-16, as PowerShell writes files.
+        if "\0" in secret:
+            raise AuthError(
+                f"the {self.secret_name}{_of(source)} has a NUL character in it",
+                hint="if its file is UTF-16, save it as UTF-8",
+            )
 
     @abstractmethod
     def header(self, user: str | None, secret: str) -> Header:
@@ -47,15 +52,6 @@ class AuthScheme(ABC):
 def _of(source: str) -> str:
     """Where a secret came from; who has just typed it knows."""
     return "" if source == "login" else f" ({source})"
-
-
-def _refuse_utf_16(secret_name: str, secret: str, source: str) -> None:
-    """Raise AuthError for a secret that was read from UTF-16, as PowerShell writes files."""
-    if "\0" in secret:
-        raise AuthError(
-            f"the {secret_name}{_of(source)} has a NUL character in it",
-            hint="if its file is UTF-16, save it as UTF-8",
-        )
 
 
 class Token(AuthScheme):
@@ -68,7 +64,7 @@ class Token(AuthScheme):
     needs_user = False
 
     def check(self, user: str | None, secret: str, source: str) -> None:
-        _refuse_utf_16(self.secret_name, secret, source)
+        super().check(user, secret, source)
         if not secret or " " in secret or not (secret.isascii() and secret.isprintable()):
             raise AuthError(f"the token{_of(source)} is empty, or has a character that tokens can't have")
 
@@ -87,7 +83,7 @@ class SessionCookie(AuthScheme):
     login_option = "--cookie-stdin"
 
     def check(self, user: str | None, secret: str, source: str) -> None:
-        _refuse_utf_16(self.secret_name, secret, source)
+        super().check(user, secret, source)
         if not (_COOKIES.fullmatch(_cookies(secret)) and secret.isascii() and secret.isprintable()):
             raise AuthError(
                 f"the cookie{_of(source)} is not of the form NAME=VALUE",
@@ -117,9 +113,9 @@ class Basic(AuthScheme):
     needs_user = True
 
     def check(self, user: str | None, secret: str, source: str) -> None:
+        super().check(user, secret, source)
         if not secret:
             raise AuthError(f"the password{_of(source)} is empty")
-        _refuse_utf_16(self.secret_name, secret, source)
         if not user or any(char == ":" or char < " " or char == "\x7f" for char in user):
             raise AuthError("the user name is empty, or has a colon or a control character in it")
         try:
