@@ -2,7 +2,8 @@
 
 import inspect
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import UserDict
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache, partial, wraps
 from importlib import import_module
 from typing import Annotated, Any
@@ -22,20 +23,11 @@ _JSON_FLAGS = frozenset({"--json", "--jsonl"})
 _READER_GONE = 141
 
 
-class LazyCommands(Mapping[str, Any]):
-    """A group's commands by name, each imported on first access."""
-
-    def __init__(self, factories: Mapping[str, Callable[[], Any]]) -> None:
-        self._factories = {name: cache(factory) for name, factory in factories.items()}
+class LazyCommands(UserDict[str, Any]):
+    """A group's commands by name, made from functions that import each on first access."""
 
     def __getitem__(self, name: str) -> Any:
-        return self._factories[name]()
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._factories)
-
-    def __len__(self) -> int:
-        return len(self._factories)
+        return self.data[name]()
 
 
 def _show_version(requested: bool) -> None:
@@ -159,11 +151,7 @@ _OTHER_COMMANDS = {
 
 
 def _typer(**settings: Any) -> typer.Typer:
-    return typer.Typer(
-        add_completion=False,
-        rich_markup_mode=None,
-        **settings,
-    )
+    return typer.Typer(add_completion=False, rich_markup_mode=None, **settings)
 
 
 def _command(name: str, module: str, function: str) -> Any:
@@ -188,7 +176,7 @@ def _group(doc: Callable[..., None], commands: Mapping[str, Callable[[], Any]]) 
     )
     app.callback()(with_global_options(doc))
     group: Any = typer.main.get_command(app)
-    group.commands = LazyCommands(commands)
+    group.commands = LazyCommands({name: cache(factory) for name, factory in commands.items()})
     return group
 
 
