@@ -82,7 +82,6 @@ class UsageError(SmscliError):
 
 class ConfigError(SmscliError):
     kind = "config"
-    exit_code = 1
 
 
 class NotConfigured(ConfigError):

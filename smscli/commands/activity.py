@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
+from functools import cache
 from typing import TYPE_CHECKING, Generic, NamedTuple, Protocol, TypeVar
 
 from smscli.commands.profiles import SharedSession, side_by_side
@@ -66,14 +67,19 @@ def read_logs(
     if app.recorded:
         recorded = app.source.messages
         return [LogRead(one, _read(recorded(one.session.id), new(one.session))) for one in sessions]
-    clients = _Clients()
-    app.on_close(clients.close)
+
+    @cache
+    def client_of(thread: int, view: AppContext) -> "GwsClient":
+        # `thread` is there for the cache: a client is for use by one thread.
+        client = view.client.clone()
+        view.on_close(client.close)
+        return client
 
     def read(shared: SharedSession) -> Reader:
         failure = None
         for view, session in shared.views:
             try:
-                pages = clients.of(view).messages(session.id, prefetch=False)
+                pages = client_of(threading.get_ident(), view).messages(session.id, prefetch=False)
                 return _read(pages, new(shared.session))
             except SmscliError as error:
                 failure = failure or error
@@ -105,25 +111,6 @@ def report_unread(reads: Sequence[LogRead[Reader]]) -> tuple[list[LogRead[Reader
             one.shared.app.notice("lost", told, one.session.id)
         remaining.append(one)
     return remaining, failure
-
-
-class _Clients:
-    """A client for each thread and profile, made when first used."""
-
-    def __init__(self) -> None:
-        self._local = threading.local()
-        self._all: list[GwsClient] = []
-
-    def of(self, app: AppContext) -> "GwsClient":
-        known: dict[int, GwsClient] = self._local.__dict__.setdefault("clients", {})
-        if id(app) not in known:
-            known[id(app)] = app.client.clone()
-            self._all.append(known[id(app)])
-        return known[id(app)]
-
-    def close(self) -> None:
-        for client in self._all:
-            client.close()
 
 
 def _read(pages: Iterable[Page], reader: Reader) -> Reader:
