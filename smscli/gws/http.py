@@ -8,7 +8,6 @@ import copy
 import re
 import zlib
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import NamedTuple
@@ -206,11 +205,8 @@ class Transport:
 
     def forget_cookies(self, prefix: str) -> None:
         """Drops the cookies whose names begin with `prefix`."""
-        for cookie in self.auth.cookies:
-            if cookie.name.startswith(prefix):
-                # A renewal in another thread may have cleared them in the meantime.
-                with suppress(KeyError):
-                    self.auth.cookies.clear(cookie.domain, cookie.path, cookie.name)
+        cookies = self.auth.cookies
+        cookies.drop([one for one in cookies if one.name.startswith(prefix)])
 
     def close(self) -> None:
         self._session.close()

@@ -51,11 +51,7 @@ class SharedCookies(RequestsCookieJar):
         old = {id(cookie) for cookie in cookies}
         with self._cookies_lock:
             for cookie in [one for one in super().__iter__() if id(one) in old]:
-                super().clear(cookie.domain, cookie.path, cookie.name)
-
-    def clear(self, domain: str | None = None, path: str | None = None, name: str | None = None) -> None:
-        with self._cookies_lock:
-            super().clear(domain, path, name)
+                self.clear(cookie.domain, cookie.path, cookie.name)
 
 
 class HttpAuth(requests.auth.AuthBase):
