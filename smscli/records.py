@@ -151,7 +151,10 @@ def session_object(session: Session) -> dict[str, object]:
     value.update({key: sent for key, sent in session.sent.items() if sent is not None or key not in value})
     value["id"] = session.id
     if session.sent.get("receivedDate") is not None:
-        _put_time(value, "receivedDate", session.received)
+        # One that can't be read becomes null, and stays as it was sent under another key.
+        if session.received is None:
+            value["receivedDateRaw"] = value["receivedDate"]
+        value["receivedDate"] = rfc3339(session.received) if session.received else None
     return value
 
 
@@ -178,15 +181,6 @@ def _annotated(message: Message) -> dict[str, object]:
     if message.at is None and sent.get("timestamp") is not None:
         sent["timestampRaw"] = sent["timestamp"]
     return sent
-
-
-def _put_time(value: dict[str, object], key: str, at: datetime | None) -> None:
-    """Set the time in RFC 3339; one that can't be read becomes null, with the sent value under `keyRaw`."""
-    if at is not None:
-        value[key] = rfc3339(at)
-    elif value[key] is not None:
-        value[f"{key}Raw"] = value[key]
-        value[key] = None
 
 
 def _sender(value: Json) -> str:

@@ -67,14 +67,13 @@ class ServerCheck(NamedTuple):
 
 @dataclass(slots=True)
 class Sample:
-    """A page of one session's log, its envelope, and whether a window of one message obeyed `startIndex` and
-    `count`; None where that was not tried."""
+    """A page of one session's log, its envelope, and whether a window of one message `obeyed` `startIndex`
+    and `count`; None where that was not tried."""
 
     session_id: str
     messages: tuple[Message, ...] = ()
     shape: str = ""
-    start_obeyed: bool | None = None
-    count_obeyed: bool | None = None
+    obeyed: tuple[bool, bool] | None = None
 
     @property
     def orders(self) -> list[int]:
@@ -264,8 +263,7 @@ class Doctor:
         if len(sample.orders) >= _MIN_MESSAGES:
             second = sample.orders[1]
             one = Sample(session_id, client.page(session_id, second, 1).messages)
-            sample.start_obeyed = one.orders[:1] == [second]
-            sample.count_obeyed = len(one.orders) <= 1
+            sample.obeyed = one.orders[:1] == [second], len(one.orders) <= 1
         return sample
 
     def push(self) -> Diagnosis:
@@ -293,12 +291,7 @@ CHECKS = (
     ServerCheck("configuration", (), Doctor.configuration, "correct it, or give --url"),
     ServerCheck("secret", ("configuration",), Doctor.secret, "sign in: `smscli auth login`"),
     ServerCheck("proxy", ("configuration",), Doctor.proxy, "correct it, or name the server in NO_PROXY"),
-    ServerCheck(
-        "name and TLS",
-        ("configuration", "proxy"),
-        Doctor.connection,
-        UNREACHABLE_HINT,
-    ),
+    ServerCheck("name and TLS", ("configuration", "proxy"), Doctor.connection, UNREACHABLE_HINT),
     ServerCheck(
         "sign-in",
         ("secret", "name and TLS"),
@@ -338,11 +331,10 @@ def _csrf(transport: "Transport") -> str:
 
 def _window(sample: Sample) -> tuple[str, bool]:
     """Whether windows are obeyed, in words, and whether any parameter is ignored."""
-    if sample.start_obeyed is None or sample.count_obeyed is None:
+    if sample.obeyed is None:
         return "startIndex and count not tried: too few messages", False
-    words = {True: "obeyed", False: "ignored"}
-    finding = f"startIndex {words[sample.start_obeyed]}, count {words[sample.count_obeyed]}"
-    return finding, not (sample.start_obeyed and sample.count_obeyed)
+    start, count = ("obeyed" if one else "ignored" for one in sample.obeyed)
+    return f"startIndex {start}, count {count}", not all(sample.obeyed)
 
 
 def _times(messages: Sequence[Message]) -> tuple[str, str | None]:

@@ -137,7 +137,7 @@ class _Way(NamedTuple):
         if self.command:
             return run_password_command(self.command)
         if self.reads_stdin:
-            return _secret_from_stdin()
+            return decode_secret(sys.stdin.buffer.readline(_MAX_SECRET))
         owner = f" of {clean(user)}" if user else ""
         secret = _hidden_prompt(app, f"{scheme.secret_name}{owner} at {app.host}")
         if len(secret) >= _LONGEST_LINE:
@@ -171,13 +171,10 @@ def _windows_words(command: str) -> list[str]:
     return [words[place] or "" for place in range(number.value)]
 
 
-def _name(app: AppContext) -> str:
-    return app.settings.profile or "default"
-
-
 def _saved(app: AppContext) -> Profile:
     """The profile of that name; a new one is empty."""
-    return app.config.profiles.get(_name(app), Profile(_name(app)))
+    name = app.settings.profile or "default"
+    return app.config.profiles.get(name, Profile(name))
 
 
 def _find_server(app: AppContext, way: _Way) -> Redirected | None:
@@ -245,18 +242,14 @@ def _stored_secret(app: AppContext, profile: Profile) -> str | None:
 
 def _accepted(app: AppContext, way: _Way, scheme: AuthScheme, user: str | None) -> tuple[Credential, str]:
     """The credential that the server accepts, and whom it knows by it."""
-    for tries_left in reversed(range(_TRIES)):
+    tries = _TRIES if way.can_prompt and not way.command else 1
+    for tries_left in reversed(range(tries)):
         try:
             source = "option" if way.command else "login"
             credential = Credential(user, scheme, way.secret(app, scheme, user), source)
             return credential, app.connect(credential).me().name or user or "the token's user"
         except AuthError as error:
-            if (
-                not tries_left
-                or not way.can_prompt
-                or way.command
-                or isinstance(error, NotPermitted | _NoAnswer)
-            ):
+            if not tries_left or isinstance(error, NotPermitted | _NoAnswer):
                 raise
             app.explain(error)
             _tell(app, error)
@@ -302,11 +295,6 @@ def _answer(app: AppContext, what: str, read: Callable[[], str]) -> str:
             raise _NoAnswer(f"no {what} was given") from error
         # Not chained: its text contains what was typed.
         raise AuthError(f"the {what} is not in the terminal's encoding") from None
-
-
-def _secret_from_stdin() -> str:
-    """The first line of standard input, in any encoding."""
-    return decode_secret(sys.stdin.buffer.readline(_MAX_SECRET))
 
 
 def _store(app: AppContext, profile: Profile, credential: Credential, old_secret: str | None) -> None:
