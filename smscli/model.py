@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import NamedTuple, Protocol, TypeGuard
+from typing import NamedTuple, Protocol
 
 Json = Mapping[str, object]
 """A JSON object as the server sent it; never modified."""
@@ -183,10 +183,8 @@ class Message:
     @property
     def body(self) -> str:
         """Its content: text, url, notice or the attachment's name."""
-        if self.text or self.url or self.notice:
-            return self.text or self.url or self.notice or ""
         name = self.attachment.get("name") if self.attachment else None
-        return name if isinstance(name, str) else ""
+        return self.text or self.url or self.notice or (name if isinstance(name, str) else "")
 
     @property
     def raw_time(self) -> str | None:
@@ -201,7 +199,8 @@ class Message:
     def attachment_id(self) -> str | int | float | None:
         """The attachment's identifier, not its address: that may be signed anew at each read."""
         values = (self.attachment.get(name) for name in _ATTACHMENT_IDS) if self.attachment else ()
-        return next((one for one in values if _is_name(one)), None)
+        names = (one for one in values if isinstance(one, str | int | float) and not isinstance(one, bool))
+        return next(names, None)
 
     @property
     def identity(self) -> int:
@@ -223,10 +222,6 @@ class Message:
 
 
 _ATTACHMENT_IDS = ("id", "fileId", "documentId", "name")
-
-
-def _is_name(value: object) -> TypeGuard[str | int | float]:
-    return isinstance(value, str | int | float) and not isinstance(value, bool)
 
 
 class Page(NamedTuple):

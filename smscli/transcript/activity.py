@@ -62,7 +62,8 @@ class CustomerWait(NamedTuple):
 
 
 class ActivitySummary(NamedTuple):
-    """The activity of a session so far. Seconds are to the millisecond; None where there is nothing."""
+    """The activity of a session so far. Seconds are to the millisecond; None where there is nothing.
+    `last_message` is the last Text or PushUrl."""
 
     messages: int
     participants: tuple[PersonActivity, ...]
@@ -150,13 +151,8 @@ class Activity:
             waiting_seconds=wait.seconds(now) if wait else None,
             wait=wait,
             typing=tuple(one.nickname or one.participant_id or "" for one in typing),
-            last_message=self.last_message,
+            last_message=self._last[1] if self._last else None,
         )
-
-    @property
-    def last_message(self) -> Message | None:
-        """The last Text or PushUrl."""
-        return self._last[1] if self._last else None
 
     def _say(self, message: Message, place: Place) -> None:
         self._messages += 1
@@ -193,9 +189,9 @@ class Activity:
         attendance = Attendance()
         for person, listed in self._known():
             if person.is_in is not None or listed is not None:
-                visibility = (listed and listed.visibility) or person.visibility
+                visibility = (listed and listed.visibility) or person.visibility or VISIBLE_TO_ALL
                 who, is_present = listed or person.participant, person.is_present(listed)
-                attendance.add(who, is_present, _is_visible(visibility), person.was_visible)
+                attendance.add(who, is_present, visibility == VISIBLE_TO_ALL, person.was_visible)
         return attendance
 
     def _forget_attendance(self) -> None:
@@ -354,7 +350,3 @@ class _Answers:
         if self._first_question is not None:
             asked = self._first_question[0]
             self._first_answer = next((one for one in self._early_answers if one[0] > asked), None)
-
-
-def _is_visible(visibility: str | None) -> bool:
-    return (visibility or VISIBLE_TO_ALL) == VISIBLE_TO_ALL

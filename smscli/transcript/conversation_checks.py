@@ -73,12 +73,8 @@ def agent(conversation: Conversation) -> Iterator[Judgement]:
         if since is None:
             yield ok("no agent has joined; since when is not known")
         else:
-            yield Judgement(
-                "ok" if since < _INVITATION else "warn",
-                "no agent has joined for {}",
-                (since,),
-                at=activity.began_at,
-            )
+            result: Result = "ok" if since < _INVITATION else "warn"
+            yield Judgement(result, "no agent has joined for {}", (since,), at=activity.began_at)
     else:
         left, waits = conversation.log.sides.last_leave.get(Role.AGENT), conversation.wait is not None
         text = "no agent is there whom the customer can see" + (": {} left last" if left else "")

@@ -97,7 +97,7 @@ def test_messages_without_a_time_are_counted_and_date_nothing() -> None:
 def test_a_message_that_came_late_is_not_the_last() -> None:
     activity = counted(said(KIWI, 0), answer := at_place(said(ANA, 20), 3), late(said(KIWI, 10), 2))
     assert activity.summary().last_message_at == after(20)
-    assert activity.last_message == answer
+    assert activity.summary().last_message == answer
 
 
 def test_a_hostile_crowd_is_counted_without_a_row_for_each() -> None:
