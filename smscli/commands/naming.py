@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from smscli.commands.notices import no_live_sessions
+from smscli.commands.notices import masked_text, no_live_sessions
 from smscli.commands.profiles import Lists, SharedSession
 from smscli.context import AppContext
 from smscli.errors import NotFound, ServerError, did_you_mean
@@ -27,7 +27,7 @@ def find_session(app: AppContext, listing: Listing, name: str, *, redact: bool) 
         raise _not_found(app, listing, name, found, redact=redact)
     (session,) = found
     if session.id != name:
-        message = f"{_masked(name, redact)} is session {session.id}{_customers(session, redact)}"
+        message = f"{masked_text(name, redact=redact)} is session {session.id}{_customers(session, redact)}"
         app.notice("whose", message, session.id)
     return session
 
@@ -109,11 +109,9 @@ def _contents(app: AppContext, listing: Listing, *, redact: bool) -> str:
             return "none of the profiles has a live session"
         return f"the {app.recorded.kind} contains no session" if app.recorded else no_live_sessions(app)
     named = candidates(listing.sessions, redact=redact)
-    return (
-        f"the {app.recorded.kind} contains {named}"
-        if app.recorded
-        else f"`smscli list` shows the live sessions of {'the profiles' if app.label else app.user}: {named}"
-    )
+    if app.recorded:
+        return f"the {app.recorded.kind} contains {named}"
+    return f"`smscli list` shows the live sessions of {'the profiles' if app.label else app.user}: {named}"
 
 
 def candidates(sessions: Sequence[Session], *, redact: bool) -> str:
@@ -124,13 +122,5 @@ def candidates(sessions: Sequence[Session], *, redact: bool) -> str:
 
 
 def _customers(session: Session, redact: bool) -> str:
-    names = ", ".join(_masked(one, redact) for one in session.nicknames(Role.CUSTOMER))
+    names = ", ".join(masked_text(one, redact=redact) for one in session.nicknames(Role.CUSTOMER))
     return f" ({names})" if names else ""
-
-
-def _masked(text: str, redact: bool) -> str:
-    if not redact:
-        return text
-    from smscli.transcript.redact import mask_text
-
-    return mask_text(text)

@@ -52,8 +52,13 @@ def notice_unmatched(app: AppContext, tally: "FilterTally", *, redact: bool) -> 
 def notice_no_match(app: AppContext, messages: Iterable[str], *, redact: bool) -> None:
     """Notices of the kind `no-match`; they name values of the server's, which `redact` masks."""
     for message in messages:
-        if redact:
-            from smscli.transcript.redact import mask_text
+        app.notice("no-match", masked_text(message, redact=redact))
 
-            message = mask_text(message)
-        app.notice("no-match", message)
+
+def masked_text(text: str, *, redact: bool) -> str:
+    """A text with what strangers wrote in it, masked with `redact`."""
+    if not redact:
+        return text
+    from smscli.transcript.redact import mask_text
+
+    return mask_text(text)
