@@ -228,9 +228,6 @@ class SourceReads(ABC):
         wanted = (one for one in messages if start is None or (one.order is not None and one.order >= start))
         return Page(tuple(islice(wanted, count)), self.now)
 
-    def window(self, session_id: str, start: int | None = None, count: int | None = None) -> Page:
-        return self.page(session_id, start, count)
-
 
 class RecordedReads(SourceReads):
     """Reads from recordings. LocalError for what can't be read.
