@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Sequence
+from operator import attrgetter
 from typing import TypeVar
 
 from smscli.commands.notices import masked_text, no_live_sessions
@@ -28,6 +29,9 @@ def find_session(app: AppContext, listing: Listing, name: str, *, redact: bool) 
     (session,) = found
     if session.id != name:
         message = f"{masked_text(name, redact=redact)} is session {session.id}{_customers(session, redact)}"
+        if session.ended and app.recorded and app.recorded.is_shared:
+            # A customer of a centre has many sessions, and may have been expected to have a live one.
+            message += ", which has ended"
         app.notice("whose", message, session.id)
     return session
 
@@ -115,8 +119,9 @@ def _contents(app: AppContext, listing: Listing, *, redact: bool) -> str:
 
 
 def candidates(sessions: Sequence[Session], *, redact: bool) -> str:
-    """The first few sessions, with their customers."""
-    named = [f"{one.id}{_customers(one, redact)}" for one in sessions[:_MOST_CANDIDATES]]
+    """The first few sessions, live ones first, with their customers."""
+    first = sorted(sessions, key=attrgetter("ended"))[:_MOST_CANDIDATES]
+    named = [f"{one.id}{_customers(one, redact)}" for one in first]
     more = [f"and {len(sessions) - _MOST_CANDIDATES} more"] if len(sessions) > _MOST_CANDIDATES else []
     return ", ".join([*named, *more])
 

@@ -1,7 +1,8 @@
 """`tail --to`: publishes what is followed to a stream."""
 
 import time
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from smscli.commands.following import followed_servers
@@ -64,22 +65,24 @@ class StreamPublishing:
             read_log=self._read_log,
             on_replaced=self._begin_anew,
             on_doubt=lambda key: self._servers[key.server].tell_again(key.session_id),
-            # The servers' time, as of every other record.
-            clock=lambda: max(one.at for one in self._servers.values()).timestamp(),
+            clock=RunningClock(lambda: max(one.at for one in self._servers.values())),
         )
         self._publisher.open()
         app.root.on_close(self._publisher.close)
 
     def _recall(self, connection: "StreamConnection") -> None:
-        """Note which sessions of these profiles the stream has as live: those that have ended meanwhile are
-        recorded so. Of those that name no profile another user may tell."""
+        """Note which sessions of these users the stream has as live: those that have ended meanwhile are
+        recorded so. Where a record names no user, as of a token, several profiles are told by their names;
+        of others another collector may tell."""
         from smscli.jetstream.reads import StreamReads
 
-        for line in StreamReads(connection, lambda message: None).last_states():
+        users = {one.settings.user for one in self._apps}
+        labels = {one.label for one in self._apps if one.settings.user is None}
+        for line, user in StreamReads(connection, lambda message: None).last_states():
             server, record = self._servers.get(line.server or ""), line.record
-            is_ours = line.profile in {one.profile_name for one in self._apps if one.profile_name}
+            is_ours = user in users if user else line.profile in labels
             if server and is_ours and isinstance(record, SessionRecord) and not record.session.ended:
-                server.recall(record, line.profile)
+                server.recall(record)
 
     def on_event(self, app: AppContext, event: Event) -> None:
         """Publish an event in time; returns at once."""
@@ -92,14 +95,22 @@ class StreamPublishing:
                 self._states[session_key(app, one.record.session.id)] = one
             elif isinstance(one.record, EndedRecord):
                 self._states.pop(session_key(app, one.record.session_id), None)
-            self._publisher.take(app.server_name, one.record, one.profile)
+            self._take(app.server_name, one)
 
     def _begin_anew(self) -> set[SessionKey]:
         """Publish the states of all live sessions to a stream that is another one; which these are."""
         assert self._publisher
         for key, one in self._states.items():
-            self._publisher.take(key.server, one.record, one.profile)
+            self._take(key.server, one)
         return set(self._states)
+
+    def _take(self, server: str, one: ProfileRecord) -> None:
+        assert self._publisher
+        user = None
+        if isinstance(one.record, SessionRecord):
+            reader = self._readers.get(SessionKey(server, one.record.session.id))
+            user = reader.settings.user if reader else None
+        self._publisher.take(server, one.record, one.profile, user)
 
     def report(self) -> None:
         """Say what publishing had to report. LocalError if it can't go on."""
@@ -133,3 +144,18 @@ class StreamPublishing:
         from smscli.transcript.redact import mask_page
 
         return mask_page(page)
+
+
+class RunningClock:
+    """The servers' time in epoch seconds, as of every other record; it runs on while they don't answer."""
+
+    def __init__(self, told: Callable[[], datetime]) -> None:
+        self._read = told
+        self._told: datetime | None = None
+        self._since = 0.0
+
+    def __call__(self) -> float:
+        told, now = self._read(), time.monotonic()
+        if told != self._told:
+            self._told, self._since = told, now
+        return told.timestamp() + now - self._since

@@ -18,6 +18,7 @@ from smscli.jetstream.stream_errors import (
     SERVER_HINT,
     UNAVAILABLE,
     Denied,
+    has_our_subjects,
     package_missing,
     stream_error,
     timed_out,
@@ -334,7 +335,7 @@ class StreamConnection:
             if error.err_code != NO_STREAM or not create:
                 raise
             found = await self._created(jetstream)
-        if set(found.config.subjects or ()) != set(subjects_of(self.address.stream)):
+        if not has_our_subjects(found):
             raise wrong_subjects(self.address)
 
     async def _created(self, jetstream: "JetStreamContext") -> Any:

@@ -216,7 +216,9 @@ class StreamFeed:
         return [one.record for one in lines if isinstance(one.record, Message)]
 
     def _unseen(self, key: LogKey, messages: Sequence[Message]) -> tuple[Message, ...]:
-        """Those of a session's messages that were not shown yet."""
+        """Those of a session's messages that were not shown yet; of one that has ended any."""
+        if key not in self._live:
+            return tuple(messages)
         shown = self._shown.setdefault(key, set())
         found = {one: message for message in messages if (one := message_key(message)) not in shown}
         shown.update(found)
@@ -312,7 +314,8 @@ class StreamFeed:
         """Say what is wrong, each once, and that it is over."""
         if trouble and trouble not in self._told:
             self._told.append(trouble)
-            yield Notice("stream", trouble)
+            why = self._connection.trouble
+            yield Notice("stream", f"{trouble} ({why.message})" if why else trouble)
         elif self._told and trouble is None:
             self._told.clear()
             yield Notice("stream", _BACK)

@@ -40,20 +40,22 @@ class SignOfLife(NamedTuple):
 
 
 class Waiting(NamedTuple):
-    """A record to be published; `server` names the server it is from, `profile` is whose view it is."""
+    """A record to be published, of a server; `profile` and `user` are whose view it is."""
 
     record: Record | SignOfLife
     server: str
     profile: str | None = None
+    user: str | None = None
 
 
 class Publication(NamedTuple):
-    """What is published next: the payload, its message id, and the last sequence number that the subject must
-    have, None for any."""
+    """What is published next: the payload, its message id, the last sequence number that the subject must
+    have, None for any, and of a state the user who saw it."""
 
     payload: bytes
     id: str
     after: int | None
+    user: str | None = None
 
 
 class Lane(ABC):
@@ -267,7 +269,7 @@ class SessionLane(Lane):
         record = waiting.record
         says = session_facts(record.session) if isinstance(record, SessionRecord) else _ENDED
         name = self._long_id(f"{self.sequence}\n{says}\n{self.id_number}")
-        return Publication(self._payload(waiting, masked=masked), name, self.sequence)
+        return Publication(self._payload(waiting, masked=masked), name, self.sequence, waiting.user)
 
     def _note(self, record: Record | SignOfLife) -> None:
         match record:

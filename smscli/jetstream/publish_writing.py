@@ -13,9 +13,9 @@ from smscli.errors import LocalError, NotFound, SmscliError
 from smscli.jetstream.connection import StreamConnection
 from smscli.jetstream.publish_lanes import Lane, Publication, masked_of
 from smscli.jetstream.publish_trouble import CONNECTION, PublishTrouble, StreamNotice
-from smscli.jetstream.stream_errors import TOO_LARGE, WRONG_SEQUENCE
+from smscli.jetstream.stream_errors import TOO_LARGE, WRONG_SEQUENCE, has_our_subjects, wrong_subjects
 from smscli.jetstream.stream_reading import gained, last_of, stored_at
-from smscli.jetstream.subjects import COLLECTOR, MESSAGE, SESSION, all_of
+from smscli.jetstream.subjects import COLLECTOR, MESSAGE, SESSION, USER_HEADER, all_of, encode_token
 from smscli.model import Message
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ class LaneWriter:
         self._ready = asyncio.Event()
         self._created: datetime | None = None
         self._is_deleted = self._is_replaced = False
-        self.refused: LocalError | None = None
+        self.refused: SmscliError | None = None
 
     async def write(self, lane: Lane) -> None:
         """Publish what waits in a lane, retrying for ever, until nothing waits or publishing is refused."""
@@ -153,8 +153,8 @@ class LaneWriter:
             self._skip(lane, f"{_named(lane)} is nested too deeply")
             return
         if publication is None:
-            self._passed(lane)
-        elif len(publication.payload) + _HEADER_SIZE > self._connection.client.max_payload:
+            self._passed(lane, is_stored=False)
+        elif len(publication.payload) + _header_size(publication) > self._connection.client.max_payload:
             self._skip(lane, self._too_large(lane, publication))
         else:
             await self._publish(lane, publication)
@@ -194,6 +194,8 @@ class LaneWriter:
 
     async def _send(self, lane: Lane, publication: Publication, headers: dict[str, str]) -> "PubAck":
         headers = {"Nats-Msg-Id": publication.id, **headers}
+        if publication.user is not None:
+            headers[USER_HEADER] = encode_token(publication.user)
         return await self.jetstream.publish(
             lane.subject, publication.payload, _REQUEST_SECONDS, self._stream, headers
         )
@@ -218,17 +220,22 @@ class LaneWriter:
         elif lane.refusals > 1:
             await asyncio.sleep(_REFUSAL_PAUSE)
 
-    def _passed(self, lane: Lane) -> None:
+    def _passed(self, lane: Lane, *, is_stored: bool = True) -> None:
+        """Nothing of the lane fails now. A denial ends only when something of its kind is stored: another
+        collector may have published what we may not."""
         lane.conflicts = 0
-        had_failed = [self._trouble.passed(one, self._late) for one in (CONNECTION, lane.subject)]
+        ended = [CONNECTION, lane.subject, *([_kind(lane)] if is_stored else [])]
+        had_failed = [self._trouble.passed(one, self._late) for one in ended]
         if any(had_failed):
             self._wake.set()
             self._wake = asyncio.Event()
 
     def _failed(self, lane: Lane, error: Exception, since: float) -> None:
         lane.must_read = True
-        denial = self._connection.denial_of(lane.subject, since)
-        self._trouble.failed(lane.subject, denial or self._explained(error), since)
+        if denial := self._connection.denial_of(lane.subject, since):
+            self._trouble.failed(_kind(lane), denial, since)
+        else:
+            self._trouble.failed(lane.subject, self._explained(error), since)
 
     def _explained(self, error: Exception) -> SmscliError:
         lost = None if self._connection.connected else self._connection.trouble
@@ -242,9 +249,12 @@ class LaneWriter:
         )
 
     async def _check_created(self) -> None:
-        created = (await self.jetstream.stream_info(self._stream)).created
+        info = await self.jetstream.stream_info(self._stream)
+        created = info.created
         self._is_deleted = False
-        if self._created not in (None, created):
+        if not has_our_subjects(info):
+            self.refused = wrong_subjects(self._connection.address)
+        elif self._created not in (None, created):
             self._is_replaced = True
             self._ready.clear()
             self._on_replaced()
@@ -262,15 +272,25 @@ class LaneWriter:
     def _skip(self, lane: Lane, why: str) -> None:
         self._say(StreamNotice("skipped", f"{why}: not published", lane.session_id))
         lane.drop()
-        self._passed(lane)
+        self._passed(lane, is_stored=False)
 
     def _too_large(self, lane: Lane, publication: Publication) -> str:
-        return f"{_named(lane)} is too large for the stream ({len(publication.payload)} bytes)"
+        size = len(publication.payload)
+        return f"{_named(lane)} is too large for the stream ({size} bytes; raise the engine's max_payload)"
 
     async def _pause(self, seconds: float) -> None:
         """Wait, but not longer than until the stream can be written again."""
         with suppress(TimeoutError):
             await asyncio.wait_for(self._wake.wait(), seconds)
+
+
+def _kind(lane: Lane) -> str:
+    """What permissions differ by."""
+    return lane.subject.split(".")[1]
+
+
+def _header_size(publication: Publication) -> int:
+    return _HEADER_SIZE + (len(USER_HEADER) + len(encode_token(publication.user)) if publication.user else 0)
 
 
 def _named(lane: Lane) -> str:

@@ -148,9 +148,9 @@ class Publisher:
             return
         self._alive_at = time.monotonic()
 
-    def take(self, server: str, record: Record, profile: str | None = None) -> None:
+    def take(self, server: str, record: Record, profile: str | None = None, user: str | None = None) -> None:
         """Publish a record in time; returns at once. Positions, which only files need, are left out."""
-        waiting = Waiting(record, server, profile)
+        waiting = Waiting(record, server, profile, user)
         match record:
             case ConnectionRecord():
                 self._call(lambda: self._add_own(waiting))
@@ -165,7 +165,8 @@ class Publisher:
 
     def report(self) -> None:
         """Hand over what there is to say. LocalError when a collector with the other setting of `redact`
-        publishes to the stream too; nothing is published any more then."""
+        publishes to the stream too, ServerError when it was replaced by one for other subjects; nothing is
+        published any more then."""
         for one in self._notices.taken():
             self._notice(*one)
         if self._is_closed:

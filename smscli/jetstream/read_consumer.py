@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from smscli.jetstream.connection import StreamConnection
 from smscli.jetstream.stream_errors import UNAVAILABLE
+from smscli.jetstream.subjects import USER_HEADER, decode_token
 
 if TYPE_CHECKING:
     import asyncio
@@ -33,13 +34,15 @@ _Result = TypeVar("_Result")
 
 
 class StreamMessage(NamedTuple):
-    """A message of a stream; `at` is the engine's time, `pending` how many follow on the same subjects."""
+    """A message of a stream; `at` is the engine's time, `pending` how many follow on the same subjects, and
+    `user` who saw a state, None where it doesn't say."""
 
     sequence: int
     subject: str
     payload: bytes
     at: datetime
     pending: int
+    user: str | None = None
 
 
 class StreamSelection(NamedTuple):
@@ -98,10 +101,32 @@ def is_of_engine(error: Exception) -> bool:
     return is_temporary(error) or isinstance(error, nats.errors.Error | OSError)
 
 
-async def stream_info(connection: StreamConnection, subjects: str | None = None) -> "StreamInfo":
-    """What the engine knows of the stream; with a wildcard also its subjects."""
-    name = connection.address.stream
-    return await retried(lambda: jetstream_of(connection).stream_info(name, subjects))
+async def stream_info(connection: StreamConnection) -> "StreamInfo":
+    """What the engine knows of the stream."""
+    return await retried(lambda: jetstream_of(connection).stream_info(connection.address.stream))
+
+
+async def stream_subjects(connection: StreamConnection, wildcard: str) -> list[str]:
+    """The subjects of the stream that fit the wildcard. The engine gives at most 100,000 in one answer, and
+    nats-py asks for the first ones only."""
+    from nats.js.errors import APIError
+
+    found: list[str] = []
+
+    async def page() -> Any:
+        request = json.dumps({"subjects_filter": wildcard, "offset": len(found)}).encode()
+        subject = f"$JS.API.STREAM.INFO.{connection.address.stream}"
+        answer = json.loads((await connection.client.request(subject, request, _REQUEST_SECONDS)).data)
+        if "error" in answer:
+            raise APIError.from_error(answer["error"])
+        return answer
+
+    while True:
+        answer = await retried(page)
+        subjects = answer["state"].get("subjects") or ()
+        found += subjects
+        if not subjects or len(found) >= answer.get("total", 0):
+            return found
 
 
 def jetstream_of(connection: StreamConnection) -> "JetStreamContext":
@@ -215,13 +240,26 @@ class PullConsumer:
         if found.sequence.consumer != self._delivered:
             raise ConsumerLost
         return StreamMessage(
-            found.sequence.stream, message.subject, message.data, found.timestamp, found.num_pending
+            found.sequence.stream,
+            message.subject,
+            message.data,
+            found.timestamp,
+            found.num_pending,
+            _user(message.headers),
         )
 
     def _check_heartbeat(self, headers: dict[str, str]) -> None:
         last = headers.get("Nats-Last-Consumer")
         if last is not None and last != str(self._delivered):
             raise ConsumerLost
+
+
+def _user(headers: dict[str, str] | None) -> str | None:
+    token = (headers or {}).get(USER_HEADER)
+    try:
+        return decode_token(token) if token else None
+    except ValueError:
+        return None
 
 
 def _is_too_large(headers: dict[str, str]) -> bool:

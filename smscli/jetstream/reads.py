@@ -6,7 +6,7 @@ from functools import cached_property
 
 from smscli.errors import NotFound
 from smscli.jetstream.connection import StreamConnection
-from smscli.jetstream.read_consumer import StreamMessage, StreamSelection, stream_info
+from smscli.jetstream.read_consumer import StreamMessage, StreamSelection, stream_info, stream_subjects
 from smscli.jetstream.read_outages import SILENT_SECONDS, CollectorSigns
 from smscli.jetstream.source import StreamParser, StreamSource, parsed_subject
 from smscli.jetstream.subjects import (
@@ -31,6 +31,8 @@ _LAST_RECORDS = 100
 # is disconnected says so when the connection is lost.
 _COLLECTORS_BEFORE = timedelta(hours=1)
 _MOST_SLASHES = 10
+# Each has a consumer of its own.
+_MOST_SOURCES = 100
 _LAST = datetime.max.replace(tzinfo=UTC)
 
 
@@ -83,16 +85,20 @@ class StreamReads(SourceReads):
         found = [log.last_session for log in index.logs.values() if not log.last_session.ended]
         return Listing(tuple(sorted(found, key=lambda one: (one.received or _LAST, one.id))), self.now)
 
-    def last_states(self) -> Iterator[Line]:
-        """The last record of each session's state."""
-        for _, line in self._source(StreamSelection(all_of(self._stream, SESSION), last_only=True)).lines():
-            yield line
+    def last_states(self) -> Iterator[tuple[Line, str | None]]:
+        """The last record of each session's state, and the user who saw it, where that is known."""
+        states = StreamSelection(all_of(self._stream, SESSION), last_only=True)
+        for message in self._source(states).messages():
+            if line := self.parser.line(message):
+                yield line, message.user
 
     def sessions_named(self, names: Collection[str]) -> Listing:
-        """Where all names are ids, these sessions only; else all, which is more to read."""
+        """Where all names are ids, these sessions only; else the live ones, or if a name is none of theirs
+        all, which is more to read."""
         keys = [self.key(one) for one in names]
         if not names or None in keys:
-            return self.sessions()
+            live = self.live()
+            return live if names and all(map(live.named, names)) else self.sessions()
         index = self._states(_tokens(one.session_id for one in keys if one))
         found = [log.last_session for log in index.logs.values() if log.name in names]
         return Listing(tuple(found), self.now)
@@ -151,18 +157,23 @@ class StreamReads(SourceReads):
 
     def _states(self, tokens: Sequence[str], *, last_only: bool = False) -> RecordingIndex:
         """What is known of the sessions with these ids, encoded; `*` is any. From their session records, of
-        those without any from their messages."""
+        those without any, unless only last ones count, from their messages."""
         chosen = (StreamSelection(self._all_of(SESSION, one), last_only=last_only) for one in tokens)
         states = [self._source(one) for one in chosen]
-        without = (one for token in tokens for one in _without_state(self._subjects(token)))
-        bare = [self._source(self._message_subject(one.site, one.session_id)) for one in without]
-        index = self._scan([*states, *bare])
+        index = self._scan([*states, *(() if last_only else self._stateless(tokens))])
         if last_only and (unknown := [subject for one in states for subject in one.unknown]):
             # Others have published there, or a later version: what comes before it decides.
-            index = self._scan([*states, *map(self._source, unknown), *bare])
+            index = self._scan([*states, *map(self._source, unknown)])
         self._read.append(index)
         self._keys |= {log.name: LogKey(log.server, log.session_id) for log in index.logs.values()}
         return index
+
+    def _stateless(self, tokens: Sequence[str]) -> list[StreamSource]:
+        """The messages of the sessions with these ids that have no session record."""
+        found = [one for token in tokens for one in _without_state(self._subjects(token))]
+        if len(found) > _MOST_SOURCES:
+            return [self._source(all_of(self._stream, MESSAGE))]
+        return [self._source(self._message_subject(one.site, one.session_id)) for one in found]
 
     def _scan(self, sources: Sequence[StreamSource]) -> RecordingIndex:
         return scan(sources, RecordingIndex(places=False), self._notice)
@@ -171,8 +182,8 @@ class StreamReads(SourceReads):
         """The subjects of the sessions with this id, encoded; `*` is any."""
         wildcard = f"{self._stream}.*.*.{token}"
         _ = self.end
-        found = self.connection.run(lambda: stream_info(self.connection, wildcard))
-        return [*filter(None, map(parsed_subject, found.state.subjects or ()))]
+        found = self.connection.run(lambda: stream_subjects(self.connection, wildcard))
+        return [*filter(None, map(parsed_subject, found))]
 
     def _log(self, session_id: str) -> RecordedLog:
         key = self.key(session_id)

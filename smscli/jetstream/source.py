@@ -104,8 +104,7 @@ class StreamSource:
 
     def lines(self, notice: Callable[[str], None] = lambda line: None) -> Iterator[tuple[int, Line]]:
         """Each record with its sequence number."""
-        messages = map(self._messages, self._selections)
-        for message in merge(*messages, key=_SEQUENCE):
+        for message in self.messages():
             self.began = self.began or message.at
             line = self._parser.line(message)
             if line is None or isinstance(line.record, OtherRecord):
@@ -118,6 +117,10 @@ class StreamSource:
             if subject is not None and subject.kind == COLLECTOR:
                 self._on_collector(message, line)
             yield message.sequence, line
+
+    def messages(self) -> Iterator[StreamMessage]:
+        """The messages, in the order of the stream."""
+        return merge(*map(self._messages, self._selections), key=_SEQUENCE)
 
     def _messages(self, selection: StreamSelection) -> Iterator[StreamMessage]:
         end = self._end()

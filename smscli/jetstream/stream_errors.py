@@ -2,7 +2,7 @@
 
 import re
 import ssl
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from smscli.errors import (
     NotFound,
@@ -15,6 +15,10 @@ from smscli.errors import (
     UsageError,
 )
 from smscli.jetstream.address import StreamAddress
+from smscli.jetstream.subjects import subjects_of
+
+if TYPE_CHECKING:
+    from nats.js.api import StreamInfo
 
 MISSING_HINT = "pip install 'smscli[nats]'"
 SERVER_HINT = "is it a NATS server, and is it up?"
@@ -94,6 +98,11 @@ def timed_out(address: StreamAddress, timeout: float, question: str = _NODES_HIN
         f"{address.host} did not answer within {timeout:g} s",
         hint=f"{question} wait longer: --timeout SECONDS",
     )
+
+
+def has_our_subjects(info: "StreamInfo") -> bool:
+    """Whether a stream is configured for the subjects that smscli publishes on, and no others."""
+    return set(info.config.subjects or ()) == set(subjects_of(info.config.name or ""))
 
 
 def wrong_subjects(address: StreamAddress) -> ServerError:

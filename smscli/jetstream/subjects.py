@@ -8,6 +8,8 @@ Kind = Literal["message", "session", "collector"]
 MESSAGE: Kind = "message"
 SESSION: Kind = "session"
 COLLECTOR: Kind = "collector"
+USER_HEADER = "Smscli-User"
+"""The header of a state that names the user who saw it, as a token: two users' profiles may have one name."""
 
 _ESCAPED = re.compile(b"[^A-Za-z0-9_-]")
 _TOKEN = re.compile("=|(?:[A-Za-z0-9_-]|=[0-9A-F]{2})+")

@@ -301,16 +301,18 @@ def test_the_permissions_that_the_readme_lists_are_enough(
     )
 
 
+def last_states(node: NatsNode) -> dict[str, str]:
+    """Which kind of record is each session's last."""
+    found: dict[str, str] = {}
+    for one in held(node.url(), "session.>"):
+        kind = one.value["record"]
+        found[one.value["sessionId"] if kind == "ended" else one.value["session"]["id"]] = kind
+    return found
+
+
 def test_a_session_that_ended_while_no_collector_ran_has_ended_in_the_stream(
     profile_home: dict[str, str], node: NatsNode
 ) -> None:
-    def last_states() -> dict[str, str]:
-        found: dict[str, str] = {}
-        for one in held(node.url(), "session.>"):
-            kind = one.value["record"]
-            found[one.value["sessionId"] if kind == "ended" else one.value["session"]["id"]] = kind
-        return found
-
     with north_server() as server:
         profiles(profile_home, north=(server.url, "ann"), west=(server.url, "bob"))
         with collecting(profile_home, node.url(), "-p", "*") as collector:
@@ -320,12 +322,44 @@ def test_a_session_that_ended_while_no_collector_ran_has_ended_in_the_stream(
         server.store.remove(NOOR)
         # ann's profile alone tells of her sessions only.
         with collecting(profile_home, node.url(), "-p", "north") as collector:
-            until(lambda: last_states()[MIKA] == "ended")
+            until(lambda: last_states(node)[MIKA] == "ended")
             assert collector.end() == 130
-        assert last_states() == {MIKA: "ended", NOOR: "session", BOTH: "session"}
+        assert last_states(node) == {MIKA: "ended", NOOR: "session", BOTH: "session"}
         with collecting(profile_home, node.url(), "-p", "*") as collector:
-            until(lambda: last_states()[NOOR] == "ended")
+            until(lambda: last_states(node)[NOOR] == "ended")
             assert collector.end() == 130
+
+
+def test_two_users_whose_profiles_have_one_name_do_not_end_each_others_sessions(
+    profile_home: dict[str, str], node: NatsNode
+) -> None:
+    with north_server() as server:
+        profiles(profile_home, default=(server.url, "ann"))
+        with collecting(profile_home, node.url()) as collector:
+            until(lambda: len(texts(node)) == 2 and len(held(node.url(), "session.>")) == 2)
+            assert collector.end() == 130
+        profiles(profile_home, default=(server.url, "bob"))
+        server.store.remove(NOOR)
+        server.store.add_session("0000Na9B26EF0009", customer="Ines", owner="bob")
+        with collecting(profile_home, node.url()) as collector:
+            until(lambda: len(last_states(node)) == 3)
+            # Longer than a session must be missing to have ended.
+            time.sleep(6.0)
+            assert collector.end() == 130
+    assert last_states(node) == {MIKA: "session", BOTH: "session", "0000Na9B26EF0009": "session"}
+
+
+def test_what_ended_meanwhile_has_ended_also_without_a_saved_profile(
+    server: FakeServer, environ: dict[str, str], node: NatsNode
+) -> None:
+    with collecting(environ, node.url()) as collector:
+        until(lambda: len(texts(node)) == 3 and len(held(node.url(), "session.>")) == 2)
+        assert collector.end() == 130
+    server.store.remove(SECOND)
+    with collecting(environ, node.url()) as collector:
+        until(lambda: last_states(node)[SECOND] == "ended")
+        assert collector.end() == 130
+    assert last_states(node) == {FIRST: "session", SECOND: "ended"}
 
 
 def test_a_stream_that_replaces_a_deleted_one_is_filled_again(

@@ -1,5 +1,6 @@
 """Publishing to a real nats-server: each record once, whatever happens to engine and collectors."""
 
+import asyncio
 import threading
 import time
 from collections.abc import Iterator
@@ -12,8 +13,9 @@ import pytest
 from smscli.errors import LocalError, NotFound, NotPermitted, ServerError
 from smscli.jetstream.address import parse_address
 from smscli.jetstream.connection import StreamConnection
+from smscli.jetstream.subjects import message_subject
 from smscli.model import Message, Page, Session
-from smscli.recordings.format import ConnectionRecord, SessionRecord
+from smscli.recordings.format import ConnectionRecord, SessionRecord, line_of
 from smscli.records import SessionKey, message_key
 from tests.support.nats_nodes import NatsCluster, NatsNode, needs_nats, until
 from tests.support.published import (
@@ -533,6 +535,41 @@ def test_a_missing_permission_is_said_and_ends_nothing(tmp_path: Path) -> None:
         collector.publisher.close(0.0)
     assert len(collector.said) == 2
     assert collector.said[-1] == _not_published("1 record was")
+
+
+@pytest.mark.slow
+def test_a_missing_permission_is_said_once_though_another_collector_publishes(tmp_path: Path) -> None:
+    allowed = '"$JS.API.>", "CC.session.>", "CC.collector.>"'
+    log = [message(index) for index in range(1, 6)]
+    with NatsNode(tmp_path, _USERS.format(allowed=allowed)) as node, Collector(node.url()) as collector:
+        for one in log:
+            collector.take(one, session_record("Chatting", one.index or 0))
+            until(lambda: collector.says("doesn't permit publishing to CC.message"))
+            asyncio.run(_publish_as_admin(node, one))
+            collector.settle()
+        assert messages_held(node.url()) == [1, 2, 3, 4, 5]
+    assert len(collector.said) == 1
+
+
+async def _publish_as_admin(node: NatsNode, one: Message) -> None:
+    import nats
+
+    client = await nats.connect(f"nats://admin:x@127.0.0.1:{node.port}")
+    subject = message_subject("CC", SITE, one.session_id)
+    await client.jetstream().publish(subject, line_of(one, SITE).removesuffix(b"\n"))
+    await client.close()
+
+
+def test_a_stream_that_is_replaced_by_one_for_other_subjects_ends_it(node: NatsNode) -> None:
+    with pytest.raises(ServerError) as refused, following(node, Followed(s1=[message(1)])) as collector:
+        delete_stream(collector)
+        jetstream = collector.connection.jetstream
+        collector.connection.run(lambda: jetstream.add_stream(name="CC", subjects=["orders.>"]))
+        collector.take(message(2))
+        until(lambda: collector.publisher.report())
+    assert refused.value.message == (
+        f"the stream CC at 127.0.0.1:{node.port} is configured for other subjects than smscli's"
+    )
 
 
 @pytest.mark.slow

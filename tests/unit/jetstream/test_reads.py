@@ -1,5 +1,6 @@
 """A stream as a source: the same sessions, messages and replays as a recording of the same records."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from smscli.errors import NotFound, ServerError, Unreachable
 from smscli.gws.decode import message_from_json, session_from_json
 from smscli.jetstream.address import parse_address
 from smscli.jetstream.connection import StreamConnection
+from smscli.jetstream.read_consumer import stream_subjects
 from smscli.jetstream.reads import StreamReads
 from smscli.jetstream.subjects import message_subject, session_subject
 from smscli.model import Listing, Message, Participant, Session
@@ -173,10 +175,46 @@ def test_names_that_are_no_ids_need_all_sessions(connection: StreamConnection) -
 
 def test_sessions_whose_states_have_expired_are_known_by_their_messages(connection: StreamConnection) -> None:
     publish(connection, began("S1"), text(1, of="S2"))
-    mika = Participant("Customer", "Mika", "p1")
-    for listing in (reads(connection).live(), reads(connection).sessions()):
-        assert listing.find("S2") == Session("S2", participants=(mika,))
-        assert states(listing) == [("S1", "Chatting", False), ("S2", None, False)]
+    listing = reads(connection).sessions()
+    assert listing.find("S2") == Session("S2", participants=(Participant("Customer", "Mika", "p1"),))
+    assert states(listing) == [("S1", "Chatting", False), ("S2", None, False)]
+    # Nothing says that it is live.
+    assert states(reads(connection).live()) == [("S1", "Chatting", False)]
+
+
+def test_many_sessions_without_a_state_are_read_at_once(
+    connection: StreamConnection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("smscli.jetstream.reads._MOST_SOURCES", 2)
+    publish(connection, began("S0"), *(text(index, of=f"S{index % 4}") for index in range(1, 9)))
+    assert states(reads(connection).sessions()) == [
+        ("S0", "Chatting", False),
+        ("S1", None, False),
+        ("S2", None, False),
+        ("S3", None, False),
+    ]
+
+
+@pytest.mark.slow
+def test_more_subjects_than_the_engine_gives_in_one_answer_are_all_known(
+    connection: StreamConnection,
+) -> None:
+    stream = connection.address.stream
+    publish_raw(
+        connection, ((message_subject(stream, "gws", f"S{number}"), b"{}") for number in range(100_002))
+    )
+    found = connection.run(lambda: stream_subjects(connection, f"{stream}.message.*.*"), 60)
+    assert len(set(found)) == 100_002
+
+
+def test_a_name_stands_for_a_live_session_before_those_that_have_ended(connection: StreamConnection) -> None:
+    yesterday, gone = session("S3"), EndedRecord(after(1), "S3", "Completed")
+    noor = replace(yesterday, participants=(Participant("Customer", "Noor", "p2"),))
+    publish(connection, began("S1"), EndedRecord(after(1), "S1", "Completed"), began("S2"))
+    publish(connection, SessionRecord(NOON, noor), gone)
+    source = reads(connection)
+    assert states(source.sessions_named(["mika"])) == [("S2", "Chatting", False)]
+    assert {one.id for one in source.sessions_named(["noor"]).sessions} == {"S1", "S2", "S3"}
 
 
 def test_an_id_may_be_anything(connection: StreamConnection) -> None:
