@@ -155,7 +155,11 @@ RecordOption = Annotated[
 ]
 PublishOption = Annotated[
     str | None,
-    follow_option("--to", metavar="STREAM", help="Publish every record to a stream, nats://HOST/STREAM."),
+    follow_option(
+        "--to",
+        metavar="STREAM",
+        help="Publish every record to a stream: nats://HOST/STREAM, ?replicas=3&max_age=30d for a new one.",
+    ),
 ]
 PushOption = Annotated[
     str | None,

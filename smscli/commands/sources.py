@@ -34,6 +34,8 @@ def open_sources(
     """
     names, files = [], [*(sources or ())]
     for one in arguments or ():
+        if is_stream(one):
+            raise UsageError("a stream is read with --source", hint=f"write --source {shell_words([one])}")
         if one.startswith("@"):
             files.append(one[1:])
         elif one == _STDIN:

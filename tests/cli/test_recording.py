@@ -268,6 +268,7 @@ def write(file: Path, *records: dict[str, object]) -> None:
          "--watch works with a server only, not with a recording or a stream\n"
          "hint: `smscli tail --source nats://h/S` follows it"),
         (("list", FIRST), f"list takes no session, but {FIRST!r} was given\nhint: see `smscli show --help`"),
+        (("messages", "nats://h/S"), "a stream is read with --source\nhint: write --source nats://h/S"),
         (("show", FIRST, SECOND), f"show takes one session, not {SECOND!r} too"),
         (("tail", "-"), "tail can't follow standard input\nhint: record to a file, and follow that"),
         (("tail", "@f", "--record", "g"),
