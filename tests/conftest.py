@@ -49,6 +49,12 @@ def without_a_keyring(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
+def quick_retries(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One-shot commands retry at once: for tests of what a failure says. Tests of retries have their own."""
+    monkeypatch.setattr("smscli.gws.responses._RETRY_SECONDS", 0.01)
+
+
+@pytest.fixture
 def home(tmp_path: Path) -> dict[str, str]:
     """The environment of a user who has never used the tool."""
     return {"HOME": str(tmp_path), "PATH": "/usr/bin:/bin", "TERM": "xterm-256color"}

@@ -12,6 +12,8 @@ from tests.server.server import FakeServer
 from tests.support.command import Smscli
 from tests.support.on_terminal import OnTerminal
 
+pytestmark = pytest.mark.usefixtures("quick_retries")
+
 LISTED = "0000Na9B26EF002G"
 
 

@@ -17,6 +17,8 @@ from tests.server.server import FakeServer
 from tests.support.command import Outcome, Smscli
 from tests.support.wire_server import Reply, Request, WireServer, answer
 
+pytestmark = pytest.mark.usefixtures("quick_retries")
+
 ISO = "timestamp yyyy-MM-ddTHH:mm:ss.SSS+hhmm"
 PAGE = "an array under messages, with statusCode; indices from 1"
 OBEYED = "startIndex obeyed, count obeyed"

@@ -9,6 +9,8 @@ import pytest
 
 from tests.support.command import Smscli
 
+pytestmark = pytest.mark.usefixtures("quick_retries")
+
 # One of the demo's.
 ID = "0000Na9C009E6UOL"
 

@@ -8,6 +8,8 @@ from tests.server.server import FakeServer
 from tests.support.command import Outcome, Smscli
 from tests.support.profiles import BOTH, CLOSED, MIKA, NOOR, profiles, with_ended_view
 
+pytestmark = pytest.mark.usefixtures("quick_retries")
+
 Home = dict[str, str]
 
 

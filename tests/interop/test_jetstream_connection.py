@@ -30,7 +30,7 @@ from smscli.signals import StopSignal, stop_signals_raised
 from tests.support.nats_credentials import Operator
 from tests.support.nats_nodes import NatsCluster, NatsNode, free_port, needs_nats, until
 
-pytestmark = needs_nats
+pytestmark = [*needs_nats, pytest.mark.slow]
 
 
 @pytest.fixture(autouse=True)
@@ -103,7 +103,6 @@ def test_more_replicas_than_nodes_are_refused(node: NatsNode) -> None:
     assert error.hint == "lower replicas=N"
 
 
-@pytest.mark.slow
 def test_many_may_create_the_stream_at_once(tmp_path: Path) -> None:
     with NatsCluster(tmp_path) as cluster:
         urls = [f"{cluster.url()}?replicas=3&max_age={number}h" for number in range(1, 5)]
@@ -126,7 +125,6 @@ def test_no_engine_is_found_out_quickly() -> None:
     assert time.monotonic() - begun < 1.5
 
 
-@pytest.mark.slow
 def test_an_engine_that_does_not_answer_costs_the_timeout() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         begun = time.monotonic()
@@ -170,7 +168,6 @@ def test_a_credentials_file_lets_in(tmp_path: Path) -> None:
             assert isinstance(refusal(node.url(), creds), NotPermitted)
 
 
-@pytest.mark.slow
 def test_an_expired_token_is_replaced_by_the_files_new_one(tmp_path: Path) -> None:
     operator = Operator()
     creds = operator.write_user(tmp_path / "ann.creds", expires=time.time() + 2)
@@ -209,7 +206,6 @@ def tls_config(folder: Path, ca: trustme.CA) -> str:
     return f'tls {{ cert_file: "{folder}/cert.pem", key_file: "{folder}/key.pem" }}'
 
 
-@pytest.mark.slow
 def test_tls_trusts_a_ca_that_is_named_and_no_other(tmp_path: Path) -> None:
     with NatsNode(tmp_path, tls_config(tmp_path, trustme.CA())) as node:
         for scheme in ("tls", "nats"):

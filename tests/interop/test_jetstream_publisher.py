@@ -30,7 +30,7 @@ from tests.support.published import (
     session_states,
 )
 
-pytestmark = needs_nats
+pytestmark = [*needs_nats, pytest.mark.slow]
 
 
 def test_each_kind_of_record_has_its_subject(node: NatsNode) -> None:
@@ -99,7 +99,6 @@ def test_two_collectors_publish_each_message_once_and_in_order(node: NatsNode) -
     assert one.said == other.said == []
 
 
-@pytest.mark.slow
 def test_a_killed_leader_costs_no_message_and_doubles_none(tmp_path: Path) -> None:
     sessions = [f"s{number}" for number in range(5)]
     with NatsCluster(tmp_path) as cluster:
@@ -125,7 +124,6 @@ def test_a_killed_leader_costs_no_message_and_doubles_none(tmp_path: Path) -> No
         assert session_states(url) == ["Chatting", "Invited", "Chatting"]
 
 
-@pytest.mark.slow
 def test_what_waits_while_the_engine_is_away_follows_when_it_is_back(node: NatsNode) -> None:
     with Collector(node.url()) as collector:
         collector.take(message(1))
@@ -147,7 +145,6 @@ def test_what_waits_while_the_engine_is_away_follows_when_it_is_back(node: NatsN
     ]
 
 
-@pytest.mark.slow
 def test_beyond_the_limit_the_log_is_read_again(node: NatsNode) -> None:
     log = [message(index) for index in range(1, 301)]
     reads = []
@@ -329,7 +326,6 @@ def test_of_collectors_that_begin_at_the_same_moment_one_setting_is_refused(node
         _assert_one_setting(node.url(f"S{number}"))
 
 
-@pytest.mark.slow
 def test_of_collectors_that_begin_on_three_nodes_one_setting_is_refused(tmp_path: Path) -> None:
     with NatsCluster(tmp_path) as cluster:
         for number in range(5):
@@ -525,7 +521,6 @@ no_auth_user: anyone
 """
 
 
-@pytest.mark.slow
 def test_a_missing_permission_is_said_and_ends_nothing(tmp_path: Path) -> None:
     allowed = '"$JS.API.>", "CC.message.>", "CC.collector.>"'
     with NatsNode(tmp_path, _USERS.format(allowed=allowed)) as node, Collector(node.url()) as collector:
@@ -537,7 +532,6 @@ def test_a_missing_permission_is_said_and_ends_nothing(tmp_path: Path) -> None:
     assert collector.said[-1] == _not_published("1 record was")
 
 
-@pytest.mark.slow
 def test_a_missing_permission_is_said_once_though_another_collector_publishes(tmp_path: Path) -> None:
     allowed = '"$JS.API.>", "CC.session.>", "CC.collector.>"'
     log = [message(index) for index in range(1, 6)]
@@ -572,7 +566,6 @@ def test_a_stream_that_is_replaced_by_one_for_other_subjects_ends_it(node: NatsN
     )
 
 
-@pytest.mark.slow
 def test_a_collector_that_may_publish_nothing_gets_4(tmp_path: Path) -> None:
     allowed = '"$JS.API.>"'
     with NatsNode(tmp_path, _USERS.format(allowed=allowed)) as node:

@@ -28,7 +28,7 @@ from smscli.recordings.format import ConnectionRecord, EndedRecord, SessionRecor
 from tests.support.nats_nodes import NatsCluster, NatsNode, needs_nats, until
 from tests.support.stream_records import opened, publish, publish_alive, publish_raw
 
-pytestmark = needs_nats
+pytestmark = [*needs_nats, pytest.mark.slow]
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 PATIENCE = 30.0
@@ -295,7 +295,6 @@ def test_much_that_was_published_meanwhile_is_followed_in_order(
     assert follower.until_told("new S1 12001") == [f"new S1 {index}" for index in range(2, 12_002)]
 
 
-@pytest.mark.slow
 def test_following_survives_a_restart_of_the_server(tmp_path: Path) -> None:
     with NatsNode(tmp_path) as node:
         connection = opened(node.url())
@@ -349,7 +348,6 @@ def test_a_stream_that_replaces_a_deleted_one_repeats_no_message(node: NatsNode)
     assert [one for one in told if one.startswith("new")] == ["new S1 6", "new S2 2"]
 
 
-@pytest.mark.slow
 def test_a_deleted_stream_is_said_and_its_return(node: NatsNode) -> None:
     connection = opened(node.url())
     follower = Follower(connection)
@@ -374,7 +372,6 @@ def cluster() -> Iterator[NatsCluster]:
         yield cluster
 
 
-@pytest.mark.slow
 def test_a_leader_that_is_killed_while_reading_loses_nothing(cluster: NatsCluster) -> None:
     connection = opened(f"{cluster.url('READ')}?replicas=3", timeout=30)
     leader = None
@@ -392,7 +389,6 @@ def test_a_leader_that_is_killed_while_reading_loses_nothing(cluster: NatsCluste
             leader.restart()
 
 
-@pytest.mark.slow
 def test_a_leader_that_is_killed_while_following_loses_nothing(cluster: NatsCluster) -> None:
     connection = opened(f"{cluster.url('FOLLOW')}?replicas=3", timeout=30)
     publishing = opened(f"{cluster.url('FOLLOW')}?replicas=3", timeout=30)
@@ -440,7 +436,6 @@ def test_a_leader_that_is_killed_while_following_loses_nothing(cluster: NatsClus
     assert [one.partition(":")[0] for one in told if not one.startswith("new")] in ([], ["stream", "stream"])
 
 
-@pytest.mark.slow
 def test_many_sessions_list_quickly(connection: StreamConnection) -> None:
     """300 live sessions among 10,000 that have ended cost one record each."""
     from smscli.jetstream.subjects import session_subject

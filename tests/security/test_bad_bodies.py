@@ -16,6 +16,8 @@ from smscli.gws.http import BODY_LIMIT, Server, Transport
 from tests.support.command import Smscli
 from tests.support.wire_server import Line, Reply, Request, WireServer, answer, drip, in_turn, whole
 
+pytestmark = pytest.mark.usefixtures("quick_retries")
+
 OK = b"HTTP/1.1 200 OK\r\n"
 CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
 PACKED = OK + b"Content-Encoding: gzip\r\n\r\n"
