@@ -42,6 +42,7 @@ _TICK_SECONDS = 0.1
 _IDLE_SECONDS = 600.0
 _CLOSE_SECONDS = 5.0
 _CLOSE_TICK = 0.02
+_SILENT_CLOSE = 0.5
 # nats-server refuses lines over 4,096 bytes, and a consumer's request holds the subject twice.
 _LONGEST_SUBJECT = 1000
 _LONGEST_NAME = 80
@@ -187,10 +188,16 @@ class Publisher:
         """Publish what waits, for at most so many seconds; close the connection and say what is left over."""
         if self._is_closed:
             return
-        end = time.monotonic() + seconds
+        now = time.monotonic()
+        notice_at, end = now + _SILENT_CLOSE, now + seconds
         try:
-            while not self._is_done and time.monotonic() < end:
+            while not self._is_done and now < end:
+                if now >= notice_at:
+                    notice_at = end
+                    told = f"publishing what waits, for up to {seconds:g} s (Ctrl-C ends it at once)"
+                    self._notice("stream", told, None)
                 interruptible(lambda: time.sleep(_CLOSE_TICK))
+                now = time.monotonic()
         finally:
             self._is_closed = True
             if self._catch_up:

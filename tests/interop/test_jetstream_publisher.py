@@ -604,6 +604,17 @@ def test_closing_without_an_engine_says_what_is_left(node: NatsNode) -> None:
     assert not [one.name for one in threading.enumerate() if one.name == "nats"]
 
 
+def test_a_close_that_takes_long_says_what_it_waits_for(node: NatsNode) -> None:
+    with Collector(node.url()) as collector:
+        node.kill()
+        collector.take(message(1))
+        collector.publisher.close(0.7)
+    assert collector.said == [
+        ("stream", "publishing what waits, for up to 0.7 s (Ctrl-C ends it at once)"),
+        _not_published("1 record was"),
+    ]
+
+
 def test_taking_never_waits(node: NatsNode) -> None:
     with Collector(node.url(), most_waiting=1000) as collector:
         node.kill()
