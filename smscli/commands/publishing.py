@@ -77,7 +77,7 @@ class StreamPublishing:
         from smscli.jetstream.reads import StreamReads
 
         users = {one.settings.user for one in self._apps}
-        labels = {one.label for one in self._apps if one.settings.user is None}
+        labels = {one.label for one in self._apps if one.label and not one.settings.user}
         for line, user in StreamReads(connection, lambda message: None).last_states():
             server, record = self._servers.get(line.server or ""), line.record
             is_ours = user in users if user else line.profile in labels

@@ -330,18 +330,24 @@ def test_a_session_that_ended_while_no_collector_ran_has_ended_in_the_stream(
             assert collector.end() == 130
 
 
+@pytest.mark.parametrize("sign_in", ["profile", "token"])
 def test_two_users_whose_profiles_have_one_name_do_not_end_each_others_sessions(
-    profile_home: dict[str, str], node: NatsNode
+    profile_home: dict[str, str], node: NatsNode, sign_in: str
 ) -> None:
+    def as_user(name: str) -> dict[str, str]:
+        if sign_in == "token":
+            return {**profile_home, "SMSCLI_URL": server.url, "SMSCLI_TOKEN": name}
+        profiles(profile_home, default=(server.url, name))
+        return profile_home
+
     with north_server() as server:
-        profiles(profile_home, default=(server.url, "ann"))
-        with collecting(profile_home, node.url()) as collector:
+        server.options.tokens = {"ann": "ann", "bob": "bob"}
+        with collecting(as_user("ann"), node.url()) as collector:
             until(lambda: len(texts(node)) == 2 and len(held(node.url(), "session.>")) == 2)
             assert collector.end() == 130
-        profiles(profile_home, default=(server.url, "bob"))
         server.store.remove(NOOR)
         server.store.add_session("0000Na9B26EF0009", customer="Ines", owner="bob")
-        with collecting(profile_home, node.url()) as collector:
+        with collecting(as_user("bob"), node.url()) as collector:
             until(lambda: len(last_states(node)) == 3)
             # Longer than a session must be missing to have ended.
             time.sleep(6.0)
