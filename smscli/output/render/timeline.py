@@ -4,7 +4,7 @@ Time is kept in slots that double their length whenever they become too many, so
 takes constant memory.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, tzinfo
@@ -67,19 +67,8 @@ class Drawing(NamedTuple):
     sides: tuple[Side, ...]
 
 
-class _Slot:
-    """Counts of one time slot: messages of each side, and spans that begin and end there."""
-
-    __slots__ = ("begun", "ended", "said")
-
-    def __init__(self) -> None:
-        self.said = [0] * len(_ROLES)
-        self.begun = [0] * (len(_ROLES) + 1)
-        self.ended = [0] * (len(_ROLES) + 1)
-
-    def join(self, other: "_Slot") -> None:
-        for mine, its in ((self.said, other.said), (self.begun, other.begun), (self.ended, other.ended)):
-            mine[:] = map(sum, zip(mine, its, strict=True))
+_Slot = Counter[tuple[str, int]]
+"""Counts of one time slot: `said` are messages of a side, `begun` and `ended` spans."""
 
 
 class _Columns(NamedTuple):
@@ -112,7 +101,7 @@ class Timeline:
     def __init__(self, session: Session | None = None) -> None:
         # Past waits depend on the log, not on who is present today.
         self._activity = Activity(replace(session, state=None, participants=()) if session else None)
-        self._slots: defaultdict[int, _Slot] = defaultdict(_Slot)
+        self._slots: defaultdict[int, _Slot] = defaultdict(Counter)
         self._length = _SHORTEST_SLOT
         self._begin = self._end = 0  # milliseconds
         self._waits = False
@@ -124,10 +113,10 @@ class Timeline:
             return
         moment = _milliseconds(message.at)
         side = _ROLES.index(message.sender.role if message.sender else None)
-        self._slot(moment).said[side] += is_spoken(entry)
+        self._slot(moment)["said", side] += is_spoken(entry)
         if entry.composing:
             self._begin_span(side, moment - round(entry.composing * 1000))
-            self._slot(moment).ended[side] += 1
+            self._slot(moment)["ended", side] += 1
 
     def judge(self, message: Message) -> None:
         """Note who waits from a message of the log on; to be called before its entries are added."""
@@ -138,7 +127,7 @@ class Timeline:
         self._waits = not self._waits
         slot = self._slot(_milliseconds(message.at))
         if wait is None:
-            slot.ended[_WAITING] += 1
+            slot["ended", _WAITING] += 1
         else:
             self._begin_span(_WAITING, _milliseconds(min(wait.since, message.at)))
 
@@ -180,18 +169,18 @@ class Timeline:
 
     def _double(self) -> None:
         self._length *= 2
-        slots, self._slots = self._slots, defaultdict(_Slot)
+        slots, self._slots = self._slots, defaultdict(Counter)
         for number, slot in slots.items():
-            self._slots[number // 2].join(slot)
+            self._slots[number // 2].update(slot)
 
     def _begin_span(self, number: int, moment: int) -> None:
         # Nothing is drawn from before the first entry.
-        self._slot(max(moment, self._begin)).begun[number] += 1
+        self._slot(max(moment, self._begin))["begun", number] += 1
 
     def _drawn(self, number: int, role: Role | None, within: _Columns) -> Side:
         said = [0] * within.number
         for place, slot in self._slots.items():
-            said[within.at(place * self._length)] += slot.said[number]
+            said[within.at(place * self._length)] += slot["said", number]
         typed = within.covered(self._spans(number, within.end))
         waited = within.covered(self._spans(_WAITING, within.end) if role == Role.CUSTOMER else ())
         return Side(role, tuple(said), typed, waited)
@@ -201,8 +190,8 @@ class Timeline:
         going = since = 0
         for place, slot in sorted(self._slots.items(), key=lambda item: item[0]):
             since = since if going > 0 else place * self._length
-            was_going = going > 0 or slot.begun[number] > 0
-            going += slot.begun[number] - slot.ended[number]
+            was_going = going > 0 or slot["begun", number] > 0
+            going += slot["begun", number] - slot["ended", number]
             if was_going and going <= 0:
                 yield since, place * self._length
         if going > 0:
