@@ -6,7 +6,7 @@ Only this module knows the names of fields. An unreadable value is None in the r
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence, Set
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 from urllib.parse import unquote
@@ -76,7 +76,7 @@ def sessions_from_json(body: object) -> DecodedSessions:
     Accepts the bare object of SMSResources, a bare array, and the envelopes of Return Values with the name of
     the collection, its singular or `uris`. Raises WireError for anything else.
     """
-    entries = _session_entries(body)
+    entries = _records(body, (SESSION_KEY, "uris"), {"id", "uri"}, "session list")
     skipped = sum(not isinstance(one, dict | str) for one in entries)
     sessions: list[Session] = []
     for number, entry in enumerate(entries, 1):
@@ -87,18 +87,19 @@ def sessions_from_json(body: object) -> DecodedSessions:
     return DecodedSessions(tuple(sessions), any(isinstance(one, str) for one in entries), skipped)
 
 
-def _session_entries(body: object) -> list[object]:
+def _records(
+    body: object, keys: Sequence[str | re.Pattern[str]], single: Set[str], what: str
+) -> list[object]:
+    """The records of a document: an array, the value of a key, or a bare object with a key of `single`."""
     if isinstance(body, list):
         return body
     if isinstance(body, dict):
-        for key, value in body.items():
-            if SESSION_KEY.fullmatch(key):
-                return _entries(value, key)
-        if "uris" in body:
-            return _entries(body["uris"], "uris")
-        if "id" in body or "uri" in body:
+        key = next((key for form in keys for key in body if re.fullmatch(form, key)), None)
+        if key is not None:
+            return _entries(body[key], key)
+        if single & body.keys():
             return [body]
-    raise WireError(f"the server's response has no session list, but {_description(body)}")
+    raise WireError(f"the server's response has no {what}, but {_description(body)}")
 
 
 def session_from_json(value: Json | str, place: str = "the session") -> Session:
@@ -164,22 +165,11 @@ def messages_from_json(body: object, session_id: str) -> DecodedMessages:
     """
     known: dict[str, Participant] = {}
     try:
-        entries = _message_entries(body)
+        entries = _records(body, ("messages",), {"type", "index"}, "messages")
         messages = [message_from_json(one, session_id, known) for one in entries if isinstance(one, dict)]
         return DecodedMessages(tuple(messages), len(entries) - len(messages))
     except RecursionError as error:
         raise WireError("the server's response is nested too deeply") from error
-
-
-def _message_entries(body: object) -> list[object]:
-    if isinstance(body, list):
-        return body
-    if isinstance(body, dict):
-        if "messages" in body:
-            return _entries(body["messages"], "messages")
-        if "type" in body or "index" in body:
-            return [body]
-    raise WireError(f"the server's response has no messages, but {_description(body)}")
 
 
 def message_from_json(value: Json, session_id: str, known: dict[str, Participant] | None = None) -> Message:

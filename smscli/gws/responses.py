@@ -172,18 +172,14 @@ def _refusal(
     message = f"the server answers: {_meaning(response, status, mask)}, at {url}"
     if response.retry_after is not None:
         message += f": retry after {response.retry_after:.0f} s"
+    wants_tls = response.status == 400 and url.startswith("http://") and _TLS_ONLY.search(response.body)
     return error_class(
         message,
-        hint=HTTPS_HINT if _wants_tls(response, url) else _HINTS.get(error_class),
+        hint=HTTPS_HINT if wants_tls else _HINTS.get(error_class),
         http_status=response.status,
         status_code=code,
         retry_after=response.retry_after,
     )
-
-
-def _wants_tls(response: HttpResponse, url: str) -> bool:
-    """Whether a server says that its port is for TLS."""
-    return response.status == 400 and url.startswith("http://") and bool(_TLS_ONLY.search(response.body))
 
 
 def _meaning(response: HttpResponse, status: decode.Status | None, mask: Callable[[str], str]) -> str:
@@ -208,15 +204,10 @@ def _redirect(response: HttpResponse, location: str, url: str, by_cookie: bool) 
         is_upgrade = not is_elsewhere and target.scheme != asked.scheme
     except ValueError:
         origin, is_elsewhere = "an unreadable address", False
+    message = f"the server redirects to {origin} (HTTP {response.status}), at {url}"
     if by_cookie and not is_upgrade:
-        return SignInRefused(
-            f"the server redirects to {origin} (HTTP {response.status}), at {url}",
-            http_status=response.status,
-        )
-    error = Redirected(
-        f"the server redirects to {origin} (HTTP {response.status}), at {url}",
-        hint=_SSO_HINT if is_elsewhere else _REDIRECT_HINT,
-        http_status=response.status,
-    )
+        return SignInRefused(message, http_status=response.status)
+    hint = _SSO_HINT if is_elsewhere else _REDIRECT_HINT
+    error = Redirected(message, hint=hint, http_status=response.status)
     error.to_https = is_upgrade
     return error
