@@ -5,12 +5,13 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from tempfile import SpooledTemporaryFile
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING
 
 from smscli.context import AppContext
 from smscli.errors import LocalError
 from smscli.output.formats import RecordWriter
 from smscli.output.render.wording import counted
+from smscli.settings.files import open_private
 from smscli.transcript.filters import SelectedEntry
 
 if TYPE_CHECKING:
@@ -68,7 +69,8 @@ class HtmlWriter(RecordWriter[SelectedEntry]):
         if self._path == "-":
             self._print(parts)
             return
-        file = _created(self._path)
+        with _reported(self._path):
+            file = open(self._path, "x", encoding="utf-8", newline="\n", opener=open_private)  # noqa: SIM115
         try:
             with _reported(self._path), file:
                 file.writelines(parts)
@@ -119,12 +121,3 @@ def _reported(name: str) -> Iterator[None]:
         yield
     except OSError as error:
         raise LocalError(f"{name} can't be written: {error.strerror}") from error
-
-
-def _created(path: str) -> TextIO:
-    """A new file that only its owner can read."""
-    try:
-        number = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except (OSError, ValueError) as error:
-        raise LocalError(f"{path} can't be written: {getattr(error, 'strerror', None) or error}") from error
-    return open(number, "w", encoding="utf-8", newline="\n")
