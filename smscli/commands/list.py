@@ -138,7 +138,9 @@ def list_(
             all_waits = all_waits._replace(columns=(*query.columns, PROFILE))
         watch_list(apps, WatchOptions(all_waits, query.waiting, seconds, pushed, redact, zone))
         return 0
-    _need_watch({"--interval": interval, "--push": push})
+    if interval is not None or push is not None:
+        option = "--push" if interval is None else "--interval"
+        raise UsageError(f"{option} requires --watch", hint="try `smscli list --watch`")
     if activity:
         query = query.with_activity()
     apps = selected_profiles(app, every=every)
@@ -226,12 +228,6 @@ def _unmatched(option: str, columns: Iterable[Column], sessions: Sequence[Sessio
 
             found = f"user data found here: {listed(keys)}" if keys else "no session has user data"
             yield f"{option} {column.name} matches nothing; {found}"
-
-
-def _need_watch(options: dict[str, object]) -> None:
-    for name, value in options.items():
-        if value is not None:
-            raise UsageError(f"{name} requires --watch", hint="try `smscli list --watch`")
 
 
 def _notice_empty(apps: Sequence[AppContext], lists: Lists, *, is_empty: bool, kind: str) -> None:

@@ -107,39 +107,22 @@ class StatusReporter:
                 app.notice(kind, message, session_id)
 
 
-class ServerClock:
-    """The server's clock, estimated from its last response; `clock` counts seconds."""
+class ServerClocks:
+    """The clock of each server that is followed, estimated from its last response; `clock` counts seconds."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
-        self._last: tuple[datetime, float] | None = None
+        self._last: dict[str, tuple[datetime, float]] = {}
 
-    def set(self, at: datetime | None) -> None:
+    def set(self, app: AppContext, at: datetime | None) -> None:
         """Record the time of a response, None if it had none."""
         if at is not None:
-            self._last = (at, self._clock())
-
-    def now(self) -> datetime | None:
-        """None before the first response with a time."""
-        if self._last is None:
-            return None
-        at, read = self._last
-        return at + timedelta(seconds=max(0.0, self._clock() - read))
-
-
-class ServerClocks:
-    """The clock of each server that is followed; `clock` counts seconds."""
-
-    def __init__(self, clock: Callable[[], float]) -> None:
-        self._clock = clock
-        self._clocks: dict[str, ServerClock] = {}
-
-    def of(self, app: AppContext) -> ServerClock:
-        return self._clocks.setdefault(session_key(app, "").server, ServerClock(self._clock))
+            self._last[session_key(app, "").server] = (at, self._clock())
 
     def now(self, app: AppContext) -> datetime | None:
         """None before the first response with a time."""
-        return self.of(app).now()
+        last = self._last.get(session_key(app, "").server)
+        return last and last[0] + timedelta(seconds=max(0.0, self._clock() - last[1]))
 
 
 class WaitAlert:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from smscli.commands import option_values as values
 from smscli.commands import options as opt
 from smscli.commands.naming import candidates, with_session_id
-from smscli.commands.notices import notice_unmatched
+from smscli.commands.notices import notice_no_match
 from smscli.commands.sources import open_sources
 from smscli.commands.writers import SessionLog
 from smscli.context import AppContext
@@ -99,7 +99,7 @@ def messages(
     if reader.found_any and not reader.found_public:
         app.notice("no-match", "the customer was sent none of the messages")
     elif reader.found_any:
-        notice_unmatched(app, reader.tally, redact=redact)
+        notice_no_match(app, reader.tally.notices(), redact=redact)
     else:
         read.notice_empty(app)
 

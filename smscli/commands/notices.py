@@ -1,15 +1,11 @@
 """Notices about lists and filters that let nothing through."""
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
 from smscli.context import AppContext
 from smscli.settings.auth_schemes import SCHEMES
 from smscli.settings.profiles import Profile
 from smscli.settings.urls import normalize_url
-
-if TYPE_CHECKING:
-    from smscli.transcript.filters import FilterTally
 
 
 def no_live_sessions(app: AppContext, *others: AppContext) -> str:
@@ -42,11 +38,6 @@ def notice_overrides(app: AppContext, saved: Profile | None = None) -> None:
 def none_matches(sessions: int, kind: str = "live") -> str:
     """There are sessions, but the filters let none through."""
     return f"none of the {sessions} {kind} SMS sessions matches the filters"
-
-
-def notice_unmatched(app: AppContext, tally: "FilterTally", *, redact: bool) -> None:
-    """Say which filter values match nothing, and that no entry passed."""
-    notice_no_match(app, tally.notices(), redact=redact)
 
 
 def notice_no_match(app: AppContext, messages: Iterable[str], *, redact: bool) -> None:

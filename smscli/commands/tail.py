@@ -125,7 +125,7 @@ class Following:
         """Follow these sessions of each profile until they have ended, or all until Ctrl-C. Raises NotFound
         if the server doesn't have one of them."""
         named = None if ids is None else tuple(dict.fromkeys(one for some in ids.values() for one in some))
-        view = replace(self.view, ids=named)
+        view = self.view._replace(ids=named)
         many = named is None or len(named) > 1 or len(apps) > 1
         writer = self.form.entries(view.typing, EntryView(many, wide=self.wide, profiles=len(apps) > 1))
         screen = TailView(apps, writer, view)

@@ -2,12 +2,12 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from functools import cached_property
+from typing import NamedTuple
 
 from smscli.commands.live import ServerClocks, StatusReporter, WaitAlert, session_key
-from smscli.commands.notices import notice_unmatched
+from smscli.commands.notices import notice_no_match
 from smscli.commands.writers import SessionLog
 from smscli.context import AppContext
 from smscli.model import (
@@ -35,8 +35,7 @@ _HOLD_SECONDS = 2.0
 _BEGINNING = datetime.min.replace(tzinfo=UTC)
 
 
-@dataclass(frozen=True, slots=True)
-class TailOptions:
+class TailOptions(NamedTuple):
     """What to show: `typing` is the typing mode, `keep` the number of first entries (None: all), `waiting`
     the seconds after which a waiting customer is reported, `ids` those that were named (None: all)."""
 
@@ -48,11 +47,6 @@ class TailOptions:
     redact: bool = False
     zone: tzinfo | None = None
     ids: tuple[str, ...] | None = None
-
-    @property
-    def is_merged(self) -> bool:
-        """Whether the first entries of all sessions are shown in order of time."""
-        return self.keep is not None and (self.ids is None or len(self.ids) > 1)
 
 
 class SessionView:
@@ -132,7 +126,8 @@ class TailView:
         self._waiting: list[str] = []
         self._tally = FilterTally(view.query)
         self._has_reported = self._has_named = False
-        holds = view.is_merged and not app.terminal.pipe and not app.json_stderr
+        is_merged = view.keep is not None and (view.ids is None or len(view.ids) > 1)
+        holds = is_merged and not app.terminal.pipe and not app.json_stderr
         self._first: FirstEntries | None = FirstEntries(app.clock) if holds else None
 
     @cached_property
@@ -142,7 +137,7 @@ class TailView:
     def on_event(self, app: AppContext, event: Event) -> None:
         match event:
             case ListRead():
-                self._clocks.of(app).set(event.listing.at)
+                self._clocks.set(app, event.listing.at)
                 for session in event.listing.sessions:
                     self._activities[session_key(app, session.id)].session = session
                 self._report_targets(event.listing)
@@ -195,7 +190,7 @@ class TailView:
             self._app.terminal.live(self._live_line)
 
     def _read(self, app: AppContext, read: NewMessages) -> None:
-        self._clocks.of(app).set(read.at)
+        self._clocks.set(app, read.at)
         followed = self._followed.get(session_key(app, read.session_id))
         followed = followed or self._follow(app, read.session_id, self._view.keep)
         followed.app = app
@@ -251,7 +246,7 @@ class TailView:
         """Once, when the history has been read: which filters match nothing."""
         if not self._has_reported:
             self._has_reported = True
-            notice_unmatched(self._app.root, self._tally, redact=self._view.redact)
+            notice_no_match(self._app.root, self._tally.notices(), redact=self._view.redact)
 
     def _typing(self) -> list[ActiveTyping]:
         connected = (one for one in self._followed.values() if self._reporter.is_connected(one.app))

@@ -170,7 +170,7 @@ class ListWatcher:
 
     def _listed(self, app: AppContext, event: ListRead) -> None:
         now, listing = app.clock(), event.listing
-        self._clocks.of(app).set(listing.at)
+        self._clocks.set(app, listing.at)
         # Filters judge the sessions before masking.
         unmasked = (listing.original or listing).sessions
         for session, shown in zip(unmasked, listing.sessions, strict=True):
@@ -185,7 +185,7 @@ class ListWatcher:
         self.refresh()
 
     def _read(self, app: AppContext, event: NewMessages) -> None:
-        self._clocks.of(app).set(event.at)
+        self._clocks.set(app, event.at)
         if watched := self._sessions.get(session_key(app, event.session_id)):
             watched.app = app
             watched.read(event, self._app.clock())
