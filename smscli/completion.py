@@ -20,7 +20,6 @@ from smscli.output.console import console_api, shell_encoding
 if TYPE_CHECKING:
     from smscli.context import AppContext
     from smscli.model import Session
-    from smscli.settings.config import CliOptions
 
 FILES = "/"
 """The output that tells the shell to complete file names; no other value contains a slash."""
@@ -29,6 +28,8 @@ _TIME_LIMIT = 0.8
 # For the end of a password command that is killed at the time limit.
 _GRACE_SECONDS = 0.1
 _CACHE_SECONDS = 10.0
+# The options with a value that a request for ids depends on.
+_SERVER_OPTIONS = ("profile", "url", "user", "ca_bundle", "client_cert")
 _MAX_DESCRIPTION = 60
 _PLAIN_SIGNS = frozenset("._+@-")
 # Python calls the Hangul fillers letters, but they are invisible.
@@ -237,8 +238,11 @@ def live_ids(options: Mapping[str, str], environ: Mapping[str, str], seconds: fl
     UsageError and ConfigError as for resolving the settings.
     """
     from smscli.context import AppContext
+    from smscli.settings.config import CliOptions
 
-    app = AppContext.for_completion(environ, _cli_options(options), seconds)
+    given: dict[str, Any] = {name: options.get(f"--{name.replace('_', '-')}") for name in _SERVER_OPTIONS}
+    given["demo"] = True if "--demo" in options else None
+    app = AppContext.for_completion(environ, CliOptions(**given), seconds)
     settings = app.settings
     if not (settings.base_url or settings.demo):
         return []
@@ -250,19 +254,6 @@ def live_ids(options: Mapping[str, str], environ: Mapping[str, str], seconds: fl
             return []
         write_cache(environ, owner, found, time.time())
     return found
-
-
-def _cli_options(options: Mapping[str, str]) -> "CliOptions":
-    from smscli.settings.config import CliOptions
-
-    return CliOptions(
-        profile=options.get("--profile"),
-        url=options.get("--url"),
-        user=options.get("--user"),
-        demo=True if "--demo" in options else None,
-        ca_bundle=options.get("--ca-bundle"),
-        client_cert=options.get("--client-cert"),
-    )
 
 
 def _fetch(app: "AppContext", seconds: float) -> list[Choice] | None:
