@@ -198,20 +198,17 @@ def _main(app: AppContext, arguments: Sequence[str]) -> object:
     return command_tree().main(list(arguments), prog_name="smscli", standalone_mode=False, obj=app)
 
 
-def _usage_error(error: typer.TyperException) -> UsageError:
+def _usage_error(error: Any) -> UsageError:
     """One of typer's usage errors in our wording."""
     context = getattr(error, "ctx", None)
     hint = f"see `{context.command_path} --help`" if context else None
-    if getattr(error, "possibilities", None):
+    if possible := getattr(error, "possibilities", None):
         # Its own message lists options that are hardly alike.
-        return _unknown_option(error, hint)
+        similar = similar_names(error.option_name, possible)
+        hint = did_you_mean(similar) if similar else hint
+        return UsageError(f"no such option: {error.option_name}", hint=hint)
     message = error.format_message().strip().rstrip(".")
     return UsageError(message[:1].lower() + message[1:], hint=hint)
-
-
-def _unknown_option(error: Any, hint: str | None) -> UsageError:
-    similar = similar_names(error.option_name, error.possibilities)
-    return UsageError(f"no such option: {error.option_name}", hint=did_you_mean(similar) if similar else hint)
 
 
 def _translated(error: Exception) -> SmscliError:

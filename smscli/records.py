@@ -190,16 +190,13 @@ def _sender(value: Json) -> str:
     if known and known[0] == value:
         return known[1]
     text = compact_json({**_SENDER, **value})
-    if isinstance(participant_id, str) and _is_cacheable(value, text):
+    # Equal only to what is written the same: 1 equals true.
+    has_texts_only = all(isinstance(one, str) for one in value.values())
+    if isinstance(participant_id, str) and has_texts_only and len(text) < 1000:
         if len(_senders) >= _MOST_SENDERS:
             _senders.clear()
         _senders[participant_id] = (value, text)
     return text
-
-
-def _is_cacheable(value: Json, text: str) -> bool:
-    """Whether it is small, and equal only to what is written the same (1 equals true)."""
-    return len(text) < 1000 and all(isinstance(one, str) for one in value.values())
 
 
 def _escape(text: str) -> str:

@@ -122,7 +122,8 @@ class Doctor:
         except SmscliError as error:
             self._blocked[check.name] = check.name
             self._app.explain(error)
-            error.hint = _own_hint(error) or check.hint
+            # The advice to run `doctor` is dropped.
+            error.hint = (error.hint or "").removesuffix(" see `smscli doctor`") or check.hint
             self.problem = self.problem or error
             return Diagnosis(error.message, error.hint, "fail")
 
@@ -304,11 +305,6 @@ CHECKS = (
     ServerCheck("messages", ("sessions",), Doctor.messages, _REPORT),
     ServerCheck("push", ("sign-in",), Doctor.push, _POLLS),
 )
-
-
-def _own_hint(error: SmscliError) -> str | None:
-    """An error's hint without the advice to run `doctor`."""
-    return error.hint.removesuffix(" see `smscli doctor`") if error.hint else None
 
 
 def _unchecked(why: str, hint: str | None = None) -> Diagnosis:
