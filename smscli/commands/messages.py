@@ -274,7 +274,8 @@ class TranscriptReader:
             writer.flush()
             self._progress.add(len(page.messages))
         for log in self._logs.values():
-            add(log.cut() if is_window else log.at_end(None if self._app.recorded else self._app.server_time))
+            now = None if self._app.recorded else self._app.server_time
+            add(log.select(log.transcript.cut() if is_window else log.transcript.at_end(now)))
         self._progress.end()
         writer.write(self._last.release())
 

@@ -230,13 +230,15 @@ class TailView:
     def _end(self, app: AppContext, session_id: str) -> None:
         followed = self._followed.pop(session_key(app, session_id), None)
         if followed:
-            self._write(app, followed.log.end(self._clocks.now(app)))
+            log = followed.log
+            self._write(app, log.select(log.transcript.end(self._clocks.now(app))))
 
     def _idle(self) -> None:
         # Not before the first read is complete: its messages are from an earlier time.
         live = [one for one in self._followed.values() if one.is_live]
         for followed in live:
-            self._write(followed.app, followed.log.expire(self._clocks.now(followed.app)))
+            log = followed.log
+            self._write(followed.app, log.select(log.transcript.expire(self._clocks.now(followed.app))))
         self._writer.flush()
         if live and len(live) == len(self._followed):
             self._report_unmatched()

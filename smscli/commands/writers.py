@@ -11,47 +11,33 @@ from smscli.transcript.fold import TRANSCRIPTS, ActiveTyping, Entry
 class SessionLog:
     """One session's messages in, the entries to show out; `typing` is `fold`, `show` or `hide`.
 
-    With `redact` the entries are masked after the filter has judged them.
+    What `transcript` has in progress is ended there, and goes through `select`. With `redact` the entries are
+    masked after the filter has judged them.
     """
 
     def __init__(self, typing: str, entry_filter: EntryFilter, tally: FilterTally, *, redact: bool) -> None:
         self._filter = entry_filter
         self._tally = tally
         self._redact = redact
-        self._transcript = TRANSCRIPTS[typing]()
+        self.transcript = TRANSCRIPTS[typing]()
         self._selection = None if entry_filter == EntryFilter() else Selection(entry_filter)
 
     def add(self, messages: Iterable[Message]) -> Sequence[SelectedEntry]:
         """The entries that these messages complete."""
-        fold = self._transcript.add
-        return self._select(entry for message in messages for entry in fold(message.unmasked))
-
-    def expire(self, now: datetime | None) -> Sequence[SelectedEntry]:
-        """The drafts given up by now, in the session's time."""
-        return self._select(self._transcript.expire(now))
-
-    def at_end(self, now: datetime | None) -> Sequence[SelectedEntry]:
-        """The drafts still open where the read ends."""
-        return self._select(self._transcript.at_end(now))
-
-    def cut(self) -> Sequence[SelectedEntry]:
-        """The drafts still open where a window of the log ends."""
-        return self._select(self._transcript.cut())
-
-    def end(self, now: datetime | None) -> Sequence[SelectedEntry]:
-        """The drafts given up because the session ended."""
-        return self._select(self._transcript.end(now))
+        fold = self.transcript.add
+        return self.select(entry for message in messages for entry in fold(message.unmasked))
 
     def typing(self, now: datetime | None) -> Sequence[ActiveTyping]:
         """Who is typing now."""
-        typing = self._transcript.typing(now)
+        typing = self.transcript.typing(now)
         if not self._redact:
             return typing
         from smscli.transcript.redact import mask_typing
 
         return [mask_typing(one) for one in typing]
 
-    def _select(self, entries: Iterable[Entry]) -> Sequence[SelectedEntry]:
+    def select(self, entries: Iterable[Entry]) -> Sequence[SelectedEntry]:
+        """What to show of entries that `transcript` has completed or ended."""
         if self._selection is None:
             selected = [SelectedEntry(entry) for entry in entries]
         else:

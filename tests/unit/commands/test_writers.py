@@ -53,7 +53,7 @@ def asked(**options: Any) -> EntryQuery:
 
 def shown(query: EntryQuery, messages: list[Message], *, redact: bool) -> list[SelectedEntry]:
     one = SessionLog("fold", query.resolve(NOON), FilterTally(query), redact=redact)
-    return [*one.add(messages), *one.at_end(None)]
+    return [*one.add(messages), *one.select(one.transcript.at_end(None))]
 
 
 @given(MESSAGES, OPTIONS)
