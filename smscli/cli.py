@@ -13,7 +13,7 @@ import typer
 from smscli.commands import options
 from smscli.commands.help import CommandGroup, LeafCommand, did_you_mean, help_width, similar_names
 from smscli.context import AppContext
-from smscli.errors import InternalError, LocalError, ReaderGone, SmscliError, UsageError
+from smscli.errors import LocalError, ReaderGone, SmscliError, UsageError
 from smscli.output.console import is_reader_gone
 from smscli.output.terminal import Terminal
 from smscli.settings.config import CliOptions
@@ -220,7 +220,7 @@ def _translated(error: Exception) -> SmscliError:
     if isinstance(error, OSError):
         why = error.strerror or str(error)
         return LocalError(f"{why}, {error.filename}" if error.filename else f"output can't be written: {why}")
-    return InternalError(
+    return SmscliError(
         f"internal error: {type(error).__name__}", hint="run it again with --debug and report what it prints"
     )
 

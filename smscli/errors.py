@@ -2,7 +2,7 @@
 
 Exception
 ├── ReaderGone               broken pipe: silent, exit 141
-└── SmscliError
+└── SmscliError              internal     1   itself: a bug in smscli
     ├── UsageError           usage        2
     ├── ConfigError          config       1   the configuration can't be read or written
     │   └── NotConfigured    config       4   nothing says which server
@@ -19,8 +19,7 @@ Exception
     │   ├── RequestTimeout   unreachable  3
     │   │   └── HandshakeTimeout  unreachable  3  no TLS in time; retried only while following
     │   └── TlsError         unreachable  3   TLS verification failed; never retried
-    ├── LocalError           io           1   a local file or the output
-    └── InternalError        internal     1   a bug in smscli
+    └── LocalError           io           1   a local file or the output
 """
 
 from collections.abc import Collection
@@ -147,10 +146,6 @@ class TlsError(Unreachable):
 
 class LocalError(SmscliError):
     kind = "io"
-
-
-class InternalError(SmscliError):
-    kind = "internal"
 
 
 def did_you_mean(meant: str | None, hint: str | None) -> str | None:
