@@ -23,7 +23,6 @@ from smscli.output.formats import output_format
 from smscli.output.render.wording import counted
 
 if TYPE_CHECKING:
-    from smscli.gws.client import GwsClient
     from smscli.gws.http import Transport
 
 _FEATURE = "api-multimedia-chat"
@@ -155,7 +154,8 @@ class Doctor:
 
         place = urlsplit(self._app.base_url)
         try:
-            self._name = self._client().me().name
+            client = self._app.connect_anonymously() if "secret" in self._blocked else self._app.client
+            self._name = client.me().name
         except (Unreachable, LocalError, ConfigError):
             raise
         except SmscliError as error:
@@ -169,9 +169,6 @@ class Doctor:
             "use https:// if the server has it",
             "warn",
         )
-
-    def _client(self) -> "GwsClient":
-        return self._app.connect_anonymously() if "secret" in self._blocked else self._app.client
 
     def sign_in(self) -> Diagnosis:
         if self._refused:
@@ -256,7 +253,7 @@ class Doctor:
         from smscli.commands import envelopes
 
         client = self._app.client
-        page, document = client.inspect_page(session_id, None, _PAGE)
+        page, document = client.inspect_page(session_id, _PAGE)
         sample = Sample(session_id, page.messages)
         if not sample.messages:
             return sample

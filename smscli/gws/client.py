@@ -142,11 +142,9 @@ class GwsClient:
         """
         return self._page(session_id, PageWindow(start, count), retries=retries)[0]
 
-    def inspect_page(
-        self, session_id: str, start: int | None = None, count: int | None = None
-    ) -> tuple[Page, object]:
-        """Like `page`, with the JSON document as the server sent it."""
-        return self._page(session_id, PageWindow(start, count))
+    def inspect_page(self, session_id: str, count: int) -> tuple[Page, object]:
+        """The first page, at most `count` messages, with the JSON document as the server sent it."""
+        return self._page(session_id, PageWindow(limit=count))
 
     def window(self, session_id: str, start: int | None = None, count: int | None = None) -> Page:
         """Like `page`, but for a listed session whose messages are not found: it has none yet."""
