@@ -293,10 +293,6 @@ class AppContext:
         """The time that relative times count from: the server's or the recording's, else our own."""
         return self.server_time or datetime.now(UTC)
 
-    def reads(self, redact: bool) -> "Reads":
-        """The reads of the server or the recordings, masked with `redact`."""
-        return masked(self.source, redact)
-
     def say(self, text: str) -> None:
         """Print one line on stderr; control characters in it are made visible."""
         self.terminal.say(clean(text))

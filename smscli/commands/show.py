@@ -8,7 +8,7 @@ from smscli.commands.activity import SessionReader
 from smscli.commands.check import ReadFindings
 from smscli.commands.naming import only_session
 from smscli.commands.sources import command_line, open_sources
-from smscli.context import AppContext
+from smscli.context import AppContext, masked
 from smscli.errors import UsageError
 from smscli.output.formats import ShownSession, output_format
 from smscli.output.render.wording import counted
@@ -38,7 +38,7 @@ def show(
     if not names and not app.reads_recordings:
         raise UsageError("show takes a session", hint="`smscli list` shows the ids")
     form = output_format(app.terminal, json=json, zone=zone)
-    reads = app.reads(redact)
+    reads = masked(app.source, redact)
     listing = app.recorded.sessions_named(names) if app.recorded else app.source.sessions()
     listed = shown = only_session(app, listing, names, redact=redact)
     if redact:
