@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from datetime import datetime
+from functools import partial
 from typing import ParamSpec, TypeVar
 from urllib.parse import quote
 
@@ -272,10 +273,7 @@ class GwsClient:
             raise self._no_session(session_id, NotFound(""))
         spelling = spelling or self._spellings()[0]
         path, query = self._messages_request(session_id, window, spelling)
-
-        def parser(document: object) -> decode.DecodedMessages:
-            return decode.messages_from_json(document, session_id)
-
+        parser = partial(decode.messages_from_json, session_id=session_id)
         try:
             (messages, skipped), document, at = self._get(
                 path, query, parser, retries=retries, prefetched=prefetched
