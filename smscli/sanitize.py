@@ -27,16 +27,14 @@ class _Table(dict[int, str | int]):
     """A table for `str.translate` that caches characters it has seen: a miss costs many times as much."""
 
     def __missing__(self, code: int) -> str | int:
-        shown = f"\\u{{{code:X}}}" if _is_surrogate_or_tag(code) else code
+        # Surrogates and tags are too many for the table. Outside flags, tags hide ASCII; variation selectors
+        # lie between them.
+        is_hidden = 0xD800 <= code <= 0xDFFF or 0xE0000 <= code <= 0xE00FF or 0xE01F0 <= code <= 0xE0FFF
+        shown = f"\\u{{{code:X}}}" if is_hidden else code
         # Hostile text could fill the memory with the million characters above.
         if code < 0x10000:
             self[code] = shown
         return shown
-
-
-def _is_surrogate_or_tag(code: int) -> bool:
-    """Too many for the table. Outside flags, tags hide ASCII; variation selectors lie between them."""
-    return 0xD800 <= code <= 0xDFFF or 0xE0000 <= code <= 0xE00FF or 0xE01F0 <= code <= 0xE0FFF
 
 
 def _visible() -> dict[int, str]:

@@ -4,6 +4,7 @@ import codecs
 import errno
 import os
 import sys
+from contextlib import suppress
 from typing import BinaryIO, Self, TextIO
 
 from smscli.errors import LocalError, ReaderGone
@@ -41,7 +42,10 @@ class Stream:
         self.encoding = encoding
         self._error_handler = "smscli.escaped" if json else "smscli.visible"
         self._raw = raw
-        self.fd = _descriptor(raw)
+        self.fd: int | None = None
+        # A stream in memory has none.
+        with suppress(OSError, ValueError):
+            self.fd = raw.fileno() if raw is not None else None
         self._buffer = b""
         self._failed = False
 
@@ -112,11 +116,3 @@ class Stream:
             if is_reader_gone(error, self.fd):
                 raise ReaderGone from error
             raise LocalError(f"output can't be written: {error.strerror or error}") from error
-
-
-def _descriptor(raw: BinaryIO | None) -> int | None:
-    """The file descriptor; None for a stream in memory."""
-    try:
-        return raw.fileno() if raw is not None else None
-    except (OSError, ValueError):
-        return None

@@ -11,7 +11,7 @@ from itertools import count
 from typing import NamedTuple
 
 from smscli.errors import UsageError, unknown_name
-from smscli.model import MessageType, Participant, Role, Session, State, caseless
+from smscli.model import MessageType, Role, Session, State, caseless
 from smscli.transcript.fold import Entry
 from smscli.transcript.text_search import Span, TextSearch
 from smscli.transcript.times import Moment, moment
@@ -74,10 +74,9 @@ class EntryFilter(NamedTuple):
             return False
         if message.at and self.until and message.at > self.until:
             return False
-        return not self.people or (message.sender is not None and self._is_person(message.sender))
-
-    def _is_person(self, sender: Participant) -> bool:
-        names = (*sender.person, sender.role)
+        if not self.people or message.sender is None:
+            return not self.people
+        names = (*message.sender.person, message.sender.role)
         return any(name is not None and caseless(name) in self.people for name in names)
 
 
