@@ -164,14 +164,11 @@ class Timeline:
             self._begin = self._end = moment
         self._begin, self._end = min(self._begin, moment), max(self._end, moment)
         while self._end // self._length - self._begin // self._length >= _MOST_SLOTS:
-            self._double()
+            self._length *= 2
+            slots, self._slots = self._slots, defaultdict(Counter)
+            for number, slot in slots.items():
+                self._slots[number // 2].update(slot)
         return self._slots[moment // self._length]
-
-    def _double(self) -> None:
-        self._length *= 2
-        slots, self._slots = self._slots, defaultdict(Counter)
-        for number, slot in slots.items():
-            self._slots[number // 2].update(slot)
 
     def _begin_span(self, number: int, moment: int) -> None:
         # Nothing is drawn from before the first entry.
