@@ -241,13 +241,13 @@ class TranscriptReader:
         self.found_any = self.found_public = False
         self.tally = FilterTally(query)
         self._app = app
-        self._typing = typing
         self._query = query
         self._keep = keep
-        self._redact = redact
         self._customer_view = customer_view
         self._last = LastEntries(keep, query.untimed.context)
-        self._logs: defaultdict[str, SessionLog] = defaultdict(self._new_log)
+        self._logs = defaultdict[str, SessionLog](
+            lambda: SessionLog(typing, self._filter, self.tally, redact=redact)
+        )
         self._customer_view_of: dict[str, CustomerView] = {}
         self._progress = ReadProgress(app.terminal, streams=keep is None)
 
@@ -256,9 +256,6 @@ class TranscriptReader:
         # With the first page, which tells the server's time; of a recording that takes a read of all.
         query = self._query
         return query.resolve(self._app.now if query.is_relative else datetime.now(UTC))
-
-    def _new_log(self) -> SessionLog:
-        return SessionLog(self._typing, self._filter, self.tally, redact=self._redact)
 
     def write(self, pages: Iterable[Page], writer: RecordWriter[SelectedEntry], *, is_window: bool) -> None:
         """Write entries as they are read, or the last ones at the end; a window may end amid typing."""
