@@ -254,8 +254,6 @@ def _lines(text: str) -> str:
 
 def _marked(text: str, marks: Sequence[Span]) -> str:
     """`text` in its own lines, the marked parts marked."""
-    if not marks:
-        return _lines(text)
     found = ((_lines(part), marked) for part, marked in parts(text, marks))
     return "".join(f"<mark>{part}</mark>" if marked else part for part, marked in found)
 

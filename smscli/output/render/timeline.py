@@ -68,7 +68,8 @@ class Drawing(NamedTuple):
 
 
 _Slot = Counter[tuple[str, int]]
-"""Counts of one time slot: `said` are messages of a side, `begun` and `ended` spans."""
+"""Counts of one time slot, by what is counted (messages `said`, spans `begun` or `ended` there) and a side's
+place in `_ROLES`, or `_WAITING`."""
 
 
 class _Columns(NamedTuple):
