@@ -4,9 +4,9 @@ import json
 
 from smscli.errors import WireError
 
-# Brackets up to which no stack is too small.
+# Brackets up to which no stack is too small, and levels that are kept for writing.
 _SURELY_SHALLOW = 200
-_KEPT_FRAMES = 200
+_KEPT_LEVELS = 200
 
 
 class TruncatedJson(WireError):
@@ -21,7 +21,7 @@ def decode(body: bytes) -> object:
         # Some proxies add a byte order mark.
         text = body.decode("utf-8-sig")
         is_deep = body.count(b"[") + body.count(b"{") > _SURELY_SHALLOW
-        return _nested(_KEPT_FRAMES, text) if is_deep else _DECODER.decode(text)
+        return _nested(text) if is_deep else _DECODER.decode(text)
     except (ValueError, RecursionError) as error:
         if body.lstrip()[:1] == b"<":
             raise WireError(
@@ -33,10 +33,17 @@ def decode(body: bytes) -> object:
         raise WireError(f"the server's response {_syntax_fault(error)}") from error
 
 
-def _nested(frames: int, text: str) -> object:
-    """The value of a text, with so much less of the stack left: what is read here by a thread with hardly
-    anything on its stack is written by another one that has more."""
-    return _nested(frames - 1, text) if frames else _DECODER.decode(text)
+def _nested(text: str) -> object:
+    """The value of a text, as if it were nested more deeply: what is read by a thread with hardly anything on
+    its stack is written by another one that has more. From Python 3.12 on only levels count, not calls."""
+    try:
+        value = _DECODER.decode("[" * _KEPT_LEVELS + text + "]" * _KEPT_LEVELS)
+        for _ in range(_KEPT_LEVELS):
+            (value,) = value
+        return value
+    except ValueError:
+        # What is wrong with it, and where.
+        return _DECODER.decode(text)
 
 
 def _is_truncated(error: Exception) -> bool:
