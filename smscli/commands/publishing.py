@@ -10,6 +10,7 @@ from smscli.commands.live import session_key
 from smscli.commands.sources import connect_stream, stream_address
 from smscli.context import AppContext
 from smscli.errors import NotFound
+from smscli.jetstream.subjects import account_id
 from smscli.model import Event, NewMessages, Page, SessionStarted
 from smscli.recordings.format import EndedRecord, SessionRecord
 from smscli.recordings.server import ProfileRecord, RecordedServer
@@ -59,7 +60,7 @@ class StreamPublishing:
         self._publisher = Publisher(
             connection,
             redact=self._redact,
-            profiles=[one.profile_name or one.user for one in self._apps],
+            profiles=[self._name(one) for one in self._apps],
             servers=[*self._servers],
             notice=app.root.notice,
             read_log=self._read_log,
@@ -70,17 +71,21 @@ class StreamPublishing:
         self._publisher.open()
         app.root.on_close(self._publisher.close)
 
+    def _name(self, app: AppContext) -> str:
+        """The profile's name, else the user's, which `--redact` leaves out."""
+        return app.profile_name or (self._redact and _account(app)) or app.user
+
     def _recall(self, connection: "StreamConnection") -> None:
-        """Note which sessions of these users the stream has as live: those that have ended meanwhile are
-        recorded so. Where a record names no user, as of a token, several profiles are told by their names;
-        of others another collector may tell."""
+        """Note which sessions of these accounts the stream has as live: those that have ended meanwhile are
+        recorded so. Of tokens no user is known: several profiles are told by their names, of others another
+        collector may tell."""
         from smscli.jetstream.reads import StreamReads
 
-        users = {one.settings.user for one in self._apps}
-        labels = {one.label for one in self._apps if one.label and not one.settings.user}
-        for line, user in StreamReads(connection, lambda message: None).last_states():
+        accounts = set(map(_account, self._apps))
+        labels = {(one.server_name, one.label) for one in self._apps if one.label and not one.settings.user}
+        for line, account in StreamReads(connection, lambda message: None).last_states():
             server, record = self._servers.get(line.server or ""), line.record
-            is_ours = user in users if user else line.profile in labels
+            is_ours = account in accounts if account else (line.server, line.profile) in labels
             if server and is_ours and isinstance(record, SessionRecord) and not record.session.ended:
                 server.recall(record)
 
@@ -106,11 +111,11 @@ class StreamPublishing:
 
     def _take(self, server: str, one: ProfileRecord) -> None:
         assert self._publisher
-        user = None
+        account = None
         if isinstance(one.record, SessionRecord):
             reader = self._readers.get(SessionKey(server, one.record.session.id))
-            user = reader.settings.user if reader else None
-        self._publisher.take(server, one.record, one.profile, user)
+            account = _account(reader) if reader else None
+        self._publisher.take(server, one.record, one.profile, account)
 
     def report(self) -> None:
         """Say what publishing had to report. LocalError if it can't go on."""
@@ -144,6 +149,11 @@ class StreamPublishing:
         from smscli.transcript.redact import mask_page
 
         return mask_page(page)
+
+
+def _account(app: AppContext) -> str | None:
+    user = app.settings.user
+    return account_id(app.server_name, user) if user else None
 
 
 class RunningClock:

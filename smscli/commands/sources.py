@@ -35,6 +35,7 @@ def open_sources(
     names, files = [], [*(sources or ())]
     for one in arguments or ():
         if is_stream(one):
+            stream_address(one)
             raise UsageError("a stream is read with --source", hint=f"write --source {shell_words([one])}")
         if one.startswith("@"):
             files.append(one[1:])

@@ -132,6 +132,9 @@ class StreamFeed:
         # The named sessions; None for all.
         self._named: set[LogKey] | None = None
         self._live: dict[LogKey, str] = {}
+        # The sessions whose history was read, and the sequence number up to which the stream held it.
+        self._begun: set[LogKey] = set()
+        self._history_end = 0
         self._ending: dict[LogKey, _Ending] = {}
         # The keys of live sessions' messages: collectors publish them again to a stream that replaces a
         # deleted one.
@@ -146,7 +149,7 @@ class StreamFeed:
     def events(self, ids: Sequence[str] | None) -> Iterator[Event]:
         """Follow these sessions until all have ended; with None all that are live, and those to come, without
         end. A stream that is stale at the start is not said to be so. NotFound."""
-        end = self._reads.end
+        self._history_end = end = self._reads.end
         listing = self._listing(ids)
         self._newest = self._reads.now
         self._is_stale = self._stale_message() is not None
@@ -154,7 +157,7 @@ class StreamFeed:
         tail = StreamTail(self._connection, self._subjects(), end + 1)
         try:
             for session in listing.sessions:
-                yield from self._begin(session, listing, end)
+                yield from self._begin(session, listing)
             while self._named is None or self._live:
                 yield Idle(_WAIT_SECONDS)
                 yield from self._arrivals(tail.take(_WAIT_SECONDS))
@@ -179,46 +182,44 @@ class StreamFeed:
         sessions = (subject(*one) for one in named for subject in (message_subject, session_subject))
         return [*sessions, all_of(self._stream, COLLECTOR)]
 
-    def _begin(self, session: Session, listing: Listing, end: int) -> Iterator[Event]:
+    def _begin(self, session: Session, listing: Listing) -> Iterator[Event]:
         """What the stream held of a session at the start."""
         key = self._reads.key(session.id)
         if key is None:
             return
         self._live[key] = session.id
         yield SessionStarted(session, announce=False)
-        subject = message_subject(self._stream, key.server or "", key.session_id)
-        cursor = StreamCursor(self._connection, StreamSelection(subject))
-        try:
-            yield from self._history(cursor, key, listing.at, end)
-        finally:
-            cursor.discard()
+        yield from self._history(key, listing.at, first=True)
         if session.ended:
             yield from self._end(key, session.state)
 
-    def _history(
-        self, cursor: StreamCursor, key: LogKey, at: datetime | None, end: int
-    ) -> Iterator[NewMessages | Notice]:
-        """The messages of a session up to the end, however long the engine is away."""
+    def _history(self, key: LogKey, at: datetime | None, *, first: bool) -> Iterator[NewMessages | Notice]:
+        """The messages of a session that the stream held at the start, however long the engine is away."""
+        self._begun.add(key)
+        subject = message_subject(self._stream, key.server or "", key.session_id)
+        cursor = StreamCursor(self._connection, StreamSelection(subject))
         page: Sequence[StreamMessage] | None = None
-        while page is None or page:
-            self._wait(0)
-            try:
-                page = self._connection.run(lambda: cursor.page(end))
-            except Unreachable:
-                yield from self._set_trouble(_AWAY)
-                continue
-            yield from self._set_trouble(None)
-            messages = self._unseen(key, self._messages(page))
-            yield NewMessages(self._name(key), messages, at, first=True, done=not page)
+        try:
+            while page is None or page:
+                self._wait(0)
+                try:
+                    page = self._connection.run(lambda: cursor.page(self._history_end))
+                except Unreachable:
+                    yield from self._set_trouble(_AWAY)
+                    continue
+                yield from self._set_trouble(None)
+                messages = self._unseen(key, self._messages(page))
+                if first or messages:
+                    yield NewMessages(self._name(key), messages, at, first=first, done=not page)
+        finally:
+            cursor.discard()
 
     def _messages(self, page: Sequence[StreamMessage]) -> list[Message]:
         lines = filter(None, map(self._reads.parser.line, page))
         return [one.record for one in lines if isinstance(one.record, Message)]
 
     def _unseen(self, key: LogKey, messages: Sequence[Message]) -> tuple[Message, ...]:
-        """Those of a session's messages that were not shown yet; of one that has ended any."""
-        if key not in self._live:
-            return tuple(messages)
+        """Those of a session's messages that were not shown yet."""
         shown = self._shown.setdefault(key, set())
         found = {one: message for message in messages if (one := message_key(message)) not in shown}
         shown.update(found)
@@ -277,6 +278,9 @@ class StreamFeed:
         if key not in self._live:
             self._live[key] = session.id
             yield SessionStarted(session)
+            if key not in self._begun:
+                # Its first messages may have come before its state, and before we began.
+                yield from self._history(key, at, first=False)
 
     def _notices(self) -> Iterator[Event]:
         """Who has ended, and how the stream is."""

@@ -24,6 +24,8 @@ class Backlog:
         self._incoming: list[tuple[SessionKey, Waiting]] = []
         # Whether something was missed since the session's log began to be read again.
         self._behind: dict[SessionKey, bool] = {}
+        # The sessions whose logs must be read again from their start, though that has begun.
+        self._restarted: set[SessionKey] = set()
         self._held: dict[SessionKey, list[Waiting]] = {}
 
     @property
@@ -82,16 +84,26 @@ class Backlog:
         with self._lock:
             self._behind[key] = True
 
+    def start_over(self, key: SessionKey) -> None:
+        """Have the session's log read again from its start, also where it is being read."""
+        with self._lock:
+            self._behind[key] = True
+            self._restarted.add(key)
+
     def begin(self, key: SessionKey) -> None:
         """The session's log is being read again from now on."""
         with self._lock:
             self._behind[key] = False
+            self._restarted.discard(key)
 
-    def add(self, key: SessionKey, messages: list[Waiting]) -> None:
-        """Messages of a session that is behind, as they were read again."""
+    def add(self, key: SessionKey, messages: list[Waiting]) -> bool:
+        """Messages of a session that is behind, as they were read again; False if that must start over."""
         with self._lock:
+            if key in self._restarted:
+                return False
             for one in messages:
                 self._add(key, one)
+            return True
 
     def finish(self, key: SessionKey) -> bool:
         """The log is read; False if something came meanwhile, so that it must be read again."""

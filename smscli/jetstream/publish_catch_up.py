@@ -66,7 +66,8 @@ class CatchUp:
                 return
 
     def _read(self, key: SessionKey) -> bool:
-        """Read a log to its end. False if it must be read once more: something came meanwhile."""
+        """Read a log to its end. False if it must be read once more: something came meanwhile, or the stream
+        is another one."""
         self._backlog.begin(key)
         for page, profile in self._read_log(*key):
             while not self._backlog.has_room and not self._stopped.is_set():
@@ -74,7 +75,8 @@ class CatchUp:
             if self._stopped.is_set():
                 self._backlog.fall_behind(key)
                 return True
-            self._backlog.add(key, [Waiting(one, key.server, profile) for one in page.messages])
+            if not self._backlog.add(key, [Waiting(one, key.server, profile) for one in page.messages]):
+                return False
             self._collect()
         return self._backlog.finish(key)
 

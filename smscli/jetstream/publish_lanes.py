@@ -40,22 +40,22 @@ class SignOfLife(NamedTuple):
 
 
 class Waiting(NamedTuple):
-    """A record to be published, of a server; `profile` and `user` are whose view it is."""
+    """A record to be published, of a server; `profile` and `account` are whose view it is."""
 
     record: Record | SignOfLife
     server: str
     profile: str | None = None
-    user: str | None = None
+    account: str | None = None
 
 
 class Publication(NamedTuple):
     """What is published next: the payload, its message id, the last sequence number that the subject must
-    have, None for any, and of a state the user who saw it."""
+    have, None for any, and of a state the account that saw it."""
 
     payload: bytes
     id: str
     after: int | None
-    user: str | None = None
+    account: str | None = None
 
 
 class Lane(ABC):
@@ -221,8 +221,8 @@ class SessionLane(Lane):
     """The states of one session. Their id is made of what they say and of the record before them, so that a
     change there and back is three records.
 
-    `is_doubtful`: another collector has told of another state at the same time as one that was dropped. Times
-    have whole seconds, so which one is the older only a later list can tell.
+    `is_doubtful`: a record was dropped since another collector tells of another state, then or later. Times
+    have whole seconds, and servers' clocks may differ, so which one holds only a later list can tell.
     """
 
     def __init__(self, subject: str, key: SessionKey) -> None:
@@ -252,24 +252,24 @@ class SessionLane(Lane):
         match waiting.record:
             case SessionRecord(at, session):
                 is_back = self._has_ended and not session.ended
-                is_news = not self._is_old(at) and (is_back or session_facts(session) != self._facts)
-                if is_news and at is not None and at == self._at and not self._is_ours:
-                    self.is_doubtful = True
-                    return False
-                return is_news
+                is_other = is_back or session_facts(session) != self._facts
+                return is_other and not self._is_doubted(at, at == self._at)
             case EndedRecord(at):
-                return not self._is_old(at) and not self._has_ended
+                return not self._has_ended and not self._is_doubted(at)
         return False
 
-    def _is_old(self, at: datetime | None) -> bool:
-        """Whether another collector's record tells of a later time: ours would be an old state behind it."""
-        return at is not None and self._at is not None and not self._is_ours and at < self._at
+    def _is_doubted(self, at: datetime | None, is_of_one_time: bool = False) -> bool:
+        """Whether it may be an old state behind another collector's record."""
+        if at is None or self._at is None or self._is_ours or not (at < self._at or is_of_one_time):
+            return False
+        self.is_doubtful = True
+        return True
 
     def _publication(self, waiting: Waiting, *, masked: bool) -> Publication:
         record = waiting.record
         says = session_facts(record.session) if isinstance(record, SessionRecord) else _ENDED
         name = self._long_id(f"{self.sequence}\n{says}\n{self.id_number}")
-        return Publication(self._payload(waiting, masked=masked), name, self.sequence, waiting.user)
+        return Publication(self._payload(waiting, masked=masked), name, self.sequence, waiting.account)
 
     def _note(self, record: Record | SignOfLife) -> None:
         match record:

@@ -13,6 +13,12 @@ CONNECTION = "connection"
 """What fails beside the subjects."""
 # What doesn't mend itself.
 _AT_ONCE = (NotFound, NotPermitted, StreamFull)
+_DENIED = "not permitted"
+
+
+class _FailingPublish(NamedTuple):
+    error: SmscliError
+    since: float
 
 
 class StreamNotice(NamedTuple):
@@ -33,50 +39,56 @@ class PublishTrouble:
     def __init__(self, say: Callable[[StreamNotice], None], clock: Callable[[], float]) -> None:
         self._say = say
         self._clock = clock
-        self._failing: dict[object, float] = {}
+        self._failing: dict[object, _FailingPublish] = {}
         self._told: set[str] = set()
-        self._last: SmscliError | None = None
         self._late = 0
 
     def failed(self, subject: object, error: SmscliError, since: float) -> None:
         """A publish that began then has failed."""
-        self._failing.setdefault(subject, since)
-        self._last = error
+        before = self._failing.get(subject)
+        self._failing[subject] = _FailingPublish(error, before.since if before else since)
         self.look()
 
     def look(self) -> None:
         """Say what is due by now; to be called several times a second."""
-        if not self._failing or self._last is None:
-            return
-        error = self._last
-        is_lasting = self._clock() - min(self._failing.values()) >= _SILENT_SECONDS
-        # How an engine is away may change from try to try: said once.
-        what = "away" if isinstance(error, Unreachable) else error.message
-        if isinstance(error, NotPermitted):
-            # One permission may be missing for every subject.
-            what = "not permitted"
-        if what not in self._told and (isinstance(error, _AT_ONCE) or (is_lasting and not self._told)):
-            self._told.add(what)
-            hint = f"; {error.hint}" if isinstance(error, _AT_ONCE) and error.hint else ""
-            self._say(StreamNotice("stream", f"stream can't be written, retrying ({error.message}{hint})"))
+        now = self._clock()
+        for error, since in self._failing.values():
+            what = _cause(error)
+            is_due = isinstance(error, _AT_ONCE)
+            if not is_due and now - since >= _SILENT_SECONDS:
+                # How an engine fails may change from try to try: said once.
+                is_due = not self._told - {_DENIED}
+            if is_due and what not in self._told:
+                self._told.add(what)
+                hint = f"; {error.hint}" if isinstance(error, _AT_ONCE) and error.hint else ""
+                self._say(
+                    StreamNotice("stream", f"stream can't be written, retrying ({error.message}{hint})")
+                )
 
     def passed(self, subject: object, late: Callable[[], int]) -> bool:
-        """A publish has succeeded; whether those before had failed. The end of all trouble is said with how
-        many records are late."""
+        """A publish has succeeded; whether those before had failed. The end of all trouble, but for a missing
+        permission, is said with how many records are late."""
         if self._failing.pop(subject, None) is None:
             return False
         # When the last subject works again, others have published already.
         self._late = max(self._late, late())
-        if not self._failing:
-            self._end()
+        left = {_cause(one.error) for one in self._failing.values()}
+        if not left - {_DENIED}:
+            over = self._told - left
+            if over:
+                late_ones = f", {self._late} {_records(self._late)} late" if self._late else ""
+                self._say(StreamNotice("stream", f"stream can be written again{late_ones}"))
+            self._told -= over
+            self._late = 0
         return True
 
-    def _end(self) -> None:
-        if self._told:
-            late_ones = f", {self._late} {_records(self._late)} late" if self._late else ""
-            self._say(StreamNotice("stream", f"stream can be written again{late_ones}"))
-        self._told.clear()
-        self._last, self._late = None, 0
+
+def _cause(error: SmscliError) -> str:
+    """What is said once. How an engine is away may change, and a permission may be missing for many
+    subjects."""
+    if isinstance(error, NotPermitted):
+        return _DENIED
+    return "away" if isinstance(error, Unreachable) else error.message
 
 
 class Notices:

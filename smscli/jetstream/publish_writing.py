@@ -15,7 +15,7 @@ from smscli.jetstream.publish_lanes import Lane, Publication, masked_of
 from smscli.jetstream.publish_trouble import CONNECTION, PublishTrouble, StreamNotice
 from smscli.jetstream.stream_errors import TOO_LARGE, WRONG_SEQUENCE, has_our_subjects, wrong_subjects
 from smscli.jetstream.stream_reading import gained, last_of, stored_at
-from smscli.jetstream.subjects import COLLECTOR, MESSAGE, SESSION, USER_HEADER, all_of, encode_token
+from smscli.jetstream.subjects import ACCOUNT_HEADER, COLLECTOR, MESSAGE, SESSION, all_of
 from smscli.model import Message
 
 if TYPE_CHECKING:
@@ -30,8 +30,8 @@ _CONFLICT_PAUSE = 0.05
 _MOST_REFUSALS = 5
 _REFUSAL_PAUSE = 0.5
 _SIDE_BY_SIDE = 64
-# The engine counts the headers too: names, an id of 32 digits, a sequence number, the stream.
-_HEADER_SIZE = 220
+# The engine counts the headers too: names, an id of 32 digits, an account, a sequence number, the stream.
+_HEADER_SIZE = 260
 
 
 class LaneWriter:
@@ -154,7 +154,7 @@ class LaneWriter:
             return
         if publication is None:
             self._passed(lane, is_stored=False)
-        elif len(publication.payload) + _header_size(publication) > self._connection.client.max_payload:
+        elif len(publication.payload) + _HEADER_SIZE > self._connection.client.max_payload:
             self._skip(lane, self._too_large(lane, publication))
         else:
             await self._publish(lane, publication)
@@ -194,8 +194,8 @@ class LaneWriter:
 
     async def _send(self, lane: Lane, publication: Publication, headers: dict[str, str]) -> "PubAck":
         headers = {"Nats-Msg-Id": publication.id, **headers}
-        if publication.user is not None:
-            headers[USER_HEADER] = encode_token(publication.user)
+        if publication.account is not None:
+            headers[ACCOUNT_HEADER] = publication.account
         return await self.jetstream.publish(
             lane.subject, publication.payload, _REQUEST_SECONDS, self._stream, headers
         )
@@ -287,10 +287,6 @@ class LaneWriter:
 def _kind(lane: Lane) -> str:
     """What permissions differ by."""
     return lane.subject.split(".")[1]
-
-
-def _header_size(publication: Publication) -> int:
-    return _HEADER_SIZE + (len(USER_HEADER) + len(encode_token(publication.user)) if publication.user else 0)
 
 
 def _named(lane: Lane) -> str:

@@ -149,9 +149,11 @@ class Publisher:
             return
         self._alive_at = time.monotonic()
 
-    def take(self, server: str, record: Record, profile: str | None = None, user: str | None = None) -> None:
+    def take(
+        self, server: str, record: Record, profile: str | None = None, account: str | None = None
+    ) -> None:
         """Publish a record in time; returns at once. Positions, which only files need, are left out."""
-        waiting = Waiting(record, server, profile, user)
+        waiting = Waiting(record, server, profile, account)
         match record:
             case ConnectionRecord():
                 self._call(lambda: self._add_own(waiting))
@@ -196,6 +198,7 @@ class Publisher:
                     notice_at = end
                     told = f"publishing what waits, for up to {seconds:g} s (Ctrl-C ends it at once)"
                     self._notice("stream", told, None)
+                self.report()
                 interruptible(lambda: time.sleep(_CLOSE_TICK))
                 now = time.monotonic()
         finally:
@@ -339,12 +342,13 @@ class Publisher:
         """Fill the new stream: read the logs of these sessions again, in place of what waits of them."""
         assert self._writer
         writer = self._writer
+        for key in keys:
+            self._backlog.start_over(key)
+        self._collect()
         for lane in self._lanes.values():
             lane.forget()
             if isinstance(lane, MessageLane) and lane.key in keys:
                 lane.leave_out()
-        for key in keys:
-            self._backlog.fall_behind(key)
         try:
             await retried(lambda: writer.enter(self._first_sign()))
         finally:

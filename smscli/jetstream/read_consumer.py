@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from smscli.jetstream.connection import StreamConnection
 from smscli.jetstream.stream_errors import UNAVAILABLE
-from smscli.jetstream.subjects import USER_HEADER, decode_token
+from smscli.jetstream.subjects import ACCOUNT_HEADER
 
 if TYPE_CHECKING:
     import asyncio
@@ -35,14 +35,14 @@ _Result = TypeVar("_Result")
 
 class StreamMessage(NamedTuple):
     """A message of a stream; `at` is the engine's time, `pending` how many follow on the same subjects, and
-    `user` who saw a state, None where it doesn't say."""
+    `account` who saw a state, None where it doesn't say."""
 
     sequence: int
     subject: str
     payload: bytes
     at: datetime
     pending: int
-    user: str | None = None
+    account: str | None = None
 
 
 class StreamSelection(NamedTuple):
@@ -245,21 +245,13 @@ class PullConsumer:
             message.data,
             found.timestamp,
             found.num_pending,
-            _user(message.headers),
+            (message.headers or {}).get(ACCOUNT_HEADER),
         )
 
     def _check_heartbeat(self, headers: dict[str, str]) -> None:
         last = headers.get("Nats-Last-Consumer")
         if last is not None and last != str(self._delivered):
             raise ConsumerLost
-
-
-def _user(headers: dict[str, str] | None) -> str | None:
-    token = (headers or {}).get(USER_HEADER)
-    try:
-        return decode_token(token) if token else None
-    except ValueError:
-        return None
 
 
 def _is_too_large(headers: dict[str, str]) -> bool:

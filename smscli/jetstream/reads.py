@@ -86,19 +86,25 @@ class StreamReads(SourceReads):
         return Listing(tuple(sorted(found, key=lambda one: (one.received or _LAST, one.id))), self.now)
 
     def last_states(self) -> Iterator[tuple[Line, str | None]]:
-        """The last record of each session's state, and the user who saw it, where that is known."""
+        """The last record of each session's state, and the account that saw it, where that is known."""
         states = StreamSelection(all_of(self._stream, SESSION), last_only=True)
         for message in self._source(states).messages():
             if line := self.parser.line(message):
-                yield line, message.user
+                yield line, message.account
 
     def sessions_named(self, names: Collection[str]) -> Listing:
-        """Where all names are ids, these sessions only; else the live ones, or if a name is none of theirs
-        all, which is more to read."""
+        """Where all names are ids, these sessions only; else the live ones, and of those that have ended what
+        fits a name that fits no live one, which is more to read."""
         keys = [self.key(one) for one in names]
-        if not names or None in keys:
+        if not names:
+            return self.sessions()
+        if None in keys:
             live = self.live()
-            return live if names and all(map(live.named, names)) else self.sessions()
+            missing = [one for one in names if not live.named(one)]
+            every = self.sessions() if missing else live
+            wanted = {one.id for name in missing for one in every.named(name)}
+            chosen = (one for one in every.sessions if not one.ended or one.id in wanted)
+            return every._replace(sessions=tuple(chosen))
         index = self._states(_tokens(one.session_id for one in keys if one))
         found = [log.last_session for log in index.logs.values() if log.name in names]
         return Listing(tuple(found), self.now)

@@ -1,6 +1,7 @@
 """The subjects of a stream: one for each session's messages, its states, and each collector."""
 
 import re
+from hashlib import sha256
 from typing import Literal, NamedTuple
 
 Kind = Literal["message", "session", "collector"]
@@ -8,8 +9,8 @@ Kind = Literal["message", "session", "collector"]
 MESSAGE: Kind = "message"
 SESSION: Kind = "session"
 COLLECTOR: Kind = "collector"
-USER_HEADER = "Smscli-User"
-"""The header of a state that names the user who saw it, as a token: two users' profiles may have one name."""
+ACCOUNT_HEADER = "Smscli-Account"
+"""The header of a state that says which account saw it: the profiles of two users may have one name."""
 
 _ESCAPED = re.compile(b"[^A-Za-z0-9_-]")
 _TOKEN = re.compile("=|(?:[A-Za-z0-9_-]|=[0-9A-F]{2})+")
@@ -46,6 +47,11 @@ def session_subject(stream: str, site: str, session_id: str) -> str:
 
 def collector_subject(stream: str, name: str) -> str:
     return f"{stream}.{COLLECTOR}.{encode_token(name)}"
+
+
+def account_id(server: str, user: str) -> str:
+    """A user of a server, without naming anybody."""
+    return sha256(f"{server}\n{user}".encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
 def parse_subject(subject: str) -> SubjectParts | None:

@@ -92,8 +92,12 @@ class RecordedServer:
                 self._told.setdefault(session_id, (None, True))
 
     def tell_again(self, session_id: str) -> None:
-        """Have the state of a session recorded by the next list that has it."""
-        self._told.pop(session_id, None)
+        """Have the state of a session recorded by the next list that has it, or its end by the next two that
+        don't."""
+        if session_id in self._followed:
+            self._told.pop(session_id, None)
+        else:
+            self.recall(SessionRecord(None, Session(session_id)))
 
     @property
     def at(self) -> datetime:

@@ -355,6 +355,20 @@ def test_two_users_whose_profiles_have_one_name_do_not_end_each_others_sessions(
     assert last_states(node) == {MIKA: "session", BOTH: "session", "0000Na9B26EF0009": "session"}
 
 
+def test_a_user_of_another_server_is_another_user(profile_home: dict[str, str], node: NatsNode) -> None:
+    with north_server() as north, north_server() as south:
+        profiles(profile_home, south=(south.url, "ann"))
+        with collecting(profile_home, node.url(), "-p", "south") as collector:
+            until(lambda: texts(node) and len(held(node.url(), "session.>")) == 2)
+            assert collector.end() == 130
+        profiles(profile_home, north=(north.url, "ann"), south=(south.url, "bob"))
+        with collecting(profile_home, node.url(), "-p", "*") as collector:
+            until(lambda: len(held(node.url(), "session.>")) == 5)
+            time.sleep(6.0)
+            assert collector.end() == 130
+    assert [one.value["record"] for one in held(node.url(), "session.>")] == ["session"] * 5
+
+
 def test_what_ended_meanwhile_has_ended_also_without_a_saved_profile(
     server: FakeServer, environ: dict[str, str], node: NatsNode
 ) -> None:

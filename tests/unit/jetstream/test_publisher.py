@@ -104,13 +104,20 @@ def test_a_state_older_than_another_collectors_is_dropped_but_our_own_clock_may_
         (line_of(session_record("Invited", 6), "site"), 1),
         (line_of(session_record("Chatting", 3), "site"), 2),
     ]
-    assert not lane.is_doubtful
+    assert lane.is_doubtful
 
 
 def test_of_two_collectors_states_of_one_second_a_later_list_tells_which_is_the_older() -> None:
     lane = states()
     absorb(lane, session_record("Chatting", 5))
     wait(lane, session_record("Invited", 5))
+    assert (published(lane), lane.is_doubtful) == ([], True)
+
+
+def test_an_end_before_another_collectors_state_is_asked_for_again() -> None:
+    lane = states()
+    absorb(lane, session_record("Chatting", 5))
+    wait(lane, ended_record(4))
     assert (published(lane), lane.is_doubtful) == ([], True)
 
 
@@ -260,6 +267,25 @@ def test_an_engine_that_is_away_is_said_once_and_its_return_once() -> None:
     assert said == [
         StreamNotice("stream", "stream can't be written, retrying (no leader)"),
         StreamNotice("stream", "stream can be written again, 5 records late"),
+    ]
+
+
+def test_an_engine_that_is_away_is_said_also_while_a_permission_is_missing() -> None:
+    trouble, said, clock = spoken()
+    trouble.failed("message", NotPermitted("not permitted", hint="ask"), clock())
+    clock.now += 10
+    trouble.failed("a", Unreachable("no answer"), clock())
+    trouble.look()
+    clock.now += 2
+    trouble.look()
+    assert trouble.passed("a", lambda: 3)
+    trouble.look()
+    assert trouble.passed("message", lambda: 0)
+    assert [one.message for one in said] == [
+        "stream can't be written, retrying (not permitted; ask)",
+        "stream can't be written, retrying (no answer)",
+        "stream can be written again, 3 records late",
+        "stream can be written again",
     ]
 
 

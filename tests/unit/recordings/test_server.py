@@ -3,8 +3,8 @@
 from datetime import UTC, datetime, timedelta
 
 from smscli.gws.decode import session_from_json
-from smscli.model import Event, Listing, ListRead, Session, SessionStarted
-from smscli.recordings.format import Record, SessionRecord
+from smscli.model import Event, Listing, ListRead, Session, SessionEnded, SessionStarted
+from smscli.recordings.format import EndedRecord, Record, SessionRecord
 from smscli.recordings.server import RecordedServer
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -36,6 +36,18 @@ def test_a_list_without_a_time_has_the_servers_last_one() -> None:
     server = RecordedServer(lambda: NOON)
     found = played(server, ListRead(Listing((session(),), None)), SessionStarted(session()))
     assert found == [SessionRecord(NOON, session())]
+
+
+def test_an_end_that_is_asked_for_again_comes_when_two_lists_lack_the_session() -> None:
+    clock = [0.0]
+    server = RecordedServer(lambda: NOON, lambda: clock[0])
+    played(server, listed("Chatting", 1), SessionStarted(session()), SessionEnded("S1", "Completed"))
+    server.tell_again("S1")
+    gone = ListRead(Listing((), NOON))
+    assert played(server, gone) == []
+    clock[0] += 5
+    assert played(server, gone) == [EndedRecord(NOON, "S1", None)]
+    assert played(server, gone) == []
 
 
 def test_a_state_that_is_asked_for_again_comes_with_the_next_list() -> None:
