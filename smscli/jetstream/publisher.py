@@ -42,7 +42,7 @@ _TICK_SECONDS = 0.1
 _IDLE_SECONDS = 600.0
 _CLOSE_SECONDS = 5.0
 _CLOSE_TICK = 0.02
-_SILENT_CLOSE = 0.5
+_SILENT_CLOSE = 1.0
 # nats-server refuses lines over 4,096 bytes, and a consumer's request holds the subject twice.
 _LONGEST_SUBJECT = 1000
 _LONGEST_NAME = 80
@@ -110,7 +110,7 @@ class Publisher:
         self._writer: LaneWriter | None = None
         self._supervisor: Future[None] | None = None
         self._checking: asyncio.Task[None] | None = None
-        self._is_closed = False
+        self.is_closed = False
 
     # In the main thread
 
@@ -172,7 +172,7 @@ class Publisher:
         published any more then."""
         for one in self._notices.taken():
             self._notice(*one)
-        if self._is_closed:
+        if self.is_closed:
             return
         while self._doubtful:
             self._on_doubt(self._doubtful.popleft())
@@ -188,7 +188,7 @@ class Publisher:
 
     def close(self, seconds: float = _CLOSE_SECONDS) -> None:
         """Publish what waits, for at most so many seconds; close the connection and say what is left over."""
-        if self._is_closed:
+        if self.is_closed:
             return
         now = time.monotonic()
         notice_at, end = now + _SILENT_CLOSE, now + seconds
@@ -202,7 +202,7 @@ class Publisher:
                 interruptible(lambda: time.sleep(_CLOSE_TICK))
                 now = time.monotonic()
         finally:
-            self._is_closed = True
+            self.is_closed = True
             if self._catch_up:
                 self._catch_up.stop()
             self._connection.close()
@@ -275,7 +275,7 @@ class Publisher:
         if isinstance(lane, SessionLane) and lane.is_doubtful:
             lane.is_doubtful = False
             self._doubtful.append(lane.key)
-        if lane.waiting and self._writer and not self._writer.refused and not self._is_closed:
+        if lane.waiting and self._writer and not self._writer.refused and not self.is_closed:
             self._start(lane)
 
     async def _supervise(self, writer: "LaneWriter") -> None:

@@ -635,9 +635,9 @@ def test_a_close_that_takes_long_says_what_it_waits_for(node: NatsNode) -> None:
     with Collector(node.url()) as collector:
         node.kill()
         collector.take(message(1))
-        collector.publisher.close(0.7)
+        collector.publisher.close(1.2)
     assert collector.said == [
-        ("stream", "publishing what waits, for up to 0.7 s (Ctrl-C ends it at once)"),
+        ("stream", "publishing what waits, for up to 1.2 s (Ctrl-C ends it at once)"),
         _not_published("1 record was"),
     ]
 

@@ -120,6 +120,9 @@ class Collector:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if not error and not self.publisher.is_closed:
+            # Else a slow machine has it said that closing takes long.
+            self.settle()
         self.publisher.close(0.0 if error else 20.0)
 
     def take(self, *records: Any, server: str = SITE) -> None:
