@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 
@@ -309,8 +310,18 @@ def test_a_script_is_told_that_push_works(server: FakeServer, environ: dict[str,
     with running(environ, "tail", FIRST, "--json") as child:
         assert child.stdout and child.stderr
         server.await_listeners()
-        server.store.say(FIRST, "question 4", by="Mika")
+        is_told = threading.Event()
+
+        def talk() -> None:
+            # A poll may find a message before its notification comes.
+            while not is_told.wait(0.3):
+                server.store.say(FIRST, "another question", by="Mika")
+
+        talking = threading.Thread(target=talk)
+        talking.start()
         kinds = [json.loads(child.stderr.readline())["notice"]["kind"] for _ in range(2)]
+        is_told.set()
+        talking.join()
     assert kinds == ["whose", "push-trusted"]
 
 
