@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import shutil
 import signal
 import socket
@@ -18,6 +19,7 @@ import pytest
 
 PROGRAM = shutil.which("nats-server", path=f"{os.environ['PATH']}:/usr/sbin:/usr/local/sbin")
 _PATIENCE = 30.0
+_NODE_PORTS = 18_000, 32_000
 
 needs_nats = [
     pytest.mark.system,
@@ -35,10 +37,13 @@ def until(condition: Callable[[], object], patience: float = _PATIENCE) -> None:
 
 
 def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-        return port
+    """A port for a node, which can't be told to choose one and keep it. Systems give connections higher ones:
+    none of theirs can take it before the node does."""
+    while True:
+        port = random.randrange(*_NODE_PORTS)
+        with socket.socket() as free, suppress(OSError):
+            free.bind(("127.0.0.1", port))
+            return port
 
 
 class NatsNode:
