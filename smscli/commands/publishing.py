@@ -1,17 +1,16 @@
 """`tail --to`: publishes what is followed to a stream."""
 
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
-from datetime import datetime
+from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from smscli.commands.following import followed_servers
-from smscli.commands.live import session_key
+from smscli.commands.live import ServerClocks, session_key
 from smscli.commands.sources import connect_stream, stream_address
 from smscli.context import AppContext
 from smscli.errors import NotFound
 from smscli.jetstream.subjects import account_id
-from smscli.model import Event, NewMessages, Page, SessionStarted
+from smscli.model import Event, ListRead, NewMessages, Page, SessionStarted
 from smscli.recordings.format import EndedRecord, SessionRecord
 from smscli.recordings.server import ProfileRecord, RecordedServer
 from smscli.records import SessionKey
@@ -48,6 +47,8 @@ class StreamPublishing:
         # The last state of each live session.
         self._states: dict[SessionKey, ProfileRecord] = {}
         self._publisher: Publisher | None = None
+        # They run on while a server doesn't answer.
+        self._clocks = ServerClocks(time.monotonic)
 
     def open(self, address: str, credentials: str | None) -> None:
         """Connect, and create the stream where it is missing. SmscliError."""
@@ -66,10 +67,15 @@ class StreamPublishing:
             read_log=self._read_log,
             on_replaced=self._begin_anew,
             on_doubt=lambda key: self._servers[key.server].tell_again(key.session_id),
-            clock=RunningClock(lambda: max(one.at for one in self._servers.values())),
+            clock=self._time,
         )
         self._publisher.open()
         app.root.on_close(self._publisher.close)
+
+    def _time(self) -> float:
+        """The newest time of the servers, as of every other record, in epoch seconds."""
+        told = filter(None, map(self._clocks.now, self._apps))
+        return max(told, default=self._apps[0].now).timestamp()
 
     def _name(self, app: AppContext) -> str:
         """The profile's name, else the user's, which `--redact` leaves out."""
@@ -92,6 +98,8 @@ class StreamPublishing:
     def on_event(self, app: AppContext, event: Event) -> None:
         """Publish an event in time; returns at once."""
         assert self._publisher
+        if isinstance(event, ListRead):
+            self._clocks.set(app, event.listing.at)
         if isinstance(event, NewMessages | SessionStarted):
             id_ = event.session_id if isinstance(event, NewMessages) else event.session.id
             self._on_read(app, session_key(app, id_))
@@ -154,18 +162,3 @@ class StreamPublishing:
 def _account(app: AppContext) -> str | None:
     user = app.settings.user
     return account_id(app.server_name, user) if user else None
-
-
-class RunningClock:
-    """The servers' time in epoch seconds, as of every other record; it runs on while they don't answer."""
-
-    def __init__(self, told: Callable[[], datetime]) -> None:
-        self._read = told
-        self._told: datetime | None = None
-        self._since = 0.0
-
-    def __call__(self) -> float:
-        told, now = self._read(), time.monotonic()
-        if told != self._told:
-            self._told, self._since = told, now
-        return told.timestamp() + now - self._since
